@@ -1,0 +1,2 @@
+//! PicoLM.
+fn main() {}

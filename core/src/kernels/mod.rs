@@ -1,0 +1,170 @@
+//! Layer 4: how a weight format is multiplied on an instruction set.
+//!
+//! One static [`FormatKernels`] per (instruction set, format). Its fields are private and its
+//! methods safe: they check lengths, and a table of an instruction set can only be had by showing
+//! the [`CpuFeatures`] that it needs, so holding one proves that it may run. The caller passes a
+//! list of [`Candidate`]s, best first; firmware that names one format links no other.
+//!
+//! Contract of every kernel: bit for bit the result of `portable`. Integer formats quantise the
+//! activations once per matmul ([`Encoding`]), sum integers exactly, and keep one float
+//! accumulator per output over ascending blocks; float formats reduce in 16 lanes ([`LANES`]).
+//!
+//! [`LANES`]: crate::num::LANES
+
+use crate::mem::Tile;
+use crate::port::CpuFeatures;
+use crate::quant::TensorType;
+
+pub mod portable;
+
+/// How activations are encoded for a kernel. Kernels with equal encodings share one encoded copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// As they are.
+    F32,
+    /// int8 with one f32 scale for each `block` (32 or 256) elements, and the sum of every 16.
+    Int8 {
+        /// Elements that share a scale.
+        block: usize,
+        /// Order of elements within a block: 0 as they come; others belong to one instruction set.
+        order: u8,
+    },
+}
+
+/// Elements whose int8 values are summed together in [`Activations::sums`].
+pub const SUM_ELEMENTS: usize = 16;
+
+/// A batch of activation rows, encoded.
+///
+/// `float` is always there; the others only for [`Encoding::Int8`] (empty otherwise).
+#[derive(Clone, Copy)]
+pub struct Activations<'a> {
+    /// Rows: the batch.
+    pub rows: usize,
+    /// Elements in a row.
+    pub columns: usize,
+    /// The values. `[rows, columns]`
+    pub float: &'a [f32],
+    /// Quantised values. `[rows, columns]`
+    pub quants: &'a [i8],
+    /// What a quantised value is multiplied by. `[rows, columns / block]`
+    pub scales: &'a [f32],
+    /// Sums of 16 quantised values: |sum| <= 16 * 127. `[rows, columns / 16]`
+    pub sums: &'a [i16],
+}
+
+/// One row's place for quantised activations.
+pub struct EncodedRow<'a> {
+    /// `[columns]`
+    pub quants: &'a mut [i8],
+    /// `[columns / block]`
+    pub scales: &'a mut [f32],
+    /// `[columns / 16]`
+    pub sums: &'a mut [i16],
+}
+
+/// The kernels of one format on one instruction set.
+pub struct FormatKernels {
+    /// The format.
+    tensor_type: TensorType,
+    /// Name of the level, as `PICOLM_CPU` spells it.
+    level: &'static str,
+    encoding: Encoding,
+    /// One weight row to f32. Lengths are checked by [`Self::dequantize`].
+    dequantize: fn(row: &[u8], out: &mut [f32]),
+    /// One activation row. Lengths are checked by [`Self::encode`].
+    encode: fn(row: &[f32], out: EncodedRow<'_>),
+    /// Weight rows times activation rows. Lengths are checked by [`Self::matmul`].
+    matmul: fn(weights: &[u8], activations: &Activations<'_>, out: &mut Tile<'_>),
+}
+
+/// Lengths that do not belong together: a defect of the caller, never of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShapeMismatch;
+
+impl FormatKernels {
+    /// The weight format.
+    pub const fn tensor_type(&self) -> TensorType {
+        self.tensor_type
+    }
+
+    /// The instruction set's name.
+    pub const fn level(&self) -> &'static str {
+        self.level
+    }
+
+    /// How [`Self::matmul`] wants its activations.
+    pub const fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// Bytes of a weight row of `columns` elements; `None` where they are not whole blocks.
+    pub fn row_bytes(&self, columns: usize) -> Option<usize> {
+        self.tensor_type.bytes_for(columns as u64).and_then(|bytes| usize::try_from(bytes).ok())
+    }
+
+    /// Writes the values of one weight row to `out`.
+    pub fn dequantize(&self, row: &[u8], out: &mut [f32]) -> Result<(), ShapeMismatch> {
+        if self.row_bytes(out.len()) != Some(row.len()) {
+            return Err(ShapeMismatch);
+        }
+        (self.dequantize)(row, out);
+        Ok(())
+    }
+
+    /// Encodes one activation row; nothing to do for [`Encoding::F32`].
+    pub fn encode(&self, row: &[f32], out: EncodedRow<'_>) -> Result<(), ShapeMismatch> {
+        let Encoding::Int8 { block, .. } = self.encoding else { return Ok(()) };
+        let columns = row.len();
+        if !columns.is_multiple_of(block)
+            || out.quants.len() != columns
+            || out.scales.len() != columns / block
+            || out.sums.len() != columns / SUM_ELEMENTS
+        {
+            return Err(ShapeMismatch);
+        }
+        (self.encode)(row, out);
+        Ok(())
+    }
+
+    /// `out[t][r] = weights[r] . activations[t]` for each column `r` of `out` and row `t` of the
+    /// batch; `weights` holds the rows `r`, one after the other.
+    pub fn matmul(
+        &self,
+        weights: &[u8],
+        activations: &Activations<'_>,
+        out: &mut Tile<'_>,
+    ) -> Result<(), ShapeMismatch> {
+        let Activations { rows, columns, .. } = *activations;
+        let row_bytes = self.row_bytes(columns).ok_or(ShapeMismatch)?;
+        let encoded = match self.encoding {
+            Encoding::F32 => activations.float.len() == rows * columns,
+            Encoding::Int8 { block, .. } => {
+                columns.is_multiple_of(block)
+                    && activations.quants.len() == rows * columns
+                    && activations.scales.len() == rows * (columns / block)
+                    && activations.sums.len() == rows * (columns / SUM_ELEMENTS)
+            }
+        };
+        if !encoded || out.rows() != rows || weights.len() != out.columns() * row_bytes {
+            return Err(ShapeMismatch);
+        }
+        (self.matmul)(weights, activations, out);
+        Ok(())
+    }
+}
+
+/// Offers the kernels of one format for a CPU, or nothing where the CPU lacks what they need.
+pub type Candidate = fn(CpuFeatures) -> Option<&'static FormatKernels>;
+
+/// The first of `candidates` (best first) for `tensor_type` that runs on `cpu`.
+pub fn bind(
+    candidates: &[Candidate],
+    cpu: CpuFeatures,
+    tensor_type: TensorType,
+) -> Option<&'static FormatKernels> {
+    candidates
+        .iter()
+        .filter_map(|candidate| candidate(cpu))
+        .find(|kernels| kernels.tensor_type == tensor_type)
+}

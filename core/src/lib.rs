@@ -1,0 +1,24 @@
+//! PicoLM's engine: language models in `no_std`, without `alloc`, on memory and threads of the
+//! caller.
+//!
+//! The modules below are the layers, lowest first; each imports only from layers above it in this
+//! list, and those of layer 6 never from each other (`ci/tidy` checks it):
+//!
+//! | layer | module | what it is |
+//! |---|---|---|
+//! | 0 | [`bytes`] | checked little-endian reading and size arithmetic |
+//! | 0 | [`num`] | half precision, exp, roots: the same bits everywhere |
+//! | 1 | [`port`] | what a platform gives: weights, threads, CPU features, clock |
+//! | 1 | [`mem`] | arena, disjoint writers, memory plan |
+//! | 2 | [`quant`] | weight formats: block layouts and their scalar meaning |
+//! | 3 | [`gguf`] | the model file: a borrowed, bounds-checked parse |
+//! | 4 | [`kernels`] | matmul of each format on each instruction set |
+#![no_std]
+
+pub mod bytes;
+pub mod gguf;
+pub mod kernels;
+pub mod mem;
+pub mod num;
+pub mod port;
+pub mod quant;

@@ -1,0 +1,310 @@
+//! Parts of one buffer for the workers of one job, which cannot overlap.
+//!
+//! The [`crate::port::Parallel`] that runs a job is someone else's code. Should it run a chunk
+//! twice, or two chunks with one worker at a time, it must get an error and not two writers: a bit
+//! for each chunk remembers that it was handed out.
+// Unsafe: splits one exclusive borrow into parts by index, across threads.
+#![allow(unsafe_code)]
+
+use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// Most chunks that one job may have: 1024 bits of bookkeeping are 128 bytes of stack.
+pub const MAX_CHUNKS: usize = 1024;
+
+/// Most workers that a [`Scratch`] serves: one bit each in a word.
+pub const MAX_WORKERS: usize = 32;
+
+/// One bit per chunk, set when the chunk was handed out.
+struct Once([AtomicU32; MAX_CHUNKS / 32]);
+
+impl Once {
+    const fn new() -> Self {
+        Self([const { AtomicU32::new(0) }; MAX_CHUNKS / 32])
+    }
+
+    /// True for the first caller with this `index`, false for every other and beyond the end.
+    fn claim(&self, index: usize) -> bool {
+        let Some(word) = self.0.get(index / 32) else { return false };
+        let bit = 1 << (index % 32);
+        word.fetch_or(bit, Ordering::Relaxed) & bit == 0
+    }
+
+    fn count(&self) -> usize {
+        self.0.iter().map(|word| word.load(Ordering::Relaxed).count_ones() as usize).sum()
+    }
+}
+
+/// A slice cut into chunks of equal length (the last may be shorter), each handed out once.
+pub struct Disjoint<'a, T> {
+    start: *mut T,
+    length: usize,
+    chunk_length: usize,
+    taken: Once,
+    borrow: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: through a shared `Disjoint` a thread can only get `&mut` chunks that no one else has
+// (`Once::claim`), which is sending `&mut T`; that needs `T: Send`.
+unsafe impl<T: Send> Sync for Disjoint<'_, T> {}
+
+impl<'a, T> Disjoint<'a, T> {
+    /// Cuts `slice` into chunks of `chunk_length` (at least 1) values.
+    pub fn new(slice: &'a mut [T], chunk_length: usize) -> Self {
+        Self {
+            start: slice.as_mut_ptr(),
+            length: slice.len(),
+            chunk_length: chunk_length.max(1),
+            taken: Once::new(),
+            borrow: PhantomData,
+        }
+    }
+
+    /// Number of chunks.
+    pub const fn chunks(&self) -> usize {
+        self.length.div_ceil(self.chunk_length)
+    }
+
+    /// Chunk `index`; `None` if it was handed out before, does not exist, or is beyond
+    /// [`MAX_CHUNKS`].
+    #[allow(clippy::mut_from_ref)]
+    pub fn chunk(&self, index: usize) -> Option<&mut [T]> {
+        if index >= self.chunks() || !self.taken.claim(index) {
+            return None;
+        }
+        let start = index * self.chunk_length;
+        let length = self.chunk_length.min(self.length - start);
+        // SAFETY: `index < chunks()`, so `start + length <= self.length`; chunks of different
+        // index do not overlap and `claim` was true, so this is the only borrow of this one.
+        Some(unsafe { core::slice::from_raw_parts_mut(self.start.add(start), length) })
+    }
+
+    /// Whether every chunk was handed out: what a `Parallel` that keeps its promise has done.
+    pub fn complete(&self) -> bool {
+        self.taken.count() == self.chunks()
+    }
+}
+
+/// A row-major matrix cut into tiles: all its rows by `tile_columns` columns, each handed out once.
+///
+/// Matmul splits the weight's rows, which are the output's columns, among the workers; every
+/// worker writes its columns of each row of the batch.
+pub struct Tiles<'a> {
+    start: *mut f32,
+    rows: usize,
+    stride: usize,
+    first_column: usize,
+    columns: usize,
+    tile_columns: usize,
+    taken: Once,
+    borrow: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: as for `Disjoint`: `Once::claim` makes each tile one thread's, and f32 is Send.
+unsafe impl Sync for Tiles<'_> {}
+
+impl<'a> Tiles<'a> {
+    /// Tiles of columns `first_column .. first_column + columns` of `matrix`
+    /// (`[rows, stride]`); `None` where the columns do not lie within the stride or the rows
+    /// within the slice.
+    pub fn new(
+        matrix: &'a mut [f32],
+        rows: usize,
+        stride: usize,
+        first_column: usize,
+        columns: usize,
+        tile_columns: usize,
+    ) -> Option<Self> {
+        let end = first_column.checked_add(columns)?;
+        let fits = end <= stride && rows.checked_mul(stride)? <= matrix.len();
+        fits.then_some(Self {
+            start: matrix.as_mut_ptr(),
+            rows,
+            stride,
+            first_column,
+            columns,
+            tile_columns: tile_columns.max(1),
+            taken: Once::new(),
+            borrow: PhantomData,
+        })
+    }
+
+    /// Number of tiles.
+    pub const fn tiles(&self) -> usize {
+        self.columns.div_ceil(self.tile_columns)
+    }
+
+    /// Tile `index`; `None` if it was handed out before or does not exist.
+    pub fn tile(&self, index: usize) -> Option<Tile<'_>> {
+        if index >= self.tiles() || !self.taken.claim(index) {
+            return None;
+        }
+        let first = index * self.tile_columns;
+        Some(Tile {
+            // SAFETY: `first_column + first` is below `stride` (or rows is 0), within the matrix.
+            start: unsafe { self.start.add(self.first_column + first) },
+            rows: self.rows,
+            stride: self.stride,
+            columns: self.tile_columns.min(self.columns - first),
+            borrow: PhantomData,
+        })
+    }
+
+    /// Whether every tile was handed out.
+    pub fn complete(&self) -> bool {
+        self.taken.count() == self.tiles()
+    }
+}
+
+/// Some columns of every row of a matrix: one worker's output.
+pub struct Tile<'t> {
+    start: *mut f32,
+    rows: usize,
+    stride: usize,
+    columns: usize,
+    borrow: PhantomData<&'t mut [f32]>,
+}
+
+impl Tile<'_> {
+    /// Rows: the batch.
+    pub const fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns of this tile.
+    pub const fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// This tile's part of row `row`; empty beyond the last row.
+    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        if row >= self.rows {
+            return &mut [];
+        }
+        // SAFETY: `row < rows`, the tile's columns lie within the stride (checked by `Tiles::new`),
+        // and no other tile has these columns; `&mut self` excludes a second borrow of this one.
+        unsafe { core::slice::from_raw_parts_mut(self.start.add(row * self.stride), self.columns) }
+    }
+}
+
+/// One piece of scratch memory for each worker, borrowed while a chunk runs.
+pub struct Scratch<'a, T> {
+    start: *mut T,
+    each: usize,
+    workers: usize,
+    busy: AtomicU32,
+    borrow: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: the `busy` bit gives each piece to one guard at a time, whatever thread holds it.
+unsafe impl<T: Send> Sync for Scratch<'_, T> {}
+
+impl<'a, T> Scratch<'a, T> {
+    /// Cuts `slice` into `workers` (1 to [`MAX_WORKERS`]) pieces of equal length.
+    pub fn new(slice: &'a mut [T], workers: usize) -> Self {
+        let workers = workers.clamp(1, MAX_WORKERS);
+        Self {
+            start: slice.as_mut_ptr(),
+            each: slice.len() / workers,
+            workers,
+            busy: AtomicU32::new(0),
+            borrow: PhantomData,
+        }
+    }
+
+    /// The piece of `worker`; `None` while it is borrowed, or for a worker that does not exist.
+    pub fn borrow(&self, worker: usize) -> Option<ScratchGuard<'_, T>> {
+        if worker >= self.workers {
+            return None;
+        }
+        let bit = 1 << worker;
+        if self.busy.fetch_or(bit, Ordering::Acquire) & bit != 0 {
+            return None;
+        }
+        // SAFETY: `worker < workers`, so the piece lies within the slice; the bit was clear, so
+        // this is its only borrow until the guard clears it.
+        let piece = unsafe {
+            core::slice::from_raw_parts_mut(self.start.add(worker * self.each), self.each)
+        };
+        Some(ScratchGuard { piece, busy: &self.busy, bit })
+    }
+}
+
+/// A worker's scratch memory; given back when dropped.
+pub struct ScratchGuard<'s, T> {
+    piece: &'s mut [T],
+    busy: &'s AtomicU32,
+    bit: u32,
+}
+
+impl<T> Deref for ScratchGuard<'_, T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        self.piece
+    }
+}
+
+impl<T> DerefMut for ScratchGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        self.piece
+    }
+}
+
+impl<T> Drop for ScratchGuard<'_, T> {
+    fn drop(&mut self) {
+        self.busy.fetch_and(!self.bit, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_is_handed_out_once() {
+        let mut numbers = [0; 10];
+        let parts = Disjoint::new(&mut numbers, 4);
+        assert_eq!(parts.chunks(), 3);
+        parts.chunk(2).unwrap().fill(7);
+        assert!(parts.chunk(2).is_none());
+        assert!(parts.chunk(3).is_none());
+        assert!(!parts.complete());
+        assert_eq!(parts.chunk(0).unwrap().len(), 4);
+        assert_eq!(parts.chunk(1).unwrap().len(), 4);
+        assert!(parts.complete());
+        assert_eq!(numbers, [0, 0, 0, 0, 0, 0, 0, 0, 7, 7]);
+    }
+
+    #[test]
+    fn tiles_cover_their_columns_of_every_row() {
+        let mut matrix = [0.0; 12];
+        let tiles = Tiles::new(&mut matrix, 2, 6, 1, 4, 3).unwrap();
+        assert_eq!(tiles.tiles(), 2);
+        for index in 0..2 {
+            let mut tile = tiles.tile(index).unwrap();
+            assert!(tiles.tile(index).is_none());
+            for row in 0..tile.rows() {
+                tile.row_mut(row).fill((10 * row + index + 1) as f32);
+            }
+            assert!(tile.row_mut(2).is_empty());
+        }
+        assert!(tiles.complete());
+        assert_eq!(matrix, [0., 1., 1., 1., 2., 0., 0., 11., 11., 11., 12., 0.]);
+        assert!(Tiles::new(&mut matrix, 2, 6, 3, 4, 1).is_none());
+        assert!(Tiles::new(&mut matrix, 3, 6, 0, 1, 1).is_none());
+    }
+
+    #[test]
+    fn scratch_is_one_workers_at_a_time() {
+        let mut memory = [0u8; 8];
+        let scratch = Scratch::new(&mut memory, 2);
+        let first = scratch.borrow(0).unwrap();
+        assert!(scratch.borrow(0).is_none());
+        assert!(scratch.borrow(1).is_some());
+        assert!(scratch.borrow(2).is_none());
+        drop(first);
+        assert!(scratch.borrow(0).is_some());
+    }
+}

@@ -1,0 +1,13 @@
+//! Layer 1: memory that the caller gives.
+//!
+//! The engine never allocates. [`MemoryPlan`] says beforehand how many bytes are needed and for
+//! what; [`Arena`] hands them out from one borrowed slice; [`Disjoint`], [`Tiles`] and [`Scratch`]
+//! let the workers of one job write to parts of a buffer that cannot overlap.
+
+mod arena;
+mod disjoint;
+mod plan;
+
+pub use arena::{ARENA_ALIGN, Arena, ArenaFull, Plain};
+pub use disjoint::{Disjoint, MAX_CHUNKS, MAX_WORKERS, Scratch, ScratchGuard, Tile, Tiles};
+pub use plan::{MemoryPlan, PlanOverflow, Purpose};

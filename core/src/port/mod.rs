@@ -1,0 +1,15 @@
+//! Layer 1: what a platform gives to the engine.
+//!
+//! The engine asks for four things and nothing else: weights ([`Weights`]), helpers ([`Parallel`]),
+//! the CPU's instruction sets ([`CpuFeatures`]) and the time ([`Clock`]). A board without an
+//! operating system implements what it has and takes the serial or empty default for the rest.
+
+mod clock;
+mod cpu;
+mod parallel;
+mod weights;
+
+pub use clock::{Clock, NoClock};
+pub use cpu::{CpuFeature, CpuFeatures};
+pub use parallel::{Parallel, Serial, Worker};
+pub use weights::{FlashWeights, Lease, Need, ReadError, Release, Stripe, Weights};

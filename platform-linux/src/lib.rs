@@ -1,0 +1,1 @@
+//! What linux gives to the engine.

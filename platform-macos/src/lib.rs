@@ -1,0 +1,1 @@
+//! What macos gives to the engine.

@@ -1,0 +1,1 @@
+//! What windows gives to the engine.
