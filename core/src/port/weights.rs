@@ -155,3 +155,13 @@ impl Weights for FlashWeights<'_> {
         Ok(())
     }
 }
+
+impl core::fmt::Display for ReadError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::OutOfRange { offset } => write!(f, "byte {offset}: beyond the end of the file"),
+            Self::Io { offset, code } => write!(f, "byte {offset}: read error {code}"),
+            Self::NotScheduled { index } => write!(f, "stripe {index} was not scheduled"),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! A model's sizes and constants, read from its metadata and checked once against each other.
+//!
+//! Keys are those of the GGUF specification (`docs/gguf.md` of ggml); defaults where a key may be
+//! absent are llama.cpp's. What passes here can be multiplied without overflow in 64 bits and
+//! divides where the forward pass divides.
+
+use super::error::{ModelError, Name};
+use super::family::Family;
+use crate::gguf::{Gguf, Key};
+use crate::ops::{Attention, Rope, RopeScaling};
+
+/// Sizes and constants of a model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Config {
+    /// `general.architecture`.
+    pub architecture: &'static str,
+    /// Tokens of the vocabulary: rows of the embedding.
+    pub n_vocab: u32,
+    /// Length of the residual stream.
+    pub n_embd: u32,
+    /// Blocks.
+    pub n_layer: u32,
+    /// Query heads: a multiple of `n_head_kv`.
+    pub n_head: u32,
+    /// Key and value heads.
+    pub n_head_kv: u32,
+    /// Elements of a query or key head.
+    pub key_dim: u32,
+    /// Elements of a value head.
+    pub value_dim: u32,
+    /// Hidden length of the feed-forward network (of each expert, where there are experts).
+    pub n_ff: u32,
+    /// Experts; 0 for a dense model.
+    pub n_expert: u32,
+    /// Experts that a token uses.
+    pub n_expert_used: u32,
+    /// Added to the mean square in norms.
+    pub epsilon: f32,
+    /// Position embedding.
+    pub rope: Rope,
+    /// Positions that a row sees, itself included; 0 for all.
+    pub window: u32,
+    /// Positions that the model was trained for, context extension included.
+    pub context_trained: u32,
+}
+
+/// Upper bounds: far above every model there is, low enough that no product of four overflows.
+mod bound {
+    pub(super) const LAYERS: u32 = 512;
+    pub(super) const EMBEDDING: u32 = 1 << 17;
+    pub(super) const FEED_FORWARD: u32 = 1 << 20;
+    pub(super) const HEADS: u32 = 1024;
+    pub(super) const HEAD_DIM: u32 = 1 << 13;
+    pub(super) const EXPERTS: u32 = 1024;
+    pub(super) const VOCABULARY: u64 = 1 << 24;
+    pub(super) const CONTEXT: u32 = (1 << 31) - 1;
+}
+
+/// The architecture's keys, without its name.
+struct Keys<'g, 'a> {
+    gguf: &'g Gguf<'a>,
+    architecture: &'static str,
+}
+
+impl Keys<'_, '_> {
+    fn u32(&self, suffix: &'static str) -> Result<Option<u32>, ModelError> {
+        Ok(self.gguf.u32(Key::of(self.architecture, suffix))?)
+    }
+
+    /// A required size in `1..=most`.
+    fn size(&self, suffix: &'static str, most: u32) -> Result<u32, ModelError> {
+        let size = self.u32(suffix)?.ok_or(ModelError::MissingKey(suffix))?;
+        in_bounds(size, most, suffix)
+    }
+
+    fn f32(&self, suffix: &'static str) -> Result<Option<f32>, ModelError> {
+        Ok(self.gguf.f32(Key::of(self.architecture, suffix))?)
+    }
+
+    /// A number above 0, or `default` where the key is absent.
+    fn positive(&self, suffix: &'static str, default: f32) -> Result<f32, ModelError> {
+        let value = self.f32(suffix)?.unwrap_or(default);
+        if value.is_finite() && value > 0.0 {
+            Ok(value)
+        } else {
+            Err(ModelError::InvalidKey(suffix))
+        }
+    }
+}
+
+fn in_bounds(size: u32, most: u32, suffix: &'static str) -> Result<u32, ModelError> {
+    if (1..=most).contains(&size) { Ok(size) } else { Err(ModelError::InvalidKey(suffix)) }
+}
+
+impl Config {
+    /// Reads and checks the configuration of a file that one of `families` can run.
+    pub fn read(gguf: &Gguf<'_>, families: &[&Family]) -> Result<Self, ModelError> {
+        let name = gguf
+            .string(Key::new("general.architecture"))?
+            .ok_or(ModelError::MissingKey("general.architecture"))?;
+        let family = families
+            .iter()
+            .find(|family| family.architecture.as_bytes() == name)
+            .ok_or(ModelError::UnknownArchitecture(Name::new(name)))?;
+        let keys = Keys { gguf, architecture: family.architecture };
+
+        let n_embd = keys.size("embedding_length", bound::EMBEDDING)?;
+        let n_layer = keys.size("block_count", bound::LAYERS)?;
+        let n_head = keys.size("attention.head_count", bound::HEADS)?;
+        let n_head_kv = match keys.u32("attention.head_count_kv")? {
+            Some(heads) => in_bounds(heads, n_head, "attention.head_count_kv")?,
+            None => n_head,
+        };
+        if !n_head.is_multiple_of(n_head_kv) {
+            return Err(ModelError::InvalidKey("attention.head_count_kv"));
+        }
+        let head_dim = |suffix| match keys.u32(suffix)? {
+            Some(dim) => in_bounds(dim, bound::HEAD_DIM, suffix),
+            None if n_embd.is_multiple_of(n_head) => Ok(n_embd / n_head),
+            None => Err(ModelError::InvalidKey("attention.head_count")),
+        };
+        let key_dim = head_dim("attention.key_length")?;
+        let value_dim = head_dim("attention.value_length")?;
+        let (n_expert, n_expert_used) = experts(&keys)?;
+        let mut n_ff = keys.size("feed_forward_length", bound::FEED_FORWARD)?;
+        if n_expert > 0
+            && let Some(length) = keys.u32("expert_feed_forward_length")?
+        {
+            n_ff = in_bounds(length, bound::FEED_FORWARD, "expert_feed_forward_length")?;
+        }
+        let context_trained = keys.size("context_length", bound::CONTEXT)?;
+        let epsilon = keys
+            .f32("attention.layer_norm_rms_epsilon")?
+            .ok_or(ModelError::MissingKey("attention.layer_norm_rms_epsilon"))?;
+        let epsilon = (epsilon.is_finite() && epsilon > 0.0)
+            .then_some(epsilon)
+            .ok_or(ModelError::InvalidKey("attention.layer_norm_rms_epsilon"))?;
+        Ok(Self {
+            architecture: family.architecture,
+            n_vocab: vocabulary(gguf, &keys)?,
+            n_embd,
+            n_layer,
+            n_head,
+            n_head_kv,
+            key_dim,
+            value_dim,
+            n_ff,
+            n_expert,
+            n_expert_used,
+            epsilon,
+            rope: rope(&keys, family, key_dim, context_trained)?,
+            window: keys.u32("attention.sliding_window")?.unwrap_or(0),
+            context_trained,
+        })
+    }
+
+    /// Elements of a row of queries.
+    pub const fn query_len(&self) -> usize {
+        self.n_head as usize * self.key_dim as usize
+    }
+
+    /// Elements of a row of keys.
+    pub const fn key_len(&self) -> usize {
+        self.n_head_kv as usize * self.key_dim as usize
+    }
+
+    /// Elements of a row of values.
+    pub const fn value_len(&self) -> usize {
+        self.n_head_kv as usize * self.value_dim as usize
+    }
+
+    /// Elements of a row of what attention gives.
+    pub const fn attention_len(&self) -> usize {
+        self.n_head as usize * self.value_dim as usize
+    }
+
+    /// The attention of every layer.
+    pub fn attention(&self) -> Attention {
+        Attention {
+            n_head: self.n_head as usize,
+            n_head_kv: self.n_head_kv as usize,
+            key_dim: self.key_dim as usize,
+            value_dim: self.value_dim as usize,
+            scale: 1.0 / crate::num::sqrt(self.key_dim as f32),
+            window: self.window,
+        }
+    }
+
+    /// Whether positions beyond the trained context mean something: the model has RoPE scaling.
+    pub fn has_context_extension(&self) -> bool {
+        self.rope.scaling != RopeScaling::None
+    }
+}
+
+/// Experts, and how many of them a token uses.
+fn experts(keys: &Keys<'_, '_>) -> Result<(u32, u32), ModelError> {
+    let n_expert = keys.u32("expert_count")?.unwrap_or(0);
+    let used = keys.u32("expert_used_count")?.unwrap_or(0);
+    if n_expert > bound::EXPERTS {
+        return Err(ModelError::InvalidKey("expert_count"));
+    }
+    // A dense model may say 0 of 0; experts of which none is used would be a model without layers.
+    if used > n_expert || (n_expert > 0 && used == 0) {
+        return Err(ModelError::InvalidKey("expert_used_count"));
+    }
+    Ok((n_expert, used))
+}
+
+/// The vocabulary's length: rows of the embedding, and what the token list and the key say.
+fn vocabulary(gguf: &Gguf<'_>, keys: &Keys<'_, '_>) -> Result<u32, ModelError> {
+    let embedding = gguf
+        .tensors()
+        .find(|tensor| tensor.name == b"token_embd.weight")
+        .ok_or(ModelError::MissingTensor(super::tensors::TOKEN_EMBEDDING))?;
+    let rows = embedding.dimensions[1];
+    if let Some(tokens) = gguf.array(Key::new("tokenizer.ggml.tokens"))?
+        && tokens.len() != rows
+    {
+        return Err(ModelError::VocabularyLength { tokens: tokens.len(), rows });
+    }
+    if let Some(size) = keys.u32("vocab_size")?
+        && u64::from(size) != rows
+    {
+        return Err(ModelError::InvalidKey("vocab_size"));
+    }
+    if !(1..=bound::VOCABULARY).contains(&rows) {
+        return Err(ModelError::WrongShape(super::tensors::TOKEN_EMBEDDING));
+    }
+    Ok(rows as u32)
+}
+
+fn rope(
+    keys: &Keys<'_, '_>,
+    family: &Family,
+    head_dim: u32,
+    context_trained: u32,
+) -> Result<Rope, ModelError> {
+    let dimensions = keys.u32("rope.dimension_count")?.unwrap_or(head_dim);
+    if dimensions > head_dim || !dimensions.is_multiple_of(2) || dimensions == 0 {
+        return Err(ModelError::InvalidKey("rope.dimension_count"));
+    }
+    let frequency_base = keys.positive("rope.freq_base", 10_000.0)?;
+    if frequency_base <= 1.0 {
+        return Err(ModelError::InvalidKey("rope.freq_base"));
+    }
+    let factor = match keys.f32("rope.scaling.factor")?.or(keys.f32("rope.scale_linear")?) {
+        // llama.cpp's converters write 0 for "none".
+        None | Some(0.0) => 1.0,
+        Some(factor) if factor.is_finite() && factor > 0.0 => factor,
+        Some(_) => return Err(ModelError::InvalidKey("rope.scaling.factor")),
+    };
+    let scaling = match keys.gguf.string(Key::of(keys.architecture, "rope.scaling.type"))? {
+        Some(b"none") => RopeScaling::None,
+        None | Some(b"linear") if factor == 1.0 => RopeScaling::None,
+        None | Some(b"linear") => RopeScaling::Linear { factor },
+        Some(b"yarn") => yarn(keys, factor, context_trained)?,
+        Some(_) => return Err(ModelError::InvalidKey("rope.scaling.type")),
+    };
+    Ok(Rope { dimensions, frequency_base, pairing: family.pairing, scaling })
+}
+
+fn yarn(keys: &Keys<'_, '_>, factor: f32, context_trained: u32) -> Result<RopeScaling, ModelError> {
+    const ORIGINAL: &str = "rope.scaling.original_context_length";
+    let original = keys.u32(ORIGINAL)?.unwrap_or(context_trained);
+    let extrapolation = keys.f32("rope.scaling.yarn_ext_factor")?.unwrap_or(1.0);
+    if !extrapolation.is_finite() {
+        return Err(ModelError::InvalidKey("rope.scaling.yarn_ext_factor"));
+    }
+    Ok(RopeScaling::Yarn {
+        factor,
+        original_context: in_bounds(original, bound::CONTEXT, ORIGINAL)?,
+        beta_fast: keys.positive("rope.scaling.yarn_beta_fast", 32.0)?,
+        beta_slow: keys.positive("rope.scaling.yarn_beta_slow", 1.0)?,
+        extrapolation,
+        attention_factor: keys.positive("rope.scaling.attn_factor", 1.0)?,
+    })
+}

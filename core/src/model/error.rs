@@ -1,0 +1,170 @@
+//! Why a model cannot be loaded: small, `Copy`, and naming the key or tensor.
+
+use crate::gguf::GgufError;
+use crate::mem::{ArenaFull, PlanOverflow};
+use crate::port::ReadError;
+use crate::quant::TensorType;
+use core::fmt;
+
+/// Up to 31 bytes of a name that the file gave, for a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Name {
+    bytes: [u8; Self::LONGEST],
+    length: u8,
+}
+
+impl Name {
+    const LONGEST: usize = 31;
+
+    /// The start of `bytes`; what is not printable ASCII becomes `?`.
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut name = Self { bytes: [0; Self::LONGEST], length: 0 };
+        for (to, &from) in name.bytes.iter_mut().zip(bytes) {
+            *to = if (0x20..0x7f).contains(&from) { from } else { b'?' };
+            name.length += 1;
+        }
+        name
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        self.bytes.get(..usize::from(self.length)).map_or("", |b| str::from_utf8(b).unwrap_or(""))
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}
+
+/// A tensor by its place: `blk.3.attn_q.weight`, `output_norm.weight`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TensorSlot {
+    /// The block, or `None` for a tensor outside of blocks.
+    pub layer: Option<u32>,
+    /// The rest of the name.
+    pub suffix: &'static str,
+}
+
+impl fmt::Display for TensorSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.layer {
+            Some(layer) => write!(f, "blk.{layer}.{}", self.suffix),
+            None => f.write_str(self.suffix),
+        }
+    }
+}
+
+/// Why a model cannot be loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelError {
+    /// The file is not a sound GGUF, or a key has the wrong type.
+    Gguf(GgufError),
+    /// No family of the list has this architecture.
+    UnknownArchitecture(Name),
+    /// A key that the architecture needs is not there. The suffix follows the architecture's name.
+    MissingKey(&'static str),
+    /// A key's value makes no sense, alone or beside others.
+    InvalidKey(&'static str),
+    /// A tensor that the architecture needs is not there.
+    MissingTensor(TensorSlot),
+    /// A tensor's shape is not what the configuration says.
+    WrongShape(TensorSlot),
+    /// The same tensor twice.
+    DuplicateTensor(TensorSlot),
+    /// No kernel for the tensor's type.
+    UnsupportedType {
+        /// The tensor.
+        slot: TensorSlot,
+        /// Its type.
+        tensor_type: TensorType,
+    },
+    /// A tensor that this engine gives no meaning: leaving it out would change the answers.
+    UnknownTensor(Name),
+    /// The vocabulary's length is not the embedding's.
+    VocabularyLength {
+        /// Tokens listed.
+        tokens: u64,
+        /// Rows of the embedding.
+        rows: u64,
+    },
+    /// The context asked for is 0 or longer than the model was trained for.
+    Context {
+        /// Positions asked for.
+        asked: u32,
+        /// Positions that the model was trained for.
+        trained: u32,
+    },
+    /// A batch of no rows, no logits, or more rows than a run can have.
+    Options,
+    /// The file's claims add up to more than 64 bits of memory.
+    TooLarge,
+    /// The arena is too small.
+    Arena(ArenaFull),
+    /// Weights could not be read.
+    Read(ReadError),
+}
+
+impl From<GgufError> for ModelError {
+    fn from(error: GgufError) -> Self {
+        Self::Gguf(error)
+    }
+}
+
+impl From<ArenaFull> for ModelError {
+    fn from(error: ArenaFull) -> Self {
+        Self::Arena(error)
+    }
+}
+
+impl From<PlanOverflow> for ModelError {
+    fn from(_: PlanOverflow) -> Self {
+        Self::TooLarge
+    }
+}
+
+impl From<ReadError> for ModelError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl fmt::Display for ModelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gguf(error) => error.fmt(f),
+            Self::UnknownArchitecture(name) => {
+                write!(f, "architecture '{}' is not supported", name.as_str())
+            }
+            Self::MissingKey(key) => write!(f, "the model lacks the key '{key}'"),
+            Self::InvalidKey(key) => write!(f, "the model's key '{key}' has an impossible value"),
+            Self::MissingTensor(slot) => write!(f, "the model lacks the tensor '{slot}'"),
+            Self::WrongShape(slot) => write!(f, "tensor '{slot}' has the wrong shape"),
+            Self::DuplicateTensor(slot) => write!(f, "tensor '{slot}' is there twice"),
+            Self::UnsupportedType { slot, tensor_type } => {
+                write!(f, "tensor '{slot}' has type {}, which has no kernel", tensor_type.name())
+            }
+            Self::UnknownTensor(name) => {
+                write!(f, "tensor '{}' has no meaning for this architecture", name.as_str())
+            }
+            Self::VocabularyLength { tokens, rows } => {
+                write!(f, "{tokens} tokens are listed but the embedding has {rows} rows")
+            }
+            Self::Context { asked, trained } => write!(
+                f,
+                "a context of {asked} is not possible: the model was trained for {trained}"
+            ),
+            Self::Options => f.write_str("batch and logit rows must be 1 to 1024"),
+            Self::TooLarge => f.write_str("the model's sizes do not fit in memory"),
+            Self::Arena(full) => write!(
+                f,
+                "not enough memory for {}: {} bytes needed, {} left",
+                full.purpose.name(),
+                full.needed_bytes,
+                full.left_bytes
+            ),
+            Self::Read(error) => error.fmt(f),
+        }
+    }
+}

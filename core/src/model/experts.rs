@@ -1,0 +1,176 @@
+//! Mixture of experts: a router picks a few feed-forward networks for each row (Shazeer et al.
+//! 2017, arXiv 1701.06538, as Mixtral does it: softmax over all, the best renormalised).
+//!
+//! Experts are visited in ascending order, each once for all rows that use it, so its weights are
+//! read once; every row then sums its experts by ascending rank of the router, whatever the batch.
+
+use super::forward::{ForwardError, Model};
+use super::tensors::Layer;
+use crate::kernels::VectorKernels;
+use crate::mem::{Arena, ArenaFull, MemoryPlan, PlanOverflow, Purpose};
+use crate::ops::{self, Encoder};
+
+/// Buffers of the expert feed-forward; empty for a dense model.
+pub(super) struct ExpertBuffers<'m> {
+    /// Router scores, then probabilities. `[batch, n_expert]`
+    scores: &'m mut [f32],
+    /// Experts of each row by rank. `[batch, n_expert_used]`
+    chosen: &'m mut [u32],
+    /// Their shares. `[batch, n_expert_used]`
+    shares: &'m mut [f32],
+    /// Inputs of the rows that use one expert. `[batch, n_embd]`
+    gathered: &'m mut [f32],
+    /// Their outputs. `[batch, n_embd]`
+    outputs: &'m mut [f32],
+    /// Outputs of every row's experts by rank. `[batch, n_expert_used, n_embd]`
+    ranked: &'m mut [f32],
+}
+
+/// Lengths of the six buffers.
+const fn lens(batch: u64, n_expert: u64, used: u64, n_embd: u64) -> [u64; 6] {
+    if n_expert == 0 {
+        return [0; 6];
+    }
+    [
+        batch * n_expert,
+        batch * used,
+        batch * used,
+        batch * n_embd,
+        batch * n_embd,
+        batch * used * n_embd,
+    ]
+}
+
+impl<'m> ExpertBuffers<'m> {
+    pub(super) fn plan(
+        config: &super::Config,
+        batch: u64,
+        plan: &mut MemoryPlan,
+    ) -> Result<(), PlanOverflow> {
+        let [scores, chosen, shares, gathered, outputs, ranked] = lens_of(config, batch);
+        plan.add::<f32>(Purpose::Activations, scores)?;
+        plan.add::<u32>(Purpose::Activations, chosen)?;
+        for length in [shares, gathered, outputs, ranked] {
+            plan.add::<f32>(Purpose::Activations, length)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn new(
+        config: &super::Config,
+        batch: u64,
+        arena: &mut Arena<'m>,
+    ) -> Result<Self, ArenaFull> {
+        let [scores, chosen, shares, gathered, outputs, ranked] = lens_of(config, batch);
+        let mut floats = |length| arena.take::<f32>(Purpose::Activations, length);
+        let scores = floats(scores)?;
+        let [shares, gathered, outputs, ranked] =
+            [floats(shares)?, floats(gathered)?, floats(outputs)?, floats(ranked)?];
+        let chosen = arena.take::<u32>(Purpose::Activations, chosen)?;
+        Ok(Self { scores, chosen, shares, gathered, outputs, ranked })
+    }
+}
+
+fn lens_of(config: &super::Config, batch: u64) -> [u64; 6] {
+    lens(
+        batch,
+        u64::from(config.n_expert),
+        u64::from(config.n_expert_used),
+        u64::from(config.n_embd),
+    )
+}
+
+/// Ranks a row's experts: the highest probabilities first, the lower index where they are equal;
+/// shares are the probabilities divided by their sum.
+fn route(vector: &VectorKernels, scores: &mut [f32], chosen: &mut [u32], shares: &mut [f32]) {
+    ops::softmax(vector, scores);
+    for rank in 0..chosen.len() {
+        let (taken, _) = chosen.split_at(rank);
+        let mut best: Option<(usize, f32)> = None;
+        for (expert, &score) in scores.iter().enumerate() {
+            let free = !taken.iter().any(|&other| other as usize == expert);
+            if free && best.is_none_or(|(_, highest)| score > highest) {
+                best = Some((expert, score));
+            }
+        }
+        let (expert, score) = best.unwrap_or((0, 0.0));
+        chosen[rank] = expert as u32;
+        shares[rank] = score;
+    }
+    let total = shares.iter().fold(0.0, |total, share| total + share);
+    for share in shares {
+        *share /= total;
+    }
+}
+
+impl Model<'_> {
+    #[allow(clippy::too_many_arguments)]
+    /// The expert feed-forward of `rows` rows: reads `x` (`[rows, n_embd]`), replaces it by the
+    /// result. `gate` and `up` are `[rows, n_ff]`.
+    pub(super) fn feed_forward_experts(
+        &self,
+        layer: &Layer,
+        rows: usize,
+        x: &mut [f32],
+        gate: &mut [f32],
+        up: &mut [f32],
+        buffers: &mut ExpertBuffers<'_>,
+        encoder: &mut Encoder<'_>,
+    ) -> Result<(), ForwardError> {
+        let config = self.config();
+        let (n_embd, used) = (config.n_embd as usize, config.n_expert_used as usize);
+        let n_expert = config.n_expert as usize;
+        encoder.begin();
+        self.linear(&layer.router, rows, x, &mut buffers.scores[..rows * n_expert], encoder)?;
+        for row in 0..rows {
+            route(
+                self.vector(),
+                &mut buffers.scores[row * n_expert..(row + 1) * n_expert],
+                &mut buffers.chosen[row * used..(row + 1) * used],
+                &mut buffers.shares[row * used..(row + 1) * used],
+            );
+        }
+        for expert in 0..config.n_expert {
+            if buffers.chosen[..rows * used].contains(&expert) {
+                self.machine().weights.want(layer.expert_gates.stripes(expert));
+            }
+        }
+        for expert in 0..config.n_expert {
+            let users = || {
+                let chosen = buffers.chosen[..rows * used].iter().enumerate();
+                chosen.filter(|(_, chosen)| **chosen == expert).map(|(place, _)| place)
+            };
+            let count = users().count();
+            if count == 0 {
+                continue;
+            }
+            for (place, to) in users().zip(buffers.gathered.chunks_exact_mut(n_embd)) {
+                let row = place / used;
+                to.copy_from_slice(&x[row * n_embd..(row + 1) * n_embd]);
+            }
+            let gathered = &buffers.gathered[..count * n_embd];
+            let n_ff = config.n_ff as usize;
+            let (gate, up) = (&mut gate[..count * n_ff], &mut up[..count * n_ff]);
+            let part = |experts: &super::tensors::Experts| experts.matrix(expert);
+            let shape = ForwardError::Op(ops::OpError::Shape);
+            encoder.begin();
+            self.matrix(&part(&layer.expert_gates).ok_or(shape)?, count, gathered, gate, encoder)?;
+            self.matrix(&part(&layer.expert_ups).ok_or(shape)?, count, gathered, up, encoder)?;
+            self.vector().silu_product(gate, up).map_err(ops::OpError::from)?;
+            let outputs = &mut buffers.outputs[..count * n_embd];
+            encoder.begin();
+            self.matrix(&part(&layer.expert_downs).ok_or(shape)?, count, gate, outputs, encoder)?;
+            for (place, from) in users().zip(outputs.chunks_exact(n_embd)) {
+                buffers.ranked[place * n_embd..(place + 1) * n_embd].copy_from_slice(from);
+            }
+        }
+        for (row, x) in x[..rows * n_embd].chunks_exact_mut(n_embd).enumerate() {
+            x.fill(0.0);
+            let shares = &buffers.shares[row * used..(row + 1) * used];
+            self.vector()
+                .accumulate(shares, &buffers.ranked[row * used * n_embd..][..used * n_embd], x)
+                .map_err(ops::OpError::from)?;
+        }
+        Ok(())
+    }
+}

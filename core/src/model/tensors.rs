@@ -1,0 +1,662 @@
+//! Which tensor of the file plays which part, and in what order the parts are read.
+//!
+//! The tensor list is walked twice, in O(n): once to count what will be needed ([`Census`]), once
+//! to fill it ([`Tensors::load`]). Every tensor must have a part and the shape that the
+//! configuration gives it: one that is left out would change the answers silently. Norms and
+//! biases, a few kilobytes, are copied to f32; matrices stay in the file.
+
+use super::config::Config;
+use super::error::{ModelError, Name, TensorSlot};
+use crate::bytes::align_up;
+use crate::gguf::{Gguf, TensorInfo};
+use crate::mem::{Arena, MemoryPlan, Purpose};
+use crate::num::{bf16, f16_le};
+use crate::ops::Matrix;
+use crate::port::{Need, Stripe, Weights};
+use crate::quant::TensorType;
+
+/// The embedding's slot: its rows are the vocabulary.
+pub(super) const TOKEN_EMBEDDING: TensorSlot =
+    TensorSlot { layer: None, suffix: "token_embd.weight" };
+
+/// Vectors start at multiples of 16 f32: a cache line, a full AVX-512 register.
+const VECTOR_ALIGN: u64 = 16;
+
+/// A norm, a bias or a table: a part of [`Tensors::vectors`]. Empty where the file has none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Vector {
+    start: u32,
+    length: u32,
+}
+
+/// A weight matrix and its bias.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Linear {
+    /// `None` only before loading has ended, or where the architecture has none.
+    pub(super) weight: Option<Matrix>,
+    /// `[rows]`
+    pub(super) bias: Vector,
+}
+
+/// A matrix for each expert, one after the other in the file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Experts {
+    /// That of expert 0: rows and columns of one expert.
+    first: Option<Matrix>,
+    /// Stripes from one expert's to the next one's: its gate, up and down together.
+    stripe_stride: u32,
+}
+
+/// One block's parts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Layer {
+    /// `[n_embd]`
+    pub(super) attention_norm: Vector,
+    /// `[n_head * key_dim, n_embd]`
+    pub(super) query: Linear,
+    /// `[n_head_kv * key_dim, n_embd]`
+    pub(super) key: Linear,
+    /// `[n_head_kv * value_dim, n_embd]`
+    pub(super) value: Linear,
+    /// `[n_embd, n_head * value_dim]`
+    pub(super) attention_output: Linear,
+    /// `[n_embd]`
+    pub(super) feed_forward_norm: Vector,
+    /// `[n_ff, n_embd]`
+    pub(super) gate: Linear,
+    /// `[n_ff, n_embd]`
+    pub(super) up: Linear,
+    /// `[n_embd, n_ff]`
+    pub(super) down: Linear,
+    /// `[n_expert, n_embd]`
+    pub(super) router: Linear,
+    /// `[n_expert, n_ff, n_embd]`
+    pub(super) expert_gates: Experts,
+    /// `[n_expert, n_ff, n_embd]`
+    pub(super) expert_ups: Experts,
+    /// `[n_expert, n_embd, n_ff]`
+    pub(super) expert_downs: Experts,
+}
+
+/// The parts outside of blocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Globals {
+    /// `[n_vocab, n_embd]`; its rows are read one by one.
+    pub(super) embedding: Linear,
+    /// `[n_embd]`
+    pub(super) output_norm: Vector,
+    /// `[n_vocab, n_embd]`; the embedding's, read as a matrix, where the file ties them.
+    pub(super) output: Linear,
+    /// Llama 3's divisors of the rotary frequencies. `[rope dimensions / 2]`
+    pub(super) rope_factors: Vector,
+}
+
+/// What a tensor's name says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Embedding,
+    OutputNorm,
+    Output,
+    OutputBias,
+    RopeFactors,
+    AttentionNorm,
+    Query,
+    QueryBias,
+    Key,
+    KeyBias,
+    Value,
+    ValueBias,
+    AttentionOutput,
+    AttentionOutputBias,
+    FeedForwardNorm,
+    Gate,
+    GateBias,
+    Up,
+    UpBias,
+    Down,
+    DownBias,
+    Router,
+    ExpertGates,
+    ExpertUps,
+    ExpertDowns,
+}
+
+/// Names outside of blocks.
+const GLOBAL_PARTS: &[(&str, Part)] = &[
+    ("token_embd.weight", Part::Embedding),
+    ("output_norm.weight", Part::OutputNorm),
+    ("output.weight", Part::Output),
+    ("output.bias", Part::OutputBias),
+    ("rope_freqs.weight", Part::RopeFactors),
+];
+
+/// Names within a block, after `blk.N.`.
+const LAYER_PARTS: &[(&str, Part)] = &[
+    ("attn_norm.weight", Part::AttentionNorm),
+    ("attn_q.weight", Part::Query),
+    ("attn_q.bias", Part::QueryBias),
+    ("attn_k.weight", Part::Key),
+    ("attn_k.bias", Part::KeyBias),
+    ("attn_v.weight", Part::Value),
+    ("attn_v.bias", Part::ValueBias),
+    ("attn_output.weight", Part::AttentionOutput),
+    ("attn_output.bias", Part::AttentionOutputBias),
+    ("ffn_norm.weight", Part::FeedForwardNorm),
+    ("ffn_gate.weight", Part::Gate),
+    ("ffn_gate.bias", Part::GateBias),
+    ("ffn_up.weight", Part::Up),
+    ("ffn_up.bias", Part::UpBias),
+    ("ffn_down.weight", Part::Down),
+    ("ffn_down.bias", Part::DownBias),
+    ("ffn_gate_inp.weight", Part::Router),
+    ("ffn_gate_exps.weight", Part::ExpertGates),
+    ("ffn_up_exps.weight", Part::ExpertUps),
+    ("ffn_down_exps.weight", Part::ExpertDowns),
+];
+
+/// A tensor's shape: `[experts, rows, columns]`, rows and experts 1 for a vector.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Shape {
+    columns: u32,
+    rows: u32,
+    experts: u32,
+}
+
+impl Part {
+    /// The shape that `config` gives this part; `None` where the architecture has no such part.
+    fn shape(self, config: &Config) -> Option<Shape> {
+        let vector = |columns| Shape { columns, rows: 1, experts: 1 };
+        let matrix = |rows, columns| Shape { columns, rows, experts: 1 };
+        let (embd, ff) = (config.n_embd, config.n_ff);
+        let dense = config.n_expert == 0;
+        let shape = match self {
+            Self::Embedding | Self::Output => matrix(config.n_vocab, embd),
+            Self::OutputNorm
+            | Self::AttentionNorm
+            | Self::FeedForwardNorm
+            | Self::AttentionOutputBias
+            | Self::DownBias => vector(embd),
+            Self::OutputBias => vector(config.n_vocab),
+            Self::RopeFactors => vector(config.rope.dimensions / 2),
+            Self::Query => matrix(config.query_len() as u32, embd),
+            Self::QueryBias => vector(config.query_len() as u32),
+            Self::Key => matrix(config.key_len() as u32, embd),
+            Self::KeyBias => vector(config.key_len() as u32),
+            Self::Value => matrix(config.value_len() as u32, embd),
+            Self::ValueBias => vector(config.value_len() as u32),
+            Self::AttentionOutput => matrix(embd, config.attention_len() as u32),
+            Self::Gate | Self::Up => matrix(ff, embd),
+            Self::GateBias | Self::UpBias => vector(ff),
+            Self::Down => matrix(embd, ff),
+            Self::Router => matrix(config.n_expert, embd),
+            Self::ExpertGates | Self::ExpertUps => {
+                Shape { columns: embd, rows: ff, experts: config.n_expert }
+            }
+            Self::ExpertDowns => Shape { columns: ff, rows: embd, experts: config.n_expert },
+        };
+        let belongs = match self {
+            Self::Gate | Self::Up | Self::Down => dense,
+            Self::GateBias | Self::UpBias | Self::DownBias => dense,
+            Self::Router | Self::ExpertGates | Self::ExpertUps | Self::ExpertDowns => !dense,
+            _ => true,
+        };
+        belongs.then_some(shape)
+    }
+
+    const fn is_vector(self) -> bool {
+        matches!(
+            self,
+            Self::OutputNorm
+                | Self::AttentionNorm
+                | Self::FeedForwardNorm
+                | Self::AttentionOutputBias
+                | Self::DownBias
+                | Self::OutputBias
+                | Self::RopeFactors
+                | Self::QueryBias
+                | Self::KeyBias
+                | Self::ValueBias
+                | Self::GateBias
+                | Self::UpBias
+        )
+    }
+}
+
+/// Finds the part that `name` plays, and in which block.
+fn recognise(name: &[u8], n_layer: u32) -> Option<(TensorSlot, Part)> {
+    let find = |parts: &'static [(&'static str, Part)], suffix: &[u8]| {
+        parts.iter().find(|(name, _)| name.as_bytes() == suffix)
+    };
+    let Some(rest) = name.strip_prefix(b"blk.") else {
+        let (suffix, part) = find(GLOBAL_PARTS, name)?;
+        return Some((TensorSlot { layer: None, suffix }, *part));
+    };
+    let dot = rest.iter().position(|&byte| byte == b'.')?;
+    let (number, suffix) = rest.split_at_checked(dot)?;
+    // "blk.03" and "blk.+3" are other names than "blk.3".
+    if number.len() > 1 && number.first() == Some(&b'0') || !number.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let layer: u32 = str::from_utf8(number).ok()?.parse().ok()?;
+    let (suffix, part) = find(LAYER_PARTS, suffix.get(1..)?)?;
+    (layer < n_layer).then_some((TensorSlot { layer: Some(layer), suffix }, *part))
+}
+
+/// One tensor of the file with its part.
+struct Placed<'a> {
+    slot: TensorSlot,
+    part: Part,
+    shape: Shape,
+    info: TensorInfo<'a>,
+}
+
+/// Every tensor with its part, shape checked.
+fn placed<'a>(
+    gguf: &Gguf<'a>,
+    config: &Config,
+) -> impl Iterator<Item = Result<Placed<'a>, ModelError>> {
+    let config = *config;
+    gguf.tensors().map(move |info| {
+        let unknown = ModelError::UnknownTensor(Name::new(info.name));
+        let (slot, part) = recognise(info.name, config.n_layer).ok_or(unknown)?;
+        let shape = part.shape(&config).ok_or(unknown)?;
+        let stored = [u64::from(shape.columns), u64::from(shape.rows), u64::from(shape.experts), 1];
+        if info.dimensions != stored {
+            return Err(ModelError::WrongShape(slot));
+        }
+        Ok(Placed { slot, part, shape, info })
+    })
+}
+
+/// What the tables of a file will need.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Census {
+    layers: u64,
+    /// f32 of all vectors.
+    vectors: u64,
+    stripes: u64,
+    /// Longest row of the embedding in bytes.
+    pub(super) embedding_row_bytes: u64,
+}
+
+/// Rows of a matrix that fit in a stripe: at least one.
+fn stripe_rows(tensor_type: TensorType, shape: Shape, stripe_bytes: u64) -> Option<u32> {
+    let row_bytes = tensor_type.bytes_for(u64::from(shape.columns))?.max(1);
+    let rows = (stripe_bytes / row_bytes).clamp(1, u64::from(shape.rows.max(1)));
+    u32::try_from(rows).ok()
+}
+
+impl Census {
+    /// Counts. `stripe_bytes` is what the source wants ([`Weights::stripe_bytes`]).
+    pub(super) fn take(
+        gguf: &Gguf<'_>,
+        config: &Config,
+        stripe_bytes: u64,
+    ) -> Result<Self, ModelError> {
+        let mut census = Self { layers: u64::from(config.n_layer), ..Self::default() };
+        let mut output_stripes = None;
+        for placed in placed(gguf, config) {
+            let Placed { slot, part, shape, info } = placed?;
+            if part.is_vector() {
+                // At most 2^24 elements each, and no more tensors than the file has room for.
+                census.vectors +=
+                    align_up(u64::from(shape.columns), VECTOR_ALIGN).ok_or(ModelError::TooLarge)?;
+                continue;
+            }
+            let rows = stripe_rows(info.tensor_type, shape, stripe_bytes)
+                .ok_or(ModelError::WrongShape(slot))?;
+            let stripes = u64::from(shape.rows.div_ceil(rows)) * u64::from(shape.experts);
+            match part {
+                Part::Embedding => {
+                    census.embedding_row_bytes = info.bytes / u64::from(shape.rows);
+                    output_stripes.get_or_insert(stripes);
+                }
+                Part::Output => output_stripes = Some(stripes),
+                _ => census.stripes += stripes,
+            }
+        }
+        census.stripes += output_stripes.unwrap_or(0);
+        // A file cannot claim more blocks than it has tensors for.
+        if census.layers > gguf.tensor_count() {
+            return Err(ModelError::InvalidKey("block_count"));
+        }
+        Ok(census)
+    }
+
+    /// Adds what [`Tensors::load`] takes.
+    pub(super) fn plan(&self, config: &Config, plan: &mut MemoryPlan) -> Result<(), ModelError> {
+        plan.add_values::<Layer>(Purpose::TensorTable, self.layers)?;
+        plan.add_values::<Stripe>(Purpose::Schedule, self.stripes)?;
+        plan.add::<f32>(Purpose::Vectors, self.vectors)?;
+        plan.add::<f32>(Purpose::Vectors, u64::from(config.rope.dimensions / 2))?;
+        Ok(())
+    }
+}
+
+/// A loaded file's parts.
+pub(super) struct Tensors<'m> {
+    /// `[n_layer]`
+    pub(super) layers: &'m [Layer],
+    pub(super) globals: Globals,
+    /// In the order in which a pass reads them.
+    pub(super) stripes: &'m [Stripe],
+    /// Norms and biases.
+    vectors: &'m [f32],
+    /// Radians per position. `[rope dimensions / 2]`
+    pub(super) inverse_frequencies: &'m [f32],
+}
+
+impl<'m> Tensors<'m> {
+    /// Finds every part, copies the vectors and lays out the schedule.
+    pub(super) fn load(
+        gguf: &Gguf<'_>,
+        weights: &dyn Weights,
+        config: &Config,
+        stripe_bytes: u64,
+        arena: &mut Arena<'m>,
+    ) -> Result<Self, ModelError> {
+        let census = Census::take(gguf, config, stripe_bytes)?;
+        let layers = arena.take_with(Purpose::TensorTable, census.layers, |_| Layer::default())?;
+        let stripes = arena.take_with(Purpose::Schedule, census.stripes, |_| Stripe {
+            offset: 0,
+            bytes: 0,
+            need: Need::Maybe,
+        })?;
+        let vectors = arena.take::<f32>(Purpose::Vectors, census.vectors)?;
+        let frequencies =
+            arena.take::<f32>(Purpose::Vectors, u64::from(config.rope.dimensions / 2))?;
+        let mut filler = Filler { layers, globals: Globals::default(), vectors, used: 0 };
+        for placed in placed(gguf, config) {
+            filler.place(weights, stripe_bytes, &placed?)?;
+        }
+        let Filler { layers, mut globals, vectors, .. } = filler;
+        require(config, layers, &globals)?;
+        if globals.output.weight.is_none() {
+            globals.output.weight = globals.embedding.weight;
+        }
+        schedule(layers, &mut globals, config.n_expert, stripes)?;
+        let tensors = Self {
+            layers,
+            globals,
+            stripes,
+            vectors,
+            inverse_frequencies: {
+                let factors = slice(vectors, globals.rope_factors);
+                if factors.iter().any(|factor| !factor.is_finite() || *factor == 0.0) {
+                    return Err(ModelError::InvalidKey("rope_freqs.weight"));
+                }
+                crate::ops::inverse_frequencies(&config.rope, factors, frequencies);
+                frequencies
+            },
+        };
+        Ok(tensors)
+    }
+
+    /// A vector's values; empty where the file has none.
+    pub(super) fn vector(&self, vector: Vector) -> &'m [f32] {
+        slice(self.vectors, vector)
+    }
+}
+
+fn slice(vectors: &[f32], vector: Vector) -> &[f32] {
+    let start = vector.start as usize;
+    vectors.get(start..start + vector.length as usize).unwrap_or(&[])
+}
+
+/// The second walk's state.
+struct Filler<'m> {
+    layers: &'m mut [Layer],
+    globals: Globals,
+    vectors: &'m mut [f32],
+    /// f32 of `vectors` given away.
+    used: usize,
+}
+
+impl Filler<'_> {
+    fn place(
+        &mut self,
+        weights: &dyn Weights,
+        stripe_bytes: u64,
+        placed: &Placed<'_>,
+    ) -> Result<(), ModelError> {
+        let Placed { slot, part, shape, ref info } = *placed;
+        if part.is_vector() {
+            let vector = self.copy_vector(weights, slot, shape, info)?;
+            let place = self.vector_slot(slot, part).ok_or(ModelError::WrongShape(slot))?;
+            if place.length != 0 {
+                return Err(ModelError::DuplicateTensor(slot));
+            }
+            *place = vector;
+            return Ok(());
+        }
+        let matrix = Matrix {
+            offset: info.offset,
+            rows: shape.rows,
+            columns: shape.columns,
+            first_stripe: 0,
+            stripe_rows: stripe_rows(info.tensor_type, shape, stripe_bytes)
+                .ok_or(ModelError::WrongShape(slot))?,
+            tensor_type: info.tensor_type,
+        };
+        let place = self.matrix_slot(slot, part).ok_or(ModelError::WrongShape(slot))?;
+        if place.replace(matrix).is_some() {
+            return Err(ModelError::DuplicateTensor(slot));
+        }
+        Ok(())
+    }
+
+    fn vector_slot(&mut self, slot: TensorSlot, part: Part) -> Option<&mut Vector> {
+        let globals = &mut self.globals;
+        let Some(layer) = slot.layer else {
+            return match part {
+                Part::OutputNorm => Some(&mut globals.output_norm),
+                Part::OutputBias => Some(&mut globals.output.bias),
+                Part::RopeFactors => Some(&mut globals.rope_factors),
+                _ => None,
+            };
+        };
+        let layer = self.layers.get_mut(layer as usize)?;
+        match part {
+            Part::AttentionNorm => Some(&mut layer.attention_norm),
+            Part::FeedForwardNorm => Some(&mut layer.feed_forward_norm),
+            Part::QueryBias => Some(&mut layer.query.bias),
+            Part::KeyBias => Some(&mut layer.key.bias),
+            Part::ValueBias => Some(&mut layer.value.bias),
+            Part::AttentionOutputBias => Some(&mut layer.attention_output.bias),
+            Part::GateBias => Some(&mut layer.gate.bias),
+            Part::UpBias => Some(&mut layer.up.bias),
+            Part::DownBias => Some(&mut layer.down.bias),
+            _ => None,
+        }
+    }
+
+    fn matrix_slot(&mut self, slot: TensorSlot, part: Part) -> Option<&mut Option<Matrix>> {
+        let globals = &mut self.globals;
+        let Some(layer) = slot.layer else {
+            return match part {
+                Part::Embedding => Some(&mut globals.embedding.weight),
+                Part::Output => Some(&mut globals.output.weight),
+                _ => None,
+            };
+        };
+        let layer = self.layers.get_mut(layer as usize)?;
+        match part {
+            Part::Query => Some(&mut layer.query.weight),
+            Part::Key => Some(&mut layer.key.weight),
+            Part::Value => Some(&mut layer.value.weight),
+            Part::AttentionOutput => Some(&mut layer.attention_output.weight),
+            Part::Gate => Some(&mut layer.gate.weight),
+            Part::Up => Some(&mut layer.up.weight),
+            Part::Down => Some(&mut layer.down.weight),
+            Part::Router => Some(&mut layer.router.weight),
+            Part::ExpertGates => Some(&mut layer.expert_gates.first),
+            Part::ExpertUps => Some(&mut layer.expert_ups.first),
+            Part::ExpertDowns => Some(&mut layer.expert_downs.first),
+            _ => None,
+        }
+    }
+
+    /// Copies a vector of F32, F16 or BF16 to the next free place, as f32.
+    fn copy_vector(
+        &mut self,
+        weights: &dyn Weights,
+        slot: TensorSlot,
+        shape: Shape,
+        info: &TensorInfo<'_>,
+    ) -> Result<Vector, ModelError> {
+        let tensor_type = info.tensor_type;
+        let width = match tensor_type {
+            TensorType::F32 => 4,
+            TensorType::F16 | TensorType::BF16 => 2,
+            _ => return Err(ModelError::UnsupportedType { slot, tensor_type }),
+        };
+        let start = self.used;
+        let length = shape.columns as usize;
+        let place = self.vectors.get_mut(start..start + length);
+        let place = place.ok_or(ModelError::DuplicateTensor(slot))?;
+        let mut buffer = [0u8; 256];
+        let mut offset = info.offset;
+        for part in place.chunks_mut(buffer.len() / width) {
+            let bytes = &mut buffer[..part.len() * width];
+            weights.read(offset, bytes)?;
+            offset += bytes.len() as u64;
+            for (value, bytes) in part.iter_mut().zip(bytes.chunks_exact(width)) {
+                *value = match (tensor_type, bytes) {
+                    (TensorType::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
+                    (TensorType::F16, &[a, b]) => f16_le([a, b]),
+                    (_, &[a, b]) => bf16::from_le_bytes([a, b]).to_f32(),
+                    _ => 0.0,
+                };
+            }
+        }
+        self.used = (start + length).next_multiple_of(VECTOR_ALIGN as usize);
+        let start = u32::try_from(start).map_err(|_| ModelError::TooLarge)?;
+        Ok(Vector { start, length: shape.columns })
+    }
+}
+
+/// Every part that the architecture cannot do without is there.
+fn require(config: &Config, layers: &[Layer], globals: &Globals) -> Result<(), ModelError> {
+    let need = |layer: Option<u32>, there: bool, suffix: &'static str| {
+        let slot = TensorSlot { layer, suffix };
+        if there { Ok(()) } else { Err(ModelError::MissingTensor(slot)) }
+    };
+    need(None, globals.embedding.weight.is_some(), "token_embd.weight")?;
+    need(None, globals.output_norm.length > 0, "output_norm.weight")?;
+    for (layer, index) in layers.iter().zip(0..) {
+        let need = |there: bool, suffix| need(Some(index), there, suffix);
+        need(layer.attention_norm.length > 0, "attn_norm.weight")?;
+        need(layer.query.weight.is_some(), "attn_q.weight")?;
+        need(layer.key.weight.is_some(), "attn_k.weight")?;
+        need(layer.value.weight.is_some(), "attn_v.weight")?;
+        need(layer.attention_output.weight.is_some(), "attn_output.weight")?;
+        need(layer.feed_forward_norm.length > 0, "ffn_norm.weight")?;
+        if config.n_expert == 0 {
+            need(layer.gate.weight.is_some(), "ffn_gate.weight")?;
+            need(layer.up.weight.is_some(), "ffn_up.weight")?;
+            need(layer.down.weight.is_some(), "ffn_down.weight")?;
+        } else {
+            need(layer.router.weight.is_some(), "ffn_gate_inp.weight")?;
+            need(layer.expert_gates.first.is_some(), "ffn_gate_exps.weight")?;
+            need(layer.expert_ups.first.is_some(), "ffn_up_exps.weight")?;
+            need(layer.expert_downs.first.is_some(), "ffn_down_exps.weight")?;
+        }
+    }
+    Ok(())
+}
+
+impl Experts {
+    /// The matrix of `expert`.
+    pub(super) fn matrix(&self, expert: u32) -> Option<Matrix> {
+        let mut matrix = self.first?;
+        let bytes = matrix.tensor_type.bytes_for(u64::from(matrix.columns))?;
+        matrix.offset += u64::from(expert) * u64::from(matrix.rows) * bytes;
+        matrix.first_stripe += expert * self.stripe_stride;
+        Some(matrix)
+    }
+
+    /// The stripes of `expert`, from its gate to its down matrix; `self` is the gates.
+    pub(super) fn stripes(&self, expert: u32) -> core::ops::Range<usize> {
+        let start = self.matrix(expert).map_or(0, |matrix| matrix.first_stripe as usize);
+        start..start + self.stripe_stride as usize
+    }
+
+    /// The type of every expert's matrix.
+    pub(super) fn tensor_type(&self) -> Option<TensorType> {
+        self.first.map(|matrix| matrix.tensor_type)
+    }
+}
+
+/// Writes the stripes of every matrix in the order in which a pass reads them, and each matrix's
+/// first stripe into the matrix.
+fn schedule(
+    layers: &mut [Layer],
+    globals: &mut Globals,
+    n_expert: u32,
+    stripes: &mut [Stripe],
+) -> Result<(), ModelError> {
+    let mut next = 0u32;
+    let mut push = |matrix: &mut Matrix, need: Need| {
+        matrix.first_stripe = next;
+        write_stripes(matrix, need, stripes, &mut next)
+    };
+    for layer in layers {
+        let before_router =
+            [&mut layer.query, &mut layer.key, &mut layer.value, &mut layer.attention_output];
+        let dense = [&mut layer.router, &mut layer.gate, &mut layer.up, &mut layer.down];
+        for linear in before_router.into_iter().chain(dense) {
+            if let Some(matrix) = &mut linear.weight {
+                push(matrix, Need::Always)?;
+            }
+        }
+        let experts = [&mut layer.expert_gates, &mut layer.expert_ups, &mut layer.expert_downs];
+        let matrices = experts.iter().filter_map(|experts| experts.first);
+        let stripe_stride = matrices.map(|matrix| stripe_count(&matrix)).sum();
+        let mut experts = experts;
+        for experts in &mut experts {
+            experts.stripe_stride = stripe_stride;
+            if let Some(first) = &mut experts.first {
+                push(first, Need::Maybe)?;
+            }
+        }
+        for expert in 1..n_expert {
+            for experts in &experts {
+                if let Some(mut matrix) = experts.matrix(expert) {
+                    push(&mut matrix, Need::Maybe)?;
+                }
+            }
+        }
+    }
+    if let Some(matrix) = &mut globals.output.weight {
+        push(matrix, Need::Maybe)?;
+    }
+    Ok(())
+}
+
+/// Stripes of a matrix.
+const fn stripe_count(matrix: &Matrix) -> u32 {
+    matrix.rows.div_ceil(if matrix.stripe_rows == 0 { 1 } else { matrix.stripe_rows })
+}
+
+/// Writes one matrix's stripes from `next` on.
+fn write_stripes(
+    matrix: &Matrix,
+    need: Need,
+    stripes: &mut [Stripe],
+    next: &mut u32,
+) -> Result<(), ModelError> {
+    let row_bytes = matrix.tensor_type.bytes_for(u64::from(matrix.columns)).unwrap_or(0);
+    let mut first_row = 0;
+    while first_row < matrix.rows {
+        let rows = matrix.stripe_rows.max(1).min(matrix.rows - first_row);
+        let place = stripes.get_mut(*next as usize).ok_or(ModelError::TooLarge)?;
+        *place = Stripe {
+            offset: matrix.offset + u64::from(first_row) * row_bytes,
+            bytes: u64::from(rows) * row_bytes,
+            need,
+        };
+        *next += 1;
+        first_row += rows;
+    }
+    Ok(())
+}

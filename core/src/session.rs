@@ -1,0 +1,225 @@
+//! Layer 7: a text in progress: prefill, decode, reuse. The only place that knows all of layer 6.
+
+use crate::gguf::Gguf;
+use crate::mem::{Arena, MemoryPlan};
+use crate::model::{Config, ForwardError, Model, ModelError, ModelOptions, Parts, Row, State};
+use crate::ops::RowPosition;
+use crate::port::{Parallel, Weights};
+use core::fmt;
+
+/// Positions of a context where the caller names none and the model has as many.
+pub const DEFAULT_CONTEXT: u32 = 2048;
+
+/// Rows of a prefill pass where the caller names none: enough that unpacking a weight is cheap
+/// beside using it, few enough that a 1B model's activations stay below 4 MB.
+pub const DEFAULT_BATCH: u32 = 64;
+
+/// How large a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Positions; 0 for the smaller of [`DEFAULT_CONTEXT`] and what the model was trained for.
+    pub context: u32,
+    /// Most rows of one pass, 1 to 1024.
+    pub batch: u32,
+    /// Most rows of one pass whose logits are wanted, 1 to `batch`: more than 1 is of use to
+    /// [`Session::prefill_scored`] only.
+    pub logit_rows: u32,
+    /// [`Parallel::workers`] of the platform.
+    pub workers: usize,
+    /// [`Weights::stripe_bytes`] of the source.
+    pub stripe_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { context: 0, batch: DEFAULT_BATCH, logit_rows: 1, workers: 1, stripe_bytes: u64::MAX }
+    }
+}
+
+impl Options {
+    fn model_options(&self, config: &Config) -> ModelOptions {
+        let context = match self.context {
+            0 => config.context_trained.min(DEFAULT_CONTEXT),
+            context => context,
+        };
+        let Self { batch, logit_rows, workers, stripe_bytes, .. } = *self;
+        ModelOptions { context, sequences: 1, batch, logit_rows, workers, stripe_bytes }
+    }
+}
+
+/// Why a session could not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionError {
+    /// The tokens do not fit in what is left of the context. Nothing was evaluated.
+    ContextFull {
+        /// Tokens asked for.
+        tokens: usize,
+        /// Positions left.
+        left: u32,
+        /// Positions in all.
+        context: u32,
+    },
+    /// Nothing to evaluate: without a token there are no logits.
+    NoTokens,
+    /// A pass failed.
+    Forward(ForwardError),
+}
+
+impl From<ForwardError> for SessionError {
+    fn from(error: ForwardError) -> Self {
+        Self::Forward(error)
+    }
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ContextFull { tokens, left, context } => write!(
+                f,
+                "{tokens} tokens do not fit: {left} of the context's {context} positions are left"
+            ),
+            Self::NoTokens => f.write_str("no tokens to evaluate"),
+            Self::Forward(error) => error.fmt(f),
+        }
+    }
+}
+
+/// A model with one text in progress.
+pub struct Session<'m> {
+    model: Model<'m>,
+    state: State<'m>,
+    /// Tokens in the cache.
+    position: u32,
+}
+
+impl<'m> Session<'m> {
+    /// The memory that [`Self::new`] takes, and the model's sizes.
+    pub fn plan(
+        gguf: &Gguf<'_>,
+        parts: &Parts<'_>,
+        options: &Options,
+    ) -> Result<(MemoryPlan, Config), ModelError> {
+        let config = Config::read(gguf, parts.families)?;
+        let mut plan = MemoryPlan::new();
+        Model::plan(gguf, parts.families, &options.model_options(&config), &mut plan)?;
+        Ok((plan, config))
+    }
+
+    /// Loads the model that `gguf` describes and `weights` holds, in memory of `arena`.
+    pub fn new(
+        gguf: &Gguf<'_>,
+        weights: &'m dyn Weights,
+        parallel: &'m dyn Parallel,
+        parts: &Parts<'_>,
+        options: &Options,
+        arena: &mut Arena<'m>,
+    ) -> Result<Self, ModelError> {
+        let config = Config::read(gguf, parts.families)?;
+        let options = options.model_options(&config);
+        let (model, state) = Model::load(gguf, weights, parallel, parts, &options, arena)?;
+        Ok(Self { model, state, position: 0 })
+    }
+
+    /// The model's sizes.
+    pub const fn config(&self) -> &Config {
+        self.model.config()
+    }
+
+    /// Positions in all.
+    pub const fn context(&self) -> u32 {
+        self.state.options().context
+    }
+
+    /// Tokens evaluated so far.
+    pub const fn position(&self) -> u32 {
+        self.position
+    }
+
+    /// Forgets all tokens from `position` on; nothing where there are fewer.
+    pub fn rewind(&mut self, position: u32) {
+        self.position = self.position.min(position);
+    }
+
+    /// Logits of the last token of the last [`Self::prefill`] or [`Self::decode`]: `[n_vocab]`.
+    pub fn logits(&self) -> &[f32] {
+        self.state.logits(0, self.config().n_vocab as usize)
+    }
+
+    /// Evaluates `tokens` in batches; afterwards [`Self::logits`] are those of the last one.
+    ///
+    /// After each batch `progress` hears how many of them are done; when it says `false` the rest
+    /// is left and [`Self::position`] tells how far it went.
+    pub fn prefill(
+        &mut self,
+        tokens: &[u32],
+        progress: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<(), SessionError> {
+        self.require_room(tokens)?;
+        let batch = self.state.options().batch as usize;
+        let last = tokens.len() - 1;
+        let mut done = 0;
+        for chunk in tokens.chunks(batch) {
+            self.pass(chunk, |index| done + index == last)?;
+            done += chunk.len();
+            if !progress(done) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Evaluates `tokens` in batches and shows the logits of every one, in order:
+    /// `on_logits(index in tokens, [n_vocab])`.
+    pub fn prefill_scored(
+        &mut self,
+        tokens: &[u32],
+        on_logits: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<(), SessionError> {
+        self.require_room(tokens)?;
+        let n_vocab = self.config().n_vocab as usize;
+        let mut done = 0;
+        for chunk in tokens.chunks(self.state.options().logit_rows as usize) {
+            self.pass(chunk, |_| true)?;
+            for index in 0..chunk.len() {
+                on_logits(done + index, self.state.logits(index, n_vocab));
+            }
+            done += chunk.len();
+        }
+        Ok(())
+    }
+
+    /// Evaluates one token; afterwards [`Self::logits`] are its.
+    pub fn decode(&mut self, token: u32) -> Result<(), SessionError> {
+        self.require_room(&[token])?;
+        self.pass(&[token], |_| true)
+    }
+
+    fn require_room(&self, tokens: &[u32]) -> Result<(), SessionError> {
+        let context = self.context();
+        let left = context - self.position;
+        if tokens.is_empty() {
+            return Err(SessionError::NoTokens);
+        }
+        if tokens.len() > left as usize {
+            return Err(SessionError::ContextFull { tokens: tokens.len(), left, context });
+        }
+        Ok(())
+    }
+
+    /// One forward pass over at most a batch of tokens that follow each other.
+    fn pass(
+        &mut self,
+        tokens: &[u32],
+        wants_logits: impl Fn(usize) -> bool,
+    ) -> Result<(), SessionError> {
+        let start = self.position;
+        let rows = tokens.iter().zip(start..).enumerate().map(|(index, (&token, position))| Row {
+            token,
+            at: RowPosition { sequence: 0, position },
+            wants_logits: wants_logits(index),
+        });
+        self.model.forward(&mut self.state, rows)?;
+        self.position += tokens.len() as u32;
+        Ok(())
+    }
+}
