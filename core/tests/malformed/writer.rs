@@ -1,6 +1,7 @@
 //! Writes GGUF files that are wrong in one chosen place.
 
-use std::time::{Duration, Instant};
+use core::time::Duration;
+use std::time::Instant;
 
 use picolm_core::gguf::{Gguf, GgufError, GgufErrorKind, Numbers, Value, ValueType};
 
