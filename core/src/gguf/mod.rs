@@ -247,3 +247,14 @@ fn refuse_split(directory: &Directory, header: &Reader<'_>) -> Result<(), GgufEr
         _ => Err(GgufErrorKind::Split.at(offset)),
     }
 }
+
+/// Puts `item` first, moves all others up by one, and drops the last.
+fn shift_in<T>(slots: &mut [T], item: T) {
+    // Rotating no slots would panic.
+    if !slots.is_empty() {
+        slots.rotate_right(1);
+    }
+    if let Some(first) = slots.first_mut() {
+        *first = item;
+    }
+}
