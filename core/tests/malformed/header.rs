@@ -2,7 +2,8 @@
 
 use picolm_core::gguf::{Gguf, GgufErrorKind::*};
 
-use crate::writer::{File, HEADER_BYTES, accepted, exercise, refused};
+use crate::writer::value_type::{ARRAY, UINT8};
+use crate::writer::{File, HEADER_BYTES, accepted, array, exercise, pair, refused};
 
 /// Offsets of the fields.
 const VERSION: u64 = 4;
@@ -40,6 +41,27 @@ fn a_file_that_shrank_is_refused() {
     let bytes = File::valid().bytes();
     for end in 0..bytes.len() as u64 {
         assert!(Gguf::parse(&bytes, end).is_err(), "{end}");
+    }
+}
+
+#[test]
+fn a_header_has_a_greatest_length() {
+    // An honest claim in a file of 1 TiB, of which only the first bytes were brought.
+    let parse = |len| {
+        let file = File::with_pairs(&[pair("key", ARRAY, &array(UINT8, len, &[]))]);
+        Gguf::parse(&file.bytes(), 1 << 40).expect_err("accepted")
+    };
+    let elements = HEADER_BYTES + 8 + 3 + 4 + 12;
+    let claims = [
+        (1, HeaderIncomplete),
+        (1 << 31, HeaderIncomplete),
+        (1 << 32, HeaderTooLarge),
+        (1 << 33, HeaderTooLarge),
+        (1 << 40, ArrayLength),
+    ];
+    for (len, kind) in claims {
+        let offset = if kind == ArrayLength { elements - 8 } else { elements };
+        assert_eq!((parse(len).kind, parse(len).offset), (kind, offset));
     }
 }
 

@@ -1,11 +1,9 @@
 //! Keys, value types, lengths.
 
-use std::time::Instant;
-
 use picolm_core::gguf::{DIRECTORY_KEYS, Gguf, GgufErrorKind::*};
 
 use crate::writer::value_type::*;
-use crate::writer::{File, HEADER_BYTES, PATIENCE, accepted, array, pair, string};
+use crate::writer::{File, HEADER_BYTES, PATIENCE, accepted, array, least_time, pair, string};
 
 /// The only pair of a file begins behind the header; its fields, for a key of `key_bytes`.
 const fn type_offset(key_bytes: u64) -> u64 {
@@ -88,9 +86,8 @@ fn a_million_unknown_keys() {
     let mut file = File::with_pairs(&numbered(1_000_000));
     file.pairs.push(pair("llama.block_count", UINT32, &[9, 0, 0, 0]));
     let bytes = file.bytes();
-    let start = Instant::now();
-    let gguf = Gguf::parse(&bytes, bytes.len() as u64).expect("unknown keys are allowed");
-    let elapsed = start.elapsed();
+    let parse = || Gguf::parse(&bytes, bytes.len() as u64).expect("unknown keys are allowed");
+    let gguf = parse();
     assert_eq!(gguf.metadata_count(), 1_000_001);
     assert_eq!(gguf.u32("llama.block_count"), Ok(Some(9)));
     assert_eq!(gguf.u32("unknown.0000003"), Ok(Some(3)));
@@ -98,6 +95,7 @@ fn a_million_unknown_keys() {
     assert_eq!(gguf.u32("unknown.1000000"), Ok(None));
     // Whatever the file holds, the parse is this many bytes and owns nothing else.
     assert!(size_of::<Gguf<'_>>() <= 4 * DIRECTORY_KEYS + 128);
+    let elapsed = least_time(10 * PATIENCE, || assert_eq!(parse().metadata_count(), 1_000_001));
     assert!(elapsed < 10 * PATIENCE, "{elapsed:?}");
 }
 

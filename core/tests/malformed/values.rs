@@ -72,6 +72,10 @@ fn a_valid_file_reads_as_written() {
     assert!(matches!(gguf.get("f64"), Some(Value::F64(number)) if number == 0.1));
     assert_eq!(gguf.u64("u64"), Ok(Some(u64::MAX)));
 
+    let info = gguf.tensor(b"output_norm.weight").expect("the second tensor");
+    assert_eq!((info.offset, info.bytes), (gguf.data_offset() + 64, 32));
+    assert_eq!(gguf.tensor(b"output.weight"), None);
+
     let tokens = gguf.array("tokenizer.ggml.tokens").unwrap().unwrap();
     assert_eq!((tokens.element_type(), tokens.len()), (ValueType::String, 3));
     let texts: Vec<&[u8]> = tokens.strings().unwrap().map(|(_, text)| text).collect();
