@@ -75,10 +75,8 @@ impl<'a> Gguf<'a> {
     /// `header` is the file's first bytes, or all of them. Where it ends before the tensor infos
     /// do, the error is [`GgufErrorKind::HeaderIncomplete`]: bring more and parse again.
     pub fn parse(header: &'a [u8], file_bytes: u64) -> Result<Self, GgufError> {
-        // A file that shrank since it was read ends where it ends now.
-        let end = file_bytes.min(MAX_HEADER_BYTES);
-        let within = usize::try_from(end).ok().and_then(|end| header.get(..end));
-        let header = within.unwrap_or(header);
+        let longest = usize::try_from(MAX_HEADER_BYTES).ok().and_then(|end| header.get(..end));
+        let header = longest.unwrap_or(header);
         let start = Reader::new(header, file_bytes);
         let mut reader = start;
         let (version, tensor_count, metadata_count) = read_counts(&mut reader)?;

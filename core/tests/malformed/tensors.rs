@@ -104,13 +104,14 @@ fn dimensions() {
 
 #[test]
 fn shapes_whose_size_wraps() {
-    let shapes: [(&[u64], u32); 10] = [
+    let shapes: [(&[u64], u32); 11] = [
         (&[1 << 32, 1 << 31], I8),
         (&[1 << 32, 1 << 32], I8),
         (&[1 << 16, 1 << 16, 1 << 16, 1 << 16], I8),
         (&[1 << 62, 4, 1, 1], I8),
         // A zero does not excuse a partial product that wraps.
         (&[1 << 62, 1 << 62, 0], I8),
+        (&[0, 1 << 62, 1 << 62], I8),
         // Elements fit, bytes do not.
         (&[1 << 62], F32),
         (&[i64::MAX as u64], F32),
