@@ -39,9 +39,11 @@ pub fn f16_le(bytes: [u8; 2]) -> f32 {
     let exponent = bits & 0x7c00;
     let normal = magnitude + REBIAS;
     let subnormal = f32::from_bits(magnitude + SMALLEST_NORMAL) - f32::from_bits(SMALLEST_NORMAL);
-    let finite = if exponent == 0 { subnormal.to_bits() } else { normal };
-    let value = if exponent == 0x7c00 { magnitude | 0x7f80_0000 } else { finite };
-    f32::from_bits(value | (bits & 0x8000) << 16)
+    // All ones where the condition holds. An `if` here ends up as a branch.
+    let is_subnormal = u32::from(exponent == 0).wrapping_neg();
+    let is_special = u32::from(exponent == 0x7c00).wrapping_neg();
+    let finite = subnormal.to_bits() & is_subnormal | normal & !is_subnormal;
+    f32::from_bits(finite | 0x7f80_0000 & is_special | (bits & 0x8000) << 16)
 }
 
 /// The square root, correctly rounded.

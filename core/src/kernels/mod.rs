@@ -168,3 +168,6 @@ pub fn bind(
         .filter_map(|candidate| candidate(cpu))
         .find(|kernels| kernels.tensor_type == tensor_type)
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,9 +11,9 @@ use crate::num::{LANES, tree_sum};
 use crate::quant::float::FloatFormat;
 use core::marker::PhantomData;
 
-/// Rows of the batch that share converted weights: 4 * 16 f32 lanes fill the 16 vector registers of
-/// SSE2 and half of NEON's.
-const BATCH: usize = 4;
+/// Rows of the batch that share converted weights: 2 * 16 f32 lanes are 8 of SSE2's 16 registers, and
+/// leave room for the weights.
+const BATCH: usize = 2;
 
 /// A row of weights as pieces of `ELEMENTS` (a multiple of [`LANES`]) that can be read as f32.
 pub(super) trait Decode<const ELEMENTS: usize> {
@@ -44,7 +44,11 @@ impl<F: FloatFormat<WIDTH>, const WIDTH: usize> Decode<LANES> for Numbers<F, WID
 
     #[inline(always)]
     fn decode(piece: &Self::Piece) -> [f32; LANES] {
-        piece.map(F::value)
+        let mut values = [0.0; LANES];
+        for (value, &bytes) in values.iter_mut().zip(piece) {
+            *value = F::value(bytes);
+        }
+        values
     }
 
     fn decode_rest(rest: &[u8]) -> [f32; LANES] {

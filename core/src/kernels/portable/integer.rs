@@ -118,8 +118,18 @@ impl<'a, const ELEMENTS: usize, const GROUPS: usize> Row<'a, ELEMENTS, GROUPS> {
     }
 }
 
-/// Exact: see [`crate::quant::block::assert_exact`].
-#[inline(always)]
+/// Sum of the products; exact, see [`crate::quant::block::assert_exact`].
+///
+/// Not inlined: alone, the loop becomes the target's widening multiply-add (`pmaddwd`, `smlal`);
+/// beside an unpacking whose value ranges the compiler sees, it became scalar code.
+#[inline(never)]
 fn integer_dot<const ELEMENTS: usize>(quants: &[i16; ELEMENTS], x: &[i8; ELEMENTS]) -> i32 {
-    quants.iter().zip(x).map(|(&quant, &x)| i32::from(quant) * i32::from(x)).sum()
+    let mut lanes = [0i32; GROUP_ELEMENTS];
+    let quants = quants.as_chunks::<GROUP_ELEMENTS>().0;
+    for (quants, x) in quants.iter().zip(x.as_chunks::<GROUP_ELEMENTS>().0) {
+        for (lane, (&quant, &x)) in lanes.iter_mut().zip(quants.iter().zip(x)) {
+            *lane += i32::from(quant) * i32::from(x);
+        }
+    }
+    lanes.iter().sum()
 }
