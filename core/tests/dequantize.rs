@@ -67,7 +67,7 @@ fn q5_0() {
     let mut quants = [0; 16];
     quants[1] = 0xf3;
     let values = dequantize(TensorType::Q5_0, &block(&[&TWO, &high, &quants]));
-    assert_values(&values, -32.0, &[(1, 2.0 * 3.0), (17, 2.0 * -1.0), (31, 0.0)]);
+    assert_values(&values, -32.0, &[(1, 2.0 * 3.0), (17, -2.0), (31, 0.0)]);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn q2_k() {
     let values = dequantize(TensorType::Q2_K, &block(&[&scales, &quants, &HALF, &TWO]));
     let group = |at: usize| (at..at + 16).map(|element| (element, -2.0 * 2.0));
     let mut except: Vec<_> =
-        std::iter::once((48, 0.5 * 5.0 * 2.0 - 4.0)).chain(group(48)).collect();
+        core::iter::once((48, 0.5 * 5.0 * 2.0 - 4.0)).chain(group(48)).collect();
     except.extend((240..256).map(|element| (element, -2.0)));
     assert_values(&values, 0.0, &except);
 }
@@ -165,7 +165,7 @@ fn q6_k() {
     let mut high = [0; 64];
     (high[0], high[63]) = (0b0001_0000, 0b1100_0000);
     let values = dequantize(TensorType::Q6_K, &block(&[&quants, &high, &scales, &HALF]));
-    let mut except = vec![(64, -1.0 * (23.0 - 32.0)), (255, 63.5 * (63.0 - 32.0))];
+    let mut except = vec![(64, -(23.0 - 32.0)), (255, 63.5 * (63.0 - 32.0))];
     except.extend((64..80).map(|element| (element, -1.0 * -32.0)));
     except.extend((240..256).map(|element| (element, 63.5 * -32.0)));
     assert_values(&values, 0.5 * -32.0, &except);

@@ -137,7 +137,7 @@ fn matmul(kernels: &FormatKernels, weights: &[u8], x: &[f32], columns: usize) ->
 }
 
 /// Equal bits; NaN equals NaN, whose payload IEEE 754 leaves open.
-fn assert_same(ours: &[f32], theirs: &[f32], what: std::fmt::Arguments<'_>) {
+fn assert_same(ours: &[f32], theirs: &[f32], what: core::fmt::Arguments<'_>) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
     for (index, (a, b)) in ours.iter().zip(theirs).enumerate() {
         let same = a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
