@@ -7,7 +7,7 @@ extern crate std;
 
 use super::portable::{self, float_activations::FLOAT_ACTIVATIONS};
 use super::*;
-use crate::mem::Tiles;
+use crate::mem::{Grid, Tiles};
 use crate::num::f16;
 use std::vec::Vec;
 
@@ -124,7 +124,15 @@ fn matmul(kernels: &FormatKernels, weights: &[u8], x: &[f32], columns: usize) ->
     let weight_rows = weights.len() / kernels.row_bytes(columns).unwrap();
     let (margin, stride) = (3, weight_rows + 7);
     let mut matrix = std::vec![123.0; rows * stride];
-    let tiles = Tiles::new(&mut matrix, rows, stride, margin, weight_rows, weight_rows).unwrap();
+    let grid = Grid {
+        rows,
+        stride,
+        first_column: margin,
+        columns: weight_rows,
+        tile_rows: rows,
+        tile_columns: weight_rows,
+    };
+    let tiles = Tiles::new(&mut matrix, grid).unwrap();
     kernels.matmul(weights, &activations, &mut tiles.tile(0).unwrap()).unwrap();
     let mut out = Vec::new();
     for row in matrix.chunks_exact(stride) {
@@ -372,7 +380,9 @@ fn lengths_that_do_not_belong_together_are_refused() {
             sums: &[],
         };
         let mut out = [0.0];
-        let tiles = Tiles::new(&mut out, 1, 1, 0, 1, 1).unwrap();
+        let grid =
+            Grid { rows: 1, stride: 1, first_column: 0, columns: 1, tile_rows: 1, tile_columns: 1 };
+        let tiles = Tiles::new(&mut out, grid).unwrap();
         let mut tile = tiles.tile(0).unwrap();
         assert_eq!(kernels.matmul(&bytes, &activations, &mut tile), Err(ShapeMismatch));
     }

@@ -90,10 +90,9 @@ pub trait BlockFormat<const BYTES: usize, const ELEMENTS: usize, const GROUPS: u
 }
 
 impl<const ELEMENTS: usize, const GROUPS: usize> Block<ELEMENTS, GROUPS> {
-    /// The quants times their group's scale: fits in i16, see [`assert_exact`].
+    /// Writes the quants times their group's scale, which fit in i16: see [`assert_exact`].
     #[inline(always)]
-    pub fn scaled_quants(&self) -> [i16; ELEMENTS] {
-        let mut scaled = [0; ELEMENTS];
+    pub fn scaled_quants(&self, scaled: &mut [i16; ELEMENTS]) {
         let groups = scaled.as_chunks_mut::<GROUP_ELEMENTS>().0.iter_mut();
         let quants = self.quants.as_chunks::<GROUP_ELEMENTS>().0;
         for ((group, quants), &scale) in groups.zip(quants).zip(&self.scales) {
@@ -101,7 +100,6 @@ impl<const ELEMENTS: usize, const GROUPS: usize> Block<ELEMENTS, GROUPS> {
                 *out = i16::from(quant) * i16::from(scale);
             }
         }
-        scaled
     }
 
     /// Sum of the minima times the activations' sums `[GROUPS]`.

@@ -48,13 +48,15 @@ impl BlockFormat<84, ELEMENTS, GROUPS> for Q2_K {
     #[inline(always)]
     fn unpack(bytes: &[u8; 84]) -> Block<ELEMENTS, GROUPS> {
         let scales: &[u8; GROUPS] = field(bytes, Self::SCALES);
-        Block {
+        let mut block = Block {
             scale: num::f16_le(*field(bytes, Self::SCALE)),
             minimum: num::f16_le(*field(bytes, Self::MINIMUM)),
             scales: scales.map(|byte| (byte & 0x0f) as i8),
             minima: scales.map(|byte| (byte >> 4) as i8),
-            quants: pairs(field(bytes, Self::QUANTS)).map(|quant| quant as i8),
-        }
+            quants: [0; ELEMENTS],
+        };
+        add_pairs(field(bytes, Self::QUANTS), 0, &mut block.quants);
+        block
     }
 }
 
@@ -96,15 +98,17 @@ impl BlockFormat<110, ELEMENTS, GROUPS> for Q3_K {
 
     #[inline(always)]
     fn unpack(bytes: &[u8; 110]) -> Block<ELEMENTS, GROUPS> {
-        let low = pairs(field(bytes, Self::QUANTS));
-        let quants = with_single_bits(low, field(bytes, Self::HIGH_BITS), 2);
-        Block {
+        let mut block = Block {
             scale: num::f16_le(*field(bytes, Self::SCALE)),
             minimum: 0.0,
             scales: Self::scales(field(bytes, Self::SCALES)),
             minima: [0; GROUPS],
-            quants: quants.map(|quant| quant as i8 - 4),
-        }
+            quants: [0; ELEMENTS],
+        };
+        add_pairs(field(bytes, Self::QUANTS), 0, &mut block.quants);
+        add_bits(field(bytes, Self::HIGH_BITS), 2, &mut block.quants);
+        subtract(4, &mut block.quants);
+        block
     }
 }
 
@@ -133,13 +137,15 @@ impl BlockFormat<144, ELEMENTS, GROUPS> for Q4_K {
     #[inline(always)]
     fn unpack(bytes: &[u8; 144]) -> Block<ELEMENTS, GROUPS> {
         let (scales, minima) = scales_and_minima(field(bytes, Self::SCALES));
-        Block {
+        let mut block = Block {
             scale: num::f16_le(*field(bytes, Self::SCALE)),
             minimum: num::f16_le(*field(bytes, Self::MINIMUM)),
             scales: twice(scales),
             minima: twice(minima),
-            quants: nibbles::<RUN>(field(bytes, Self::QUANTS)).map(|quant| quant as i8),
-        }
+            quants: [0; ELEMENTS],
+        };
+        add_nibbles::<RUN>(field(bytes, Self::QUANTS), &mut block.quants);
+        block
     }
 }
 
@@ -170,15 +176,16 @@ impl BlockFormat<176, ELEMENTS, GROUPS> for Q5_K {
     #[inline(always)]
     fn unpack(bytes: &[u8; 176]) -> Block<ELEMENTS, GROUPS> {
         let (scales, minima) = scales_and_minima(field(bytes, Self::SCALES));
-        let low = nibbles::<RUN>(field(bytes, Self::QUANTS));
-        let quants = with_single_bits(low, field(bytes, Self::HIGH_BITS), 4);
-        Block {
+        let mut block = Block {
             scale: num::f16_le(*field(bytes, Self::SCALE)),
             minimum: num::f16_le(*field(bytes, Self::MINIMUM)),
             scales: twice(scales),
             minima: twice(minima),
-            quants: quants.map(|quant| quant as i8),
-        }
+            quants: [0; ELEMENTS],
+        };
+        add_nibbles::<RUN>(field(bytes, Self::QUANTS), &mut block.quants);
+        add_bits(field(bytes, Self::HIGH_BITS), 4, &mut block.quants);
+        block
     }
 }
 
@@ -207,17 +214,17 @@ impl BlockFormat<210, ELEMENTS, GROUPS> for Q6_K {
     #[inline(always)]
     fn unpack(bytes: &[u8; 210]) -> Block<ELEMENTS, GROUPS> {
         let scales: &[u8; GROUPS] = field(bytes, Self::SCALES);
-        let mut quants = nibbles::<{ 2 * RUN }>(field(bytes, Self::QUANTS));
-        for (low, high) in quants.iter_mut().zip(pairs(field(bytes, Self::HIGH_BITS))) {
-            *low |= high << 4;
-        }
-        Block {
+        let mut block = Block {
             scale: num::f16_le(*field(bytes, Self::SCALE)),
             minimum: 0.0,
             scales: scales.map(|byte| byte as i8),
             minima: [0; GROUPS],
-            quants: quants.map(|quant| quant as i8 - 32),
-        }
+            quants: [0; ELEMENTS],
+        };
+        add_nibbles::<{ 2 * RUN }>(field(bytes, Self::QUANTS), &mut block.quants);
+        add_pairs(field(bytes, Self::HIGH_BITS), 4, &mut block.quants);
+        subtract(32, &mut block.quants);
+        block
     }
 }
 
@@ -263,47 +270,48 @@ fn twice(numbers: [i8; GROUPS / 2]) -> [i8; GROUPS] {
     core::array::from_fn(|group| numbers[group / 2])
 }
 
-/// A plane of 2 bits a weight.
+// The planes are added to quants that start as zeros, in place: an array by value is a copy.
+
+/// Adds a plane of 2 bits a weight, from bit `position` of the quants on.
 #[inline(always)]
-fn pairs(plane: &[u8; ELEMENTS / 4]) -> [u8; ELEMENTS] {
-    let mut quants = [0; ELEMENTS];
+fn add_pairs(plane: &[u8; ELEMENTS / 4], position: u32, quants: &mut [i8; ELEMENTS]) {
     let runs = plane.as_chunks::<RUN>().0.iter();
     for (quants, run) in quants.as_chunks_mut::<{ 4 * RUN }>().0.iter_mut().zip(runs) {
         for (j, quants) in quants.as_chunks_mut::<RUN>().0.iter_mut().enumerate() {
             for (quant, byte) in quants.iter_mut().zip(run) {
-                *quant = byte >> (2 * j) & 3;
+                *quant |= ((byte >> (2 * j) & 3) << position) as i8;
             }
         }
     }
-    quants
 }
 
-/// A plane of 4 bits a weight in runs of `LENGTH` bytes.
+/// Adds a plane of 4 bits a weight in runs of `LENGTH` bytes.
 #[inline(always)]
-fn nibbles<const LENGTH: usize>(plane: &[u8; ELEMENTS / 2]) -> [u8; ELEMENTS] {
-    let mut quants = [0; ELEMENTS];
+fn add_nibbles<const LENGTH: usize>(plane: &[u8; ELEMENTS / 2], quants: &mut [i8; ELEMENTS]) {
     let (pairs, runs) = (quants.chunks_exact_mut(2 * LENGTH), plane.as_chunks::<LENGTH>().0);
     for (pair, run) in pairs.zip(runs) {
         let (low, high) = pair.split_at_mut(LENGTH);
         for ((low, high), &byte) in low.iter_mut().zip(high).zip(run) {
-            *low = byte & 0x0f;
-            *high = byte >> 4;
+            *low |= (byte & 0x0f) as i8;
+            *high |= (byte >> 4) as i8;
         }
     }
-    quants
 }
 
-/// Adds a plane of 1 bit a weight as bit `position` of `quants`.
+/// Adds a plane of 1 bit a weight as bit `position` of the quants.
 #[inline(always)]
-fn with_single_bits(
-    mut quants: [u8; ELEMENTS],
-    plane: &[u8; RUN],
-    position: u32,
-) -> [u8; ELEMENTS] {
+fn add_bits(plane: &[u8; RUN], position: u32, quants: &mut [i8; ELEMENTS]) {
     for (j, quants) in quants.as_chunks_mut::<RUN>().0.iter_mut().enumerate() {
         for (quant, byte) in quants.iter_mut().zip(plane) {
-            *quant |= (byte >> j & 1) << position;
+            *quant |= ((byte >> j & 1) << position) as i8;
         }
     }
-    quants
+}
+
+/// Subtracts what the format adds to keep its quants unsigned.
+#[inline(always)]
+fn subtract(offset: i8, quants: &mut [i8; ELEMENTS]) {
+    for quant in quants {
+        *quant -= offset;
+    }
 }

@@ -84,9 +84,10 @@ fn batch<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize, cons
     for column in 0..out.columns() {
         let row_weights = &weights[column * row_blocks..][..row_blocks];
         let mut dots = [0.0f32; ROWS];
+        let mut quants = [0; ELEMENTS];
         for (index, bytes) in row_weights.iter().enumerate() {
             let block = F::unpack(bytes);
-            let quants = block.scaled_quants();
+            block.scaled_quants(&mut quants);
             for (dot, row) in dots.iter_mut().zip(&rows).take(count) {
                 let isum = integer_dot(&quants, &row.quants[index]);
                 let msum = if F::HAS_MINIMUM { block.minimum_sum(&row.sums[index]) } else { 0 };

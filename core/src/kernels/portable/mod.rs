@@ -8,6 +8,9 @@
 mod float;
 pub mod float_activations;
 mod integer;
+mod vector;
+
+pub use vector::VECTOR;
 
 use super::{Candidate, FormatKernels};
 use crate::port::CpuFeatures;
