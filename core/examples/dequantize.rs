@@ -3,10 +3,10 @@
 //! `ci/dequantize-check` compares what it writes with gguf-py's values. Blocks are read in pieces,
 //! so any number of them may come.
 
+use core::error::Error;
 use picolm_core::kernels::{bind, portable};
 use picolm_core::port::CpuFeatures;
 use picolm_core::quant::TensorType;
-use std::error::Error;
 use std::io::{Read, Write, stdin, stdout};
 
 /// Blocks that are converted at a time.

@@ -40,8 +40,10 @@ impl BlockFormat<18, ELEMENTS, GROUPS> for Q4_0 {
 
     #[inline(always)]
     fn unpack(bytes: &[u8; 18]) -> Block<ELEMENTS, GROUPS> {
-        let quants = nibbles(field(bytes, Self::QUANTS)).map(|quant| quant as i8 - 8);
-        symmetric(field(bytes, Self::SCALE), quants)
+        let mut block = symmetric(field(bytes, Self::SCALE));
+        add_nibbles(field(bytes, Self::QUANTS), &mut block.quants);
+        subtract(8, &mut block.quants);
+        block
     }
 }
 
@@ -67,8 +69,9 @@ impl BlockFormat<20, ELEMENTS, GROUPS> for Q4_1 {
 
     #[inline(always)]
     fn unpack(bytes: &[u8; 20]) -> Block<ELEMENTS, GROUPS> {
-        let quants = nibbles(field(bytes, Self::QUANTS)).map(|quant| quant as i8);
-        affine(field(bytes, Self::SCALE), field(bytes, Self::MINIMUM), quants)
+        let mut block = affine(field(bytes, Self::SCALE), field(bytes, Self::MINIMUM));
+        add_nibbles(field(bytes, Self::QUANTS), &mut block.quants);
+        block
     }
 }
 
@@ -94,9 +97,11 @@ impl BlockFormat<22, ELEMENTS, GROUPS> for Q5_0 {
 
     #[inline(always)]
     fn unpack(bytes: &[u8; 22]) -> Block<ELEMENTS, GROUPS> {
-        let low = nibbles(field(bytes, Self::QUANTS));
-        let quants = with_high_bits(low, field(bytes, Self::HIGH_BITS));
-        symmetric(field(bytes, Self::SCALE), quants.map(|quant| quant - 16))
+        let mut block = symmetric(field(bytes, Self::SCALE));
+        add_nibbles(field(bytes, Self::QUANTS), &mut block.quants);
+        add_high_bits(field(bytes, Self::HIGH_BITS), &mut block.quants);
+        subtract(16, &mut block.quants);
+        block
     }
 }
 
@@ -124,9 +129,10 @@ impl BlockFormat<24, ELEMENTS, GROUPS> for Q5_1 {
 
     #[inline(always)]
     fn unpack(bytes: &[u8; 24]) -> Block<ELEMENTS, GROUPS> {
-        let low = nibbles(field(bytes, Self::QUANTS));
-        let quants = with_high_bits(low, field(bytes, Self::HIGH_BITS));
-        affine(field(bytes, Self::SCALE), field(bytes, Self::MINIMUM), quants)
+        let mut block = affine(field(bytes, Self::SCALE), field(bytes, Self::MINIMUM));
+        add_nibbles(field(bytes, Self::QUANTS), &mut block.quants);
+        add_high_bits(field(bytes, Self::HIGH_BITS), &mut block.quants);
+        block
     }
 }
 
@@ -151,7 +157,7 @@ impl BlockFormat<34, ELEMENTS, GROUPS> for Q8_0 {
     #[inline(always)]
     fn unpack(bytes: &[u8; 34]) -> Block<ELEMENTS, GROUPS> {
         let quants: &[u8; ELEMENTS] = field(bytes, Self::QUANTS);
-        symmetric(field(bytes, Self::SCALE), quants.map(|quant| quant as i8))
+        Block { quants: quants.map(|quant| quant as i8), ..symmetric(field(bytes, Self::SCALE)) }
     }
 }
 
@@ -169,37 +175,44 @@ const _: () = {
     assert_exact::<Q8_0, _, _, _>();
 };
 
-/// Weight `i` from the low half of byte `i`, weight `i + 16` from its high half.
+/// A block of zeros without minimum.
 #[inline(always)]
-fn nibbles(bytes: &[u8; ELEMENTS / 2]) -> [u8; ELEMENTS] {
-    let mut quants = [0; ELEMENTS];
+fn symmetric(scale: &[u8; 2]) -> Block<ELEMENTS, GROUPS> {
+    let scale = num::f16_le(*scale);
+    let (scales, minima) = ([1; GROUPS], [0; GROUPS]);
+    Block { scale, minimum: 0.0, scales, minima, quants: [0; ELEMENTS] }
+}
+
+/// A block of zeros with a minimum that is added.
+#[inline(always)]
+fn affine(scale: &[u8; 2], minimum: &[u8; 2]) -> Block<ELEMENTS, GROUPS> {
+    Block { minimum: -num::f16_le(*minimum), minima: [1; GROUPS], ..symmetric(scale) }
+}
+
+/// Adds the low half of byte `i` to quant `i`, the high half to quant `i + 16`.
+#[inline(always)]
+fn add_nibbles(bytes: &[u8; ELEMENTS / 2], quants: &mut [i8; ELEMENTS]) {
     let (low, high) = quants.split_at_mut(ELEMENTS / 2);
     for ((low, high), &byte) in low.iter_mut().zip(high).zip(bytes) {
-        *low = byte & 0x0f;
-        *high = byte >> 4;
+        *low |= (byte & 0x0f) as i8;
+        *high |= (byte >> 4) as i8;
     }
-    quants
 }
 
-/// Puts bit `i` of `high` above the four bits of weight `i`.
+/// Adds bit `i` of `bits` as bit 4 of quant `i`.
 #[inline(always)]
-fn with_high_bits(mut quants: [u8; ELEMENTS], high: &[u8; ELEMENTS / 8]) -> [i8; ELEMENTS] {
-    for (quants, &byte) in quants.as_chunks_mut::<8>().0.iter_mut().zip(high) {
+fn add_high_bits(bits: &[u8; ELEMENTS / 8], quants: &mut [i8; ELEMENTS]) {
+    for (quants, &byte) in quants.as_chunks_mut::<8>().0.iter_mut().zip(bits) {
         for (bit, quant) in quants.iter_mut().enumerate() {
-            *quant |= (byte >> bit & 1) << 4;
+            *quant |= ((byte >> bit & 1) << 4) as i8;
         }
     }
-    quants.map(|quant| quant as i8)
 }
 
+/// Subtracts what the format adds to keep its quants unsigned.
 #[inline(always)]
-fn symmetric(scale: &[u8; 2], quants: [i8; ELEMENTS]) -> Block<ELEMENTS, GROUPS> {
-    let scale = num::f16_le(*scale);
-    Block { scale, minimum: 0.0, scales: [1; GROUPS], minima: [0; GROUPS], quants }
-}
-
-#[inline(always)]
-fn affine(scale: &[u8; 2], minimum: &[u8; 2], quants: [i8; ELEMENTS]) -> Block<ELEMENTS, GROUPS> {
-    let (scale, minimum) = (num::f16_le(*scale), -num::f16_le(*minimum));
-    Block { scale, minimum, scales: [1; GROUPS], minima: [1; GROUPS], quants }
+fn subtract(offset: i8, quants: &mut [i8; ELEMENTS]) {
+    for quant in quants {
+        *quant -= offset;
+    }
 }
