@@ -16,9 +16,8 @@
 use super::GROUP_ELEMENTS;
 use crate::num;
 
-/// Greatest magnitude of a quantised activation. -128 is left out: the products of byte pairs then
-/// fit 16 bits on instruction sets that saturate (255 * 127 + ... is checked by each kernel), and a
-/// sign can be flipped without overflow.
+/// Greatest magnitude of a quantised activation. -128 is left out so that a sign can be flipped
+/// without overflow, and so that products of byte pairs have the same bound on both sides.
 pub const MAX_QUANT: i32 = 127;
 
 /// Encodes whole blocks of one row: `x` and `quants` `[columns]`, `scales` `[columns / BLOCK]`,

@@ -82,6 +82,9 @@ pub trait BlockFormat<const BYTES: usize, const ELEMENTS: usize, const GROUPS: u
 
     /// A block's part in a dot product, from its integer sums: the one spelling that every kernel
     /// repeats, operation by operation.
+    ///
+    /// A kernel of Q4_1 or Q5_1 may as well add `(m * x_scale) * msum` with the `m` of the file:
+    /// negating an operand of each is exact, so the bits are the same.
     #[inline(always)]
     fn combine(scale: f32, minimum: f32, x_scale: f32, isum: i32, msum: i32) -> f32 {
         let product = (scale * x_scale) * isum as f32;
