@@ -89,8 +89,8 @@ fn q8_0() {
 
 #[test]
 fn q2_k() {
-    // Every group: scale 0, minimum 0, but group 3 (elements 48..64) scale 5, minimum 2 and group 15
-    // scale 0, minimum 1. Elements 32..64 are bits 2 and 3 of bytes 0..32.
+    // Every group: scale 0, minimum 0, but group 3 (elements 48..64) scale 5, minimum 2 and group
+    // 15 scale 0, minimum 1. Elements 32..64 are bits 2 and 3 of bytes 0..32.
     let mut scales = [0; 16];
     (scales[3], scales[15]) = (0x25, 0x10);
     let mut quants = [0; 64];
@@ -106,12 +106,12 @@ fn q2_k() {
 #[test]
 fn q3_k() {
     // Scales are stored plus 32: byte 8 + i % 4 holds bits 4 and 5 at 2 * (i / 4), so 0xaa in all
-    // four makes every scale 32 - 32 = 0. Byte 1 is 0x50: scale 9 is 5. Byte 8 becomes 0xab: scale 0
-    // is 48 - 32 = 16.
+    // four makes every scale 32 - 32 = 0. Byte 1 is 0x50: scale 9 is 5. Byte 8 becomes 0xab: scale
+    // 0 is 48 - 32 = 16.
     let mut scales = [0, 0x50, 0, 0, 0, 0, 0, 0, 0xaa, 0xaa, 0xaa, 0xaa];
     scales[8] = 0xab;
-    // A high bit that is clear means minus 4: element 2 (byte 2, bit 0) and element 145 (second run,
-    // byte 17, plane 0, so bit 4).
+    // A high bit that is clear means minus 4: element 2 (byte 2, bit 0) and element 145 (second
+    // run, byte 17, plane 0, so bit 4).
     let mut high = [0xff; 32];
     (high[2], high[17]) = (0xfe, 0xef);
     // Element 0: 3. Element 145: 1, byte 32 + 17 of the quants.

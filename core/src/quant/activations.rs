@@ -8,10 +8,10 @@
 //! sums  = sum of q in each group of 16            |sum| <= 16 * 127
 //! ```
 //!
-//! A block that is 0, or too small for 1 / scale to be finite (max |x| below about 3.7e-37), becomes
-//! scale 0 and zeros. A block with an infinity or NaN becomes scale NaN and zeros: whatever it is
-//! multiplied with is NaN, so that the engine sees it in the logits. After ggml's Q8_0 and Q8_K,
-//! which differ in that they keep the scale as f16 or divide by a signed maximum.
+//! A block that is 0, or too small for 1 / scale to be finite (max |x| below about 3.7e-37),
+//! becomes scale 0 and zeros. A block with an infinity or NaN becomes scale NaN and zeros:
+//! whatever it is multiplied with is NaN, so that the engine sees it in the logits. After ggml's
+//! Q8_0 and Q8_K, which differ in that they keep the scale as f16 or divide by a signed maximum.
 
 use super::GROUP_ELEMENTS;
 use crate::num;

@@ -9,9 +9,9 @@
 //! ```
 //!
 //! The formats of 32 have `s = 1` and, where they have a minimum, `m = 1` and `minimum` negated
-//! (ggml adds theirs and subtracts that of the K-quants); K-quants with groups of 32 repeat each `s`
-//! and `m`. Multiplying by 1 and subtracting a negated number round as leaving them out and adding
-//! do, so the values are bit for bit those of gguf-py.
+//! (ggml adds theirs and subtracts that of the K-quants); K-quants with groups of 32 repeat each
+//! `s` and `m`. Multiplying by 1 and subtracting a negated number round as leaving them out and
+//! adding do, so the values are bit for bit those of gguf-py.
 //!
 //! Contract of the dot product of a block with 256 or 32 int8 activations `x` of scale `dx`:
 //!
@@ -114,9 +114,9 @@ impl<const ELEMENTS: usize, const GROUPS: usize> Block<ELEMENTS, GROUPS> {
 
 /// Fails to compile where a format's integer sums would not be exact.
 ///
-/// A scaled quant is kept in i16; `isum` adds ELEMENTS products of one with an activation of at most
-/// 127; `msum` adds GROUPS products of a minimum with a sum of at most 16 * 127. The greatest is
-/// Q6_K's isum: 256 * (128 * 32) * 127 = 133,169,152, a sixteenth of what i32 holds.
+/// A scaled quant is kept in i16; `isum` adds ELEMENTS products of one with an activation of at
+/// most 127; `msum` adds GROUPS products of a minimum with a sum of at most 16 * 127. The greatest
+/// is Q6_K's isum: 256 * (128 * 32) * 127 = 133,169,152, a sixteenth of what i32 holds.
 pub const fn assert_exact<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>()
 where
     F: BlockFormat<BYTES, ELEMENTS, GROUPS>,

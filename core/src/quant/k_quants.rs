@@ -249,8 +249,8 @@ const _: () = {
 /// The 8 scales and 8 minima of Q4_K and Q5_K, 6 bits each in 12 bytes.
 ///
 /// For `i < 4`, scale `i` and minimum `i` are the low 6 bits of bytes `i` and `4 + i`; scale
-/// `4 + i` and minimum `4 + i` have their low 4 bits in the halves of byte `8 + i` and their upper 2
-/// in the upper 2 bits of bytes `i` and `4 + i`.
+/// `4 + i` and minimum `4 + i` have their low 4 bits in the halves of byte `8 + i` and their upper
+/// 2 in the upper 2 bits of bytes `i` and `4 + i`.
 #[inline(always)]
 pub fn scales_and_minima(bytes: &[u8; 12]) -> ([i8; 8], [i8; 8]) {
     let (mut scales, mut minima) = ([0; 8], [0; 8]);

@@ -5,8 +5,8 @@
 //! bit for bit those of gguf-py's `dequantize`.
 //!
 //! - [`float`](mod@float): F32, F16, BF16, one number after the other;
-//! - [`block`]: what all block formats share: the [`BlockFormat`] trait, the meaning of a weight and
-//!   the one spelling of a block's part in a dot product;
+//! - [`block`]: what all block formats share: the [`BlockFormat`] trait, the meaning of a weight
+//!   and the one spelling of a block's part in a dot product;
 //! - [`blocks32`]: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0;
 //! - [`k_quants`]: Q2_K, Q3_K, Q4_K, Q5_K, Q6_K;
 //! - [`activations`]: f32 rows to int8, for dot products with the block formats.

@@ -2,8 +2,9 @@
 //! block formats after dequantisation.
 //!
 //! Contract: 16 lanes over the whole row, product of element `i` added to lane `i % 16`, lanes
-//! starting at 0 and summed as a tree ([`tree_sum`]). A row's last, partial 16 is padded with zeros,
-//! which changes no bit: a lane that started at +0 is never -0, so adding +0 leaves it as it is.
+//! starting at 0 and summed as a tree ([`tree_sum`]). A row's last, partial 16 is padded with
+//! zeros, which changes no bit: a lane that started at +0 is never -0, so adding +0 leaves it as
+//! it is.
 
 use crate::kernels::{Activations, EncodedRow, Encoding, FormatKernels};
 use crate::mem::Tile;
@@ -11,8 +12,8 @@ use crate::num::{LANES, tree_sum};
 use crate::quant::float::FloatFormat;
 use core::marker::PhantomData;
 
-/// Rows of the batch that share converted weights: 2 * 16 f32 lanes are 8 of SSE2's 16 registers, and
-/// leave room for the weights.
+/// Rows of the batch that share converted weights: 2 * 16 f32 lanes are 8 of SSE2's 16 registers,
+/// and leave room for the weights.
 const BATCH: usize = 2;
 
 /// A row of weights as pieces of `ELEMENTS` (a multiple of [`LANES`]) that can be read as f32.
