@@ -24,23 +24,31 @@ pub fn tree_sum(mut lanes: [f32; LANES]) -> f32 {
     lanes[0]
 }
 
-/// f16 bits, little-endian, to f32: exact.
+/// f16 bits, little-endian, to f32: see [`f16_to_f32`].
+#[inline(always)]
 pub fn f16_le(bytes: [u8; 2]) -> f32 {
-    f16::from_le_bytes(bytes).to_f32()
+    f16_to_f32(u16::from_le_bytes(bytes))
 }
 
-/// f16 bits to f32, exact, without a branch so that loops of it vectorise.
+/// f16 bits to f32: exact, a NaN stays a NaN.
 ///
-/// Shifting exponent and mantissa into place leaves the exponent 112 too small, which one exact
-/// multiplication mends, for subnormals too; infinities and NaN get the top exponent back.
+/// Without a branch, so that loops of it vectorise where the target has no such instruction, and
+/// without subnormal operands, which are slow on some targets and taken for 0 by others.
+#[inline(always)]
 pub fn f16_to_f32(half: u16) -> f32 {
-    const REBIAS: f32 = f32::from_bits((127 + 112) << 23);
-    const TOP_EXPONENT: u32 = 0x7c00 << 13;
+    /// From f16's exponent bias to f32's, in place: 127 - 15.
+    const REBIAS: u32 = 112 << 23;
+    /// 2^-14, the unit of subnormals times 1024: as its mantissa, `m` means 2^-14 + m * 2^-24.
+    const SMALLEST_NORMAL: u32 = 113 << 23;
     let magnitude = u32::from(half & 0x7fff) << 13;
-    let sign = u32::from(half & 0x8000) << 16;
-    let scaled = (f32::from_bits(magnitude) * REBIAS).to_bits();
-    let infinite = if magnitude >= TOP_EXPONENT { 0x7f80_0000 } else { 0 };
-    f32::from_bits(scaled | infinite | sign)
+    let exponent = half & 0x7c00;
+    let normal = magnitude + REBIAS;
+    let subnormal = f32::from_bits(magnitude + SMALLEST_NORMAL) - f32::from_bits(SMALLEST_NORMAL);
+    // All ones where the condition holds. An `if` here ends up as a branch.
+    let is_subnormal = u32::from(exponent == 0).wrapping_neg();
+    let is_special = u32::from(exponent == 0x7c00).wrapping_neg();
+    let finite = subnormal.to_bits() & is_subnormal | normal & !is_subnormal;
+    f32::from_bits(finite | 0x7f80_0000 & is_special | u32::from(half & 0x8000) << 16)
 }
 
 /// The square root, correctly rounded.

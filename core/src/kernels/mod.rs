@@ -140,16 +140,20 @@ impl FormatKernels {
     ) -> Result<(), ShapeMismatch> {
         let Activations { rows, columns, .. } = *activations;
         let row_bytes = self.row_bytes(columns).ok_or(ShapeMismatch)?;
+        // Checked: on 32 bits a product that wraps could equal a length by accident.
+        let is_matrix =
+            |length: usize, rows: usize, columns: usize| rows.checked_mul(columns) == Some(length);
         let encoded = match self.encoding {
-            Encoding::F32 => activations.float.len() == rows * columns,
+            Encoding::F32 => is_matrix(activations.float.len(), rows, columns),
             Encoding::Int8 { block, .. } => {
                 columns.is_multiple_of(block)
-                    && activations.quants.len() == rows * columns
-                    && activations.scales.len() == rows * (columns / block)
-                    && activations.sums.len() == rows * (columns / SUM_ELEMENTS)
+                    && is_matrix(activations.quants.len(), rows, columns)
+                    && is_matrix(activations.scales.len(), rows, columns / block)
+                    && is_matrix(activations.sums.len(), rows, columns / SUM_ELEMENTS)
             }
         };
-        if !encoded || out.rows() != rows || weights.len() != out.columns() * row_bytes {
+        let whole_rows = is_matrix(weights.len(), out.columns(), row_bytes);
+        if !encoded || out.rows() != rows || !whole_rows {
             return Err(ShapeMismatch);
         }
         (self.matmul)(weights, activations, out);
@@ -171,3 +175,6 @@ pub fn bind(
         .filter_map(|candidate| candidate(cpu))
         .find(|kernels| kernels.tensor_type == tensor_type)
 }
+
+#[cfg(test)]
+mod tests;

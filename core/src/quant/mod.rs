@@ -3,7 +3,20 @@
 //! This is the oracle: what a block *means* is written once here, plainly, and every kernel of
 //! every instruction set is tested against it. Layouts follow ggml (`ggml-common.h`); values are
 //! bit for bit those of gguf-py's `dequantize`.
+//!
+//! - [`float`](mod@float): F32, F16, BF16, one number after the other;
+//! - [`block`]: what all block formats share: the [`BlockFormat`] trait, the meaning of a weight
+//!   and the one spelling of a block's part in a dot product;
+//! - [`blocks32`]: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0;
+//! - [`k_quants`]: Q2_K, Q3_K, Q4_K, Q5_K, Q6_K;
+//! - [`activations`]: f32 rows to int8, for dot products with the block formats.
 
+pub mod activations;
+pub mod block;
+pub mod blocks32;
+pub mod float;
+pub mod k_quants;
 mod types;
 
+pub use block::{Block, BlockFormat, GROUP_ELEMENTS};
 pub use types::TensorType;
