@@ -4,7 +4,7 @@
 # Debian's rustc-web is a current rustc with those sources (rust-web-src). `-Zbuild-std` compiles
 # just the named crates of the library for the target: what is not named does not exist there.
 # RUSTC_BOOTSTRAP=1 lets a stable compiler take that one `-Z` flag; no source here uses a feature.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 cargo_from_source() {
     need_rust

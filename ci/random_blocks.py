@@ -21,9 +21,9 @@ _RMS_6_SIGNED = (sum((s - 32) ** 2 for s in range(64)) / 64) ** 0.5
 _RMS_8_SIGNED = (sum((s - 128) ** 2 for s in range(256)) / 256) ** 0.5
 _RMS_4 = (sum(s * s for s in range(16)) / 16) ** 0.5
 
-# Per format: elements and bytes of a block, offset of the factor `d`, offset of the minimum's factor
-# and what it is in units of `d` (it moves the middle of the quants to 0), and the deviation of a
-# block's values for d = 1.
+# Per format: elements and bytes of a block, offset of the factor `d`, offset of the minimum's
+# factor and what it is in units of `d` (it moves the middle of the quants to 0), and the deviation
+# of a block's values for d = 1.
 FORMATS = {
     "Q4_0": (32, 18, 0, None, 0.0, _uniform_deviation(16)),
     "Q4_1": (32, 20, 0, 2, -7.5, _uniform_deviation(16)),
