@@ -1,0 +1,99 @@
+"""Random weight blocks in ggml's formats (layouts: ggml-common.h).
+
+Quants and block scales are random bits; only the f16 factors are chosen, from the deviation that a
+format's random quants have, so that values have mean 0 and the deviation that is asked for.
+"""
+
+import numpy as np
+
+# A piece is at most so many blocks of 256, or as many elements: 8 MiB as F32.
+PIECE_ELEMENTS = 1 << 21
+
+
+def _uniform_deviation(levels: int) -> float:
+    """Standard deviation of an integer that is uniform over so many values."""
+    return ((levels**2 - 1) / 12) ** 0.5
+
+
+# Root mean square of a scale of random bits: 6 bits unsigned, 6 and 8 bits signed.
+_RMS_6 = (sum(s * s for s in range(64)) / 64) ** 0.5
+_RMS_6_SIGNED = (sum((s - 32) ** 2 for s in range(64)) / 64) ** 0.5
+_RMS_8_SIGNED = (sum((s - 128) ** 2 for s in range(256)) / 256) ** 0.5
+_RMS_4 = (sum(s * s for s in range(16)) / 16) ** 0.5
+
+# Per format: elements and bytes of a block, offset of the factor `d`, offset of the minimum's
+# factor and what it is in units of `d` (it moves the middle of the quants to 0), and the deviation
+# of a block's values for d = 1.
+FORMATS = {
+    "Q4_0": (32, 18, 0, None, 0.0, _uniform_deviation(16)),
+    "Q4_1": (32, 20, 0, 2, -7.5, _uniform_deviation(16)),
+    "Q5_0": (32, 22, 0, None, 0.0, _uniform_deviation(32)),
+    "Q5_1": (32, 24, 0, 2, -15.5, _uniform_deviation(32)),
+    "Q8_0": (32, 34, 0, None, 0.0, _uniform_deviation(256)),
+    "Q2_K": (256, 84, 80, 82, 1.5, _RMS_4 * _uniform_deviation(4)),
+    "Q3_K": (256, 110, 108, None, 0.0, _RMS_6_SIGNED * _uniform_deviation(8)),
+    "Q4_K": (256, 144, 0, 2, 7.5, _RMS_6 * _uniform_deviation(16)),
+    "Q5_K": (256, 176, 0, 2, 15.5, _RMS_6 * _uniform_deviation(32)),
+    "Q6_K": (256, 210, 208, None, 0.0, _RMS_8_SIGNED * _uniform_deviation(64)),
+}
+
+
+def deviation(columns: int) -> float:
+    """1 / sqrt(columns) keeps a product's size; models start from 0.02 to 0.05."""
+    return float(np.clip(columns**-0.5, 0.02, 0.05))
+
+
+def _bytes(generator, count: int):
+    """Random bytes. The generator's raw output is the same in every version of numpy."""
+    return generator.random_raw(-(-count // 8)).astype("<u8").view(np.uint8)[:count]
+
+
+def _floats(generator, count: int, spread: float):
+    """Uniform values of deviation `spread`, as f32."""
+    words = _bytes(generator, 4 * count).view("<u4")
+    scale = np.float32(spread * 12**0.5 / 2**32)
+    return (words.astype(np.float64) - 2**31).astype(np.float32) * scale
+
+
+def _blocks(generator, name: str, count: int, spread: float):
+    """`[count, block_bytes]` of random blocks."""
+    _, size, d_at, minimum_at, minimum, deviation_of_one = FORMATS[name]
+    blocks = _bytes(generator, count * size).reshape(count, size).copy()
+    if name == "Q2_K":
+        # A sub-block's minimum (high nibble) equals its scale, so that its values centre on 0.
+        scales = blocks[:, 0:16] & 15
+        blocks[:, 0:16] = scales | scales << 4
+    elif name in ("Q4_K", "Q5_K"):
+        # The same in their packing of 6 bits: scales in bytes 0..4, minima in 4..8, and the low
+        # nibbles of the last four of both in 8..12.
+        blocks[:, 8:12] = blocks[:, 4:8]
+        low = blocks[:, 12:16] & 15
+        blocks[:, 12:16] = low | low << 4
+    # Factors differ by a fifth either way, as those of a real tensor do.
+    jitter = _bytes(generator, 2 * count).view("<u2").astype(np.float32) / 2**16 * 0.4 + 0.8
+    factor = (jitter * (spread / deviation_of_one)).astype("<f2")
+    blocks[:, d_at : d_at + 2] = factor.view(np.uint8).reshape(count, 2)
+    if minimum_at is not None:
+        lowest = (factor.astype(np.float32) * minimum).astype("<f2")
+        blocks[:, minimum_at : minimum_at + 2] = lowest.view(np.uint8).reshape(count, 2)
+    return blocks
+
+
+def pieces(name: str, columns: int, rows: int, stream: tuple):
+    """The data of a random matrix, piece by piece; `stream` (numbers) seeds it."""
+    generator = np.random.PCG64(stream)
+    spread = deviation(columns)
+    left = columns * rows
+    while left > 0:
+        elements = min(left, PIECE_ELEMENTS)
+        if name in FORMATS:
+            yield _blocks(generator, name, elements // FORMATS[name][0], spread).tobytes()
+        else:
+            values = _floats(generator, elements, spread)
+            if name == "F32":
+                yield values.tobytes()
+            elif name == "F16":
+                yield values.astype("<f2").tobytes()
+            elif name == "BF16":
+                yield (values.view("<u4") >> 16).astype("<u2").tobytes()
+        left -= elements
