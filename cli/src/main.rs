@@ -1,2 +1,4 @@
 //! PicoLM.
+#[allow(dead_code, unused_imports)]
+mod platform;
 fn main() {}
