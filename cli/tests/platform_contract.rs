@@ -4,12 +4,13 @@
 #[allow(dead_code, unused_imports)]
 mod platform;
 
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::time::Duration;
 use picolm_core::port::{Clock, Need, Parallel, ReadError, Stripe, Weights, Worker};
 use platform::map::{MapError, MappedFile, Memory};
 use platform::threads::{Pool, usable_cores};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Runs one job and checks that every chunk ran once and no worker did two things at a time.
 fn run_checked(pool: &Pool, chunks: usize, work: impl Fn() + Sync) {

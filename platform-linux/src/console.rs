@@ -2,10 +2,10 @@
 // Unsafe: installs a signal handler.
 #![allow(unsafe_code)]
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::unix::ffi::OsStringExt;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether someone watches stderr: only then is a progress bar drawn.
 pub fn stderr_is_terminal() -> bool {

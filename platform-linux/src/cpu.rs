@@ -141,7 +141,7 @@ pub fn limit(features: CpuFeatures, level: &str) -> Result<CpuFeatures, LevelErr
 /// The names that [`limit`] knows on this architecture.
 pub fn levels() -> impl Iterator<Item = &'static str> {
     let here = LEVELS.iter().filter(|level| level.arch == std::env::consts::ARCH);
-    std::iter::once("portable").chain(here.map(|level| level.name))
+    core::iter::once("portable").chain(here.map(|level| level.name))
 }
 
 #[cfg(test)]
