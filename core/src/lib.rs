@@ -20,5 +20,6 @@ pub mod gguf;
 pub mod kernels;
 pub mod mem;
 pub mod num;
+pub mod ops;
 pub mod port;
 pub mod quant;

@@ -16,6 +16,9 @@ use crate::port::CpuFeatures;
 use crate::quant::TensorType;
 
 pub mod portable;
+mod vector;
+
+pub use vector::{VectorCandidate, VectorKernels, bind_vector};
 
 /// How activations are encoded for a kernel. Kernels with equal encodings share one encoded copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -86,17 +86,40 @@ impl<'a, T> Disjoint<'a, T> {
     }
 }
 
-/// A row-major matrix cut into tiles: all its rows by `tile_columns` columns, each handed out once.
+/// How a matrix is cut into [`Tiles`].
+#[derive(Clone, Copy, Debug)]
+pub struct Grid {
+    /// Rows of the matrix: the batch.
+    pub rows: usize,
+    /// Values from one row's start to the next one's.
+    pub stride: usize,
+    /// First column that is cut; those before it stay as they are.
+    pub first_column: usize,
+    /// Columns that are cut.
+    pub columns: usize,
+    /// Rows of a tile, at least 1; fewer in the last row of tiles.
+    pub tile_rows: usize,
+    /// Columns of a tile, at least 1; fewer in the last column of tiles.
+    pub tile_columns: usize,
+}
+
+impl Grid {
+    const fn tiles_down(&self) -> usize {
+        self.rows.div_ceil(self.tile_rows)
+    }
+
+    const fn tiles_across(&self) -> usize {
+        self.columns.div_ceil(self.tile_columns)
+    }
+}
+
+/// A row-major matrix cut into tiles, each handed out once.
 ///
-/// Matmul splits the weight's rows, which are the output's columns, among the workers; every
-/// worker writes its columns of each row of the batch.
+/// Matmul splits the weight's rows, which are the output's columns, among the workers; attention
+/// splits rows of the batch and groups of heads.
 pub struct Tiles<'a> {
     start: *mut f32,
-    rows: usize,
-    stride: usize,
-    first_column: usize,
-    columns: usize,
-    tile_columns: usize,
+    grid: Grid,
     taken: Once,
     borrow: PhantomData<&'a mut [f32]>,
 }
@@ -105,48 +128,43 @@ pub struct Tiles<'a> {
 unsafe impl Sync for Tiles<'_> {}
 
 impl<'a> Tiles<'a> {
-    /// Tiles of columns `first_column .. first_column + columns` of `matrix`
-    /// (`[rows, stride]`); `None` where the columns do not lie within the stride or the rows
-    /// within the slice.
-    pub fn new(
-        matrix: &'a mut [f32],
-        rows: usize,
-        stride: usize,
-        first_column: usize,
-        columns: usize,
-        tile_columns: usize,
-    ) -> Option<Self> {
-        let end = first_column.checked_add(columns)?;
-        let fits = end <= stride && rows.checked_mul(stride)? <= matrix.len();
-        fits.then_some(Self {
+    /// Tiles of `matrix` (`[grid.rows, grid.stride]`); `None` where the columns do not lie within
+    /// the stride, the rows within the slice, or a tile would be empty.
+    pub fn new(matrix: &'a mut [f32], grid: Grid) -> Option<Self> {
+        let end = grid.first_column.checked_add(grid.columns)?;
+        let fits = end <= grid.stride && grid.rows.checked_mul(grid.stride)? <= matrix.len();
+        (fits && grid.tile_rows > 0 && grid.tile_columns > 0).then_some(Self {
             start: matrix.as_mut_ptr(),
-            rows,
-            stride,
-            first_column,
-            columns,
-            tile_columns: tile_columns.max(1),
+            grid,
             taken: Once::new(),
             borrow: PhantomData,
         })
     }
 
-    /// Number of tiles.
+    /// Number of tiles; tile `index` is in row `index / across`, the tiles of a row ascending.
     pub const fn tiles(&self) -> usize {
-        self.columns.div_ceil(self.tile_columns)
+        self.grid.tiles_down() * self.grid.tiles_across()
     }
 
-    /// Tile `index`; `None` if it was handed out before or does not exist.
+    /// Tile `index`; `None` if it was handed out before, does not exist, or is beyond
+    /// [`MAX_CHUNKS`].
     pub fn tile(&self, index: usize) -> Option<Tile<'_>> {
         if index >= self.tiles() || !self.taken.claim(index) {
             return None;
         }
-        let first = index * self.tile_columns;
+        let Grid { rows, stride, columns, tile_rows, tile_columns, .. } = self.grid;
+        let across = self.grid.tiles_across();
+        let first_row = index / across * tile_rows;
+        let column = index % across * tile_columns;
+        let start = first_row * stride + self.grid.first_column + column;
         Some(Tile {
-            // SAFETY: `first_column + first` is below `stride` (or rows is 0), within the matrix.
-            start: unsafe { self.start.add(self.first_column + first) },
-            rows: self.rows,
-            stride: self.stride,
-            columns: self.tile_columns.min(self.columns - first),
+            // SAFETY: `first_row < rows` and the column lies within the stride, so `start` is an
+            // index into the matrix (both checked by `new`).
+            start: unsafe { self.start.add(start) },
+            first_row,
+            rows: tile_rows.min(rows - first_row),
+            stride,
+            columns: tile_columns.min(columns - column),
             borrow: PhantomData,
         })
     }
@@ -157,9 +175,10 @@ impl<'a> Tiles<'a> {
     }
 }
 
-/// Some columns of every row of a matrix: one worker's output.
+/// Some columns of some rows of a matrix: one worker's output.
 pub struct Tile<'t> {
     start: *mut f32,
+    first_row: usize,
     rows: usize,
     stride: usize,
     columns: usize,
@@ -167,7 +186,12 @@ pub struct Tile<'t> {
 }
 
 impl Tile<'_> {
-    /// Rows: the batch.
+    /// The matrix's row that is this tile's row 0.
+    pub const fn first_row(&self) -> usize {
+        self.first_row
+    }
+
+    /// Rows of this tile.
     pub const fn rows(&self) -> usize {
         self.rows
     }
@@ -177,13 +201,13 @@ impl Tile<'_> {
         self.columns
     }
 
-    /// This tile's part of row `row`; empty beyond the last row.
+    /// This tile's part of its row `row`; empty beyond the last row.
     pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
         if row >= self.rows {
             return &mut [];
         }
         // SAFETY: `row < rows`, the tile's columns lie within the stride (checked by `Tiles::new`),
-        // and no other tile has these columns; `&mut self` excludes a second borrow of this one.
+        // and no other tile has these values; `&mut self` excludes a second borrow of this one.
         unsafe { core::slice::from_raw_parts_mut(self.start.add(row * self.stride), self.columns) }
     }
 }
@@ -280,7 +304,9 @@ mod tests {
     #[test]
     fn tiles_cover_their_columns_of_every_row() {
         let mut matrix = [0.0; 12];
-        let tiles = Tiles::new(&mut matrix, 2, 6, 1, 4, 3).unwrap();
+        let grid =
+            Grid { rows: 2, stride: 6, first_column: 1, columns: 4, tile_rows: 2, tile_columns: 3 };
+        let tiles = Tiles::new(&mut matrix, grid).unwrap();
         assert_eq!(tiles.tiles(), 2);
         for index in 0..2 {
             let mut tile = tiles.tile(index).unwrap();
@@ -292,8 +318,15 @@ mod tests {
         }
         assert!(tiles.complete());
         assert_eq!(matrix, [0., 1., 1., 1., 2., 0., 0., 11., 11., 11., 12., 0.]);
-        assert!(Tiles::new(&mut matrix, 2, 6, 3, 4, 1).is_none());
-        assert!(Tiles::new(&mut matrix, 3, 6, 0, 1, 1).is_none());
+        assert!(Tiles::new(&mut matrix, Grid { first_column: 3, ..grid }).is_none());
+        assert!(Tiles::new(&mut matrix, Grid { rows: 3, ..grid }).is_none());
+        assert!(Tiles::new(&mut matrix, Grid { tile_rows: 0, ..grid }).is_none());
+        let tiles =
+            Tiles::new(&mut matrix, Grid { tile_rows: 1, tile_columns: 2, ..grid }).unwrap();
+        assert_eq!(tiles.tiles(), 4);
+        let mut last = tiles.tile(3).unwrap();
+        assert_eq!((last.first_row(), last.rows(), last.columns()), (1, 1, 2));
+        assert_eq!(last.row_mut(0), [11., 12.]);
     }
 
     #[test]

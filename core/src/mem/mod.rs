@@ -9,5 +9,5 @@ mod disjoint;
 mod plan;
 
 pub use arena::{ARENA_ALIGN, Arena, ArenaFull, Plain};
-pub use disjoint::{Disjoint, MAX_CHUNKS, MAX_WORKERS, Scratch, ScratchGuard, Tile, Tiles};
+pub use disjoint::{Disjoint, Grid, MAX_CHUNKS, MAX_WORKERS, Scratch, ScratchGuard, Tile, Tiles};
 pub use plan::{MemoryPlan, PlanOverflow, Purpose};

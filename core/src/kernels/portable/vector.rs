@@ -1,0 +1,82 @@
+//! The vector kernels in plain Rust, written in 16 lanes so that compilers vectorise them.
+
+use crate::kernels::{VectorCandidate, VectorKernels};
+use crate::num::{self, LANES, f16, tree_sum};
+use crate::port::CpuFeatures;
+
+/// Runs everywhere.
+pub const VECTOR: VectorCandidate = new;
+
+static KERNELS: VectorKernels = VectorKernels {
+    level: "portable",
+    dot,
+    dots,
+    exp_sum,
+    silu_product,
+    accumulate,
+    widen,
+    narrow,
+};
+
+/// The portable vector kernels; never `None`.
+fn new(_cpu: CpuFeatures) -> Option<&'static VectorKernels> {
+    Some(&KERNELS)
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0; LANES];
+    let (a_whole, a_rest) = a.as_chunks::<LANES>();
+    let (b_whole, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a_whole.iter().zip(b_whole) {
+        for i in 0..LANES {
+            lanes[i] += a[i] * b[i];
+        }
+    }
+    for (lane, (a, b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+        *lane += a * b;
+    }
+    tree_sum(lanes)
+}
+
+fn dots(x: &[f32], rows: &[f32], out: &mut [f32]) {
+    for (out, row) in out.iter_mut().zip(rows.chunks_exact(x.len().max(1))) {
+        *out = dot(x, row);
+    }
+}
+
+fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
+    let mut lanes = [0.0; LANES];
+    for chunk in x.chunks_mut(LANES) {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *x = num::exp(*x - shift);
+            *lane += *x;
+        }
+    }
+    tree_sum(lanes)
+}
+
+fn silu_product(gate: &mut [f32], up: &[f32]) {
+    for (gate, up) in gate.iter_mut().zip(up) {
+        *gate = *gate / (1.0 + num::exp(-*gate)) * up;
+    }
+}
+
+fn accumulate(weights: &[f32], rows: &[f32], sum: &mut [f32]) {
+    for (weight, row) in weights.iter().zip(rows.chunks_exact(sum.len().max(1))) {
+        for (sum, x) in sum.iter_mut().zip(row) {
+            *sum += weight * x;
+        }
+    }
+}
+
+fn widen(halves: &[u16], out: &mut [f32]) {
+    for (out, &half) in out.iter_mut().zip(halves) {
+        *out = num::f16_to_f32(half);
+    }
+}
+
+fn narrow(x: &[f32], out: &mut [u16]) {
+    for (out, &x) in out.iter_mut().zip(x) {
+        *out = f16::from_f32(x).to_bits();
+    }
+}

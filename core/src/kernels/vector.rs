@@ -1,0 +1,104 @@
+//! The float work between matmuls, as one static table per instruction set.
+//!
+//! Contract of every implementation: bit for bit the result of `portable`. Reductions put element
+//! `i` in lane `i % 16` and sum the lanes as a tree ([`crate::num::tree_sum`]); sums over
+//! positions ([`VectorKernels::accumulate`]) run along the head's dimension instead, where each
+//! element adds its positions in ascending order: no lane of any width changes that.
+
+use super::ShapeMismatch;
+use crate::port::CpuFeatures;
+
+/// The vector kernels of one instruction set.
+pub struct VectorKernels {
+    /// Name of the level, as `PICOLM_CPU` spells it.
+    pub(in crate::kernels) level: &'static str,
+    pub(in crate::kernels) dot: fn(&[f32], &[f32]) -> f32,
+    pub(in crate::kernels) dots: fn(&[f32], &[f32], &mut [f32]),
+    pub(in crate::kernels) exp_sum: fn(&mut [f32], f32) -> f32,
+    pub(in crate::kernels) silu_product: fn(&mut [f32], &[f32]),
+    pub(in crate::kernels) accumulate: fn(&[f32], &[f32], &mut [f32]),
+    pub(in crate::kernels) widen: fn(&[u16], &mut [f32]),
+    pub(in crate::kernels) narrow: fn(&[f32], &mut [u16]),
+}
+
+impl VectorKernels {
+    /// The instruction set's name.
+    pub const fn level(&self) -> &'static str {
+        self.level
+    }
+
+    /// The dot product of two vectors of equal length, in 16 lanes.
+    pub fn dot(&self, a: &[f32], b: &[f32]) -> Result<f32, ShapeMismatch> {
+        if a.len() != b.len() {
+            return Err(ShapeMismatch);
+        }
+        Ok((self.dot)(a, b))
+    }
+
+    /// `out[j] = x . rows[j]`, each in 16 lanes; `rows` is `[out.len(), x.len()]`.
+    pub fn dots(&self, x: &[f32], rows: &[f32], out: &mut [f32]) -> Result<(), ShapeMismatch> {
+        if out.len().checked_mul(x.len()) != Some(rows.len()) {
+            return Err(ShapeMismatch);
+        }
+        (self.dots)(x, rows, out);
+        Ok(())
+    }
+
+    /// Replaces each `x` by `exp(x - shift)` and returns their sum, in 16 lanes.
+    pub fn exp_sum(&self, x: &mut [f32], shift: f32) -> f32 {
+        (self.exp_sum)(x, shift)
+    }
+
+    /// `gate = silu(gate) * up`, `silu(x) = x / (1 + exp(-x))`.
+    pub fn silu_product(&self, gate: &mut [f32], up: &[f32]) -> Result<(), ShapeMismatch> {
+        if gate.len() != up.len() {
+            return Err(ShapeMismatch);
+        }
+        (self.silu_product)(gate, up);
+        Ok(())
+    }
+
+    /// `sum[d] += weights[j] * rows[j][d]` for ascending `j`; `rows` is
+    /// `[weights.len(), sum.len()]`.
+    pub fn accumulate(
+        &self,
+        weights: &[f32],
+        rows: &[f32],
+        sum: &mut [f32],
+    ) -> Result<(), ShapeMismatch> {
+        if weights.len().checked_mul(sum.len()) != Some(rows.len()) {
+            return Err(ShapeMismatch);
+        }
+        (self.accumulate)(weights, rows, sum);
+        Ok(())
+    }
+
+    /// f16 bits to f32, exact.
+    pub fn widen(&self, halves: &[u16], out: &mut [f32]) -> Result<(), ShapeMismatch> {
+        if halves.len() != out.len() {
+            return Err(ShapeMismatch);
+        }
+        (self.widen)(halves, out);
+        Ok(())
+    }
+
+    /// f32 to f16 bits, ties to even.
+    pub fn narrow(&self, x: &[f32], out: &mut [u16]) -> Result<(), ShapeMismatch> {
+        if x.len() != out.len() {
+            return Err(ShapeMismatch);
+        }
+        (self.narrow)(x, out);
+        Ok(())
+    }
+}
+
+/// Offers the vector kernels of one instruction set, or nothing where the CPU lacks it.
+pub type VectorCandidate = fn(CpuFeatures) -> Option<&'static VectorKernels>;
+
+/// The first of `candidates` (best first) that runs on `cpu`.
+pub fn bind_vector(
+    candidates: &[VectorCandidate],
+    cpu: CpuFeatures,
+) -> Option<&'static VectorKernels> {
+    candidates.iter().find_map(|candidate| candidate(cpu))
+}

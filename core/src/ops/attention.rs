@@ -1,0 +1,324 @@
+//! Grouped-query attention over the KV cache, with online softmax.
+//!
+//! Keys are visited in blocks of 64 absolute positions, aligned at 0 (the blocking of Dao et al.
+//! 2022, arXiv 2205.14135; the running maximum of Milakov and Gimelshein 2018, arXiv 1805.02867).
+//! What a row computes depends on its own position and the cache alone: not on the batch that it
+//! came in, nor on the rows and heads that share its tile. The batch's own keys and values are
+//! read back from the cache like all others.
+//!
+//! Scores and the sum of exponentials reduce in 16 lanes. The weighted sum of values adds
+//! positions in ascending order to each element of the head: vectors lie along the head, so the
+//! order is the same at every vector width without a tree.
+
+use super::OpError;
+use crate::kernels::VectorKernels;
+use crate::mem::{Grid, MAX_CHUNKS, Scratch, Tile, Tiles};
+use crate::port::Parallel;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// Positions of a key block.
+pub const BLOCK_POSITIONS: usize = 64;
+
+/// (Row, head) pairs that a tile aims at: their scores (64 * 64 * 4 = 16 KiB) and sums stay in L1
+/// while each key block, converted once, serves them all.
+const TILE_QUERIES: usize = 64;
+
+/// What attention needs to know of a model.
+#[derive(Clone, Copy, Debug)]
+pub struct Attention {
+    /// Query heads: a multiple of `n_head_kv`.
+    pub n_head: usize,
+    /// Key and value heads.
+    pub n_head_kv: usize,
+    /// Elements of a query or key head.
+    pub key_dim: usize,
+    /// Elements of a value head.
+    pub value_dim: usize,
+    /// What scores are multiplied by.
+    pub scale: f32,
+    /// Positions that a row sees, itself included; 0 for all.
+    pub window: u32,
+}
+
+/// One layer's keys and values as f16 bits.
+#[derive(Clone, Copy)]
+pub struct KvLayer<'a> {
+    /// `[n_sequence, n_block, n_head_kv, 64, key_dim]`
+    pub keys: &'a [u16],
+    /// `[n_sequence, n_block, n_head_kv, 64, value_dim]`
+    pub values: &'a [u16],
+    /// Blocks of a sequence.
+    pub n_block: usize,
+}
+
+/// Where a row of the batch stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowPosition {
+    /// Its sequence.
+    pub sequence: u32,
+    /// Its position in the sequence, from 0.
+    pub position: u32,
+}
+
+impl RowPosition {
+    /// First position that the row sees.
+    fn first_seen(self, window: u32) -> usize {
+        if window == 0 { 0 } else { (self.position + 1).saturating_sub(window) as usize }
+    }
+
+    /// The part of `block` that the row sees, relative to the block's start.
+    fn seen(self, window: u32, block: usize) -> core::ops::Range<usize> {
+        let start = block * BLOCK_POSITIONS;
+        let from = self.first_seen(window).saturating_sub(start).min(BLOCK_POSITIONS);
+        let to = (self.position as usize + 1).saturating_sub(start).min(BLOCK_POSITIONS);
+        from..to.max(from)
+    }
+}
+
+impl Attention {
+    /// Query heads per key head.
+    const fn group(&self) -> usize {
+        self.n_head / self.n_head_kv
+    }
+}
+
+/// Rows of the batch in a tile.
+pub const fn row_tile(attention: &Attention, batch: usize) -> usize {
+    let wanted = TILE_QUERIES.div_ceil(attention.group());
+    // All tiles of a run must be countable: `Tiles` knows MAX_CHUNKS of them.
+    let least = (batch * attention.n_head_kv).div_ceil(MAX_CHUNKS);
+    let tile = if wanted > least { wanted } else { least };
+    if tile > batch { batch } else { tile }
+}
+
+/// Scratch of one worker, in f32.
+pub const fn attention_scratch_len(attention: &Attention, batch: usize) -> usize {
+    let wide = if attention.key_dim > attention.value_dim {
+        attention.key_dim
+    } else {
+        attention.value_dim
+    };
+    let queries = row_tile(attention, batch) * attention.group();
+    BLOCK_POSITIONS * wide + queries * (BLOCK_POSITIONS + attention.value_dim + 3)
+}
+
+/// `out[t] = softmax(scale * q[t] . keys) . values` for every row and head; `queries` is
+/// `[rows, n_head, key_dim]`, `out` `[rows, n_head, value_dim]`, and `scratch` has
+/// [`attention_scratch_len`] for each worker.
+#[allow(clippy::too_many_arguments)]
+pub fn attend(
+    parallel: &dyn Parallel,
+    vector: &VectorKernels,
+    attention: &Attention,
+    cache: KvLayer<'_>,
+    rows: &[RowPosition],
+    queries: &[f32],
+    out: &mut [f32],
+    scratch: &mut [f32],
+) -> Result<(), OpError> {
+    let stride = attention.n_head * attention.value_dim;
+    if queries.len() != rows.len() * attention.n_head * attention.key_dim {
+        return Err(OpError::Shape);
+    }
+    let grid = Grid {
+        rows: rows.len(),
+        stride,
+        first_column: 0,
+        columns: stride,
+        tile_rows: row_tile(attention, rows.len()).max(1),
+        tile_columns: attention.group() * attention.value_dim,
+    };
+    let tiles = Tiles::new(out, grid).ok_or(OpError::Shape)?;
+    let scratch = Scratch::new(scratch, parallel.workers());
+    let failed = AtomicBool::new(false);
+    parallel.run(tiles.tiles(), &|worker, chunk| {
+        let done = tiles.tile(chunk).and_then(|tile| {
+            let mut memory = scratch.borrow(worker.0)?;
+            let first = tile.first_row();
+            let job = TileJob {
+                vector,
+                attention,
+                cache,
+                head_kv: chunk % attention.n_head_kv,
+                rows: rows.get(first..first + tile.rows())?,
+                queries: queries.get(first * attention.n_head * attention.key_dim..)?,
+            };
+            job.run(tile, &mut memory)
+        });
+        if done.is_none() {
+            failed.store(true, Ordering::Relaxed);
+        }
+    });
+    if failed.load(Ordering::Relaxed) || !tiles.complete() {
+        return Err(OpError::Parallel);
+    }
+    Ok(())
+}
+
+/// One key head and the query heads of its group, for some rows.
+struct TileJob<'a> {
+    vector: &'a VectorKernels,
+    attention: &'a Attention,
+    cache: KvLayer<'a>,
+    head_kv: usize,
+    rows: &'a [RowPosition],
+    /// From the first of `rows` on. `[rows, n_head, key_dim]`
+    queries: &'a [f32],
+}
+
+/// The positions of a key block that some row of a tile sees.
+#[derive(Clone, Copy)]
+struct Part {
+    sequence: u32,
+    /// The block.
+    index: usize,
+    /// Positions from the block's start on, at most 64.
+    positions: usize,
+}
+
+/// Running softmax of every (row, head) of a tile.
+struct Running<'s> {
+    /// Highest score so far. `[rows, group]`
+    highest: &'s mut [f32],
+    /// Sum of exponentials relative to `highest`. `[rows, group]`
+    total: &'s mut [f32],
+    /// What the sums so far are multiplied by in this block. `[rows, group]`
+    fade: &'s mut [f32],
+    /// Exponentials of this block. `[rows, group, 64]`
+    weights: &'s mut [f32],
+    /// Weighted values so far. `[rows, group, value_dim]`
+    sums: &'s mut [f32],
+}
+
+impl TileJob<'_> {
+    /// `None` where buffers are too small, which [`attention_scratch_len`] excludes.
+    fn run(&self, mut tile: Tile<'_>, memory: &mut [f32]) -> Option<()> {
+        let Attention { key_dim, value_dim, window, .. } = *self.attention;
+        let queries = self.rows.len() * self.attention.group();
+        let (block, memory) =
+            memory.split_at_mut_checked(BLOCK_POSITIONS * key_dim.max(value_dim))?;
+        let (highest, memory) = memory.split_at_mut_checked(queries)?;
+        let (total, memory) = memory.split_at_mut_checked(queries)?;
+        let (fade, memory) = memory.split_at_mut_checked(queries)?;
+        let (weights, memory) = memory.split_at_mut_checked(queries * BLOCK_POSITIONS)?;
+        let sums = memory.get_mut(..queries * value_dim)?;
+        highest.fill(f32::NEG_INFINITY);
+        total.fill(0.0);
+        sums.fill(0.0);
+        let mut running = Running { highest, total, fade, weights, sums };
+        let mut start = 0;
+        // Rows of different sequences have different keys: a tile is done sequence by sequence.
+        while let Some(first) = self.rows.get(start) {
+            let same = self.rows[start..].iter().take_while(|r| r.sequence == first.sequence);
+            let run = start..start + same.count();
+            let seen_from = self.rows[run.clone()].iter().map(|r| r.first_seen(window)).min()?;
+            let seen_to = self.rows[run.clone()].iter().map(|r| r.position as usize).max()?;
+            for index in seen_from / BLOCK_POSITIONS..=seen_to / BLOCK_POSITIONS {
+                let positions = (seen_to + 1 - index * BLOCK_POSITIONS).min(BLOCK_POSITIONS);
+                let part = Part { sequence: first.sequence, index, positions };
+                self.score(part, run.clone(), block, &mut running)?;
+                self.weigh(part, run.clone(), block, &mut running)?;
+            }
+            start = run.end;
+        }
+        let sums = running.sums.chunks_exact(self.attention.group() * value_dim);
+        let totals = running.total.chunks_exact(self.attention.group());
+        for (row, (sums, totals)) in sums.zip(totals).enumerate() {
+            let out = tile.row_mut(row).chunks_exact_mut(value_dim);
+            for ((out, sums), total) in out.zip(sums.chunks_exact(value_dim)).zip(totals) {
+                for (out, sum) in out.iter_mut().zip(sums) {
+                    *out = sum / total;
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// A part of `cache`, widened to f32.
+    fn load<'b>(
+        &self,
+        cache: &[u16],
+        part: Part,
+        dim: usize,
+        block: &'b mut [f32],
+    ) -> Option<&'b [f32]> {
+        if part.index >= self.cache.n_block {
+            return None;
+        }
+        let index = part.sequence as usize * self.cache.n_block + part.index;
+        let start = (index * self.attention.n_head_kv + self.head_kv) * BLOCK_POSITIONS * dim;
+        let halves = cache.get(start..start + part.positions * dim)?;
+        let block = block.get_mut(..part.positions * dim)?;
+        self.vector.widen(halves, block).ok()?;
+        Some(block)
+    }
+
+    /// Scores of a block, their exponentials, and the running maximum and total.
+    fn score(
+        &self,
+        part: Part,
+        rows: core::ops::Range<usize>,
+        block: &mut [f32],
+        running: &mut Running<'_>,
+    ) -> Option<()> {
+        let Attention { n_head, key_dim, scale, window, .. } = *self.attention;
+        let group = self.attention.group();
+        let keys = self.load(self.cache.keys, part, key_dim, block)?;
+        for row in rows {
+            let seen = self.rows.get(row)?.seen(window, part.index);
+            if seen.is_empty() {
+                continue;
+            }
+            let keys = keys.get(seen.start * key_dim..seen.end * key_dim)?;
+            for head in 0..group {
+                let query = (row * n_head + self.head_kv * group + head) * key_dim;
+                let query = self.queries.get(query..query + key_dim)?;
+                let state = row * group + head;
+                let weights = running.weights.get_mut(state * BLOCK_POSITIONS..)?;
+                let weights = weights.get_mut(..seen.len())?;
+                self.vector.dots(query, keys, weights).ok()?;
+                let mut highest = *running.highest.get(state)?;
+                for weight in weights.iter_mut() {
+                    *weight *= scale;
+                    highest = highest.max(*weight);
+                }
+                let fade = crate::num::exp(running.highest[state] - highest);
+                running.fade[state] = fade;
+                running.highest[state] = highest;
+                running.total[state] =
+                    running.total[state] * fade + self.vector.exp_sum(weights, highest);
+            }
+        }
+        Some(())
+    }
+
+    /// Adds the values of a block, weighted by what [`Self::score`] left.
+    fn weigh(
+        &self,
+        part: Part,
+        rows: core::ops::Range<usize>,
+        block: &mut [f32],
+        running: &mut Running<'_>,
+    ) -> Option<()> {
+        let Attention { value_dim, window, .. } = *self.attention;
+        let group = self.attention.group();
+        let values = self.load(self.cache.values, part, value_dim, block)?;
+        for row in rows {
+            let seen = self.rows.get(row)?.seen(window, part.index);
+            if seen.is_empty() {
+                continue;
+            }
+            let values = values.get(seen.start * value_dim..seen.end * value_dim)?;
+            for state in row * group..(row + 1) * group {
+                let weights = running.weights.get(state * BLOCK_POSITIONS..)?;
+                let sums = running.sums.get_mut(state * value_dim..(state + 1) * value_dim)?;
+                let fade = *running.fade.get(state)?;
+                for sum in sums.iter_mut() {
+                    *sum *= fade;
+                }
+                self.vector.accumulate(weights.get(..seen.len())?, values, sums).ok()?;
+            }
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,45 @@
+//! Layer 5: the operations of a forward pass, safe, over kernels.
+//!
+//! Every operation takes a batch of rows, writes through [`crate::mem::Tiles`] or
+//! [`crate::mem::Disjoint`], and gives the same bits whatever the number of workers, the batch
+//! and the stripes in which weights arrive.
+
+mod attention;
+mod matmul;
+mod norm;
+mod rope;
+mod score;
+
+pub use attention::{
+    Attention, BLOCK_POSITIONS, KvLayer, RowPosition, attend, attention_scratch_len, row_tile,
+};
+pub use matmul::{Encoder, Machine, Matrix, encoder_lens, matmul};
+pub use norm::{add, rms_norm};
+pub use rope::{Pairing, Rope, RopeScaling, angles, inverse_frequencies, rotate};
+pub use score::{log_probability, softmax};
+
+use crate::kernels::ShapeMismatch;
+use crate::port::ReadError;
+
+/// Why an operation could not be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpError {
+    /// Weights could not be read.
+    Read(ReadError),
+    /// The platform's [`crate::port::Parallel`] left a chunk out or ran one twice.
+    Parallel,
+    /// Buffers do not belong together: a defect of the engine.
+    Shape,
+}
+
+impl From<ReadError> for OpError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl From<ShapeMismatch> for OpError {
+    fn from(_: ShapeMismatch) -> Self {
+        Self::Shape
+    }
+}
