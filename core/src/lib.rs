@@ -13,6 +13,7 @@
 //! | 2 | [`quant`] | weight formats: block layouts and their scalar meaning |
 //! | 3 | [`gguf`] | the model file: a borrowed, bounds-checked parse |
 //! | 4 | [`kernels`] | matmul of each format on each instruction set |
+//! | 6 | [`sampler`] | random numbers, choosing the next token |
 #![no_std]
 
 pub mod bytes;
@@ -23,3 +24,4 @@ pub mod num;
 pub mod ops;
 pub mod port;
 pub mod quant;
+pub mod sampler;
