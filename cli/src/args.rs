@@ -251,8 +251,7 @@ fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
         return Err(Failure::usage("perplexity: give a text: -f FILE"));
     }
     let file = file.unwrap_or_default();
-    options
-        .finish(|model| Command::Perplexity(Perplexity { model, file, window, threads, quiet }))
+    options.finish(|model| Command::Perplexity(Perplexity { model, file, window, threads, quiet }))
 }
 
 fn parse_bench(mut options: Options) -> Result<Command, Failure> {
@@ -323,7 +322,7 @@ impl Options {
     /// A whole number from `least` on.
     fn integer<T>(&mut self, option: &str, least: T) -> Result<T, Failure>
     where
-        T: std::str::FromStr + PartialOrd + std::fmt::Display,
+        T: core::str::FromStr + PartialOrd + core::fmt::Display,
     {
         let value = self.value(option)?;
         let number = value.to_str().and_then(|text| text.parse::<T>().ok());

@@ -1,7 +1,7 @@
 //! What goes to stderr: errors of one line, statistics, progress.
 
 use crate::platform::console;
-use std::fmt;
+use core::fmt;
 use std::io::Write;
 
 /// The exit code of a program that was interrupted: 128 and SIGINT's number.

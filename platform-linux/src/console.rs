@@ -17,6 +17,11 @@ pub fn stdin_is_terminal() -> bool {
     io::stdin().is_terminal()
 }
 
+/// Whether someone watches stdout.
+pub fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// The bytes of a command line argument, as the shell gave them; `None` where it is no text
 /// (never on Unix, where an argument is bytes).
 pub fn argument_bytes(argument: OsString) -> Option<Vec<u8>> {

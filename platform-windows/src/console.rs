@@ -16,6 +16,11 @@ pub fn stdin_is_terminal() -> bool {
     io::stdin().is_terminal()
 }
 
+/// Whether someone watches stdout.
+pub fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// A command line argument as UTF-8; `None` where its UTF-16 is no text (a lone surrogate).
 pub fn argument_bytes(argument: OsString) -> Option<Vec<u8>> {
     argument.into_string().ok().map(String::into_bytes)
