@@ -37,7 +37,8 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     let mut generation = Generation { session, sampler, tokenizer: &tokenizer, interrupted };
     let clock = MonotonicClock::new();
     let mut finish = generation.prefill(&tokens, arguments.quiet)?;
-    let prefill = Span { tokens: tokens.len(), duration_ns: clock.now_ns() };
+    let prefilled = generation.session.position() as usize;
+    let prefill = Span { tokens: prefilled, duration_ns: clock.now_ns() };
     let mut generated = Span { tokens: 0, duration_ns: 0 };
     if finish.is_none() {
         let (reason, tokens) = generation.write(arguments.max_tokens)?;
