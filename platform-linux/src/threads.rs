@@ -73,7 +73,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool of `workers` (1 to [`MAX_WORKERS`]), of fewer where the system grants no more threads.
+    /// A pool of `workers` (1 to [`MAX_WORKERS`]); of fewer where the system grants no more.
     pub fn new(workers: usize) -> Self {
         let shared = Arc::new(Shared {
             state: AtomicU32::new(0),
