@@ -10,7 +10,7 @@
 //! only for those inside. One that the system schedules late misses the job instead of holding it
 //! up, which is what makes more workers than cores slow but not terrible.
 //!
-//! The word, [`Shared::state`]: bits 0-7 how many helpers are inside, bit 8 whether the job is
+//! The word, `Shared::state`: bits 0-7 how many helpers are inside, bit 8 whether the job is
 //! open, bit 9 whether the caller sleeps until the last one leaves, bit 10 whether the pool ends,
 //! bits 11-31 the job's number. Only std is used, so the file serves every system.
 // Unsafe: a job borrows from its caller's stack, and threads cannot express that in types.
