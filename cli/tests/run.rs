@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{error_line, exit_code, model, picolm, run, run_with_input, stdout_of};
-use std::io::{Read, Write};
+use common::{error_line, model, picolm, run, run_with_input, stdout_of};
+use std::io::Write;
 use std::process::Stdio;
 
 const PROMPT: &str = "Once upon a time";
@@ -139,11 +139,11 @@ fn an_interrupt_ends_the_text() {
         let arguments = [&path, "-p", PROMPT, "-n", "8000", "-c", "8192", "-t", "0", "-j", "1"];
         let mut child = picolm(&arguments).spawn().unwrap();
         let mut first = [0];
-        child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
         let id = child.id().to_string();
         assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
         // A fast machine may have finished before the signal came: then try again.
-        match exit_code(child) {
+        match common::exit_code(child) {
             Some(130) => return,
             code => assert_eq!(code, Some(0)),
         }

@@ -2,7 +2,7 @@
 //!
 //! A forward pass runs hundreds of jobs of some ten microseconds, so starting threads or sleeping
 //! between two of them would cost more than the work. Here a job is published in one atomic word; a
-//! worker spins for the next one for [`SPINS`] turns before it lets the system park it (futex,
+//! worker spins for the next one for `SPINS` turns before it lets the system park it (futex,
 //! WaitOnAddress or a semaphore, as std does on each system). The thread that calls `run` works
 //! too, as worker 0.
 //!
