@@ -1,2 +1,28 @@
-//! PicoLM.
-fn main() {}
+//! The command line of PicoLM: `picolm MODEL.gguf -p PROMPT`.
+//!
+//! `args` says what was asked for, `command` has a file for each thing that can be asked,
+//! `engine` brings a model file and this machine together, `report` is all that stderr shows, and
+//! `platform` is the only place that knows the operating system.
+
+mod args;
+mod command;
+mod engine;
+mod platform;
+mod report;
+
+use command::Outcome;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    platform::map::exit_on_fault();
+    let outcome =
+        args::parse(std::env::args_os().skip(1)).and_then(|command| command::execute(&command));
+    match outcome {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Interrupted) => ExitCode::from(report::EXIT_INTERRUPTED),
+        Err(failure) => {
+            report::line(format_args!("picolm: {failure}"));
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

@@ -12,7 +12,13 @@
 //! | 1 | [`mem`] | arena, disjoint writers, memory plan |
 //! | 2 | [`quant`] | weight formats: block layouts and their scalar meaning |
 //! | 3 | [`gguf`] | the model file: a borrowed, bounds-checked parse |
-//! | 4 | [`kernels`] | matmul of each format on each instruction set |
+//! | 4 | [`kernels`] | matmul of each format on each instruction set, and float vectors |
+//! | 5 | [`ops`] | matmul over stripes, norm, RoPE, attention |
+//! | 5 | [`text`] | pieces of text on their way to the tokenizer |
+//! | 6 | [`model`] | configuration, tensors, KV cache, the forward pass, families |
+//! | 6 | [`tokenizer`] | text to tokens and back: SentencePiece and byte-level BPE |
+//! | 6 | [`sampler`] | random numbers, choosing the next token |
+//! | 7 | [`session`] | a text in progress: prefill and decode |
 #![no_std]
 
 pub mod bytes;
@@ -24,4 +30,7 @@ pub mod num;
 pub mod ops;
 pub mod port;
 pub mod quant;
+pub mod sampler;
 pub mod session;
+pub mod text;
+pub mod tokenizer;

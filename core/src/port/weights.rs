@@ -132,7 +132,8 @@ impl<'a> FlashWeights<'a> {
         Self { file }
     }
 
-    fn range(&self, offset: u64, bytes: u64) -> Result<&'a [u8], ReadError> {
+    /// `bytes` bytes of the file from `offset` on, for as long as the file is borrowed.
+    pub fn range(&self, offset: u64, bytes: u64) -> Result<&'a [u8], ReadError> {
         let error = ReadError::OutOfRange { offset };
         let start = usize::try_from(offset).map_err(|_| error)?;
         let count = usize::try_from(bytes).map_err(|_| error)?;

@@ -1,0 +1,518 @@
+//! The command line: what was asked for, checked before anything is opened.
+//!
+//! A drop-in for PicoLM's options (`MODEL -p -n -t -k -s -c -j`), with long names, and the commands
+//! beside it. Every bad value is a usage error that names the option.
+
+use crate::platform::console;
+use crate::report::Failure;
+use lexopt::{Arg, Parser, ValueExt};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What `--help` prints.
+pub(crate) const HELP: &str = "\
+picolm: runs GGUF language models on small machines
+
+usage: picolm MODEL.gguf [-p PROMPT] [options]    write on from a prompt
+       picolm info MODEL.gguf                     what the model is and the memory it needs
+       picolm tokenize MODEL.gguf [-p TEXT]       token ids, as a JSON array
+       picolm logits MODEL.gguf --tokens 1,2,3    raw scores, little-endian 32-bit floats
+       picolm perplexity MODEL.gguf -f FILE       how well the model predicts a text
+       picolm bench MODEL.gguf                    tokens per second
+
+Only generated text goes to stdout; statistics and errors go to stderr. A prompt is
+taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those tokens.
+
+  -p, --prompt TEXT        the prompt; without it, all of stdin
+  -e, --escape             \\n \\t \\r \\\\ \\xHH in -p mean what they mean in C
+  -n, --max-tokens N       write at most N tokens                        [256]
+  -t, --temperature T      0 always takes the likeliest token            [0.8]
+  -k, --top-p P            keep the likeliest tokens that hold share P   [0.9]
+  -s, --seed S             same seed, same text                          [42]
+  -c, --context N          tokens of prompt and text    [the model's, up to 2048]
+  -j, --threads N          at most 32                           [usable cores]
+      --quiet              no statistics on stderr
+  -h, --help               this text
+  -V, --version            the version
+
+info:        -c as above
+tokenize:    -p or stdin; --no-special: no tokens added, no special tokens recognised
+logits:      --all: every position, not only the last; -c -j as above
+perplexity:  -f FILE, -c N: tokens of a window [512]; -j --quiet as above
+bench:       -p N: prompt tokens [128], -n N: generated tokens [32],
+             -r N: repetitions, of which the median counts [3]; -j; --json
+
+A first argument that is a command's name is the command: a model file called `info` is
+reached as ./info. `--` ends the options.
+
+environment: PICOLM_CPU=LEVEL forces instruction sets down (portable is the least);
+             PICOLM_ACTIVATIONS=f32 multiplies without rounding activations to 8 bits
+
+exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted
+";
+
+/// What was asked for.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Command {
+    Help,
+    Version,
+    Run(Run),
+    Info(Info),
+    Tokenize(Tokenize),
+    Logits(Logits),
+    Perplexity(Perplexity),
+    Bench(Bench),
+}
+
+/// Write on from a prompt.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Run {
+    pub(crate) model: PathBuf,
+    /// `None` for stdin.
+    pub(crate) prompt: Option<Vec<u8>>,
+    pub(crate) max_tokens: u32,
+    pub(crate) temperature: f32,
+    pub(crate) top_p: f32,
+    pub(crate) seed: u64,
+    /// 0 for the default.
+    pub(crate) context: u32,
+    /// 0 for all usable cores.
+    pub(crate) threads: usize,
+    pub(crate) quiet: bool,
+}
+
+/// What the model is.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Info {
+    pub(crate) model: PathBuf,
+    pub(crate) context: u32,
+}
+
+/// Text to ids.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Tokenize {
+    pub(crate) model: PathBuf,
+    /// `None` for stdin.
+    pub(crate) text: Option<Vec<u8>>,
+    /// Whether special tokens are added and recognised.
+    pub(crate) special: bool,
+}
+
+/// Scores of given ids.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Logits {
+    pub(crate) model: PathBuf,
+    pub(crate) tokens: Vec<u32>,
+    pub(crate) all: bool,
+    pub(crate) context: u32,
+    pub(crate) threads: usize,
+}
+
+/// Perplexity of a text.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Perplexity {
+    pub(crate) model: PathBuf,
+    pub(crate) file: PathBuf,
+    /// Tokens of a window.
+    pub(crate) window: u32,
+    pub(crate) threads: usize,
+    pub(crate) quiet: bool,
+}
+
+/// Tokens per second.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Bench {
+    pub(crate) model: PathBuf,
+    pub(crate) prompt_tokens: u32,
+    pub(crate) generated_tokens: u32,
+    pub(crate) repetitions: u32,
+    pub(crate) threads: usize,
+    pub(crate) json: bool,
+}
+
+/// Smallest window of [`Perplexity`]: of 4 tokens, the second half predicts one.
+const SMALLEST_WINDOW: u32 = 4;
+
+/// What `arguments` (without the program's name) ask for.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Failure> {
+    let mut arguments = arguments.into_iter().peekable();
+    let command = arguments.peek().and_then(|first| first.to_str()).and_then(|name| match name {
+        "info" => Some(parse_info as fn(Options) -> Result<Command, Failure>),
+        "tokenize" => Some(parse_tokenize),
+        "logits" => Some(parse_logits),
+        "perplexity" => Some(parse_perplexity),
+        "bench" => Some(parse_bench),
+        _ => None,
+    });
+    if command.is_some() {
+        arguments.next();
+    }
+    let options = Options { parser: Parser::from_args(arguments), model: None, stop: None };
+    command.unwrap_or(parse_run)(options)
+}
+
+fn parse_run(mut options: Options) -> Result<Command, Failure> {
+    let mut run = Run {
+        model: PathBuf::new(),
+        prompt: None,
+        max_tokens: 256,
+        temperature: 0.8,
+        top_p: 0.9,
+        seed: 42,
+        context: 0,
+        threads: 0,
+        quiet: false,
+    };
+    let mut escapes = false;
+    while let Some(option) = options.next()? {
+        match option.as_str() {
+            "-p" | "--prompt" => run.prompt = Some(options.bytes(&option)?),
+            "-e" | "--escape" => escapes = true,
+            "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
+            "-t" | "--temperature" => {
+                run.temperature = options.number(&option, "a number from 0 on", |t| t >= 0.0)?;
+            }
+            "-k" | "--top-p" => {
+                let wanted = "a number above 0 and at most 1";
+                run.top_p = options.number(&option, wanted, |p| p > 0.0 && p <= 1.0)?;
+            }
+            "-s" | "--seed" => run.seed = options.integer(&option, 0)?,
+            "-c" | "--context" => run.context = options.integer(&option, 1)?,
+            "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
+            "--quiet" => run.quiet = true,
+            "--json" | "--cache" => {
+                return Err(Failure::usage(format!("{option}: not available yet")));
+            }
+            _ => return Err(unknown(&option)),
+        }
+    }
+    if escapes {
+        run.prompt = run.prompt.as_deref().map(unescape);
+    }
+    options.finish(|model| Command::Run(Run { model, ..run }))
+}
+
+fn parse_info(mut options: Options) -> Result<Command, Failure> {
+    let mut context = 0;
+    while let Some(option) = options.next()? {
+        match option.as_str() {
+            "-c" | "--context" => context = options.integer(&option, 1)?,
+            _ => return Err(unknown(&option)),
+        }
+    }
+    options.finish(|model| Command::Info(Info { model, context }))
+}
+
+fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
+    let (mut text, mut special, mut escapes) = (None, true, false);
+    while let Some(option) = options.next()? {
+        match option.as_str() {
+            "-p" | "--prompt" => text = Some(options.bytes(&option)?),
+            "-e" | "--escape" => escapes = true,
+            "--no-special" => special = false,
+            _ => return Err(unknown(&option)),
+        }
+    }
+    if escapes {
+        text = text.as_deref().map(unescape);
+    }
+    options.finish(|model| Command::Tokenize(Tokenize { model, text, special }))
+}
+
+fn parse_logits(mut options: Options) -> Result<Command, Failure> {
+    let (mut tokens, mut all, mut context, mut threads) = (Vec::new(), false, 0, 0);
+    while let Some(option) = options.next()? {
+        match option.as_str() {
+            "--tokens" => tokens = options.ids(&option)?,
+            "--all" => all = true,
+            "-c" | "--context" => context = options.integer(&option, 1)?,
+            "-j" | "--threads" => threads = options.integer(&option, 1)?,
+            _ => return Err(unknown(&option)),
+        }
+    }
+    if tokens.is_empty() && options.stop.is_none() {
+        return Err(Failure::usage("logits: give ids: --tokens 1,2,3"));
+    }
+    options.finish(|model| Command::Logits(Logits { model, tokens, all, context, threads }))
+}
+
+fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
+    let (mut file, mut window, mut threads, mut quiet) = (None, 512, 0, false);
+    while let Some(option) = options.next()? {
+        match option.as_str() {
+            "-f" | "--file" => file = Some(PathBuf::from(options.value(&option)?)),
+            "-c" | "--context" => window = options.integer(&option, SMALLEST_WINDOW)?,
+            "-j" | "--threads" => threads = options.integer(&option, 1)?,
+            "--quiet" => quiet = true,
+            _ => return Err(unknown(&option)),
+        }
+    }
+    if file.is_none() && options.stop.is_none() {
+        return Err(Failure::usage("perplexity: give a text: -f FILE"));
+    }
+    let file = file.unwrap_or_default();
+    options.finish(|model| Command::Perplexity(Perplexity { model, file, window, threads, quiet }))
+}
+
+fn parse_bench(mut options: Options) -> Result<Command, Failure> {
+    let (mut prompt_tokens, mut generated_tokens, mut repetitions) = (128, 32, 3);
+    let (mut threads, mut json) = (0, false);
+    while let Some(option) = options.next()? {
+        match option.as_str() {
+            "-p" | "--prompt-tokens" => prompt_tokens = options.integer(&option, 1)?,
+            "-n" | "--max-tokens" => generated_tokens = options.integer(&option, 1)?,
+            "-r" | "--repetitions" => repetitions = options.integer(&option, 1)?,
+            "-j" | "--threads" => threads = options.integer(&option, 1)?,
+            "--json" => json = true,
+            _ => return Err(unknown(&option)),
+        }
+    }
+    options.finish(|model| {
+        Command::Bench(Bench { model, prompt_tokens, generated_tokens, repetitions, threads, json })
+    })
+}
+
+/// The options of one command, one after the other; the model and the options that every command
+/// has are taken on the way.
+struct Options {
+    parser: Parser,
+    model: Option<PathBuf>,
+    /// `--help` or `--version`: the rest does not count.
+    stop: Option<Command>,
+}
+
+impl Options {
+    /// The next option of the command's own, dashes included.
+    fn next(&mut self) -> Result<Option<String>, Failure> {
+        if self.stop.is_some() {
+            return Ok(None);
+        }
+        while let Some(argument) = self.parser.next().map_err(|error| usage(&error))? {
+            let option = match argument {
+                Arg::Value(value) if self.model.is_none() => {
+                    self.model = Some(PathBuf::from(value));
+                    continue;
+                }
+                Arg::Value(value) => {
+                    let value = value.to_string_lossy();
+                    return Err(Failure::usage(format!("'{value}': one model file is enough")));
+                }
+                Arg::Short(letter) => format!("-{letter}"),
+                Arg::Long(name) => format!("--{name}"),
+            };
+            match option.as_str() {
+                "-h" | "--help" => self.stop = Some(Command::Help),
+                "-V" | "--version" => self.stop = Some(Command::Version),
+                _ => return Ok(Some(option)),
+            }
+            return Ok(None);
+        }
+        Ok(None)
+    }
+
+    fn value(&mut self, option: &str) -> Result<OsString, Failure> {
+        self.parser.value().map_err(|_| Failure::usage(format!("{option}: a value is missing")))
+    }
+
+    fn bytes(&mut self, option: &str) -> Result<Vec<u8>, Failure> {
+        console::argument_bytes(self.value(option)?)
+            .ok_or_else(|| Failure::usage(format!("{option}: the value is not Unicode text")))
+    }
+
+    /// A whole number from `least` on.
+    fn integer<T>(&mut self, option: &str, least: T) -> Result<T, Failure>
+    where
+        T: core::str::FromStr + PartialOrd + core::fmt::Display,
+    {
+        let value = self.value(option)?;
+        let number = value.to_str().and_then(|text| text.parse::<T>().ok());
+        number.filter(|number| *number >= least).ok_or_else(|| {
+            let value = value.to_string_lossy();
+            Failure::usage(format!("{option}: '{value}' is not a whole number from {least} on"))
+        })
+    }
+
+    /// A finite number that is `good`.
+    fn number(
+        &mut self,
+        option: &str,
+        wanted: &str,
+        good: impl Fn(f32) -> bool,
+    ) -> Result<f32, Failure> {
+        let value = self.value(option)?;
+        let number = value.to_str().and_then(|text| text.parse::<f32>().ok());
+        number.filter(|number| number.is_finite() && good(*number)).ok_or_else(|| {
+            let value = value.to_string_lossy();
+            Failure::usage(format!("{option}: '{value}' is not {wanted}"))
+        })
+    }
+
+    /// Token ids with commas between them.
+    fn ids(&mut self, option: &str) -> Result<Vec<u32>, Failure> {
+        let value = self.value(option)?.string().unwrap_or_default();
+        value
+            .split(',')
+            .map(|id| {
+                id.trim().parse().map_err(|_| {
+                    Failure::usage(format!("{option}: '{id}' is not a token id: write 1,2,3"))
+                })
+            })
+            .collect()
+    }
+
+    /// The command, once the options have all been read.
+    fn finish(self, command: impl FnOnce(PathBuf) -> Command) -> Result<Command, Failure> {
+        match (self.stop, self.model) {
+            (Some(stop), _) => Ok(stop),
+            (None, Some(model)) => Ok(command(model)),
+            (None, None) => {
+                Err(Failure::usage("no model: picolm MODEL.gguf -p PROMPT (--help says more)"))
+            }
+        }
+    }
+}
+
+fn unknown(option: &str) -> Failure {
+    Failure::usage(format!("unknown option {option} (--help lists them)"))
+}
+
+fn usage(error: &lexopt::Error) -> Failure {
+    Failure::usage(error.to_string())
+}
+
+/// `text` with C's escapes replaced: `\n \t \r \\ \" \'` and `\xHH`; any other backslash stays.
+fn unescape(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&first, after)) = rest.split_first() {
+        let (byte, used) = match (first, after) {
+            (b'\\', [b'n', ..]) => (b'\n', 2),
+            (b'\\', [b't', ..]) => (b'\t', 2),
+            (b'\\', [b'r', ..]) => (b'\r', 2),
+            (b'\\', [quoted @ (b'\\' | b'"' | b'\''), ..]) => (*quoted, 2),
+            (b'\\', [b'x', high, low, ..])
+                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+            {
+                (hex(*high) << 4 | hex(*low), 4)
+            }
+            _ => (first, 1),
+        };
+        bytes.push(byte);
+        rest = &rest[used..];
+    }
+    bytes
+}
+
+/// The value of an ASCII hexadecimal digit.
+const fn hex(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20) - b'a' + 10,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, Failure> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    fn refused(line: &str) -> String {
+        let failure = parsed(line).unwrap_err();
+        assert_eq!(failure.exit_code(), 2, "{line}");
+        failure.to_string()
+    }
+
+    #[test]
+    fn run_has_picolms_options_and_defaults() {
+        let Command::Run(run) = parsed("m.gguf").unwrap() else { panic!() };
+        let defaults = (run.max_tokens, run.temperature, run.top_p, run.seed, run.context);
+        assert_eq!(defaults, (256, 0.8, 0.9, 42, 0));
+        assert_eq!(run.prompt, None);
+        let line = "m.gguf -p hi -n 5 -t 0 -k 1 -s 7 -c 100 -j 4 --quiet";
+        let Command::Run(run) = parsed(line).unwrap() else { panic!() };
+        let numbers = (run.max_tokens, run.temperature, run.top_p, run.seed, run.context);
+        assert_eq!(numbers, (5, 0.0, 1.0, 7, 100));
+        assert_eq!((run.prompt.as_deref(), run.threads, run.quiet), (Some(&b"hi"[..]), 4, true));
+        let long = "--prompt=hi --max-tokens=5 --temperature=0 --top-p=1 --seed=7 --context=100 \
+                    --threads=4 --quiet -- m.gguf";
+        assert_eq!(parsed(long), parsed(line));
+    }
+
+    #[test]
+    fn bad_numbers_are_usage_errors_that_name_the_option() {
+        for (line, option) in [
+            ("m -n abc", "-n: 'abc'"),
+            ("m -n -5", "-n: '-5'"),
+            ("m -n 99999999999", "-n: '99999999999'"),
+            ("m -t nan", "-t: 'nan'"),
+            ("m -t -1", "-t: '-1'"),
+            ("m -t inf", "-t: 'inf'"),
+            ("m -k 2", "-k: '2'"),
+            ("m -k 0", "-k: '0'"),
+            ("m -s x", "-s: 'x'"),
+            ("m -c 0", "-c: '0'"),
+            ("m -j 0", "-j: '0'"),
+            ("m --seed= ", "--seed: ''"),
+            ("m -n", "-n: a value is missing"),
+            ("logits m --tokens 1,x", "--tokens: 'x'"),
+            ("logits m --tokens 1,-2", "--tokens: '-2'"),
+            ("perplexity m -f t -c 3", "-c: '3'"),
+            ("bench m -r 0", "-r: '0'"),
+        ] {
+            let message = refused(line);
+            assert!(message.starts_with(option), "{line}: {message}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_too_much_is_said() {
+        assert!(refused("").contains("no model"));
+        assert!(refused("-p hi").contains("no model"));
+        assert!(refused("m other").contains("'other'"));
+        assert!(refused("m -z").contains("-z"));
+        assert!(refused("m --prompts x").contains("--prompts"));
+        assert!(refused("m --json").contains("--json: not available yet"));
+        assert!(refused("m --cache x").contains("--cache: not available yet"));
+        assert!(refused("logits m").contains("--tokens"));
+        assert!(refused("perplexity m").contains("-f FILE"));
+        assert!(refused("m --quiet=yes").contains("quiet"));
+    }
+
+    #[test]
+    fn a_first_argument_may_be_a_command() {
+        assert!(matches!(parsed("info m"), Ok(Command::Info(_))));
+        assert!(matches!(parsed("./info"), Ok(Command::Run(_))));
+        assert!(matches!(parsed("-n 1 info"), Ok(Command::Run(_))));
+        assert!(refused("info").contains("no model"));
+        let Command::Logits(logits) = parsed("logits m --tokens 3,2 --all").unwrap() else {
+            panic!()
+        };
+        assert_eq!((logits.tokens, logits.all), (vec![3, 2], true));
+        let Command::Tokenize(tokenize) = parsed("tokenize m --no-special").unwrap() else {
+            panic!()
+        };
+        assert!(!tokenize.special && tokenize.text.is_none());
+    }
+
+    #[test]
+    fn help_and_version_need_nothing_else() {
+        for line in ["--help", "-h", "info --help", "logits -h", "m -n 5 --help", "perplexity -h"] {
+            assert_eq!(parsed(line), Ok(Command::Help), "{line}");
+        }
+        assert_eq!(parsed("--version"), Ok(Command::Version));
+        assert_eq!(parsed("-V -z"), Ok(Command::Version));
+    }
+
+    #[test]
+    fn escapes_are_cs() {
+        assert_eq!(unescape(br"a\nb\tc\\n\x41\xe9\r\q\x4"), b"a\nb\tc\\nA\xe9\r\\q\\x4");
+        assert_eq!(unescape(b"\\"), b"\\");
+        let Command::Run(run) = parsed(r"m -e -p a\nb").unwrap() else { panic!() };
+        assert_eq!(run.prompt.as_deref(), Some(&b"a\nb"[..]));
+        let Command::Run(run) = parsed(r"m -p a\nb").unwrap() else { panic!() };
+        assert_eq!(run.prompt.as_deref(), Some(&br"a\nb"[..]));
+    }
+}

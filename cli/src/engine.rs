@@ -1,0 +1,227 @@
+//! From a model file and settings to an engine that is ready: the one place that knows the steps.
+
+use crate::platform::map::{MappedFile, Memory};
+use crate::platform::threads::{Pool, usable_cores};
+use crate::platform::{console, cpu};
+use crate::report::{Bytes, Failure};
+use picolm_core::gguf::Gguf;
+use picolm_core::kernels::{Candidate, VectorCandidate, portable};
+use picolm_core::mem::{ARENA_ALIGN, Arena, MemoryPlan};
+use picolm_core::model::{Config, ModelError, Parts, family};
+use picolm_core::port::{CpuFeatures, Parallel, Weights};
+use picolm_core::sampler::Sampler;
+use picolm_core::session::{DEFAULT_CONTEXT, Options, Session};
+use picolm_core::text::Segment;
+use picolm_core::tokenizer::Tokenizer;
+use std::path::{Path, PathBuf};
+
+/// Most bytes of a prompt or text: a stream that never ends must not eat the machine's memory.
+pub(crate) const MAX_TEXT_BYTES: u64 = 64 << 20;
+
+/// A model file, mapped.
+pub(crate) struct ModelFile {
+    path: PathBuf,
+    map: MappedFile,
+}
+
+impl ModelFile {
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let map = MappedFile::open(path).map_err(|error| about(path, error))?;
+        Ok(Self { path: path.to_path_buf(), map })
+    }
+
+    pub(crate) fn gguf(&self) -> Result<Gguf<'_>, Failure> {
+        let file = self.map.bytes();
+        Gguf::parse(file, file.len() as u64).map_err(|error| self.failure(error))
+    }
+
+    pub(crate) fn weights(&self) -> &MappedFile {
+        &self.map
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `error`, said of this file.
+    pub(crate) fn failure(&self, error: impl core::fmt::Display) -> Failure {
+        about(&self.path, error)
+    }
+}
+
+/// `error`, said of the file at `path`.
+pub(crate) fn about(path: &Path, error: impl core::fmt::Display) -> Failure {
+    Failure::new(format!("{}: {error}", path.display()))
+}
+
+/// What the machine gives: workers and instruction sets, as options and environment limit them.
+pub(crate) struct Machine {
+    pub(crate) pool: Pool,
+    parts: Parts<'static>,
+}
+
+impl Machine {
+    /// `threads` workers, or as many as there are usable cores for 0.
+    pub(crate) fn new(threads: usize) -> Result<Self, Failure> {
+        let parts = parts()?;
+        let pool = Pool::new(if threads == 0 { usable_cores() } else { threads });
+        Ok(Self { pool, parts })
+    }
+}
+
+/// The kernels and architectures of this build, less what the environment forbids.
+fn parts() -> Result<Parts<'static>, Failure> {
+    let mut cpu = cpu::detect();
+    let mut formats: &[Candidate] = portable::ALL;
+    let vectors: &[VectorCandidate] = &[portable::VECTOR];
+    if let Some(level) = variable("PICOLM_CPU")? {
+        cpu = limited(cpu, &level)?;
+    }
+    match variable("PICOLM_ACTIVATIONS")?.as_deref() {
+        None => {}
+        Some("f32") => formats = portable::float_activations::FLOAT_ACTIVATIONS,
+        Some(other) => {
+            return Err(Failure::usage(format!("PICOLM_ACTIVATIONS: '{other}' is not f32")));
+        }
+    }
+    Ok(Parts { formats, vectors, families: family::ALL, cpu })
+}
+
+fn limited(cpu: CpuFeatures, level: &str) -> Result<CpuFeatures, Failure> {
+    cpu::limit(cpu, level).map_err(|error| match error {
+        cpu::LevelError::Unknown => {
+            let known: Vec<_> = cpu::levels().collect();
+            let known = known.join(", ");
+            Failure::usage(format!("PICOLM_CPU: '{level}' is none of {known}"))
+        }
+        cpu::LevelError::Unsupported => {
+            Failure::usage(format!("PICOLM_CPU: this CPU has no {level}"))
+        }
+    })
+}
+
+/// An environment variable that is set and not empty.
+fn variable(name: &str) -> Result<Option<String>, Failure> {
+    match std::env::var_os(name) {
+        None => Ok(None),
+        Some(value) => match value.into_string() {
+            Ok(value) => Ok((!value.is_empty()).then_some(value)),
+            Err(_) => Err(Failure::usage(format!("{name}: the value is not text"))),
+        },
+    }
+}
+
+/// The sizes of an engine, before anything is taken.
+pub(crate) struct Plan {
+    options: Options,
+    pub(crate) config: Config,
+    /// Everything that the arena holds.
+    pub(crate) memory: MemoryPlan,
+}
+
+impl Plan {
+    /// The plan of `options` for `file` on `machine`. Workers are the machine's.
+    pub(crate) fn new(
+        file: &ModelFile,
+        gguf: &Gguf<'_>,
+        machine: &Machine,
+        options: Options,
+    ) -> Result<Self, Failure> {
+        let workers = machine.pool.workers();
+        let options = Options { workers, stripe_bytes: file.weights().stripe_bytes(), ..options };
+        let (mut memory, config) = Session::plan(gguf, &machine.parts, &options)
+            .map_err(|error| model_failure(file, error))?;
+        Sampler::plan(config.n_vocab, &mut memory)
+            .map_err(|_| model_failure(file, ModelError::TooLarge))?;
+        Ok(Self { options, config, memory })
+    }
+
+    /// Adds the tokenizer, for commands that deal in text.
+    pub(crate) fn with_tokenizer(
+        mut self,
+        file: &ModelFile,
+        gguf: &Gguf<'_>,
+    ) -> Result<Self, Failure> {
+        Tokenizer::plan(gguf, &mut self.memory).map_err(|error| file.failure(error))?;
+        Ok(self)
+    }
+
+    /// Positions that the session will have.
+    pub(crate) fn context(&self) -> u32 {
+        match self.options.context {
+            0 => self.config.context_trained.min(DEFAULT_CONTEXT),
+            context => context,
+        }
+    }
+
+    /// Memory for all of it.
+    pub(crate) fn reserve(&self) -> Result<Memory, Failure> {
+        reserve(&self.memory)
+    }
+
+    /// Loads the model.
+    pub(crate) fn session<'m>(
+        &self,
+        file: &'m ModelFile,
+        gguf: &Gguf<'m>,
+        machine: &'m Machine,
+        arena: &mut Arena<'m>,
+    ) -> Result<Session<'m>, Failure> {
+        let weights = file.weights();
+        Session::new(gguf, weights, &machine.pool, &machine.parts, &self.options, arena)
+            .map_err(|error| model_failure(file, error))
+    }
+}
+
+/// Memory for `plan`; page-aligned, so that the plan's total is enough.
+pub(crate) fn reserve(plan: &MemoryPlan) -> Result<Memory, Failure> {
+    const _: () = assert!(4096 % ARENA_ALIGN == 0);
+    let bytes = plan.total().map_err(|_| Failure::new("the model's sizes do not fit in memory"))?;
+    Memory::reserve(bytes).map_err(|error| {
+        let needed = Bytes(bytes);
+        Failure::new(format!("{needed} of memory are needed ({error}): try a smaller context (-c)"))
+    })
+}
+
+/// A model error with what can be done about it.
+fn model_failure(file: &ModelFile, error: ModelError) -> Failure {
+    let advice = match error {
+        ModelError::Context { .. } => ": give a smaller -c",
+        _ => "",
+    };
+    file.failure(format_args!("{error}{advice}"))
+}
+
+/// The ids of `text`; `added` for the tokens that the model's settings put around it, `parsed`
+/// for special tokens that the text names.
+pub(crate) fn encode(
+    tokenizer: &Tokenizer<'_>,
+    text: &[u8],
+    added: bool,
+    parsed: bool,
+) -> Result<Vec<u32>, Failure> {
+    let mut scratch = vec![0; Tokenizer::scratch_words(text.len())];
+    let mut ids = Vec::new();
+    let segment = Segment { bytes: text, special: parsed };
+    tokenizer
+        .encode(&[segment], added, &mut scratch, &mut |id| ids.push(id))
+        .map_err(|error| Failure::new(format!("the prompt: {error}")))?;
+    Ok(ids)
+}
+
+/// `given`, or all of stdin; a keyboard is no place to wait for a prompt at.
+pub(crate) fn text(given: Option<&[u8]>) -> Result<Vec<u8>, Failure> {
+    match given {
+        Some(text) => Ok(text.to_vec()),
+        None => console::read_stdin(MAX_TEXT_BYTES)
+            .map_err(|error| Failure::new(format!("stdin: {error}"))),
+    }
+}
+
+/// Refuses to wait for a prompt that someone would have to type.
+pub(crate) fn require_text(given: Option<&[u8]>) -> Result<(), Failure> {
+    if given.is_none() && console::stdin_is_terminal() {
+        return Err(Failure::usage("no prompt: give -p PROMPT, or a text on stdin"));
+    }
+    Ok(())
+}

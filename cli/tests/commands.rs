@@ -1,0 +1,178 @@
+//! The commands on small random-weight models, against what llama.cpp says of them.
+
+mod common;
+
+use common::{
+    TemporaryFile, fixtures, floats, model, picolm, reference, run, run_with_input, stdout_of,
+};
+
+fn ids(json: &serde_json::Value) -> Vec<u64> {
+    json.as_array().unwrap().iter().map(|id| id.as_u64().unwrap()).collect()
+}
+
+fn id_list(ids: &[u64]) -> String {
+    ids.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
+}
+
+#[test]
+fn logits_are_within_the_references_bound() {
+    let reference = reference("llama");
+    let tokens = id_list(&ids(&reference["tokens"]));
+    let n_vocab = reference["n_vocab"].as_u64().unwrap() as usize;
+    let path = model("llama");
+    let all = floats(&stdout_of(&["logits", &path, "--tokens", &tokens, "--all"]));
+    assert_eq!(all.len(), 24 * n_vocab);
+    let ours = &all[20 * n_vocab..];
+    let truth = floats(&std::fs::read(fixtures().join("arch/llama.truth.f32")).unwrap());
+    assert_eq!(truth.len(), ours.len());
+    let square = |x: f64| x * x;
+    let difference: f64 =
+        ours.iter().zip(&truth).map(|(&a, &b)| square(f64::from(a) - f64::from(b))).sum();
+    let size: f64 = truth.iter().map(|&b| square(f64::from(b))).sum();
+    let bound = reference["nmse_llamacpp_vs_truth_last4"].as_f64().unwrap();
+    assert!(difference / size <= (1.5 * bound).max(5e-6), "{}", difference / size);
+
+    let last = floats(&stdout_of(&["logits", &path, "--tokens", &tokens]));
+    assert!(last == all[23 * n_vocab..], "the last position's bits are the same alone");
+    for threads in ["1", "3"] {
+        let again = stdout_of(&["logits", &path, "--tokens", &tokens, "--all", "-j", threads]);
+        assert!(floats(&again) == all, "the same bits on {threads} threads");
+    }
+}
+
+#[test]
+fn tokenize_gives_llama_cpps_ids() {
+    for name in ["llama", "llama3_rope"] {
+        let path = model(name);
+        for case in reference(name)["tokenize"].as_array().unwrap() {
+            let text = case["text"].as_str().unwrap();
+            for (arguments, expected) in [
+                (&["tokenize", &path, "-p", text, "--no-special"][..], &case["ids_nospecial"]),
+                (&["tokenize", &path, "-p", text][..], &case["ids_addspecial"]),
+            ] {
+                let found = serde_json::from_slice(&stdout_of(arguments)).unwrap();
+                assert_eq!(ids(&found), ids(expected), "{name}: {text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn special_tokens_are_recognised_unless_told_not_to() {
+    let path = model("llama");
+    let tokens = |arguments: &[&str]| {
+        ids(&serde_json::from_slice(&stdout_of(&[&["tokenize", &path], arguments].concat()))
+            .unwrap())
+    };
+    // SentencePiece's <s> and </s> are 1 and 2 in llama's vocabulary.
+    assert_eq!(tokens(&["-p", "</s>"]), [1, 2]);
+    let spelled = tokens(&["-p", "</s>", "--no-special"]);
+    assert!(spelled.len() > 1 && !spelled.contains(&1) && !spelled.contains(&2), "{spelled:?}");
+}
+
+#[test]
+fn stdin_is_taken_byte_for_byte() {
+    let path = model("llama");
+    let tokens = |input: &[u8]| {
+        let output = run_with_input(&["tokenize", &path, "--no-special"], input);
+        assert!(output.status.success());
+        ids(&serde_json::from_slice(&output.stdout).unwrap())
+    };
+    let word = tokens(b"word");
+    for (input, extra) in [
+        // Byte tokens begin at id 3 in llama's vocabulary, for byte 0.
+        (&b"word\n"[..], &[13u64][..]),
+        (b"word\r\n", &[16, 13]),
+        (b"word\x1a\0", &[0x1a + 3, 3]),
+        (b"word\xff\xfe", &[0xff + 3, 0xfe + 3]),
+    ] {
+        assert_eq!(tokens(input), [&word[..], extra].concat(), "{input:?}");
+    }
+    let given = stdout_of(&["tokenize", &path, "--no-special", "-e", "-p", r"word\n\x41"]);
+    assert_eq!(ids(&serde_json::from_slice(&given).unwrap()), tokens(b"word\nA"));
+}
+
+/// llama.cpp's protocol, recomputed from the scores of every position.
+#[test]
+fn perplexity_follows_the_protocol() {
+    let path = model("llama");
+    let text = "It was the best of times, it was the worst of times, it was the age of wisdom. ";
+    let text = TemporaryFile::new("text.txt", text.repeat(3).as_bytes());
+    const WINDOW: usize = 33;
+    let window = WINDOW.to_string();
+    let output = run(&["perplexity", &path, "-f", text.path(), "-c", &window]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = String::from_utf8(output.stdout).unwrap();
+    let last = output.lines().last().unwrap();
+    let found: f64 = last.strip_prefix("PPL = ").unwrap().parse().unwrap();
+
+    let given = std::fs::read_to_string(text.path()).unwrap();
+    let tokens = stdout_of(&["tokenize", &path, "-p", &given]);
+    let tokens = ids(&serde_json::from_slice(&tokens).unwrap());
+    let (mut sum, mut count) = (0.0, 0);
+    for chunk in tokens.chunks_exact(WINDOW) {
+        let mut chunk = chunk.to_vec();
+        chunk[0] = 1;
+        let logits = floats(&stdout_of(&["logits", &path, "--tokens", &id_list(&chunk), "--all"]));
+        let rows = logits.chunks_exact(logits.len() / WINDOW);
+        // Positions WINDOW / 2 .. WINDOW - 1 predict the token after them.
+        for (row, &next) in rows.zip(&chunk[1..]).skip(WINDOW / 2) {
+            let total: f64 = row.iter().map(|&score| f64::from(score).exp()).sum();
+            sum += total.ln() - f64::from(row[next as usize]);
+            count += 1;
+        }
+    }
+    assert!(tokens.len() / WINDOW >= 2 && count % (WINDOW - WINDOW / 2 - 1) == 0);
+    let expected = (sum / count as f64).exp();
+    assert!((found / expected - 1.0).abs() < 1e-4, "{found} {expected}");
+}
+
+#[test]
+fn info_says_what_the_model_is() {
+    let page = String::from_utf8(stdout_of(&["info", &model("llama"), "-c", "128"])).unwrap();
+    for line in [
+        "architecture:    llama",
+        "name:            fixture-llama",
+        "layers:          2",
+        "heads:           8 of 16 (key/value: 2)",
+        "vocabulary:      384",
+        "context:         2048 (trained for)",
+    ] {
+        assert!(page.contains(&format!("{line}\n")), "{line:?} in\n{page}");
+    }
+    // 2 (output, embedding) * 384 * 128, and 2 layers of 128 * (128 + 32 + 32 + 128) attention,
+    // 3 * 128 * 256 feed-forward and two norms, and the last norm.
+    let parameters = 2 * 384 * 128 + 2 * (128 * 320 + 3 * 128 * 256 + 256) + 128;
+    assert!(page.contains(&format!("parameters:      {parameters}\n")), "{page}");
+    assert!(page.contains("  F32 ") && page.contains("memory for a context of 128"));
+    assert!(page.contains("  kv cache ") && page.contains("  total "));
+}
+
+#[test]
+fn bench_reports_numbers_that_add_up() {
+    let path = model("llama");
+    let arguments = ["bench", &path, "-p", "20", "-n", "4", "-r", "2", "-j", "2", "--json"];
+    let json: serde_json::Value = serde_json::from_slice(&stdout_of(&arguments)).unwrap();
+    assert_eq!(json["model"], path.as_str());
+    for (key, value) in
+        [("threads", 2), ("context", 20), ("prompt_tokens", 20), ("generated_tokens", 4)]
+    {
+        assert_eq!(json[key], value, "{key}");
+    }
+    assert!(json["prefill_tokens_per_s"].as_f64().unwrap() > 0.0);
+    assert!(json["decode_tokens_per_s"].as_f64().unwrap() > 0.0);
+    let text = String::from_utf8(stdout_of(&arguments[..arguments.len() - 1])).unwrap();
+    assert!(text.contains("prefill: ") && text.contains("decode: "));
+}
+
+#[test]
+fn float_activations_change_little_and_something() {
+    let path = fixtures().join("quant/Q4_0.gguf");
+    let arguments = ["logits", path.to_str().unwrap(), "--tokens", "1,20,30,40"];
+    let rounded = floats(&stdout_of(&arguments));
+    let output = picolm(&arguments).env("PICOLM_ACTIVATIONS", "f32").output().unwrap();
+    let exact = floats(&output.stdout);
+    assert_eq!(rounded.len(), exact.len());
+    let worst = rounded.iter().zip(&exact).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst > 0.0 && worst < 0.5, "{worst}");
+}

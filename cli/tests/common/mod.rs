@@ -1,0 +1,108 @@
+//! Running the program as its users do, and the small models to run it on.
+#![allow(dead_code)]
+
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+/// The program with arguments, its three streams piped, and no settings from outside.
+pub(crate) fn picolm(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_picolm"));
+    command.args(arguments).env_remove("PICOLM_CPU").env_remove("PICOLM_ACTIVATIONS");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs the program without input.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    picolm(arguments).output().unwrap()
+}
+
+/// Runs the program with `input` on stdin.
+pub(crate) fn run_with_input(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = picolm(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// What the program wrote to stdout; it must have succeeded.
+pub(crate) fn stdout_of(arguments: &[&str]) -> Vec<u8> {
+    let output = run(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    output.stdout
+}
+
+/// The one line that a failing program writes to stderr, and nothing to stdout.
+pub(crate) fn error_line(output: &Output, exit_code: i32) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(exit_code), "{errors}");
+    assert!(output.stdout.is_empty(), "{:?}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    assert!(errors.starts_with("picolm: ") && errors.ends_with('\n'), "{errors}");
+    errors
+}
+
+/// Waits for `child`, which must end with the code that is returned.
+pub(crate) fn exit_code(mut child: Child) -> Option<i32> {
+    let mut rest = Vec::new();
+    if let Some(mut stdout) = child.stdout.take() {
+        stdout.read_to_end(&mut rest).unwrap();
+    }
+    child.wait().unwrap().code()
+}
+
+/// The folder of reference models: `PICOLM_FIXTURES`, or those of this repository.
+pub(crate) fn fixtures() -> PathBuf {
+    std::env::var_os("PICOLM_FIXTURES").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/data"),
+        PathBuf::from,
+    )
+}
+
+/// The path of a reference model of the architectures' folder.
+pub(crate) fn model(name: &str) -> String {
+    let path = fixtures().join("arch").join(format!("{name}.gguf"));
+    assert!(path.is_file(), "{} is missing", path.display());
+    path.to_str().unwrap().to_owned()
+}
+
+/// What the reference says of a model.
+pub(crate) fn reference(name: &str) -> serde_json::Value {
+    let path = fixtures().join("arch").join(format!("{name}.json"));
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// The floats of a file of little-endian f32, or of the program's output.
+pub(crate) fn floats(bytes: &[u8]) -> Vec<f32> {
+    assert!(bytes.len().is_multiple_of(4));
+    bytes.as_chunks().0.iter().map(|&number| f32::from_le_bytes(number)).collect()
+}
+
+/// A file of one test's own that is gone afterwards.
+pub(crate) struct TemporaryFile(PathBuf);
+
+impl TemporaryFile {
+    pub(crate) fn new(name: &str, bytes: &[u8]) -> Self {
+        let path = std::env::temp_dir().join(format!("picolm-{}-{name}", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl AsRef<OsStr> for TemporaryFile {
+    fn as_ref(&self) -> &OsStr {
+        self.0.as_os_str()
+    }
+}

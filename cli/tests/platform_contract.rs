@@ -1,0 +1,216 @@
+//! What every platform shim promises, on whatever system this runs: the same test for all three.
+
+#[path = "../src/platform.rs"]
+#[allow(dead_code, unused_imports)]
+mod platform;
+
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::time::Duration;
+use picolm_core::port::{Clock, Need, Parallel, ReadError, Stripe, Weights, Worker};
+use platform::map::{MapError, MappedFile, Memory};
+use platform::threads::{Pool, usable_cores};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Runs one job and checks that every chunk ran once and no worker did two things at a time.
+fn run_checked(pool: &Pool, chunks: usize, work: impl Fn() + Sync) {
+    let ran: Vec<AtomicUsize> = (0..chunks).map(|_| AtomicUsize::new(0)).collect();
+    let busy: Vec<AtomicBool> = (0..pool.workers()).map(|_| AtomicBool::new(false)).collect();
+    pool.run(chunks, &|worker: Worker, chunk| {
+        assert!(!busy[worker.0].swap(true, Ordering::SeqCst), "{worker:?} is working already");
+        work();
+        ran[chunk].fetch_add(1, Ordering::SeqCst);
+        busy[worker.0].store(false, Ordering::SeqCst);
+    });
+    for (chunk, count) in ran.iter().enumerate() {
+        assert_eq!(count.load(Ordering::SeqCst), 1, "chunk {chunk} of {chunks}");
+    }
+}
+
+#[test]
+fn every_chunk_runs_once_in_ten_thousand_jobs() {
+    for workers in 1..=4 {
+        let pool = Pool::new(workers);
+        assert_eq!(pool.workers(), workers);
+        for job in 0..10_000 {
+            run_checked(&pool, job % 9, || ());
+        }
+    }
+}
+
+#[test]
+fn more_workers_than_cores_finish_too() {
+    let pool = Pool::new(usable_cores() * 4);
+    for _ in 0..200 {
+        run_checked(&pool, 64, std::thread::yield_now);
+    }
+}
+
+#[test]
+fn sleeping_helpers_wake_and_a_slow_helper_is_awaited() {
+    let pool = Pool::new(3);
+    let both = AtomicUsize::new(0);
+    for _ in 0..5 {
+        std::thread::sleep(Duration::from_millis(20));
+        both.store(0, Ordering::SeqCst);
+        // Each of two chunks waits for the other, so two workers must have come; then one of them
+        // takes long after the other has finished.
+        run_checked(&pool, 2, || {
+            let turn = both.fetch_add(1, Ordering::SeqCst);
+            while both.load(Ordering::SeqCst) < 2 {
+                std::thread::yield_now();
+            }
+            std::thread::sleep(Duration::from_millis(10 * turn as u64));
+        });
+    }
+}
+
+#[test]
+fn callers_from_several_threads_take_turns() {
+    let pool = Pool::new(3);
+    let running = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..300 {
+                    let first = AtomicBool::new(true);
+                    pool.run(7, &|_, _| {
+                        if first.swap(false, Ordering::SeqCst) {
+                            assert!(!running.swap(true, Ordering::SeqCst), "two jobs at a time");
+                            std::thread::yield_now();
+                            running.store(false, Ordering::SeqCst);
+                        }
+                    });
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn workers_are_within_what_the_engine_has_scratch_for() {
+    assert!(usable_cores() >= 1);
+    assert_eq!(Pool::new(0).workers(), 1);
+    assert_eq!(Pool::new(1000).workers(), picolm_core::mem::MAX_WORKERS);
+}
+
+/// A job that panics must end the process, quickly and not with success: seen from outside, by
+/// running this test again as a child.
+#[test]
+fn a_panicking_job_aborts_instead_of_hanging() {
+    const CHILD: &str = "PICOLM_TEST_PANICKING_JOB";
+    if std::env::var_os(CHILD).is_some() {
+        Pool::new(2).run(8, &|_, chunk| assert!(chunk != 5, "on purpose"));
+        return;
+    }
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_panicking_job_aborts_instead_of_hanging", "--nocapture"])
+        .env(CHILD, "1")
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() && start.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let _ = child.kill();
+    let output = child.wait_with_output().unwrap();
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("a worker panicked"), "{text}");
+}
+
+/// A file of this test's own that is gone afterwards.
+struct TemporaryFile(PathBuf);
+
+impl TemporaryFile {
+    fn new(name: &str, bytes: &[u8]) -> Self {
+        let path = std::env::temp_dir().join(format!("picolm-{}-{name}", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn a_mapped_file_reads_within_its_bounds_only() {
+    let file = TemporaryFile::new("map", b"0123456789");
+    let mapped = MappedFile::open(&file.0).unwrap();
+    assert_eq!(mapped.bytes(), b"0123456789");
+    assert_eq!(mapped.file_bytes(), 10);
+    let mut three = [0; 3];
+    mapped.read(7, &mut three).unwrap();
+    assert_eq!(&three, b"789");
+    for offset in [8, 11, u64::MAX] {
+        assert_eq!(mapped.read(offset, &mut three), Err(ReadError::OutOfRange { offset }));
+    }
+    let stripe = |offset, bytes| Stripe { offset, bytes, need: Need::Always };
+    assert_eq!(&*mapped.lease(0, &stripe(2, 4)).unwrap(), b"2345");
+    assert!(mapped.lease(0, &stripe(10, 0)).unwrap().is_empty());
+    for refused in [stripe(9, 2), stripe(0, u64::MAX), stripe(u64::MAX, 1)] {
+        assert!(mapped.lease(0, &refused).is_err());
+    }
+}
+
+#[test]
+fn what_is_no_file_is_refused_in_one_line() {
+    let missing = MappedFile::open(Path::new("no/such/file.gguf")).unwrap_err();
+    assert!(matches!(missing, MapError::System(_)));
+    let directory = MappedFile::open(&std::env::temp_dir()).unwrap_err();
+    assert!(matches!(directory, MapError::NotAFile("a directory")));
+    let empty = TemporaryFile::new("empty", b"");
+    let empty = MappedFile::open(&empty.0).unwrap_err();
+    assert!(matches!(empty, MapError::Empty));
+    for error in [missing, directory, empty] {
+        let line = error.to_string();
+        assert!(!line.is_empty() && line.len() < 100 && !line.contains('\n'), "{line}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_and_devices_are_refused_without_waiting() {
+    let path = std::env::temp_dir().join(format!("picolm-{}-fifo", std::process::id()));
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let start = Instant::now();
+    let pipe = MappedFile::open(&path);
+    let device = MappedFile::open(Path::new("/dev/zero"));
+    let elapsed = start.elapsed();
+    std::fs::remove_file(&path).unwrap();
+    assert!(matches!(pipe, Err(MapError::NotAFile("a pipe"))));
+    assert!(matches!(device, Err(MapError::NotAFile("a device"))));
+    assert!(elapsed < Duration::from_secs(1));
+}
+
+#[test]
+fn memory_is_zeroed_writable_and_refused_when_absurd() {
+    let mut memory = Memory::reserve(1 << 20).unwrap();
+    let bytes = memory.as_mut_slice();
+    assert!(bytes.len() >= 1 << 20);
+    assert_eq!(bytes.as_ptr().align_offset(picolm_core::mem::ARENA_ALIGN), 0);
+    assert!(bytes.iter().all(|&byte| byte == 0));
+    bytes.fill(7);
+    assert!(Memory::reserve(0).is_ok());
+    assert!(Memory::reserve(u64::MAX).is_err());
+    assert!(Memory::reserve(1 << 60).is_err());
+}
+
+#[test]
+fn the_clock_never_goes_back() {
+    let clock = platform::clock::MonotonicClock::new();
+    let mut last = clock.now_ns();
+    for _ in 0..10_000 {
+        let now = clock.now_ns();
+        assert!(now >= last);
+        last = now;
+    }
+    std::thread::sleep(Duration::from_millis(2));
+    assert!(clock.now_ns() >= last + 2_000_000);
+}

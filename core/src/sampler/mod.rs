@@ -1,0 +1,12 @@
+//! Layer 6: choosing the next token from the scores of the vocabulary.
+//!
+//! The same seed gives the same tokens on every machine: the generator is integer arithmetic, `exp`
+//! is [`crate::num::exp`], and every sum is a serial one in f64, over ids ascending or over
+//! candidates best first as each place says.
+
+mod chain;
+mod nucleus;
+mod rng;
+
+pub use chain::{SampleError, Sampler, SamplerError, SamplerOptions, argmax};
+pub use rng::Rng;

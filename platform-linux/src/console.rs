@@ -1,0 +1,80 @@
+//! The terminal and the standard streams: bytes in, bytes out, and Ctrl-C as a flag.
+// Unsafe: installs a signal handler.
+#![allow(unsafe_code)]
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::unix::ffi::OsStringExt;
+
+/// Whether someone watches stderr: only then is a progress bar drawn.
+pub fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Whether stdin is a keyboard and not a file or pipe.
+pub fn stdin_is_terminal() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// Whether someone watches stdout.
+pub fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// The bytes of a command line argument, as the shell gave them; `None` where it is no text
+/// (never on Unix, where an argument is bytes).
+pub fn argument_bytes(argument: OsString) -> Option<Vec<u8>> {
+    Some(argument.into_vec())
+}
+
+/// All of stdin, byte for byte; an error beyond `limit_bytes`, so that an endless stream does not
+/// eat the machine's memory.
+pub fn read_stdin(limit_bytes: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit_bytes {
+        return Err(io::Error::other(format!("more than {limit_bytes} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Why text could not be written.
+#[derive(Debug)]
+pub enum WriteError {
+    /// The reader has closed its end: no error, only the end of interest.
+    Closed,
+    /// Anything else: a full disk.
+    System(io::Error),
+}
+
+/// Writes `bytes` to stdout and flushes them.
+pub fn write_stdout(bytes: &[u8]) -> Result<(), WriteError> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => WriteError::Closed,
+        _ => WriteError::System(error),
+    })
+}
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Makes the first Ctrl-C (SIGINT) set the flag that is returned; the second ends the program as
+/// it would have by default.
+pub fn on_interrupt() -> &'static AtomicBool {
+    // SAFETY: the handler only stores to an atomic, which is async-signal-safe; a zeroed sigaction
+    // with a handler, an empty mask and these flags is a valid one.
+    unsafe {
+        let mut action: libc::sigaction = core::mem::zeroed();
+        let handler: extern "C" fn(libc::c_int) = note_interrupt;
+        action.sa_sigaction = handler as libc::sighandler_t;
+        action.sa_flags = libc::SA_RESETHAND | libc::SA_RESTART;
+        libc::sigemptyset(&mut action.sa_mask);
+        libc::sigaction(libc::SIGINT, &action, core::ptr::null_mut());
+    }
+    &INTERRUPTED
+}
+
+extern "C" fn note_interrupt(_signal: libc::c_int) {
+    INTERRUPTED.store(true, Ordering::Relaxed);
+}

@@ -1,0 +1,164 @@
+//! The model file as mapped memory, and the memory that the engine's arena lies in.
+//!
+//! A mapping costs nothing until it is read and shares the page cache, so start-up takes
+//! milliseconds. Its price: when the file shrinks or its medium is pulled out, reading it raises
+//! SIGBUS. [`exit_on_fault`] turns that into one line and a clean exit; it is opt-in, because a
+//! signal handler belongs to the program, not to a library.
+// Unsafe: maps a file, and installs a signal handler.
+#![allow(unsafe_code)]
+
+use core::fmt;
+use memmap2::{Mmap, MmapMut};
+use picolm_core::port::{FlashWeights, Lease, ReadError, Stripe, Weights};
+use std::fs::{File, FileType, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Why a file cannot be mapped or memory not be had. Displays as one short line.
+#[derive(Debug)]
+pub enum MapError {
+    /// The operating system refused.
+    System(io::Error),
+    /// Not a regular file: what it is instead.
+    NotAFile(&'static str),
+    /// No bytes in it.
+    Empty,
+    /// More bytes than this machine can address.
+    TooLarge {
+        /// Bytes that were asked for.
+        bytes: u64,
+    },
+}
+
+impl fmt::Display for MapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System(error) => write!(f, "{error}"),
+            Self::NotAFile(kind) => write!(f, "is {kind}, not a file"),
+            Self::Empty => write!(f, "is empty"),
+            Self::TooLarge { bytes } => write!(f, "{bytes} bytes cannot be addressed here"),
+        }
+    }
+}
+
+impl core::error::Error for MapError {}
+
+impl From<io::Error> for MapError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+/// A read-only mapping of a whole file.
+#[derive(Debug)]
+pub struct MappedFile {
+    map: Mmap,
+}
+
+impl MappedFile {
+    /// Maps the regular file at `path`. Never waits: a FIFO or device is refused unopened.
+    pub fn open(path: &Path) -> Result<Self, MapError> {
+        regular(std::fs::metadata(path)?.file_type())?;
+        // Another file may have taken its place meanwhile: ask the opened one again, and do not
+        // wait for the writer of what has become a FIFO.
+        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+        let metadata = file.metadata()?;
+        regular(metadata.file_type())?;
+        Self::map(&file, metadata.len())
+    }
+
+    fn map(file: &File, bytes: u64) -> Result<Self, MapError> {
+        if bytes == 0 {
+            return Err(MapError::Empty);
+        }
+        if usize::try_from(bytes).is_err() {
+            return Err(MapError::TooLarge { bytes });
+        }
+        // SAFETY: the file is a regular one, mapped privately and read-only. That no one else
+        // writes to it meanwhile is the user's part of the contract, as for every program that
+        // maps its data: the parsed header is bounds-checked, weights are only numbers, and a
+        // file that shrinks raises SIGBUS (see `exit_on_fault`).
+        let map = unsafe { memmap2::MmapOptions::new().map_copy_read_only(file)? };
+        Ok(Self { map })
+    }
+
+    /// The whole file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+}
+
+impl Weights for MappedFile {
+    fn file_bytes(&self) -> u64 {
+        self.map.len() as u64
+    }
+
+    fn lease(&self, _index: usize, stripe: &Stripe) -> Result<Lease<'_>, ReadError> {
+        FlashWeights::new(&self.map).range(stripe.offset, stripe.bytes).map(Lease::resident)
+    }
+
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
+        FlashWeights::new(&self.map).read(offset, into)
+    }
+}
+
+fn regular(kind: FileType) -> Result<(), MapError> {
+    let other = if kind.is_file() {
+        return Ok(());
+    } else if kind.is_dir() {
+        "a directory"
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    };
+    Err(MapError::NotAFile(other))
+}
+
+/// Zeroed memory that takes room only where it is written to.
+#[derive(Debug)]
+pub struct Memory {
+    map: MmapMut,
+}
+
+impl Memory {
+    /// Reserves `bytes`, from a page boundary on.
+    pub fn reserve(bytes: u64) -> Result<Self, MapError> {
+        let length = usize::try_from(bytes).map_err(|_| MapError::TooLarge { bytes })?;
+        // A mapping of nothing is an error to the system, not to a caller that needs nothing.
+        Ok(Self { map: MmapMut::map_anon(length.max(1))? })
+    }
+
+    /// The bytes, at least as many as were asked for.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        &mut self.map
+    }
+}
+
+/// Makes the program end with one line on stderr and exit code 1 when mapped weights cannot be
+/// read any more (SIGBUS). For a program's `main`; an embedder decides for itself.
+pub fn exit_on_fault() {
+    // SAFETY: the handler only calls write and _exit, both async-signal-safe; a zeroed sigaction
+    // with a handler and an empty mask is a valid one.
+    unsafe {
+        let mut action: libc::sigaction = core::mem::zeroed();
+        let handler: extern "C" fn(libc::c_int) = report_fault;
+        action.sa_sigaction = handler as libc::sighandler_t;
+        action.sa_flags = libc::SA_ONSTACK;
+        libc::sigemptyset(&mut action.sa_mask);
+        libc::sigaction(libc::SIGBUS, &action, core::ptr::null_mut());
+    }
+}
+
+extern "C" fn report_fault(_signal: libc::c_int) {
+    const LINE: &[u8] =
+        b"picolm: the model file cannot be read any more: it shrank or its medium was removed\n";
+    // SAFETY: async-signal-safe calls on a static buffer of the length given.
+    unsafe {
+        libc::write(libc::STDERR_FILENO, LINE.as_ptr().cast(), LINE.len());
+        libc::_exit(1);
+    }
+}
