@@ -7,6 +7,8 @@
 //!
 //! `n` names take `n / TABLE_NAMES` passes over all of them: one pass for any usual model.
 
+use super::shift_in;
+
 /// 256 slices: 4 KiB of stack where a slice takes 16 bytes, 2 KiB on 32-bit targets.
 const TABLE_NAMES: usize = 256;
 
@@ -63,10 +65,9 @@ impl<'a> Table<'a> {
         } else {
             self.len = self.len.saturating_add(1);
         }
-        // Of a full table the greatest name is the one that comes round to `place`.
+        // Of a full table the greatest name drops out.
         if let Some(greater) = self.names.get_mut(place..self.len) {
-            greater.rotate_right(1);
-            greater.iter_mut().take(1).for_each(|first| *first = name);
+            shift_in(greater, name);
         }
         true
     }

@@ -14,6 +14,7 @@ use core::cmp::Ordering;
 use super::error::{GgufError, GgufErrorKind};
 use super::key::Key;
 use super::reader::Reader;
+use super::shift_in;
 use super::value::Value;
 
 /// Keys with a place in the directory. Writers emit 20 to 60; 1 KiB of positions leaves room for
@@ -116,8 +117,7 @@ impl Directory {
         };
         match self.positions.get_mut(place..=self.len) {
             Some(greater) => {
-                greater.rotate_right(1);
-                greater.iter_mut().take(1).for_each(|first| *first = pair.position);
+                shift_in(greater, pair.position);
                 self.len = self.len.saturating_add(1);
             }
             None => {

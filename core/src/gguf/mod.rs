@@ -21,6 +21,8 @@ mod reader;
 mod tensor;
 mod value;
 
+use core::fmt;
+
 pub use error::{GgufError, GgufErrorKind};
 pub use key::Key;
 pub use metadata::{DIRECTORY_KEYS, MAX_KEY_BYTES, Metadata};
@@ -28,18 +30,18 @@ pub use tensor::{MAX_DIMENSIONS, MAX_TENSOR_NAME_BYTES, MAX_TENSORS, TensorInfo,
 pub use value::{Array, Number, Numbers, StringArray, Value, ValueType};
 
 use metadata::{Directory, MIN_PAIR_BYTES};
-use reader::Reader;
+use reader::{MAX_HEADER_BYTES, Reader};
 use tensor::MIN_INFO_BYTES;
 
 /// Alignment of tensor data where the file names none, in bytes.
 pub const DEFAULT_ALIGNMENT: u64 = 32;
 
-/// The largest alignment that is accepted, in bytes: 1 MiB, four times the largest sector of any
-/// storage it could be meant for.
+/// The largest alignment that is accepted, in bytes: 1 MiB = 256 sectors of 4 KiB, what a streamed
+/// read takes at once. More would only let padding pass for data.
 pub const MAX_ALIGNMENT: u64 = 1 << 20;
 
-/// The header of a model file, checked.
-#[derive(Clone, Copy, Debug)]
+/// The header of a model file, checked. About 1 KiB, and a copy is as good as the original.
+#[derive(Clone, Copy)]
 pub struct Gguf<'a> {
     /// Everything before the padding that leads to the data.
     header: &'a [u8],
@@ -54,15 +56,27 @@ pub struct Gguf<'a> {
     directory: Directory,
 }
 
+impl fmt::Debug for Gguf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the header's bytes and the directory of places in them.
+        f.debug_struct("Gguf")
+            .field("version", &self.version)
+            .field("alignment", &self.alignment)
+            .field("data_offset", &self.data_offset)
+            .field("metadata_count", &self.metadata_count)
+            .field("tensor_count", &self.tensor_count)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'a> Gguf<'a> {
     /// Checks the header of a file of `file_bytes`.
     ///
     /// `header` is the file's first bytes, or all of them. Where it ends before the tensor infos
     /// do, the error is [`GgufErrorKind::HeaderIncomplete`]: bring more and parse again.
     pub fn parse(header: &'a [u8], file_bytes: u64) -> Result<Self, GgufError> {
-        // A file that shrank since it was read ends where it ends now.
-        let within = usize::try_from(file_bytes).ok().and_then(|end| header.get(..end));
-        let header = within.unwrap_or(header);
+        let longest = usize::try_from(MAX_HEADER_BYTES).ok().and_then(|end| header.get(..end));
+        let header = longest.unwrap_or(header);
         let start = Reader::new(header, file_bytes);
         let mut reader = start;
         let (version, tensor_count, metadata_count) = read_counts(&mut reader)?;
@@ -133,6 +147,11 @@ impl<'a> Gguf<'a> {
     pub fn tensors(&self) -> Tensors<'a> {
         let reader = self.reader().moved_to(self.tensors_offset);
         Tensors::new(reader, self.tensor_count, self.data_offset)
+    }
+
+    /// The tensor of this name. Walks all tensors before it.
+    pub fn tensor(&self, name: &[u8]) -> Option<TensorInfo<'a>> {
+        self.tensors().find(|tensor| tensor.name == name)
     }
 
     /// The string whose length field lies at byte `offset` of the header, as
@@ -245,5 +264,16 @@ fn refuse_split(directory: &Directory, header: &Reader<'_>) -> Result<(), GgufEr
     match pair.value.to_u32().map_err(|kind| kind.at(offset))? {
         0 | 1 => Ok(()),
         _ => Err(GgufErrorKind::Split.at(offset)),
+    }
+}
+
+/// Puts `item` first, moves all others up by one, and drops the last.
+fn shift_in<T>(slots: &mut [T], item: T) {
+    // Rotating no slots would panic.
+    if !slots.is_empty() {
+        slots.rotate_right(1);
+    }
+    if let Some(first) = slots.first_mut() {
+        *first = item;
     }
 }

@@ -3,6 +3,8 @@
 //! A claim that passes the end of the *file* is the file's fault; one that passes the end of the
 //! *header slice* only says that the caller brought too little of it.
 
+use core::fmt;
+
 use super::error::{GgufError, GgufErrorKind};
 use crate::bytes::{Cursor, Truncated};
 
@@ -10,11 +12,18 @@ use crate::bytes::{Cursor, Truncated};
 pub(super) const MAX_HEADER_BYTES: u64 = u32::MAX as u64;
 
 /// Reads header fields in file order.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     header: &'a [u8],
     cursor: Cursor<'a>,
     file_bytes: u64,
+}
+
+impl fmt::Debug for Reader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The header itself can be megabytes.
+        write!(f, "Reader at {} of {}", self.offset(), self.file_bytes)
+    }
 }
 
 impl<'a> Reader<'a> {
