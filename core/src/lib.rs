@@ -13,6 +13,8 @@
 //! | 2 | [`quant`] | weight formats: block layouts and their scalar meaning |
 //! | 3 | [`gguf`] | the model file: a borrowed, bounds-checked parse |
 //! | 4 | [`kernels`] | matmul of each format on each instruction set |
+//! | 5 | [`text`] | pieces of text on their way to the tokenizer |
+//! | 6 | [`tokenizer`] | text to tokens and back: SentencePiece and byte-level BPE |
 #![no_std]
 
 pub mod bytes;
@@ -23,3 +25,5 @@ pub mod num;
 pub mod ops;
 pub mod port;
 pub mod quant;
+pub mod text;
+pub mod tokenizer;

@@ -102,7 +102,9 @@ impl fmt::Display for TokenizerError {
             Self::TooManyTokens { offset } => (offset, "more than 2^21 tokens"),
             Self::TooManyMerges { offset } => (offset, "more than 2^21 merges"),
             Self::LengthMismatch { offset } => (offset, "array is not as long as the vocabulary"),
-            Self::EqualTokens { offset } => (offset, "too many tokens with equal or colliding text"),
+            Self::EqualTokens { offset } => {
+                (offset, "too many tokens with equal or colliding text")
+            }
             Self::SpecialToken { offset } => (offset, "special token is not in the vocabulary"),
         };
         write!(f, "byte {offset}: {message}")

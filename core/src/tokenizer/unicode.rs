@@ -37,8 +37,11 @@ pub(super) struct RunTable {
 impl RunTable {
     fn get(&self, code: u32) -> u8 {
         let following = self.checkpoints.partition_point(|&(start, _)| start <= code);
-        let (mut start, offset) =
-            following.checked_sub(1).and_then(|i| self.checkpoints.get(i)).copied().unwrap_or((0, 0));
+        let (mut start, offset) = following
+            .checked_sub(1)
+            .and_then(|i| self.checkpoints.get(i))
+            .copied()
+            .unwrap_or((0, 0));
         let mut bytes = self.runs.iter().skip(usize::from(offset));
         while let Some(&first) = bytes.next() {
             let mut length = u32::from(first >> 3 & 15);
@@ -100,21 +103,21 @@ mod tests {
     #[test]
     fn classes_are_unicode_15_1() {
         for (code, class) in [
-            (0x0085, Class::Whitespace), // NEXT LINE
-            (0x00A0, Class::Whitespace), // NO-BREAK SPACE
-            (0x00AA, Class::Letter),     // FEMININE ORDINAL INDICATOR, Lo
-            (0x00B2, Class::Number),     // SUPERSCRIPT TWO, No
-            (0x0301, Class::Mark),       // COMBINING ACUTE ACCENT, Mn
-            (0x200B, Class::Other),      // ZERO WIDTH SPACE, Cf
+            (0x0085, Class::Whitespace),  // NEXT LINE
+            (0x00A0, Class::Whitespace),  // NO-BREAK SPACE
+            (0x00AA, Class::Letter),      // FEMININE ORDINAL INDICATOR, Lo
+            (0x00B2, Class::Number),      // SUPERSCRIPT TWO, No
+            (0x0301, Class::Mark),        // COMBINING ACUTE ACCENT, Mn
+            (0x200B, Class::Other),       // ZERO WIDTH SPACE, Cf
             (0x2014, Class::Punctuation), // EM DASH, Pd
-            (0x20AC, Class::Symbol),     // EURO SIGN, Sc
-            (0x2FFC, Class::Symbol),     // new in 15.1, So
-            (0x3000, Class::Whitespace), // IDEOGRAPHIC SPACE
-            (0x4E00, Class::Letter),     // first CJK ideograph
-            (0xFFFD, Class::Symbol),     // REPLACEMENT CHARACTER, So
-            (0x1F600, Class::Symbol),    // GRINNING FACE
-            (0x2EBF0, Class::Letter),    // CJK extension I, new in 15.1
-            (0x2EE5E, Class::Other),     // the first after it
+            (0x20AC, Class::Symbol),      // EURO SIGN, Sc
+            (0x2FFC, Class::Symbol),      // new in 15.1, So
+            (0x3000, Class::Whitespace),  // IDEOGRAPHIC SPACE
+            (0x4E00, Class::Letter),      // first CJK ideograph
+            (0xFFFD, Class::Symbol),      // REPLACEMENT CHARACTER, So
+            (0x1F600, Class::Symbol),     // GRINNING FACE
+            (0x2EBF0, Class::Letter),     // CJK extension I, new in 15.1
+            (0x2EE5E, Class::Other),      // the first after it
             (0x10FFFF, Class::Other),
             (u32::MAX, Class::Other),
         ] {
