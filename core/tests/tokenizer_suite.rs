@@ -7,15 +7,16 @@
 #[path = "tokenizer/common.rs"]
 mod common;
 
+use core::time::Duration;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::{decode, encode, with_tokenizer};
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::{Arena, MemoryPlan};
 use picolm_core::tokenizer::Tokenizer;
 
-/// Divides the texts of an `.inp` file.
+/// Ends each text of an `.inp` file.
 const MARKER: &str = "\n__ggml_vocab_test__\n";
 
 fn vocabulary_path(name: &str) -> PathBuf {
@@ -35,7 +36,7 @@ fn read_cases(name: &str) -> Vec<(String, Vec<u32>)> {
         std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     };
     let (texts, ids) = (read("inp"), read("out"));
-    let texts: Vec<_> = texts.split(MARKER).map(String::from).collect();
+    let texts: Vec<_> = texts.split_terminator(MARKER).map(String::from).collect();
     let ids: Vec<_> = ids
         .lines()
         .map(|line| line.split_whitespace().map(|id| id.parse().unwrap()).collect())
@@ -78,10 +79,10 @@ suites! {
 }
 
 /// As llama.cpp's test-tokenizer-1: each code point alone comes back, but U+2581, which
-/// SentencePiece cannot tell from a space.
+/// SentencePiece cannot tell from a space. (Falcon's vocabulary lacks bytes.)
 #[test]
 fn every_code_point_round_trips() {
-    for name in ["llama-spm", "gpt-2", "llama-bpe", "qwen2", "falcon", "deepseek-llm"] {
+    for name in ["llama-spm", "gpt-2", "llama-bpe", "qwen2", "deepseek-coder", "deepseek-llm"] {
         with_tokenizer(&read_vocabulary(name), |tokenizer| {
             let spm = name == "llama-spm";
             for character in (0..=0x10_FFFF).filter_map(char::from_u32) {
@@ -129,7 +130,11 @@ fn a_megabyte_takes_less_than_two_seconds() {
                 let took = start.elapsed();
                 println!("{name}: {kind}: {took:?}, {} tokens", ids.len());
                 assert!(took < Duration::from_secs(2), "{name}: {kind}: {took:?}");
-                assert_eq!(&decode(tokenizer, &ids), text, "{name}: {kind}");
+                // Falcon lacks tokens for bytes, and DeepSeek LLM's for those that UTF-8 never has are
+                // user-defined ones for the Latin-1 letters that spell them.
+                if *kind != "random bytes" || !["falcon", "deepseek-llm"].contains(&name) {
+                    assert_eq!(&decode(tokenizer, &ids), text, "{name}: {kind}");
+                }
             }
         });
     }

@@ -81,17 +81,18 @@ impl Partition {
         text: &Joined<'_>,
         mut from: usize,
     ) -> Option<Match> {
-        let at = |at, end| self.longest_at(vocabulary, special, text, at, end);
+        let longest = |start, end, longer_than| {
+            self.longest_at(vocabulary, special, text, (start, end), longer_than)
+        };
         let (mut end, mut found) = (text.len(), None);
         loop {
-            let Some(first) = (from..end).find_map(|start| at(start, end)) else { return found };
+            let Some(first) = (from..end).find_map(|start| longest(start, end, 0)) else {
+                return found;
+            };
             let mut winner = first;
             let mut start = first.start + 1;
             while start < winner.end {
-                match at(start, end) {
-                    Some(longer) if longer.len() > winner.len() => winner = longer,
-                    _ => {}
-                }
+                winner = longest(start, end, winner.len()).unwrap_or(winner);
                 start += 1;
             }
             if winner == first {
@@ -103,14 +104,15 @@ impl Partition {
         }
     }
 
-    /// The longest special token that begins at `at` and ends at or before `end`.
+    /// The longest special token of more than `longer_than` bytes that begins at `at` and ends at
+    /// or before `end`.
     fn longest_at(
         &self,
         vocabulary: &Vocabulary<'_>,
         special: &SpecialTokens,
         text: &Joined<'_>,
-        at: usize,
-        end: usize,
+        (at, end): (usize, usize),
+        longer_than: usize,
     ) -> Option<Match> {
         if !self.template.may_start_with(text.byte(at)) {
             return None;
@@ -119,10 +121,11 @@ impl Partition {
         if template_end == at && !self.plain.may_start_with(text.byte(at)) {
             return None;
         }
+        let shapes = if template_end == at { &self.plain } else { &self.template };
+        // Bits of the lengths that would do; none are left of a mask that is shifted out.
+        let mut lengths = u128::MAX.checked_shl(longer_than as u32).unwrap_or(0) & shapes.lengths;
         let mut longest = None;
         let mut hasher = Hasher::new();
-        let mut lengths =
-            if template_end == at { self.plain.lengths } else { self.template.lengths };
         for stop in at + 1..=end {
             if lengths == 0 {
                 break;

@@ -6,12 +6,12 @@ use picolm_core::text::Segment;
 use picolm_core::tokenizer::{Decoder, Tokenizer, TokenizerError};
 
 /// Calls `test` with the tokenizer of a file whose header is `header`.
-pub fn with_tokenizer<T>(header: &[u8], test: impl FnOnce(&Tokenizer<'_>) -> T) -> T {
+pub(crate) fn with_tokenizer<T>(header: &[u8], test: impl FnOnce(&Tokenizer<'_>) -> T) -> T {
     try_tokenizer(header, |tokenizer| test(&tokenizer.unwrap_or_else(|error| panic!("{error}"))))
 }
 
 /// [`with_tokenizer`], with what `Tokenizer::plan` or `Tokenizer::new` said. Their figures agree.
-pub fn try_tokenizer<T>(
+pub(crate) fn try_tokenizer<T>(
     header: &[u8],
     test: impl FnOnce(Result<Tokenizer<'_>, TokenizerError>) -> T,
 ) -> T {
@@ -31,7 +31,7 @@ pub fn try_tokenizer<T>(
 }
 
 /// The ids of `segments`, without BOS and EOS.
-pub fn encode_segments(tokenizer: &Tokenizer<'_>, segments: &[Segment<'_>]) -> Vec<u32> {
+pub(crate) fn encode_segments(tokenizer: &Tokenizer<'_>, segments: &[Segment<'_>]) -> Vec<u32> {
     let bytes = segments.iter().map(|segment| segment.bytes.len()).sum();
     let mut scratch = vec![0x5A5A_5A5A; Tokenizer::scratch_words(bytes)];
     let mut ids = Vec::new();
@@ -40,12 +40,12 @@ pub fn encode_segments(tokenizer: &Tokenizer<'_>, segments: &[Segment<'_>]) -> V
 }
 
 /// The ids of a text of a user.
-pub fn encode(tokenizer: &Tokenizer<'_>, text: &[u8]) -> Vec<u32> {
+pub(crate) fn encode(tokenizer: &Tokenizer<'_>, text: &[u8]) -> Vec<u32> {
     encode_segments(tokenizer, &[Segment::plain(text)])
 }
 
 /// The pieces that streaming gives for `ids`.
-pub fn decode_pieces(tokenizer: &Tokenizer<'_>, ids: &[u32]) -> Vec<Vec<u8>> {
+pub(crate) fn decode_pieces(tokenizer: &Tokenizer<'_>, ids: &[u32]) -> Vec<Vec<u8>> {
     let mut decoder = Decoder::whole_text(tokenizer);
     let mut pieces = Vec::new();
     for &id in ids {
@@ -56,6 +56,6 @@ pub fn decode_pieces(tokenizer: &Tokenizer<'_>, ids: &[u32]) -> Vec<Vec<u8>> {
 }
 
 /// The text of `ids`.
-pub fn decode(tokenizer: &Tokenizer<'_>, ids: &[u32]) -> Vec<u8> {
+pub(crate) fn decode(tokenizer: &Tokenizer<'_>, ids: &[u32]) -> Vec<u8> {
     decode_pieces(tokenizer, ids).concat()
 }
