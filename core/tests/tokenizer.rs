@@ -21,7 +21,7 @@ fn fixtures_dir() -> PathBuf {
     std::env::var_os("PICOLM_FIXTURES").map_or_else(ours, PathBuf::from).join("arch")
 }
 
-/// Three texts, tokenized by llama.cpp with each fixture's vocabulary, with BOS and EOS and without.
+/// Three texts, tokenized by llama.cpp with each fixture's vocabulary, with BOS and without.
 #[test]
 fn fixtures_have_the_ids_of_llama_cpp() {
     let directory = fixtures_dir();

@@ -130,8 +130,8 @@ fn a_megabyte_takes_less_than_two_seconds() {
                 let took = start.elapsed();
                 println!("{name}: {kind}: {took:?}, {} tokens", ids.len());
                 assert!(took < Duration::from_secs(2), "{name}: {kind}: {took:?}");
-                // Falcon lacks tokens for bytes, and DeepSeek LLM's for those that UTF-8 never has are
-                // user-defined ones for the Latin-1 letters that spell them.
+                // Falcon lacks tokens for bytes, and DeepSeek LLM's for those that UTF-8 never has
+                // are user-defined ones for the Latin-1 letters that spell them.
                 if *kind != "random bytes" || !["falcon", "deepseek-llm"].contains(&name) {
                     assert_eq!(&decode(tokenizer, &ids), text, "{name}: {kind}");
                 }

@@ -38,7 +38,7 @@ fuzz_target!(|input: &[u8]| {
     let segments = [Segment::template(template), Segment::plain(user)];
     let mut scratch = vec![0; Tokenizer::scratch_words(text.len())];
     let mut ids = Vec::new();
-    tokenizer.encode(&segments, true, &mut scratch, &mut |id| ids.push(id)).expect("enough scratch");
+    tokenizer.encode(&segments, true, &mut scratch, &mut |id| ids.push(id)).expect("scratch");
     let mut decoder = Decoder::whole_text(&tokenizer);
     for &id in &ids {
         assert!(id < tokenizer.vocabulary_len());

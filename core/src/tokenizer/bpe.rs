@@ -1,6 +1,6 @@
 //! Byte-level BPE: words of bytes, merged by the rank of the pair.
 //!
-//! A merge is kept as (left id, right id, rank) in 63 bits of a u64, sorted, and found by bisection;
+//! A merge is kept as (left id, right id, rank) in 63 bits of a u64, sorted, found by bisection;
 //! what a pair merges into is found by its text. A merge of the file that names a text, or makes
 //! one, that is not in the vocabulary is left out: nothing could be emitted for it.
 //!

@@ -3,8 +3,8 @@
 //! A unit of text starts as a row of symbols. Again and again the pair of neighbours with the
 //! lowest rank is merged into one, the leftmost of equals, until no pair may be merged. There is at
 //! most one candidate for each left symbol, so a tournament tree over the byte positions finds the
-//! best in O(log n) without a queue that grows: n bytes take O(n log n), whatever they are, and four
-//! words a byte.
+//! best in O(log n) without a queue that grows: n bytes take O(n log n), whatever they are, and
+//! four words a byte.
 //!
 //! Source: Sennrich et al. 2016 (BPE); the order of merges is llama.cpp's for both models.
 

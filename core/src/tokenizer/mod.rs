@@ -2,7 +2,7 @@
 //!
 //! [`Tokenizer`] is SentencePiece (`tokenizer.ggml.model` = `llama`) or byte-level BPE (`gpt2`),
 //! read from a GGUF header. It gives the ids that llama.cpp gives for the same file, for all text
-//! that is valid UTF-8, and any bytes come back from their ids unchanged.
+//! that is valid UTF-8, and bytes come back from their ids unchanged where every byte has a token.
 //!
 //! Memory: token texts, scores and types stay in the file. The arena holds at most 6 bytes a token,
 //! 8 a merge and 1 KiB ([`Tokenizer::plan`] says it to the byte). Encoding works in scratch memory
@@ -12,7 +12,8 @@
 //! an empty token is never found; a merge that names a text that is no token is left out; a special
 //! id beyond the vocabulary is an error where a key names it and nothing where it is a default; a
 //! token typed as a byte but not spelled `<0xXX>` is text; a character without a token becomes byte
-//! tokens, then the unknown token (SentencePiece), or vanishes (BPE, which has all bytes).
+//! tokens, then the unknown token (SentencePiece), or vanishes (BPE: few vocabularies lack a byte,
+//! and then a rare one).
 
 #[deny(clippy::indexing_slicing)]
 mod bpe;
@@ -147,8 +148,8 @@ impl<'m> Tokenizer<'m> {
     /// Words of scratch memory with which [`Self::encode`] never fails for texts of up to
     /// `text_bytes`: four for each byte and for a space before the first.
     ///
-    /// Less is often enough: only the longest run of text that must be seen as a whole counts, which
-    /// is a word for byte-level BPE and for SentencePiece vocabularies without tokens across words.
+    /// Less is often enough: only the longest run of text that must be seen as a whole counts,
+    /// which is a word for byte-level BPE and for SentencePiece vocabularies without tokens across words.
     pub const fn scratch_words(text_bytes: usize) -> usize {
         text_bytes.saturating_add(1).saturating_mul(WORDS_PER_BYTE)
     }

@@ -1,7 +1,7 @@
 //! Character classes for pre-tokenizers: `\p{L}`, `\p{N}`, `\p{M}`, `\p{P}`, `\p{S}` and `\s`.
 //!
-//! About 2,250 runs of equal class cover Unicode 15.1 in 2.7 KiB; a checkpoint every 32 runs keeps a
-//! look-up short. ASCII, which is most text, needs no table. The classes are those of llama.cpp's
+//! About 2,250 runs of equal class cover Unicode 15.1 in 2.7 KiB; a checkpoint every 32 runs keeps
+//! a look-up short. ASCII, which is most text, needs no table. The classes are those of llama.cpp's
 //! `unicode-data.cpp` for every code point.
 
 use super::unicode_tables::{CLASSES, DEEPSEEK_LETTERS};

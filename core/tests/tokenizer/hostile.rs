@@ -153,7 +153,8 @@ fn equal_and_empty_tokens_are_defined() {
     let many = Writer::default().model("llama").strings("tokens", &["x"; 65]);
     assert!(matches!(error_of(many), TokenizerError::EqualTokens { offset: 24.. }));
     let empty = Writer::default().model("llama").strings("tokens", &[""; 5000]).finish();
-    with_tokenizer(&empty, |t| assert_eq!(encode(t, b"a"), [0; 4])); // unknown, for each byte of "▁a"
+    // Unknown, for each byte of "▁a".
+    with_tokenizer(&empty, |t| assert_eq!(encode(t, b"a"), [0; 4]));
 }
 
 #[test]
