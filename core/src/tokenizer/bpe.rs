@@ -1,0 +1,149 @@
+//! Byte-level BPE: words of bytes, merged by the rank of the pair.
+//!
+//! A merge is kept as (left id, right id, rank) in 63 bits of a u64, sorted, found by bisection;
+//! what a pair merges into is found by its text. A merge of the file that names a text, or makes
+//! one, that is not in the vocabulary is left out: nothing could be emitted for it.
+//!
+//! Source: Radford et al. 2019 (GPT-2); the order of merges is llama.cpp's.
+
+use super::error::{EncodeError, TokenizerError};
+use super::joined::Joined;
+use super::merge::{NEVER, NO_TOKEN, Rule, Symbol, Symbols};
+use super::pre_tokenizer::{PreTokenizer, split};
+use super::spelling::{Spelling, Unit};
+use super::vocabulary::{ID_BITS, Vocabulary};
+use crate::gguf::{Gguf, StringArray};
+use crate::mem::{Arena, MemoryPlan, Purpose};
+
+/// The most merges: a rank has as many bits as an id.
+const MAX_MERGES: u64 = 1 << ID_BITS;
+
+const MASK: u64 = (1 << ID_BITS) - 1;
+
+/// Left out: sorts behind every merge.
+const NO_MERGE: u64 = u64::MAX;
+
+const KEY: &str = "tokenizer.ggml.merges";
+
+/// The merges of a vocabulary, and how text is cut for them.
+pub(super) struct Bpe<'m> {
+    /// left << 42 | right << 21 | rank, ascending. `[merges]`
+    merges: &'m [u64],
+    pub(super) pre_tokenizer: &'static PreTokenizer,
+}
+
+fn file_merges<'a>(gguf: &Gguf<'a>) -> Result<(u64, StringArray<'a>), TokenizerError> {
+    let array = gguf.array(KEY)?.ok_or(TokenizerError::MissingKey { key: KEY })?;
+    if array.len() >= MAX_MERGES {
+        return Err(TokenizerError::TooManyMerges { offset: array.offset() });
+    }
+    Ok((array.len(), array.strings()?))
+}
+
+impl<'m> Bpe<'m> {
+    /// Adds what [`Self::new`] takes.
+    pub(super) fn plan(gguf: &Gguf<'_>, plan: &mut MemoryPlan) -> Result<(), TokenizerError> {
+        plan.add::<u64>(Purpose::Tokenizer, file_merges(gguf)?.0)?;
+        Ok(())
+    }
+
+    pub(super) fn new(
+        gguf: &Gguf<'m>,
+        vocabulary: &Vocabulary<'_>,
+        pre_tokenizer: &'static PreTokenizer,
+        arena: &mut Arena<'m>,
+    ) -> Result<Self, TokenizerError> {
+        let (count, strings) = file_merges(gguf)?;
+        let merges = arena.take::<u64>(Purpose::Tokenizer, count)?;
+        let packed = strings
+            .zip(0u64..)
+            .map(|((_, merge), rank)| pack(vocabulary, merge).map_or(NO_MERGE, |pair| pair | rank));
+        merges.fill(NO_MERGE);
+        for (slot, merge) in merges.iter_mut().zip(packed) {
+            *slot = merge;
+        }
+        merges.sort_unstable();
+        let kept = merges.partition_point(|&merge| merge != NO_MERGE);
+        Ok(Self { merges: merges.get(..kept).unwrap_or_default(), pre_tokenizer })
+    }
+
+    /// The rank of a pair, the lowest where the file has it more than once.
+    fn rank(&self, left: u32, right: u32) -> Option<u32> {
+        let pair = u64::from(left) << (2 * ID_BITS) | u64::from(right) << ID_BITS;
+        let at = self.merges.partition_point(|&merge| merge < pair);
+        let merge = *self.merges.get(at)?;
+        (merge & !MASK == pair).then_some((merge & MASK) as u32)
+    }
+
+    /// Tokenizes `text[start..end]`, which holds no special token.
+    pub(super) fn encode(
+        &self,
+        vocabulary: &Vocabulary<'_>,
+        byte_tokens: &[u32],
+        text: &Joined<'_>,
+        (start, end): (usize, usize),
+        scratch: &mut [u32],
+        emit: &mut dyn FnMut(u32),
+    ) -> Result<(), EncodeError> {
+        split(text, (start, end), self.pre_tokenizer.patterns, &mut |start, end| {
+            let unit = Unit { text, start, len: end - start, space_added: false };
+            let word = Word { bpe: self, vocabulary, unit };
+            if self.pre_tokenizer.ignore_merges
+                && let Some(token) = word.token(0, unit.len)
+            {
+                emit(token);
+                return Ok(());
+            }
+            let mut symbols = Symbols::new(scratch, unit.len)?;
+            for at in 0..unit.len {
+                let token = byte_tokens.get(usize::from(unit.byte(at)));
+                symbols.push(1, token.copied().unwrap_or(NO_TOKEN));
+            }
+            symbols.merge(&word);
+            // A byte that the vocabulary has no token for vanishes, as with llama.cpp.
+            symbols.iter().filter(|symbol| symbol.token != NO_TOKEN).for_each(|s| emit(s.token));
+            Ok(())
+        })
+    }
+}
+
+/// The pair of a merge `left right` in its bits; the space at the left text's start is its own.
+fn pack(vocabulary: &Vocabulary<'_>, merge: &[u8]) -> Option<u64> {
+    let space = merge.iter().skip(1).position(|&byte| byte == b' ')?.checked_add(1)?;
+    let (left, right) = merge.split_at_checked(space)?;
+    let right = right.get(1..)?;
+    vocabulary.find(left.iter().chain(right).copied())?;
+    let left = vocabulary.find_bytes(left)?;
+    let right = vocabulary.find_bytes(right)?;
+    Some(u64::from(left) << (2 * ID_BITS) | u64::from(right) << ID_BITS)
+}
+
+/// A word that is being merged.
+struct Word<'w, 'm, 'a> {
+    bpe: &'w Bpe<'m>,
+    vocabulary: &'w Vocabulary<'w>,
+    unit: Unit<'w, 'a>,
+}
+
+impl Word<'_, '_, '_> {
+    /// The token of bytes `start..end`.
+    fn token(&self, start: usize, end: usize) -> Option<u32> {
+        if end - start > self.vocabulary.longest_bytes() {
+            return None;
+        }
+        self.vocabulary.find(self.unit.spelled(Spelling::ByteAlphabet, start, end))
+    }
+}
+
+impl Rule for Word<'_, '_, '_> {
+    fn rank(&self, left: Symbol, right: Symbol) -> u32 {
+        if left.token == NO_TOKEN || right.token == NO_TOKEN {
+            return NEVER;
+        }
+        self.bpe.rank(left.token, right.token).unwrap_or(NEVER)
+    }
+
+    fn merge(&self, left: Symbol, right: Symbol) -> u32 {
+        self.token(left.start, right.end).unwrap_or(NO_TOKEN)
+    }
+}

@@ -1,0 +1,139 @@
+//! Why a tokenizer cannot be made, or a text not be tokenized.
+
+use core::fmt;
+
+use crate::gguf::GgufError;
+use crate::mem::{ArenaFull, PlanOverflow};
+
+/// Why no tokenizer can be made from a file. Offsets count bytes from the start of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenizerError {
+    /// A value has not the type that it must have.
+    Gguf(GgufError),
+    /// A key that every tokenizer of its kind has is not there.
+    MissingKey {
+        /// The key.
+        key: &'static str,
+    },
+    /// `tokenizer.ggml.model` is neither `llama` nor `gpt2`.
+    UnsupportedModel {
+        /// Of the key.
+        offset: u64,
+    },
+    /// `tokenizer.ggml.pre` names no pre-tokenizer of the list.
+    UnsupportedPreTokenizer {
+        /// Of the key.
+        offset: u64,
+    },
+    /// The vocabulary is empty.
+    NoTokens {
+        /// Of the array.
+        offset: u64,
+    },
+    /// 2^21 tokens or more.
+    TooManyTokens {
+        /// Of the array.
+        offset: u64,
+    },
+    /// 2^21 merges or more.
+    TooManyMerges {
+        /// Of the array.
+        offset: u64,
+    },
+    /// Scores or token types are not as many as the tokens.
+    LengthMismatch {
+        /// Of the array.
+        offset: u64,
+    },
+    /// More than 64 tokens have the same text, or texts made to collide.
+    EqualTokens {
+        /// Of the token's text.
+        offset: u64,
+    },
+    /// A score is not a number.
+    Score {
+        /// The token's id.
+        token: u32,
+    },
+    /// A key names a special token that the vocabulary does not have.
+    SpecialToken {
+        /// Of the key.
+        offset: u64,
+    },
+    /// The arena is too small.
+    Memory(ArenaFull),
+    /// The sizes do not fit in 64 bits.
+    Plan(PlanOverflow),
+}
+
+impl From<GgufError> for TokenizerError {
+    fn from(error: GgufError) -> Self {
+        Self::Gguf(error)
+    }
+}
+
+impl From<ArenaFull> for TokenizerError {
+    fn from(error: ArenaFull) -> Self {
+        Self::Memory(error)
+    }
+}
+
+impl From<PlanOverflow> for TokenizerError {
+    fn from(error: PlanOverflow) -> Self {
+        Self::Plan(error)
+    }
+}
+
+impl fmt::Display for TokenizerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (offset, message) = match *self {
+            Self::Gguf(error) => return error.fmt(f),
+            Self::MissingKey { key } => return write!(f, "no {key} in the file"),
+            Self::Score { token } => return write!(f, "score of token {token} is not a number"),
+            Self::Memory(full) => {
+                let ArenaFull { needed_bytes, left_bytes, .. } = full;
+                return write!(f, "tokenizer needs {needed_bytes} bytes, {left_bytes} are left");
+            }
+            Self::Plan(PlanOverflow) => return f.write_str("tokenizer needs more than 2^64 bytes"),
+            Self::UnsupportedModel { offset } => (offset, "unsupported tokenizer model"),
+            Self::UnsupportedPreTokenizer { offset } => (offset, "unsupported pre-tokenizer"),
+            Self::NoTokens { offset } => (offset, "vocabulary is empty"),
+            Self::TooManyTokens { offset } => (offset, "more than 2^21 tokens"),
+            Self::TooManyMerges { offset } => (offset, "more than 2^21 merges"),
+            Self::LengthMismatch { offset } => (offset, "array is not as long as the vocabulary"),
+            Self::EqualTokens { offset } => {
+                (offset, "too many tokens with equal or colliding text")
+            }
+            Self::SpecialToken { offset } => (offset, "special token is not in the vocabulary"),
+        };
+        write!(f, "byte {offset}: {message}")
+    }
+}
+
+impl core::error::Error for TokenizerError {}
+
+/// Why a text could not be tokenized. Tokens emitted before the error are to be thrown away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncodeError {
+    /// The scratch memory is too small for the longest run of text that must be seen as a whole.
+    ScratchTooSmall {
+        /// Words that would have been enough to come past this run.
+        needed_words: u64,
+    },
+    /// The text is 2 GiB or longer.
+    TextTooLong,
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ScratchTooSmall { needed_words } => {
+                write!(f, "tokenizing needs {needed_words} words of scratch memory")
+            }
+            Self::TextTooLong => f.write_str("text of 2 GiB or more"),
+        }
+    }
+}
+
+impl core::error::Error for EncodeError {}

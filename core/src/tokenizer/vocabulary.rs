@@ -1,0 +1,260 @@
+//! The vocabulary: token texts by id, and ids by text.
+//!
+//! Texts stay in the file. What is kept is where every fourth one lies (the three after it are
+//! reached by their length fields, most often in the same cache line) and a hash index: tokens
+//! sorted by bucket, each entry an id and 11 more bits of its hash, so that nearly every look-up
+//! compares one text and a miss compares none. Memory: at most 1 + 4 + 1 bytes a token.
+
+use super::error::TokenizerError;
+use crate::bytes::Cursor;
+use crate::gguf::{Gguf, Numbers, StringArray};
+use crate::mem::{Arena, MemoryPlan, Purpose};
+
+/// Bits of a token id: 2^21 is eight times the largest vocabulary in use, and three ids fit in 63
+/// bits with it (see `bpe`).
+pub(super) const ID_BITS: u32 = 21;
+
+/// The most tokens that a vocabulary may have.
+pub(super) const MAX_TOKENS: u64 = 1 << ID_BITS;
+
+/// Texts between two of which the place is kept.
+const SAMPLE_TOKENS: u64 = 4;
+
+/// Tokens in a bucket that the index accepts. Buckets hold 4 to 8 on average, and by Poisson's law
+/// one of more than 64 does not happen by chance; a file made to collide is refused, which bounds
+/// the time of a look-up.
+const MAX_BUCKET_TOKENS: u32 = 64;
+
+/// Bits of the hash in an entry of the index.
+const TAG_BITS: u32 = 32 - ID_BITS;
+
+/// FNV-1a over bytes, finished by the mixer of MurmurHash3.
+#[derive(Clone, Copy)]
+pub(super) struct Hasher(u32);
+
+impl Hasher {
+    pub(super) const fn new() -> Self {
+        Self(0x811C_9DC5)
+    }
+
+    pub(super) const fn add(&mut self, byte: u8) {
+        self.0 = (self.0 ^ byte as u32).wrapping_mul(0x0100_0193);
+    }
+
+    pub(super) const fn finish(self) -> u32 {
+        let mut hash = self.0;
+        hash = (hash ^ hash >> 16).wrapping_mul(0x85EB_CA6B);
+        hash = (hash ^ hash >> 13).wrapping_mul(0xC2B2_AE35);
+        hash ^ hash >> 16
+    }
+}
+
+fn hash_of(bytes: impl Iterator<Item = u8>) -> u32 {
+    let mut hasher = Hasher::new();
+    for byte in bytes {
+        hasher.add(byte);
+    }
+    hasher.finish()
+}
+
+/// Lengths of the three arrays.
+struct Layout {
+    samples: u64,
+    slots: u64,
+    buckets: u64,
+}
+
+impl Layout {
+    fn of(tokens: u64) -> Self {
+        let buckets = match (tokens / 4).checked_ilog2() {
+            Some(bits) => 1 << bits,
+            None => 1,
+        };
+        Self { samples: tokens.div_ceil(SAMPLE_TOKENS), slots: tokens, buckets }
+    }
+}
+
+/// Token texts and their index.
+pub(super) struct Vocabulary<'m> {
+    header: &'m [u8],
+    tokens: u32,
+    /// Bytes of the longest text.
+    longest_bytes: usize,
+    /// Header offset of the length field of texts 0, 4, 8 and so on. `[tokens / 4]`
+    samples: &'m [u32],
+    /// Tokens by bucket, lowest id first: hash tag and id. `[tokens]`
+    slots: &'m [u32],
+    /// Where each bucket ends in `slots`. `[buckets]`
+    bucket_ends: &'m [u32],
+    /// The file's token types, where it has them. `[tokens]`
+    types: Option<Numbers<'m, i32>>,
+}
+
+impl<'m> Vocabulary<'m> {
+    /// Number of tokens in `gguf`, checked against the limit.
+    pub(super) fn count(gguf: &Gguf<'_>) -> Result<u64, TokenizerError> {
+        let key = "tokenizer.ggml.tokens";
+        let array = gguf.array(key)?.ok_or(TokenizerError::MissingKey { key })?;
+        array.strings()?;
+        match array.len() {
+            0 => Err(TokenizerError::NoTokens { offset: array.offset() }),
+            tokens @ 1..MAX_TOKENS => Ok(tokens),
+            _ => Err(TokenizerError::TooManyTokens { offset: array.offset() }),
+        }
+    }
+
+    /// Adds what [`Self::new`] takes.
+    pub(super) fn plan(tokens: u64, plan: &mut MemoryPlan) -> Result<(), TokenizerError> {
+        let layout = Layout::of(tokens);
+        plan.add::<u32>(Purpose::Tokenizer, layout.samples)?;
+        plan.add::<u32>(Purpose::Tokenizer, layout.slots)?;
+        plan.add::<u32>(Purpose::Tokenizer, layout.buckets)?;
+        Ok(())
+    }
+
+    pub(super) fn new(gguf: &Gguf<'m>, arena: &mut Arena<'m>) -> Result<Self, TokenizerError> {
+        let tokens = Self::count(gguf)?;
+        let key = "tokenizer.ggml.tokens";
+        let texts = gguf.array(key)?.ok_or(TokenizerError::MissingKey { key })?.strings()?;
+
+        let layout = Layout::of(tokens);
+        let samples = arena.take::<u32>(Purpose::Tokenizer, layout.samples)?;
+        let slots = arena.take::<u32>(Purpose::Tokenizer, layout.slots)?;
+        let bucket_ends = arena.take::<u32>(Purpose::Tokenizer, layout.buckets)?;
+
+        for (sample, (offset, _)) in samples.iter_mut().zip(texts.clone().step_by(4)) {
+            *sample = offset;
+        }
+        fill_index(texts.clone(), slots, bucket_ends)?;
+        Ok(Self {
+            header: gguf.header_bytes(),
+            tokens: tokens as u32, // below MAX_TOKENS
+            longest_bytes: texts.map(|(_, text)| text.len()).max().unwrap_or(0),
+            samples,
+            slots,
+            bucket_ends,
+            types: read_types(gguf, tokens)?,
+        })
+    }
+
+    /// Number of tokens.
+    pub(super) const fn len(&self) -> u32 {
+        self.tokens
+    }
+
+    /// Bytes of the longest text.
+    pub(super) const fn longest_bytes(&self) -> usize {
+        self.longest_bytes
+    }
+
+    /// The text of a token as the file spells it; empty for an id that does not exist.
+    pub(super) fn text(&self, token: u32) -> &'m [u8] {
+        self.read_text(token).unwrap_or_default()
+    }
+
+    fn read_text(&self, token: u32) -> Option<&'m [u8]> {
+        if token >= self.tokens {
+            return None;
+        }
+        let sample = self.samples.get(token as usize / SAMPLE_TOKENS as usize)?;
+        let mut cursor = Cursor::at(self.header, u64::from(*sample));
+        for _ in 0..token % SAMPLE_TOKENS as u32 {
+            let bytes = cursor.u64().ok()?;
+            cursor.skip(bytes).ok()?;
+        }
+        let bytes = cursor.u64().ok()?;
+        cursor.take(bytes).ok()
+    }
+
+    /// The type that the file gives a token: 1 (normal) where it gives none.
+    pub(super) fn file_type(&self, token: u32) -> i32 {
+        self.types.map_or(Some(1), |types| types.get(u64::from(token))).unwrap_or(1)
+    }
+
+    /// The token with this text, the lowest id where several have it; none has the empty text.
+    pub(super) fn find(&self, text: impl Iterator<Item = u8> + Clone) -> Option<u32> {
+        self.find_hashed(hash_of(text.clone()), text)
+    }
+
+    /// [`Self::find`] for a text whose hash is known.
+    pub(super) fn find_hashed(
+        &self,
+        hash: u32,
+        text: impl Iterator<Item = u8> + Clone,
+    ) -> Option<u32> {
+        let bucket = bucket_of(hash, self.bucket_ends.len());
+        let end = *self.bucket_ends.get(bucket)? as usize;
+        let start = match bucket.checked_sub(1) {
+            Some(before) => *self.bucket_ends.get(before)? as usize,
+            None => 0,
+        };
+        self.slots
+            .get(start..end)?
+            .iter()
+            .filter(|&&slot| slot >> ID_BITS == tag_of(hash))
+            .map(|&slot| slot & (MAX_TOKENS as u32 - 1))
+            .find(|&token| text.clone().eq(self.text(token).iter().copied()))
+    }
+
+    /// [`Self::find`] for text that lies in one piece.
+    pub(super) fn find_bytes(&self, text: &[u8]) -> Option<u32> {
+        self.find(text.iter().copied())
+    }
+}
+
+/// The top bits of the hash; the number of buckets is a power of two.
+fn bucket_of(hash: u32, buckets: usize) -> usize {
+    ((u64::from(hash) * buckets as u64) >> 32) as usize
+}
+
+/// The lowest bits of the hash, which no bucket number uses: 2^19 buckets are the most.
+const fn tag_of(hash: u32) -> u32 {
+    hash & ((1 << TAG_BITS) - 1)
+}
+
+/// A counting sort by bucket, stable, so that the lowest of equal texts comes first.
+fn fill_index(
+    texts: StringArray<'_>,
+    slots: &mut [u32],
+    bucket_ends: &mut [u32],
+) -> Result<(), TokenizerError> {
+    let buckets = bucket_ends.len();
+    let indexed = texts
+        .enumerate()
+        .filter(|(_, (_, text))| !text.is_empty())
+        .map(|(token, (offset, text))| (token as u32, offset, hash_of(text.iter().copied())));
+
+    bucket_ends.fill(0);
+    for (_, offset, hash) in indexed.clone() {
+        let Some(count) = bucket_ends.get_mut(bucket_of(hash, buckets)) else { continue };
+        *count += 1;
+        if *count > MAX_BUCKET_TOKENS {
+            return Err(TokenizerError::EqualTokens { offset: u64::from(offset) });
+        }
+    }
+    let mut start = 0;
+    for end in bucket_ends.iter_mut() {
+        let count = *end;
+        *end = start;
+        start += count;
+    }
+    for (token, _, hash) in indexed {
+        let Some(end) = bucket_ends.get_mut(bucket_of(hash, buckets)) else { continue };
+        if let Some(slot) = slots.get_mut(*end as usize) {
+            *slot = tag_of(hash) << ID_BITS | token;
+        }
+        *end += 1;
+    }
+    Ok(())
+}
+
+fn read_types<'m>(
+    gguf: &Gguf<'m>,
+    tokens: u64,
+) -> Result<Option<Numbers<'m, i32>>, TokenizerError> {
+    let Some(array) = gguf.array("tokenizer.ggml.token_type")? else { return Ok(None) };
+    if array.len() != tokens {
+        return Err(TokenizerError::LengthMismatch { offset: array.offset() });
+    }
+    Ok(Some(array.i32s()?))
+}
