@@ -149,7 +149,8 @@ impl<'m> Tokenizer<'m> {
     /// `text_bytes`: four for each byte and for a space before the first.
     ///
     /// Less is often enough: only the longest run of text that must be seen as a whole counts,
-    /// which is a word for byte-level BPE and for SentencePiece vocabularies without tokens across words.
+    /// which is a word for byte-level BPE and for SentencePiece vocabularies without tokens across
+    /// words.
     pub const fn scratch_words(text_bytes: usize) -> usize {
         text_bytes.saturating_add(1).saturating_mul(WORDS_PER_BYTE)
     }
