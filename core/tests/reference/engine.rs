@@ -1,0 +1,143 @@
+//! Fixtures, and an engine over each.
+
+use picolm_core::gguf::Gguf;
+use picolm_core::kernels::{Candidate, portable};
+use picolm_core::mem::Arena;
+use picolm_core::model::{Parts, family};
+use picolm_core::port::{CpuFeatures, Parallel, Weights};
+use picolm_core::quant::TensorType;
+use picolm_core::session::{Options, Session};
+use std::path::{Path, PathBuf};
+
+/// The folder that holds `arch` and `quant`.
+fn fixtures() -> PathBuf {
+    match std::env::var_os("PICOLM_FIXTURES") {
+        Some(folder) => folder.into(),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data"),
+    }
+}
+
+/// A model with what llama.cpp computed from it.
+pub(crate) struct Fixture {
+    pub(crate) name: String,
+    pub(crate) file: Vec<u8>,
+    pub(crate) facts: serde_json::Value,
+    /// Logits from f32 weights, f32 activations and an f32 cache. `[positions, n_vocab]`
+    pub(crate) truth: Vec<f32>,
+}
+
+impl Fixture {
+    fn read(path: &Path) -> Self {
+        let read = |extension: &str| {
+            let path = path.with_extension(extension);
+            std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        };
+        let truth = read("truth.f32");
+        Self {
+            name: path.file_stem().unwrap().to_string_lossy().into_owned(),
+            file: std::fs::read(path).unwrap(),
+            facts: serde_json::from_slice(&read("json")).unwrap(),
+            truth: truth.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+        }
+    }
+
+    pub(crate) fn tokens(&self) -> Vec<u32> {
+        self.integers("tokens")
+    }
+
+    pub(crate) fn integers(&self, key: &str) -> Vec<u32> {
+        let values = self.facts[key].as_array().unwrap_or_else(|| panic!("{}: {key}", self.name));
+        values.iter().map(|value| value.as_u64().unwrap() as u32).collect()
+    }
+
+    pub(crate) fn number(&self, key: &str) -> f64 {
+        self.facts[key].as_f64().unwrap_or_else(|| panic!("{}: {key}", self.name))
+    }
+
+    pub(crate) fn gguf(&self) -> Gguf<'_> {
+        Gguf::parse(&self.file, self.file.len() as u64).unwrap()
+    }
+}
+
+/// Every model of `folder` that `wanted` lets pass; none at all is a failure.
+fn fixtures_where(folder: &str, wanted: impl Fn(&Fixture) -> bool) -> Vec<Fixture> {
+    let folder = fixtures().join(folder);
+    let listing = std::fs::read_dir(&folder);
+    let listing = listing.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut paths: Vec<_> = listing.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let models = paths.iter().filter(|path| path.extension().is_some_and(|ext| ext == "gguf"));
+    let chosen: Vec<_> = models.map(|path| Fixture::read(path)).filter(|f| wanted(f)).collect();
+    assert!(!chosen.is_empty(), "no models in {}", folder.display());
+    chosen
+}
+
+/// Models of every architecture that the engine has.
+pub(crate) fn architectures() -> Vec<Fixture> {
+    fixtures_where("arch", |fixture| {
+        let name = fixture.facts["metadata"]["general.architecture"].as_str();
+        family::ALL.iter().any(|family| Some(family.architecture) == name)
+    })
+}
+
+/// Models of every weight type that the engine has kernels for.
+pub(crate) fn weight_types() -> Vec<Fixture> {
+    let known: Vec<TensorType> = portable::ALL
+        .iter()
+        .filter_map(|candidate| candidate(CpuFeatures::baseline()))
+        .map(|kernels| kernels.tensor_type())
+        .collect();
+    fixtures_where("quant", |fixture| {
+        fixture.gguf().tensors().all(|tensor| known.contains(&tensor.tensor_type))
+    })
+}
+
+/// What an engine is made with.
+pub(crate) struct Setting<'s> {
+    pub(crate) formats: &'s [Candidate],
+    pub(crate) options: Options,
+    pub(crate) parallel: &'s dyn Parallel,
+}
+
+pub(crate) fn parts(formats: &[Candidate]) -> Parts<'_> {
+    Parts {
+        formats,
+        vectors: &[portable::VECTOR],
+        families: family::ALL,
+        cpu: CpuFeatures::baseline(),
+    }
+}
+
+/// Runs `work` with an engine over `weights`; the plan must be what was taken, to the byte.
+pub(crate) fn with_session<R>(
+    fixture: &Fixture,
+    weights: &dyn Weights,
+    setting: &Setting<'_>,
+    work: impl FnOnce(&mut Session<'_>) -> R,
+) -> R {
+    let gguf = fixture.gguf();
+    let parts = parts(setting.formats);
+    let options = Options { workers: setting.parallel.workers(), ..setting.options };
+    let (plan, _) = Session::plan(&gguf, &parts, &options).unwrap();
+    // Garbage, so that a value read before it is written shows.
+    let mut memory = vec![0xa5; plan.total().unwrap() as usize + 63];
+    let mut arena = Arena::new(&mut memory);
+    let mut session = Session::new(&gguf, weights, setting.parallel, &parts, &options, &mut arena)
+        .unwrap_or_else(|error| panic!("{}: {error}", fixture.name));
+    assert_eq!(arena.used_bytes(), plan.total().unwrap(), "{}", fixture.name);
+    work(&mut session)
+}
+
+/// Logits of every token. `[tokens, n_vocab]`
+pub(crate) fn all_logits(session: &mut Session<'_>, tokens: &[u32]) -> Vec<f32> {
+    let mut all = Vec::new();
+    let mut expected = 0;
+    session
+        .prefill_scored(tokens, &mut |index, logits| {
+            assert_eq!(index, expected);
+            expected += 1;
+            all.extend_from_slice(logits);
+        })
+        .unwrap();
+    all
+}
