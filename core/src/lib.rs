@@ -18,7 +18,7 @@
 //! | 6 | [`model`] | configuration, tensors, KV cache, the forward pass, families |
 //! | 6 | [`tokenizer`] | text to tokens and back: SentencePiece and byte-level BPE |
 //! | 6 | [`sampler`] | random numbers, choosing the next token |
-//! | 7 | [`session`] | a text in progress: prefill and decode |
+//! | 7 | [`session`] | a text in progress: prefill, decode, generate |
 #![no_std]
 
 pub mod bytes;

@@ -11,8 +11,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use picolm_core::mem::Arena;
 use picolm_core::port::{Clock, Weights};
 use picolm_core::sampler::{Sampler, SamplerOptions};
-use picolm_core::session::{Options, Session};
-use picolm_core::tokenizer::{Decoder, Tokenizer};
+use picolm_core::session::{Options, Output, Session, SessionError, Stop};
+use picolm_core::tokenizer::Tokenizer;
 
 pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     engine::require_text(arguments.prompt.as_deref())?;
@@ -43,7 +43,8 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     if finish.is_none() {
         let (reason, tokens) = generation.write(arguments.max_tokens)?;
         finish = Some(reason);
-        generated = Span { tokens, duration_ns: clock.now_ns() - prefill.duration_ns };
+        generated =
+            Span { tokens: tokens as usize, duration_ns: clock.now_ns() - prefill.duration_ns };
     }
 
     if console::stderr_is_terminal() && console::stdout_is_terminal() {
@@ -115,42 +116,56 @@ impl Generation<'_, '_> {
     }
 
     /// Writes at most `max_tokens` tokens to stdout, each as soon as its characters are whole.
-    fn write(&mut self, max_tokens: u32) -> Result<(Finish, usize), Failure> {
-        let mut decoder = Decoder::new();
-        let mut tokens = 0;
-        let finish = loop {
-            if self.interrupted.load(Ordering::Relaxed) {
-                break Finish::Interrupted;
-            }
-            if tokens == max_tokens as usize {
-                break Finish::MaxTokens;
-            }
-            let failure = |error| Failure::new(format!("{error}: is the model file damaged?"));
-            let token = self.sampler.sample(self.session.logits()).map_err(failure)?;
-            if self.tokenizer.is_end_of_generation(token) {
-                break Finish::EndOfGeneration;
-            }
-            tokens += 1;
-            if self.show(|out| decoder.push(token, self.tokenizer, out))?.is_break() {
-                return Ok((Finish::Closed, tokens));
-            }
-            if tokens == max_tokens as usize {
-                break Finish::MaxTokens;
-            }
-            if self.session.position() == self.session.context() {
-                break Finish::ContextFull;
-            }
-            self.session.decode(token).map_err(|error| Failure::new(error.to_string()))?;
+    fn write(&mut self, max_tokens: u32) -> Result<(Finish, u32), Failure> {
+        let mut stdout = Stdout { interrupted: self.interrupted, pending: Vec::new(), ended: None };
+        let generated = self
+            .session
+            .generate(self.tokenizer, &mut self.sampler, max_tokens, &mut stdout)
+            .map_err(|error| match error {
+                SessionError::Sample(_) => {
+                    Failure::new(format!("{error}: is the model file damaged?"))
+                }
+                _ => Failure::new(error.to_string()),
+            })?;
+        let finish = match (stdout.ended, generated.stop) {
+            (Some(ended), _) => ended?,
+            (None, Stop::EndOfGeneration) => Finish::EndOfGeneration,
+            (None, Stop::MaxTokens | Stop::Output) => Finish::MaxTokens,
+            (None, Stop::ContextFull) => Finish::ContextFull,
         };
-        // Bytes of a character that did not become whole.
-        let _ = self.show(|out| decoder.finish(out))?;
-        Ok((finish, tokens))
+        Ok((finish, generated.tokens))
+    }
+}
+
+/// Stdout, a token at a time.
+struct Stdout<'i> {
+    interrupted: &'i AtomicBool,
+    /// Text of the token so far.
+    pending: Vec<u8>,
+    /// What ended the text here rather than in the engine.
+    ended: Option<Result<Finish, Failure>>,
+}
+
+impl Output for Stdout<'_> {
+    fn text(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
     }
 
-    /// Writes what `decode` gives to stdout, in one piece.
-    fn show(&self, decode: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Result<ControlFlow<()>, Failure> {
-        let mut bytes = Vec::new();
-        decode(&mut |piece| bytes.extend_from_slice(piece));
-        if bytes.is_empty() { Ok(ControlFlow::Continue(())) } else { write(&bytes) }
+    fn token_done(&mut self) -> ControlFlow<()> {
+        let written = if self.pending.is_empty() { Ok(()) } else { self.flush() };
+        if let Err(end) = written {
+            self.ended.get_or_insert(end);
+        } else if self.interrupted.load(Ordering::Relaxed) {
+            self.ended.get_or_insert(Ok(Finish::Interrupted));
+        }
+        if self.ended.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+impl Stdout<'_> {
+    fn flush(&mut self) -> Result<(), Result<Finish, Failure>> {
+        let flow = write(&self.pending).map_err(Err)?;
+        self.pending.clear();
+        if flow.is_break() { Err(Ok(Finish::Closed)) } else { Ok(()) }
     }
 }

@@ -1,13 +1,13 @@
 //! One answer: the same bits for every batch, thread count, stripe length and source.
 
 use crate::engine::{Fixture, Setting, all_logits, architectures, weight_types, with_session};
+use core::cell::{Cell, RefCell};
+use core::sync::atomic::{AtomicUsize, Ordering};
 use picolm_core::kernels::portable;
 use picolm_core::port::{
     FlashWeights, Lease, Parallel, ReadError, Serial, Stripe, Weights, Worker,
 };
 use picolm_core::session::Options;
-use std::cell::{Cell, RefCell};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Scoped threads that take chunks as they come: slow, but an order unlike any other each time.
 struct Threads(usize);

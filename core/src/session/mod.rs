@@ -1,10 +1,15 @@
 //! Layer 7: a text in progress: prefill, decode, reuse. The only place that knows all of layer 6.
 
+mod generate;
+
+pub use generate::{Generated, Output, Stop};
+
 use crate::gguf::Gguf;
 use crate::mem::{Arena, MemoryPlan};
 use crate::model::{Config, ForwardError, Model, ModelError, ModelOptions, Parts, Row, State};
 use crate::ops::RowPosition;
 use crate::port::{Parallel, Weights};
+use crate::sampler::SampleError;
 use core::fmt;
 
 /// Positions of a context where the caller names none and the model has as many.
@@ -63,6 +68,8 @@ pub enum SessionError {
     NoTokens,
     /// A pass failed.
     Forward(ForwardError),
+    /// No token could be chosen: the logits are not finite.
+    Sample(SampleError),
 }
 
 impl From<ForwardError> for SessionError {
@@ -80,6 +87,7 @@ impl fmt::Display for SessionError {
             ),
             Self::NoTokens => f.write_str("no tokens to evaluate"),
             Self::Forward(error) => error.fmt(f),
+            Self::Sample(error) => error.fmt(f),
         }
     }
 }

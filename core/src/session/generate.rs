@@ -1,0 +1,82 @@
+//! The decode loop: sample, show, evaluate, until something says stop.
+
+use super::{Session, SessionError};
+use crate::sampler::Sampler;
+use crate::tokenizer::{Decoder, Tokenizer};
+use core::ops::ControlFlow;
+
+/// Who reads the text as it is written.
+pub trait Output {
+    /// Bytes that follow on those before: whole UTF-8 characters, as long as the model writes such.
+    fn text(&mut self, bytes: &[u8]);
+
+    /// A token is complete: the place to flush, and to say whether to go on.
+    fn token_done(&mut self) -> ControlFlow<()>;
+}
+
+/// Why a text ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The model said so, by one of its end-of-generation tokens. That token is not shown.
+    EndOfGeneration,
+    /// As many tokens as were asked for.
+    MaxTokens,
+    /// No position is left for another token.
+    ContextFull,
+    /// [`Output::token_done`] wanted no more.
+    Output,
+}
+
+/// A text that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Generated {
+    /// Tokens shown.
+    pub tokens: u32,
+    /// Why there are no more.
+    pub stop: Stop,
+}
+
+impl Session<'_> {
+    /// Writes on from the last token evaluated, at most `max_tokens` tokens.
+    ///
+    /// The last token of the text is shown but not evaluated: no logits are wanted after it.
+    pub fn generate(
+        &mut self,
+        tokenizer: &Tokenizer<'_>,
+        sampler: &mut Sampler<'_>,
+        max_tokens: u32,
+        output: &mut dyn Output,
+    ) -> Result<Generated, SessionError> {
+        if self.position() == 0 {
+            return Err(SessionError::NoTokens);
+        }
+        let mut decoder = Decoder::new();
+        let mut tokens = 0;
+        let stop = loop {
+            if tokens == max_tokens {
+                break Stop::MaxTokens;
+            }
+            let token = sampler.sample(self.logits()).map_err(SessionError::Sample)?;
+            if tokenizer.is_end_of_generation(token) {
+                break Stop::EndOfGeneration;
+            }
+            tokens += 1;
+            decoder.push(token, tokenizer, &mut |bytes| output.text(bytes));
+            if output.token_done().is_break() {
+                break Stop::Output;
+            }
+            if tokens == max_tokens {
+                break Stop::MaxTokens;
+            }
+            if self.position() == self.context() {
+                break Stop::ContextFull;
+            }
+            self.decode(token)?;
+        };
+        // Bytes of a character that did not become whole.
+        decoder.finish(&mut |bytes| output.text(bytes));
+        // The text has ended: whether to go on is no question any more.
+        let _ = output.token_done();
+        Ok(Generated { tokens, stop })
+    }
+}
