@@ -77,13 +77,13 @@ fn aligned(memory: &mut Vec<u8>, bytes: u64) -> &mut [u8] {
     &mut memory[start..start + bytes]
 }
 
-fn models() -> [Tiny; 2] {
+fn models() -> [Tiny; 3] {
     let bpe = Tiny::new()
         .string("tokenizer.ggml.model", "gpt2")
         .string("tokenizer.ggml.pre", "gpt-2")
         .u32("tokenizer.ggml.bos_token_id", 1)
         .strings("tokenizer.ggml.merges", &["a b", "c d"]);
-    [Tiny::new(), bpe]
+    [Tiny::new(), Tiny::with_experts(), bpe]
 }
 
 #[test]

@@ -9,13 +9,17 @@ use crate::writer::tensor_type;
 
 #[test]
 fn each_required_tensor_is_missed_by_name() {
-    for name in Tiny::new().tensor_names() {
-        if name == "output.weight" {
-            continue; // The embedding takes its part.
+    for tiny in [Tiny::new(), Tiny::with_experts()] {
+        for name in tiny.tensor_names() {
+            let without = tiny.clone().without_tensor(&name);
+            if name == "output.weight" {
+                without.runs(); // The embedding takes its part.
+                continue;
+            }
+            let error = without.refusal();
+            assert!(matches!(error, ModelError::MissingTensor(slot) if slot.to_string() == name));
+            assert!(error.to_string().contains(&name), "{error}");
         }
-        let error = Tiny::new().without_tensor(&name).refusal();
-        assert!(matches!(error, ModelError::MissingTensor(slot) if slot.to_string() == name));
-        assert!(error.to_string().contains(&name), "{error}");
     }
 }
 
@@ -50,6 +54,13 @@ fn each_wrong_shape_is_refused_by_name() {
             };
             assert!(expected, "{name} {shape:?}: {error}");
         }
+    }
+    let experts = Tiny::with_experts();
+    experts.runs();
+    let name = "blk.1.ffn_up_exps.weight";
+    for shape in [[32, 48, 2], [32, 48, 4], [48, 32, 3], [3, 48, 32], [32, 48 * 3, 1]] {
+        let error = experts.clone().tensor(name, &shape, tensor_type::F32, 0.5).refusal();
+        assert!(matches!(error, ModelError::WrongShape(slot) if slot.to_string() == name));
     }
     // Ones at the end are no dimensions.
     Tiny::new().tensor("output_norm.weight", &[32, 1, 1], tensor_type::F32, 0.5).runs();
@@ -134,6 +145,18 @@ fn weights_that_are_no_numbers_are_reported_by_the_sampler() {
     let greedy = SamplerOptions { temperature: 0.0, top_p: 1.0, seed: 1 };
     let drawing = SamplerOptions { temperature: 0.8, top_p: 0.9, seed: 1 };
     for options in [greedy, drawing] {
+        // A router that is no number picks experts all the same: no hang, and no answer.
+        let router = ["blk.0.ffn_gate_inp.weight", "blk.1.ffn_gate_inp.weight"];
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for name in router {
+                let tiny = Tiny::with_experts().tensor(name, &[32, 3], tensor_type::F32, value);
+                let verdict = sampled(&tiny, options);
+                assert!(
+                    matches!(verdict, Err(SampleError::NonFinite { .. })),
+                    "{name} {value}: {verdict:?}"
+                );
+            }
+        }
         assert!(sampled(&Tiny::new(), options).is_ok_and(|token| token < 12));
         for name in Tiny::new().tensor_names() {
             let shape = Tiny::new().dimensions(&name);

@@ -123,6 +123,26 @@ impl Tiny {
             .i32s("tokenizer.ggml.token_type", &[2, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1])
     }
 
+    /// The same with three experts, of which a token uses two.
+    pub(crate) fn with_experts() -> Self {
+        let mut tiny = Self::new().u32("llama.expert_count", 3).u32("llama.expert_used_count", 2);
+        for layer in 0..LAYERS {
+            let shapes: [(&str, &[u64]); 3] = [
+                ("ffn_gate_exps", &[EMBD, FF, 3]),
+                ("ffn_up_exps", &[EMBD, FF, 3]),
+                ("ffn_down_exps", &[FF, EMBD, 3]),
+            ];
+            for (part, dimensions) in shapes {
+                let name = format!("blk.{layer}.{part}.weight");
+                tiny = tiny.without_tensor(&name.replace("_exps", ""));
+                tiny.tensors.push(Stored::random(&name, dimensions));
+            }
+            let router = format!("blk.{layer}.ffn_gate_inp.weight");
+            tiny.tensors.push(Stored::random(&router, &[EMBD, 3]));
+        }
+        tiny
+    }
+
     /// The key with this value instead of its own, or beside the others.
     pub(crate) fn set(mut self, key: &str, value_type: u32, value: &[u8]) -> Self {
         let record = pair(key, value_type, value);
