@@ -43,3 +43,6 @@ impl From<ShapeMismatch> for OpError {
         Self::Shape
     }
 }
+
+#[cfg(test)]
+mod tests;

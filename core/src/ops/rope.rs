@@ -165,3 +165,179 @@ pub fn rotate(
 fn turn([x, y]: [f32; 2], cosine: f32, sine: f32) -> [f32; 2] {
     [x * cosine - y * sine, x * sine + y * cosine]
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use std::vec::Vec;
+
+    const PLAIN: Rope = Rope {
+        dimensions: 128,
+        frequency_base: 10_000.0,
+        pairing: Pairing::Adjacent,
+        scaling: RopeScaling::None,
+    };
+
+    const fn yarn(factor: f32) -> Rope {
+        let scaling = RopeScaling::Yarn {
+            factor,
+            original_context: 4096,
+            beta_fast: 32.0,
+            beta_slow: 1.0,
+            extrapolation: 1.0,
+            attention_factor: 1.0,
+        };
+        Rope { scaling, ..PLAIN }
+    }
+
+    fn frequencies(rope: &Rope, factors: &[f32]) -> Vec<f32> {
+        let mut out = std::vec![f32::NAN; rope.dimensions as usize / 2];
+        inverse_frequencies(rope, factors, &mut out);
+        out
+    }
+
+    /// `row` turned for `position`.
+    fn turned(rope: &Rope, row: &[f32], head_dim: usize, position: u32) -> Vec<f32> {
+        let frequencies = frequencies(rope, &[]);
+        let (mut cosines, mut sines) = (frequencies.clone(), frequencies.clone());
+        angles(&frequencies, position, rope.magnitude(), &mut cosines, &mut sines);
+        let mut row = row.to_vec();
+        rotate(&mut row, head_dim, rope.pairing, &cosines, &sines).unwrap();
+        row
+    }
+
+    fn ramp(length: usize) -> Vec<f32> {
+        (0..length).map(|i| (i as f32 * 0.7 - 3.0) / (1.0 + i as f32 / 9.0)).collect()
+    }
+
+    #[test]
+    fn frequencies_are_a_geometric_series() {
+        let eight = Rope { dimensions: 8, ..PLAIN };
+        assert_eq!(frequencies(&eight, &[]), [1.0, 0.1, 0.01, 0.001]);
+        assert_eq!(frequencies(&eight, &[1.0, 2.0, 4.0, 8.0]), [1.0, 0.05, 0.0025, 0.000_125]);
+    }
+
+    /// Position 4p of a model scaled by 4 is position p of the one it was made from.
+    #[test]
+    fn linear_scaling_divides_positions() {
+        let linear = Rope { scaling: RopeScaling::Linear { factor: 4.0 }, ..PLAIN };
+        assert_eq!(linear.magnitude(), 1.0);
+        for (scaled, plain) in frequencies(&linear, &[]).iter().zip(frequencies(&PLAIN, &[])) {
+            assert_eq!(*scaled, plain / 4.0);
+        }
+        let row = ramp(128);
+        assert_eq!(turned(&linear, &row, 128, 4000), turned(&PLAIN, &row, 128, 1000));
+    }
+
+    #[test]
+    fn yarn_by_one_changes_nothing() {
+        assert_eq!(yarn(1.0).magnitude(), 1.0);
+        assert_eq!(frequencies(&yarn(1.0), &[]), frequencies(&PLAIN, &[]));
+    }
+
+    /// For 128 dimensions, base 10,000 and 4096 positions the frequency of pair i makes
+    /// 4096 * 10000^(-i/64) / 2 pi turns: more than 32 up to pair 20 (20.9), less than 1 from pair
+    /// 46 on (45.03).
+    #[test]
+    fn yarn_leaves_fast_frequencies_and_divides_slow_ones() {
+        let plain = frequencies(&PLAIN, &[]);
+        let scaled = frequencies(&yarn(16.0), &[]);
+        assert_eq!(scaled[..=20], plain[..=20]);
+        for pair in 46..64 {
+            assert_eq!(scaled[pair], plain[pair] / 16.0);
+        }
+        let share = |pair: usize| (f64::from(scaled[pair] / plain[pair]) - 0.0625) / 0.9375;
+        // Half-way between, half of each; in between, evenly less.
+        assert!((share(33) - 0.5).abs() < 1e-6);
+        for pair in 21..46 {
+            assert!((share(pair) - (46 - pair) as f64 / 26.0).abs() < 1e-6);
+        }
+        // 1 + 0.1 ln 16
+        assert!((f64::from(yarn(16.0).magnitude()) - 1.277_258_872).abs() < 1e-6);
+    }
+
+    #[test]
+    fn yarn_without_extrapolation_is_linear() {
+        let RopeScaling::Yarn { original_context, beta_fast, beta_slow, .. } = yarn(4.0).scaling
+        else {
+            unreachable!()
+        };
+        let rope = Rope {
+            scaling: RopeScaling::Yarn {
+                factor: 4.0,
+                original_context,
+                beta_fast,
+                beta_slow,
+                extrapolation: 0.0,
+                attention_factor: 0.75,
+            },
+            ..PLAIN
+        };
+        let linear = Rope { scaling: RopeScaling::Linear { factor: 4.0 }, ..PLAIN };
+        assert_eq!(frequencies(&rope, &[]), frequencies(&linear, &[]));
+        assert_eq!(rope.magnitude(), 0.75);
+    }
+
+    #[test]
+    fn position_0_is_the_identity_but_for_yarns_magnitude() {
+        let row = ramp(256);
+        for pairing in [Pairing::Adjacent, Pairing::Halves] {
+            assert_eq!(turned(&Rope { pairing, ..PLAIN }, &row, 128, 0), row);
+            let rope = Rope { pairing, ..yarn(16.0) };
+            let scaled: Vec<f32> = row.iter().map(|x| x * rope.magnitude()).collect();
+            assert_eq!(turned(&rope, &row, 128, 0), scaled);
+        }
+    }
+
+    /// What the embedding is for: a query and a key see how far apart they are, not where.
+    #[test]
+    fn products_depend_on_the_distance_only() {
+        let (query, key) = (ramp(128), ramp(131)[3..].to_vec());
+        let product = |at: u32, distance: u32| -> f64 {
+            let query = turned(&PLAIN, &query, 128, at + distance);
+            let key = turned(&PLAIN, &key, 128, at);
+            query.iter().zip(key).map(|(&q, k)| f64::from(q) * f64::from(k)).sum()
+        };
+        for distance in [0, 1, 17, 500] {
+            let near = product(0, distance);
+            for at in [1, 63, 4000, 100_000] {
+                // Norms are below 30; an angle's f32 cosine is off by 2^-25.
+                assert!((product(at, distance) - near).abs() < 1e-4, "{at} {distance}");
+            }
+        }
+        assert!((product(0, 0) - product(0, 1)).abs() > 1.0);
+    }
+
+    /// Both pairings turn the same pairs, found at other places; each head alike, its rest not.
+    #[test]
+    fn pairings_differ_by_a_permutation_within_the_rotated_part() {
+        let (dimensions, head_dim) = (8, 11);
+        let adjacent = Rope { dimensions, ..PLAIN };
+        let halves = Rope { dimensions, pairing: Pairing::Halves, ..PLAIN };
+        let row = ramp(2 * head_dim);
+        let permuted = |row: &[f32]| -> Vec<f32> {
+            row.chunks_exact(head_dim)
+                .flat_map(|head| [0, 2, 4, 6, 1, 3, 5, 7, 8, 9, 10].map(|i| head[i]))
+                .collect()
+        };
+        let found = turned(&adjacent, &row, head_dim, 77);
+        assert_eq!(turned(&halves, &permuted(&row), head_dim, 77), permuted(&found));
+        for (head, turned) in row.chunks_exact(head_dim).zip(found.chunks_exact(head_dim)) {
+            assert_eq!(head[8..], turned[8..]);
+            assert_ne!(head[..8], turned[..8]);
+        }
+    }
+
+    #[test]
+    fn rows_that_are_not_heads_are_an_error() {
+        let mut row = [0.0; 12];
+        let angles = [0.0; 3];
+        for (head_dim, sines) in [(5, 3), (7, 3), (8, 3), (0, 3), (6, 2)] {
+            let result = rotate(&mut row, head_dim, Pairing::Halves, &angles, &angles[..sines]);
+            assert_eq!(result, Err(OpError::Shape), "{head_dim}");
+        }
+        assert_eq!(rotate(&mut row, 6, Pairing::Halves, &angles, &angles), Ok(()));
+    }
+}

@@ -1,0 +1,203 @@
+//! Vocabularies that do not fit the model, or that break what tokenizers take for granted: an error
+//! that says where, or a defined meaning.
+
+use picolm_core::gguf::GgufErrorKind;
+use picolm_core::text::Segment;
+use picolm_core::tokenizer::{Tokenizer, TokenizerError};
+
+use crate::tiny::{TOKENS, Tiny, with_session, with_tokenizer};
+use crate::writer::value_type::*;
+
+const SAMPLES: [&str; 5] = ["", "ab cd", "\u{e9}\u{1f600}<0x41>", "<s></s><unk>", " \0\x7f<0x-1>"];
+
+fn encode(tokenizer: &Tokenizer<'_>, text: &str) -> Vec<u32> {
+    let mut scratch = vec![0; Tokenizer::scratch_words(text.len())];
+    let mut ids = Vec::new();
+    let segments = [Segment::template(text.as_bytes())];
+    tokenizer.encode(&segments, true, &mut scratch, &mut |id| ids.push(id)).expect("encodes");
+    ids
+}
+
+/// Model and tokenizer load, and every id that texts become is a token that the model evaluates.
+fn runs(tiny: &Tiny) {
+    tiny.runs();
+    let file = tiny.bytes();
+    let texts = with_tokenizer(&file, |tokenizer| {
+        let tokenizer = tokenizer.expect("loads");
+        for id in 0..tokenizer.vocabulary_len() + 2 {
+            assert!(tokenizer.piece(id).count() <= tokenizer.raw_text(id).len());
+            assert!(!(tokenizer.is_control(id) && tokenizer.piece(id).next().is_some()));
+        }
+        SAMPLES.map(|text| encode(&tokenizer, text))
+    });
+    for ids in texts.iter().filter(|ids| !ids.is_empty()) {
+        with_session(&file, |session| session.prefill(ids, &mut |_| true)).unwrap().unwrap();
+    }
+}
+
+#[test]
+fn the_model_itself_tokenizes() {
+    runs(&Tiny::new());
+    with_tokenizer(&Tiny::new().bytes(), |tokenizer| {
+        // `<s>`, then "▁ab" in two: "ab" has a better score than "▁a".
+        assert_eq!(encode(&tokenizer.unwrap(), "ab"), [1, 3, 6]);
+    });
+}
+
+#[test]
+fn required_keys_are_missed_by_name() {
+    for key in ["tokenizer.ggml.model", "tokenizer.ggml.tokens"] {
+        let error = Tiny::new().without(key).tokenizer_refusal();
+        assert_eq!(error, TokenizerError::MissingKey { key });
+        assert!(error.to_string().contains(key));
+    }
+    // Not required: all scores are equal, all tokens text.
+    runs(&Tiny::new().without("tokenizer.ggml.scores").without("tokenizer.ggml.token_type"));
+}
+
+#[test]
+fn lengths_must_be_the_vocabularys() {
+    for length in [0, 1, 11, 13] {
+        let scores = Tiny::new().f32s("tokenizer.ggml.scores", &vec![0.0; length]);
+        let types = Tiny::new().i32s("tokenizer.ggml.token_type", &vec![1; length]);
+        for tiny in [scores, types] {
+            let error = tiny.tokenizer_refusal();
+            assert!(matches!(error, TokenizerError::LengthMismatch { offset: 25.. }), "{error}");
+        }
+    }
+}
+
+#[test]
+fn tokens_must_be_strings() {
+    let tiny = Tiny::new().i32s("tokenizer.ggml.tokens", &[0; 12]);
+    let error = tiny.tokenizer_refusal();
+    assert!(
+        matches!(error, TokenizerError::Gguf(error) if error.kind == GgufErrorKind::WrongType),
+        "{error}"
+    );
+}
+
+#[test]
+fn special_tokens_must_exist() {
+    for name in [
+        "bos",
+        "eos",
+        "unknown",
+        "eot",
+        "eom",
+        "padding",
+        "mask",
+        "seperator",
+        "fim_pre",
+        "fim_suf",
+        "fim_mid",
+        "fim_pad",
+        "fim_rep",
+        "fim_sep",
+    ] {
+        let key = format!("tokenizer.ggml.{name}_token_id");
+        runs(&Tiny::new().u32(&key, 11));
+        for id in [12, 1 << 31, u32::MAX] {
+            let error = Tiny::new().u32(&key, id).tokenizer_refusal();
+            assert!(matches!(error, TokenizerError::SpecialToken { offset: 25.. }), "{key}");
+        }
+        let negative = Tiny::new().set(&key, INT32, &(-1i32).to_le_bytes());
+        let error = negative.tokenizer_refusal();
+        assert!(
+            matches!(error, TokenizerError::Gguf(error) if error.kind == GgufErrorKind::OutOfRange),
+            "{key}: {error}"
+        );
+    }
+}
+
+/// The defaults of SentencePiece are 0, 1 and 2, those of byte-level BPE 11.
+#[test]
+fn defaults_beyond_a_tiny_vocabulary_are_nothing() {
+    for length in 1..4 {
+        let tiny = Tiny::new().vocabulary(&["x", "y", "z", "w"][..length]);
+        runs(&tiny);
+        with_tokenizer(&tiny.bytes(), |tokenizer| {
+            let tokenizer = tokenizer.unwrap();
+            assert_eq!(tokenizer.bos(), (length > 1).then_some(1));
+            assert_eq!(tokenizer.eos(), (length > 2).then_some(2));
+        });
+        let bpe = tiny.string("tokenizer.ggml.model", "gpt2");
+        let bpe = bpe.string("tokenizer.ggml.pre", "gpt-2").strings("tokenizer.ggml.merges", &[]);
+        runs(&bpe);
+        with_tokenizer(&bpe.bytes(), |tokenizer| {
+            let tokenizer = tokenizer.unwrap();
+            assert_eq!((tokenizer.bos(), tokenizer.eos()), (None, None));
+        });
+    }
+}
+
+#[test]
+fn strange_texts_are_defined() {
+    let replaced = |places: &[usize], text| {
+        let mut tokens = TOKENS;
+        places.iter().for_each(|&place| tokens[place] = text);
+        Tiny::new().strings("tokenizer.ggml.tokens", &tokens)
+    };
+    let long = "ab".repeat(1 << 15);
+    for text in ["", "a", "<0x-1>", "<0xZZ>", "<0x>", "<0x100>", "<0x+F>", "</s>", "\0", &long] {
+        // As text, as a byte (6) and as an unknown token (2); once, twice and everywhere.
+        for places in [&[5][..], &[5, 6], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]] {
+            let tiny = replaced(places, text);
+            runs(&tiny);
+            for kind in [6, 2, 0, -1, i32::MIN, i32::MAX] {
+                runs(&tiny.clone().i32s("tokenizer.ggml.token_type", &[kind; 12]));
+            }
+        }
+    }
+    // A byte is a byte only as `<0xXX>`; all else typed as one is text.
+    let piece = |text| {
+        let tiny = replaced(&[5], text).i32s("tokenizer.ggml.token_type", &[6; 12]);
+        with_tokenizer(&tiny.bytes(), |tokenizer| tokenizer.unwrap().piece(5).collect::<Vec<_>>())
+    };
+    assert_eq!(piece("<0xfF>"), [0xff]);
+    assert_eq!(piece("<0xZZ>"), b"<0xZZ>");
+    assert_eq!(piece("<0x-1>"), b"<0x-1>");
+    assert_eq!(piece("<0x+1>"), b"<0x+1>");
+}
+
+/// Of tokens with equal text the first is found; without a token for a byte there is `<unk>`.
+#[test]
+fn equal_tokens_and_missing_bytes_have_a_meaning() {
+    let mut tokens = TOKENS;
+    tokens[9] = "c";
+    let tiny = Tiny::new().strings("tokenizer.ggml.tokens", &tokens);
+    with_tokenizer(&tiny.bytes(), |tokenizer| {
+        let tokenizer = tokenizer.unwrap();
+        assert_eq!(tokenizer.id_of(b"c"), Some(8));
+        assert_eq!(encode(&tokenizer, "c"), [1, 3, 8]);
+        assert_eq!(encode(&tokenizer, "d"), [1, 3, 0]);
+    });
+}
+
+#[test]
+fn scores_must_be_numbers() {
+    for nan in [f32::NAN, -f32::NAN] {
+        let mut scores = [0.0; 12];
+        scores[7] = nan;
+        let error = Tiny::new().f32s("tokenizer.ggml.scores", &scores).tokenizer_refusal();
+        assert_eq!(error, TokenizerError::Score { token: 7 });
+    }
+    for score in [f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN_POSITIVE] {
+        runs(&Tiny::new().f32s("tokenizer.ggml.scores", &[score; 12]));
+    }
+}
+
+#[test]
+fn merges_of_unknown_tokens_are_left_out() {
+    let merges = ["a b", "a nothing", "nothing b", "x y", "a", "", " ", "a b c", "a  b"];
+    let tiny = Tiny::new()
+        .string("tokenizer.ggml.model", "gpt2")
+        .string("tokenizer.ggml.pre", "gpt-2")
+        .strings("tokenizer.ggml.merges", &merges);
+    runs(&tiny);
+    with_tokenizer(&tiny.bytes(), |tokenizer| {
+        assert_eq!(encode(&tokenizer.unwrap(), "abc"), [6, 8]);
+    });
+    let missing = tiny.without("tokenizer.ggml.merges").tokenizer_refusal();
+    assert_eq!(missing, TokenizerError::MissingKey { key: "tokenizer.ggml.merges" });
+}
