@@ -35,6 +35,60 @@ macro_rules! plain {
 }
 plain!(u8, i8, u16, i16, u32, i32, u64, f32);
 
+/// A value without a byte that could be left uninitialised: no padding, no payload that a variant
+/// leaves out. The memory under it is bytes again once the arena is gone.
+///
+/// # Safety
+///
+/// Every byte of every value is initialised. Implement it by [`stored!`](crate::stored), which
+/// checks that.
+pub unsafe trait Stored: Copy + 'static {}
+
+macro_rules! stored_number {
+    ($($number:ty),*) => {
+        // SAFETY: a number has no padding.
+        $(unsafe impl Stored for $number {})*
+    };
+}
+stored_number!(u8, i8, u16, i16, u32, i32, u64, f32);
+
+// SAFETY: an array has no bytes but its elements'.
+unsafe impl<T: Stored, const N: usize> Stored for [T; N] {}
+
+/// Declares a struct, or names a fieldless enum, that an [`Arena`](crate::mem::Arena) can store.
+///
+/// A struct whose fields leave padding, or a field that cannot be stored, does not compile.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! stored {
+    (enum $name:ident) => {
+        const _: fn($name) -> u64 = |value| value as u64;
+        #[allow(unsafe_code)]
+        // SAFETY: the cast above compiles for fieldless enums only, which are their tag alone.
+        unsafe impl $crate::mem::Stored for $name {}
+    };
+    (
+        $(#[$meta:meta])*
+        $visible:vis struct $name:ident {
+            $($(#[$field_meta:meta])* $field_visible:vis $field:ident: $type:ty,)*
+        }
+    ) => {
+        $(#[$meta])*
+        #[repr(C, align(8))]
+        $visible struct $name {
+            $($(#[$field_meta])* $field_visible $field: $type,)*
+        }
+        const _: () = {
+            const fn can_be_stored<T: $crate::mem::Stored>() {}
+            $(can_be_stored::<$type>();)*
+            assert!(size_of::<$name>() == 0 $(+ size_of::<$type>())*, "the struct has padding");
+        };
+        #[allow(unsafe_code)]
+        // SAFETY: every field is Stored and the sizes add up, so no byte lies between them.
+        unsafe impl $crate::mem::Stored for $name {}
+    };
+}
+
 /// Memory not yet given away.
 pub struct Arena<'m> {
     free: &'m mut [u8],
@@ -85,13 +139,14 @@ impl<'m> Arena<'m> {
         let (memory, count) = self.cut::<T>(purpose, count)?;
         let pointer = memory.as_mut_ptr().cast::<T>();
         // SAFETY: `cut` returned `count * size_of::<T>()` bytes or more at a multiple of
-        // ARENA_ALIGN, which every T divides (asserted in `cut`); they were initialised as u8, any
-        // bits are a value of T (Plain is sealed over numbers), and no one else has them for 'm.
+        // ARENA_ALIGN, which every T divides (asserted in `cut`); they are initialised, by the
+        // lender as u8 or since by values without padding (Stored); any bits are a value of T
+        // (Plain is sealed over numbers), and no one else has them for 'm.
         Ok(unsafe { core::slice::from_raw_parts_mut(pointer, count) })
     }
 
     /// `count` values made by `value(index)`.
-    pub fn take_with<T: Copy + 'static>(
+    pub fn take_with<T: Stored>(
         &mut self,
         purpose: Purpose,
         count: u64,
@@ -142,11 +197,11 @@ mod tests {
         let numbers = arena.take::<f32>(Purpose::Logits, 5).unwrap();
         numbers.fill(1.5);
         assert_eq!(numbers.as_ptr().align_offset(ARENA_ALIGN), 0);
-        let tags = arena.take_with(Purpose::Schedule, 3, |i| (i, 'x')).unwrap();
-        assert_eq!(tags, &[(0, 'x'), (1, 'x'), (2, 'x')]);
+        let tags = arena.take_with(Purpose::Schedule, 3, |i| [i as u32, 7]).unwrap();
+        assert_eq!(tags, &[[0, 7], [1, 7], [2, 7]]);
         let mut plan = MemoryPlan::new();
         plan.add::<f32>(Purpose::Logits, 5).unwrap();
-        plan.add_values::<(usize, char)>(Purpose::Schedule, 3).unwrap();
+        plan.add_values::<[u32; 2]>(Purpose::Schedule, 3).unwrap();
         assert_eq!(plan.total().unwrap(), arena.used_bytes());
         let refused = arena.take::<u64>(Purpose::KvCache, u64::MAX / 4).unwrap_err();
         assert_eq!(refused.left_bytes, left - arena.used_bytes());

@@ -8,6 +8,6 @@ mod arena;
 mod disjoint;
 mod plan;
 
-pub use arena::{ARENA_ALIGN, Arena, ArenaFull, Plain};
+pub use arena::{ARENA_ALIGN, Arena, ArenaFull, Plain, Stored};
 pub use disjoint::{Disjoint, Grid, MAX_CHUNKS, MAX_WORKERS, Scratch, ScratchGuard, Tile, Tiles};
 pub use plan::{MemoryPlan, PlanOverflow, Purpose};

@@ -1,9 +1,9 @@
 //! Bytes needed, by purpose, known before anything is taken.
 //!
-//! What the engine keeps in the arena holds no pointer, so a plan made on one machine is right on
-//! every other, whatever its pointer width.
+//! What the engine keeps in the arena holds no pointer and no padding (`Stored`), so a plan made on
+//! one machine is right on every other, whatever its pointer width.
 
-use super::arena::{ARENA_ALIGN, Plain};
+use super::arena::{ARENA_ALIGN, Plain, Stored};
 use crate::bytes::align_up;
 
 /// What memory is for; the lines of `picolm info`.
@@ -82,7 +82,7 @@ impl MemoryPlan {
     }
 
     /// Adds what [`super::Arena::take_with`] of `count` values of `T` will use.
-    pub fn add_values<T: Copy>(
+    pub fn add_values<T: Stored>(
         &mut self,
         purpose: Purpose,
         count: u64,

@@ -9,7 +9,7 @@ use super::error::ModelError;
 use super::experts::ExpertBuffers;
 use super::family::Family;
 use super::kv_cache::{KvCache, KvShape};
-use super::tensors::{Census, Layer, Linear, Tensors, Vector};
+use super::tensors::{Census, Layer, Linear, Tensors, Vector, stripe_count};
 use crate::gguf::Gguf;
 use crate::kernels::{Candidate, FormatKernels, VectorCandidate, VectorKernels, bind, bind_vector};
 use crate::mem::{Arena, MAX_CHUNKS, MAX_WORKERS, MemoryPlan, Purpose};
@@ -58,10 +58,6 @@ pub struct Row {
     /// Whether its logits are wanted.
     pub wants_logits: bool,
 }
-
-/// What fills the rows of a pass that is not there yet.
-const NO_ROW: Row =
-    Row { token: 0, at: RowPosition { sequence: 0, position: 0 }, wants_logits: false };
 
 /// Why a pass failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,9 +144,11 @@ pub(crate) struct State<'m> {
     cosines: &'m mut [f32],
     /// `[batch, rope dimensions / 2]`
     sines: &'m mut [f32],
-    /// The pass's rows. `[batch]`
-    rows: &'m mut [Row],
-    /// Their positions. `[batch]`
+    /// The pass's tokens. `[batch]`
+    tokens: &'m mut [u32],
+    /// Which of them want logits: 0 or 1. `[batch]`
+    wants_logits: &'m mut [u8],
+    /// Their places. `[batch]`
     positions: &'m mut [RowPosition],
     /// Attention's. `[workers, attention_scratch_len]`
     scratch: &'m mut [f32],
@@ -244,7 +242,8 @@ impl<'m> State<'m> {
         for length in sizes.activations(config) {
             plan.add::<f32>(Purpose::Activations, length)?;
         }
-        plan.add_values::<Row>(Purpose::Activations, sizes.batch)?;
+        plan.add::<u32>(Purpose::Activations, sizes.batch)?;
+        plan.add::<u8>(Purpose::Activations, sizes.batch)?;
         plan.add_values::<RowPosition>(Purpose::Activations, sizes.batch)?;
         plan.add::<f32>(Purpose::Scratch, sizes.scratch)?;
         plan.add::<f32>(Purpose::Logits, sizes.logits)?;
@@ -279,6 +278,7 @@ impl<'m> State<'m> {
         let (x, y) = (next()?, next()?);
         let (queries, keys, values, attention) = (next()?, next()?, next()?, next()?);
         let (gate, up, cosines, sines) = (next()?, next()?, next()?, next()?);
+        let nowhere = RowPosition { sequence: 0, position: 0 };
         Ok(Self {
             options: *options,
             cache,
@@ -295,8 +295,9 @@ impl<'m> State<'m> {
             up,
             cosines,
             sines,
-            rows: arena.take_with(Purpose::Activations, sizes.batch, |_| NO_ROW)?,
-            positions: arena.take_with(Purpose::Activations, sizes.batch, |_| NO_ROW.at)?,
+            tokens: arena.take(Purpose::Activations, sizes.batch)?,
+            wants_logits: arena.take(Purpose::Activations, sizes.batch)?,
+            positions: arena.take_with(Purpose::Activations, sizes.batch, |_| nowhere)?,
             scratch: arena.take(Purpose::Scratch, sizes.scratch)?,
             logits: arena.take(Purpose::Logits, sizes.logits)?,
         })
@@ -396,7 +397,7 @@ impl<'m> Model<'m> {
         out: &mut [f32],
         encoder: &mut Encoder<'_>,
     ) -> Result<(), ForwardError> {
-        let matrix = linear.weight.ok_or(OpError::Shape)?;
+        let matrix = linear.matrix().ok_or(OpError::Shape)?;
         self.matrix(&matrix, rows, x, out, encoder)?;
         let bias = self.tensors.vector(linear.bias);
         if !bias.is_empty() {
@@ -435,17 +436,27 @@ impl<'m> Model<'m> {
             if row.at.position >= context || row.at.sequence >= sequences {
                 return Err(ForwardError::Position(row.at));
             }
-            *state.rows.get_mut(count).ok_or(ForwardError::Batch)? = row;
+            *state.tokens.get_mut(count).ok_or(ForwardError::Batch)? = row.token;
             state.positions[count] = row.at;
+            state.wants_logits[count] = u8::from(row.wants_logits);
             count += 1;
             wanted += u32::from(row.wants_logits);
         }
-        if wanted > logit_rows { Err(ForwardError::Batch) } else { Ok(count) }
+        if wanted > logit_rows {
+            return Err(ForwardError::Batch);
+        }
+        if wanted > 0
+            && let Some(output) = self.tensors.globals.output.matrix()
+        {
+            let first = output.first_stripe as usize;
+            self.weights.want(first..first + stripe_count(&output) as usize);
+        }
+        Ok(count)
     }
 
     /// Embedding rows and rotary angles.
     fn embed(&self, state: &mut State<'_>, count: usize) -> Result<(), ForwardError> {
-        let embedding = self.tensors.globals.embedding.weight.ok_or(OpError::Shape)?;
+        let embedding = self.tensors.globals.embedding.matrix().ok_or(OpError::Shape)?;
         let kernels = self.kernels.get(embedding.tensor_type as usize).copied().flatten();
         let kernels = kernels.ok_or(OpError::Shape)?;
         let n_embd = self.config.n_embd as usize;
@@ -453,13 +464,14 @@ impl<'m> Model<'m> {
         let pairs = self.tensors.inverse_frequencies.len();
         let angles = state.cosines.chunks_exact_mut(pairs).zip(state.sines.chunks_exact_mut(pairs));
         let x = state.x.chunks_exact_mut(n_embd);
-        for (row, (x, (cosines, sines))) in state.rows[..count].iter().zip(x.zip(angles)) {
-            let offset = embedding.offset + u64::from(row.token) * row_bytes;
+        let rows = state.tokens[..count].iter().zip(state.positions.iter());
+        for ((&token, at), (x, (cosines, sines))) in rows.zip(x.zip(angles)) {
+            let offset = embedding.offset + u64::from(token) * row_bytes;
             self.weights.read(offset, state.embedding_row)?;
             kernels.dequantize(state.embedding_row, x)?;
             ops::angles(
                 self.tensors.inverse_frequencies,
-                row.at.position,
+                at.position,
                 self.config.rope.magnitude(),
                 cosines,
                 sines,
@@ -550,7 +562,7 @@ impl<'m> Model<'m> {
         let n_embd = self.config.n_embd as usize;
         let mut wanted = 0;
         for row in 0..count {
-            if state.rows[row].wants_logits {
+            if state.wants_logits[row] != 0 {
                 state.x.copy_within(row * n_embd..(row + 1) * n_embd, wanted * n_embd);
                 wanted += 1;
             }
@@ -584,7 +596,7 @@ fn bind_all(tensors: &Tensors<'_>, parts: &Parts<'_>) -> Result<KernelTable, Mod
             Err(ModelError::UnsupportedType { slot, tensor_type })
         }
     };
-    let of = |linear: &Linear| linear.weight.map(|matrix| matrix.tensor_type);
+    let of = |linear: &Linear| linear.matrix().map(|matrix| matrix.tensor_type);
     need(None, "token_embd.weight", of(&tensors.globals.embedding))?;
     need(None, "output.weight", of(&tensors.globals.output))?;
     for (layer, index) in tensors.layers.iter().zip(0..) {

@@ -22,60 +22,104 @@ pub(super) const TOKEN_EMBEDDING: TensorSlot =
 /// Vectors start at multiples of 16 f32: a cache line, a full AVX-512 register.
 const VECTOR_ALIGN: u64 = 16;
 
-/// A norm, a bias or a table: a part of [`Tensors::vectors`]. Empty where the file has none.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Vector {
-    start: u32,
-    length: u32,
+crate::stored! {
+    /// A norm, a bias or a table: a part of [`Tensors::vectors`]. Empty where the file has none.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub(super) struct Vector {
+        start: u32,
+        length: u32,
+    }
 }
 
-/// A weight matrix and its bias.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Linear {
-    /// `None` only before loading has ended, or where the architecture has none.
-    pub(super) weight: Option<Matrix>,
-    /// `[rows]`
-    pub(super) bias: Vector,
+crate::stored! {
+    /// A weight matrix and its bias.
+    #[derive(Clone, Copy, Debug)]
+    pub(super) struct Linear {
+        /// Without rows before loading has ended, and where the file has none.
+        weight: Matrix,
+        /// `[rows]`
+        pub(super) bias: Vector,
+    }
 }
 
-/// A matrix for each expert, one after the other in the file.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Experts {
-    /// That of expert 0: rows and columns of one expert.
-    first: Option<Matrix>,
-    /// Stripes from one expert's to the next one's: its gate, up and down together.
-    stripe_stride: u32,
+crate::stored! {
+    /// A matrix for each expert, one after the other in the file.
+    #[derive(Clone, Copy, Debug)]
+    pub(super) struct Experts {
+        /// That of expert 0, with the rows and columns of one expert. Without rows as in [`Linear`].
+        first: Matrix,
+        /// Stripes from one expert's to the next one's: its gate, up and down together.
+        stripe_stride: u32,
+        /// Fills the struct up to a multiple of 8 bytes.
+        unused: u32,
+    }
 }
 
-/// One block's parts.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Layer {
-    /// `[n_embd]`
-    pub(super) attention_norm: Vector,
-    /// `[n_head * key_dim, n_embd]`
-    pub(super) query: Linear,
-    /// `[n_head_kv * key_dim, n_embd]`
-    pub(super) key: Linear,
-    /// `[n_head_kv * value_dim, n_embd]`
-    pub(super) value: Linear,
-    /// `[n_embd, n_head * value_dim]`
-    pub(super) attention_output: Linear,
-    /// `[n_embd]`
-    pub(super) feed_forward_norm: Vector,
-    /// `[n_ff, n_embd]`
-    pub(super) gate: Linear,
-    /// `[n_ff, n_embd]`
-    pub(super) up: Linear,
-    /// `[n_embd, n_ff]`
-    pub(super) down: Linear,
-    /// `[n_expert, n_embd]`
-    pub(super) router: Linear,
-    /// `[n_expert, n_ff, n_embd]`
-    pub(super) expert_gates: Experts,
-    /// `[n_expert, n_ff, n_embd]`
-    pub(super) expert_ups: Experts,
-    /// `[n_expert, n_embd, n_ff]`
-    pub(super) expert_downs: Experts,
+crate::stored! {
+    /// One block's parts.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub(super) struct Layer {
+        /// `[n_embd]`
+        pub(super) attention_norm: Vector,
+        /// `[n_head * key_dim, n_embd]`
+        pub(super) query: Linear,
+        /// `[n_head_kv * key_dim, n_embd]`
+        pub(super) key: Linear,
+        /// `[n_head_kv * value_dim, n_embd]`
+        pub(super) value: Linear,
+        /// `[n_embd, n_head * value_dim]`
+        pub(super) attention_output: Linear,
+        /// `[n_embd]`
+        pub(super) feed_forward_norm: Vector,
+        /// `[n_ff, n_embd]`
+        pub(super) gate: Linear,
+        /// `[n_ff, n_embd]`
+        pub(super) up: Linear,
+        /// `[n_embd, n_ff]`
+        pub(super) down: Linear,
+        /// `[n_expert, n_embd]`
+        pub(super) router: Linear,
+        /// `[n_expert, n_ff, n_embd]`
+        pub(super) expert_gates: Experts,
+        /// `[n_expert, n_ff, n_embd]`
+        pub(super) expert_ups: Experts,
+        /// `[n_expert, n_embd, n_ff]`
+        pub(super) expert_downs: Experts,
+    }
+}
+
+/// No matrix: it has no rows.
+const NO_MATRIX: Matrix = Matrix {
+    offset: 0,
+    rows: 0,
+    columns: 0,
+    first_stripe: 0,
+    stripe_rows: 0,
+    tensor_type: TensorType::F32,
+    unused: [0; 7],
+};
+
+impl Default for Linear {
+    fn default() -> Self {
+        Self { weight: NO_MATRIX, bias: Vector::default() }
+    }
+}
+
+impl Linear {
+    /// The matrix; `None` where the file has none.
+    pub(super) fn matrix(&self) -> Option<Matrix> {
+        there(&self.weight).then_some(self.weight)
+    }
+}
+
+impl Default for Experts {
+    fn default() -> Self {
+        Self { first: NO_MATRIX, stripe_stride: 0, unused: 0 }
+    }
+}
+
+const fn there(matrix: &Matrix) -> bool {
+    matrix.rows > 0
 }
 
 /// The parts outside of blocks.
@@ -371,7 +415,7 @@ impl<'m> Tensors<'m> {
         }
         let Filler { layers, mut globals, vectors, .. } = filler;
         require(config, layers, &globals)?;
-        if globals.output.weight.is_none() {
+        if !there(&globals.output.weight) {
             globals.output.weight = globals.embedding.weight;
         }
         schedule(layers, &mut globals, config.n_expert, stripes)?;
@@ -437,11 +481,13 @@ impl Filler<'_> {
             stripe_rows: stripe_rows(info.tensor_type, shape, stripe_bytes)
                 .ok_or(ModelError::WrongShape(slot))?,
             tensor_type: info.tensor_type,
+            unused: [0; 7],
         };
         let place = self.matrix_slot(slot, part).ok_or(ModelError::WrongShape(slot))?;
-        if place.replace(matrix).is_some() {
+        if there(place) {
             return Err(ModelError::DuplicateTensor(slot));
         }
+        *place = matrix;
         Ok(())
     }
 
@@ -470,7 +516,7 @@ impl Filler<'_> {
         }
     }
 
-    fn matrix_slot(&mut self, slot: TensorSlot, part: Part) -> Option<&mut Option<Matrix>> {
+    fn matrix_slot(&mut self, slot: TensorSlot, part: Part) -> Option<&mut Matrix> {
         let globals = &mut self.globals;
         let Some(layer) = slot.layer else {
             return match part {
@@ -541,25 +587,25 @@ fn require(config: &Config, layers: &[Layer], globals: &Globals) -> Result<(), M
         let slot = TensorSlot { layer, suffix };
         if there { Ok(()) } else { Err(ModelError::MissingTensor(slot)) }
     };
-    need(None, globals.embedding.weight.is_some(), "token_embd.weight")?;
+    need(None, there(&globals.embedding.weight), "token_embd.weight")?;
     need(None, globals.output_norm.length > 0, "output_norm.weight")?;
     for (layer, index) in layers.iter().zip(0..) {
         let need = |there: bool, suffix| need(Some(index), there, suffix);
         need(layer.attention_norm.length > 0, "attn_norm.weight")?;
-        need(layer.query.weight.is_some(), "attn_q.weight")?;
-        need(layer.key.weight.is_some(), "attn_k.weight")?;
-        need(layer.value.weight.is_some(), "attn_v.weight")?;
-        need(layer.attention_output.weight.is_some(), "attn_output.weight")?;
+        need(there(&layer.query.weight), "attn_q.weight")?;
+        need(there(&layer.key.weight), "attn_k.weight")?;
+        need(there(&layer.value.weight), "attn_v.weight")?;
+        need(there(&layer.attention_output.weight), "attn_output.weight")?;
         need(layer.feed_forward_norm.length > 0, "ffn_norm.weight")?;
         if config.n_expert == 0 {
-            need(layer.gate.weight.is_some(), "ffn_gate.weight")?;
-            need(layer.up.weight.is_some(), "ffn_up.weight")?;
-            need(layer.down.weight.is_some(), "ffn_down.weight")?;
+            need(there(&layer.gate.weight), "ffn_gate.weight")?;
+            need(there(&layer.up.weight), "ffn_up.weight")?;
+            need(there(&layer.down.weight), "ffn_down.weight")?;
         } else {
-            need(layer.router.weight.is_some(), "ffn_gate_inp.weight")?;
-            need(layer.expert_gates.first.is_some(), "ffn_gate_exps.weight")?;
-            need(layer.expert_ups.first.is_some(), "ffn_up_exps.weight")?;
-            need(layer.expert_downs.first.is_some(), "ffn_down_exps.weight")?;
+            need(there(&layer.router.weight), "ffn_gate_inp.weight")?;
+            need(there(&layer.expert_gates.first), "ffn_gate_exps.weight")?;
+            need(there(&layer.expert_ups.first), "ffn_up_exps.weight")?;
+            need(there(&layer.expert_downs.first), "ffn_down_exps.weight")?;
         }
     }
     Ok(())
@@ -568,7 +614,7 @@ fn require(config: &Config, layers: &[Layer], globals: &Globals) -> Result<(), M
 impl Experts {
     /// The matrix of `expert`.
     pub(super) fn matrix(&self, expert: u32) -> Option<Matrix> {
-        let mut matrix = self.first?;
+        let mut matrix = there(&self.first).then_some(self.first)?;
         let bytes = matrix.tensor_type.bytes_for(u64::from(matrix.columns))?;
         matrix.offset += u64::from(expert) * u64::from(matrix.rows) * bytes;
         matrix.first_stripe += expert * self.stripe_stride;
@@ -583,7 +629,7 @@ impl Experts {
 
     /// The type of every expert's matrix.
     pub(super) fn tensor_type(&self) -> Option<TensorType> {
-        self.first.map(|matrix| matrix.tensor_type)
+        there(&self.first).then_some(self.first.tensor_type)
     }
 }
 
@@ -605,19 +651,14 @@ fn schedule(
             [&mut layer.query, &mut layer.key, &mut layer.value, &mut layer.attention_output];
         let dense = [&mut layer.router, &mut layer.gate, &mut layer.up, &mut layer.down];
         for linear in before_router.into_iter().chain(dense) {
-            if let Some(matrix) = &mut linear.weight {
-                push(matrix, Need::Always)?;
-            }
+            push(&mut linear.weight, Need::Always)?;
         }
         let experts = [&mut layer.expert_gates, &mut layer.expert_ups, &mut layer.expert_downs];
-        let matrices = experts.iter().filter_map(|experts| experts.first);
-        let stripe_stride = matrices.map(|matrix| stripe_count(&matrix)).sum();
+        let stripe_stride = experts.iter().map(|experts| stripe_count(&experts.first)).sum();
         let mut experts = experts;
         for experts in &mut experts {
             experts.stripe_stride = stripe_stride;
-            if let Some(first) = &mut experts.first {
-                push(first, Need::Maybe)?;
-            }
+            push(&mut experts.first, Need::Maybe)?;
         }
         for expert in 1..n_expert {
             for experts in &experts {
@@ -627,14 +668,11 @@ fn schedule(
             }
         }
     }
-    if let Some(matrix) = &mut globals.output.weight {
-        push(matrix, Need::Maybe)?;
-    }
-    Ok(())
+    push(&mut globals.output.weight, Need::Maybe)
 }
 
 /// Stripes of a matrix.
-const fn stripe_count(matrix: &Matrix) -> u32 {
+pub(super) const fn stripe_count(matrix: &Matrix) -> u32 {
     matrix.rows.div_ceil(if matrix.stripe_rows == 0 { 1 } else { matrix.stripe_rows })
 }
 

@@ -51,13 +51,15 @@ pub struct KvLayer<'a> {
     pub n_block: usize,
 }
 
-/// Where a row of the batch stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RowPosition {
-    /// Its sequence.
-    pub sequence: u32,
-    /// Its position in the sequence, from 0.
-    pub position: u32,
+crate::stored! {
+    /// Where a row of the batch stands.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct RowPosition {
+        /// Its sequence.
+        pub sequence: u32,
+        /// Its position in the sequence, from 0.
+        pub position: u32,
+    }
 }
 
 impl RowPosition {
@@ -85,8 +87,10 @@ impl Attention {
 /// Rows of the batch in a tile.
 pub const fn row_tile(attention: &Attention, batch: usize) -> usize {
     let wanted = TILE_QUERIES.div_ceil(attention.group());
-    // All tiles of a run must be countable: `Tiles` knows MAX_CHUNKS of them.
-    let least = (batch * attention.n_head_kv).div_ceil(MAX_CHUNKS);
+    // All tiles of a run must be countable, and `Tiles` knows MAX_CHUNKS of them: that many divided
+    // by the key heads may stand below each other.
+    let down = MAX_CHUNKS / attention.n_head_kv;
+    let least = batch.div_ceil(if down == 0 { 1 } else { down });
     let tile = if wanted > least { wanted } else { least };
     if tile > batch { batch } else { tile }
 }

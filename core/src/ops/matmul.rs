@@ -7,7 +7,7 @@
 use super::OpError;
 use crate::kernels::{Activations, EncodedRow, Encoding, FormatKernels, SUM_ELEMENTS};
 use crate::mem::{Disjoint, Grid, MAX_CHUNKS, Tiles};
-use crate::port::{Parallel, Stripe, Weights};
+use crate::port::{Parallel, ReadError, Stripe, Weights};
 use crate::quant::TensorType;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,21 +22,25 @@ pub struct Machine<'a> {
     pub stripes: &'a [Stripe],
 }
 
-/// Where a weight matrix lies. Row-major, `[rows, columns]`; ggml writes the columns first.
-#[derive(Clone, Copy, Debug)]
-pub struct Matrix {
-    /// First byte, from the start of the file.
-    pub offset: u64,
-    /// Outputs.
-    pub rows: u32,
-    /// Inputs: whole blocks of `tensor_type`.
-    pub columns: u32,
-    /// Index of the first of its stripes in the schedule.
-    pub first_stripe: u32,
-    /// Weight rows in each stripe but the last, which may have fewer.
-    pub stripe_rows: u32,
-    /// The format.
-    pub tensor_type: TensorType,
+crate::stored! {
+    /// Where a weight matrix lies. Row-major, `[rows, columns]`; ggml writes the columns first.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Matrix {
+        /// First byte, from the start of the file.
+        pub offset: u64,
+        /// Outputs.
+        pub rows: u32,
+        /// Inputs: whole blocks of `tensor_type`.
+        pub columns: u32,
+        /// Index of the first of its stripes in the schedule.
+        pub first_stripe: u32,
+        /// Weight rows in each stripe but the last, which may have fewer.
+        pub stripe_rows: u32,
+        /// The format.
+        pub tensor_type: TensorType,
+        /// Fills the struct up to a multiple of 8 bytes.
+        pub unused: [u8; 7],
+    }
 }
 
 /// Tiles per worker in one stripe: enough that a slow worker's last tile does not keep the others
@@ -63,6 +67,9 @@ pub fn matmul(
         let stripe = machine.stripes.get(index).ok_or(OpError::Shape)?;
         let lease = machine.weights.lease(index, stripe)?;
         let bytes: &[u8] = &lease;
+        if bytes.len() != here * row_bytes {
+            return Err(OpError::Read(ReadError::OutOfRange { offset: stripe.offset }));
+        }
         let workers = machine.parallel.workers().max(1);
         let tile_columns = here
             .div_ceil(workers * TILES_PER_WORKER)

@@ -9,6 +9,7 @@ use core::ops::Deref;
 
 /// Whether a pass always reads a stripe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
 pub enum Need {
     /// Every forward pass reads it.
     Always,
@@ -16,15 +17,19 @@ pub enum Need {
     Maybe,
 }
 
-/// A byte range of the model file that is leased as one: whole rows of one tensor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stripe {
-    /// First byte, from the start of the file.
-    pub offset: u64,
-    /// Length in bytes.
-    pub bytes: u64,
-    /// Whether every pass reads it.
-    pub need: Need,
+crate::stored!(enum Need);
+
+crate::stored! {
+    /// A byte range of the model file that is leased as one: whole rows of one tensor.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Stripe {
+        /// First byte, from the start of the file.
+        pub offset: u64,
+        /// Length in bytes.
+        pub bytes: u64,
+        /// Whether every pass reads it.
+        pub need: Need,
+    }
 }
 
 /// Why weights could not be read.

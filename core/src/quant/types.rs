@@ -123,6 +123,8 @@ tensor_types! {
     Q2_0 = 42, 64, 18;
 }
 
+crate::stored!(enum TensorType);
+
 impl TensorType {
     /// Bytes of `elements` elements; `None` where they are not whole blocks or do not fit.
     pub const fn bytes_for(self, elements: u64) -> Option<u64> {
