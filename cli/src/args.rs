@@ -187,7 +187,7 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
         }
     }
     if escapes {
-        run.prompt = run.prompt.as_deref().map(unescape);
+        run.prompt = Some(unescape(escaped_text(run.prompt.as_deref())?));
     }
     options.finish(|model| Command::Run(Run { model, ..run }))
 }
@@ -214,7 +214,7 @@ fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
         }
     }
     if escapes {
-        text = text.as_deref().map(unescape);
+        text = Some(unescape(escaped_text(text.as_deref())?));
     }
     options.finish(|model| Command::Tokenize(Tokenize { model, text, special }))
 }
@@ -378,6 +378,11 @@ fn unknown(option: &str) -> Failure {
 
 fn usage(error: &lexopt::Error) -> Failure {
     Failure::usage(error.to_string())
+}
+
+/// The text that `-e` is about; stdin is taken byte for byte.
+fn escaped_text(given: Option<&[u8]>) -> Result<&[u8], Failure> {
+    given.ok_or_else(|| Failure::usage("-e: goes with -p only, stdin is taken as it is"))
 }
 
 /// `text` with C's escapes replaced: `\n \t \r \\ \" \'` and `\xHH`; any other backslash stays.

@@ -12,11 +12,14 @@ use picolm_core::port::{CpuFeatures, Parallel, Weights};
 use picolm_core::sampler::Sampler;
 use picolm_core::session::{DEFAULT_CONTEXT, Options, Session};
 use picolm_core::text::Segment;
-use picolm_core::tokenizer::Tokenizer;
+use picolm_core::tokenizer::{EncodeError, Tokenizer};
 use std::path::{Path, PathBuf};
 
 /// Most bytes of a prompt or text: a stream that never ends must not eat the machine's memory.
 pub(crate) const MAX_TEXT_BYTES: u64 = 64 << 20;
+
+/// Words of scratch memory with which tokenizing begins: 64 KiB.
+const FIRST_SCRATCH_WORDS: usize = 1 << 14;
 
 /// A model file, mapped.
 pub(crate) struct ModelFile {
@@ -186,7 +189,7 @@ pub(crate) fn reserve(plan: &MemoryPlan) -> Result<Memory, Failure> {
 /// A model error with what can be done about it.
 fn model_failure(file: &ModelFile, error: ModelError) -> Failure {
     let advice = match error {
-        ModelError::Context { .. } => ": give a smaller -c",
+        ModelError::Context { .. } => ": ask for fewer tokens (-c, or bench's -p and -n)",
         _ => "",
     };
     file.failure(format_args!("{error}{advice}"))
@@ -200,13 +203,33 @@ pub(crate) fn encode(
     added: bool,
     parsed: bool,
 ) -> Result<Vec<u32>, Failure> {
-    let mut scratch = vec![0; Tokenizer::scratch_words(text.len())];
-    let mut ids = Vec::new();
+    let too_long = || Failure::new("the prompt is too long for this machine's memory");
     let segment = Segment { bytes: text, special: parsed };
-    tokenizer
-        .encode(&[segment], added, &mut scratch, &mut |id| ids.push(id))
-        .map_err(|error| Failure::new(format!("the prompt: {error}")))?;
-    Ok(ids)
+    let (mut ids, mut scratch) = (Vec::new(), Vec::new());
+    // A word or two at a time is all that most texts need; some need all of it at once.
+    let mut words = Tokenizer::scratch_words(text.len()).min(FIRST_SCRATCH_WORDS);
+    loop {
+        scratch.try_reserve_exact(words - scratch.len()).map_err(|_| too_long())?;
+        scratch.resize(words, 0);
+        ids.clear();
+        ids.try_reserve(text.len() / 4 + 8).map_err(|_| too_long())?;
+        let mut full = false;
+        let mut push = |id| {
+            full |= ids.len() == ids.capacity() && ids.try_reserve(text.len() / 4 + 8).is_err();
+            if !full {
+                ids.push(id);
+            }
+        };
+        match tokenizer.encode(&[segment], added, &mut scratch, &mut push) {
+            Ok(()) if full => return Err(too_long()),
+            Ok(()) => return Ok(ids),
+            Err(EncodeError::ScratchTooSmall { needed_words }) => {
+                let needed = usize::try_from(needed_words).map_err(|_| too_long())?;
+                words = needed.max(words.saturating_mul(2));
+            }
+            Err(error) => return Err(Failure::new(format!("the prompt: {error}"))),
+        }
+    }
 }
 
 /// `given`, or all of stdin; a keyboard is no place to wait for a prompt at.

@@ -51,12 +51,14 @@ pub(crate) fn line(text: fmt::Arguments<'_>) {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     pub(crate) tokens: usize,
+    /// Tokens that were evaluated in it: of a text written, the last one is not.
+    pub(crate) evaluated: usize,
     pub(crate) duration_ns: u64,
 }
 
 impl Span {
     pub(crate) fn tokens_per_s(self) -> f64 {
-        if self.duration_ns == 0 { 0.0 } else { self.tokens as f64 / self.seconds() }
+        if self.duration_ns == 0 { 0.0 } else { self.evaluated as f64 / self.seconds() }
     }
 
     fn seconds(self) -> f64 {
@@ -157,9 +159,9 @@ mod tests {
 
     #[test]
     fn statistics_have_picolms_form() {
-        let span = Span { tokens: 12, duration_ns: 1_500_000_000 };
+        let span = Span { tokens: 12, evaluated: 12, duration_ns: 1_500_000_000 };
         assert_eq!(span.to_string(), "12 tokens in 1.50 s (8.00 tok/s)");
-        let nothing = Span { tokens: 0, duration_ns: 0 };
+        let nothing = Span { tokens: 0, evaluated: 0, duration_ns: 0 };
         assert_eq!(nothing.to_string(), "0 tokens in 0.00 s (0.00 tok/s)");
     }
 

@@ -99,11 +99,8 @@ impl Parallel for Pool {
     }
 
     fn run(&self, chunks: usize, job: &(dyn Fn(Worker, usize) + Sync)) {
-        if self.helpers.is_empty() {
-            return Serial.run(chunks, job);
-        }
         let one_at_a_time = lock(&self.caller);
-        if chunks <= 1 {
+        if chunks <= 1 || self.helpers.is_empty() {
             Serial.run(chunks, job);
         } else {
             self.publish(chunks, job);

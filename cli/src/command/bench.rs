@@ -87,7 +87,8 @@ impl Stopwatch<'_> {
     }
 
     fn since(&self, start: u64, count: u32) -> Span {
-        Span { tokens: count as usize, duration_ns: self.clock.now_ns() - start }
+        let tokens = count as usize;
+        Span { tokens, evaluated: tokens, duration_ns: self.clock.now_ns() - start }
     }
 }
 

@@ -38,13 +38,16 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     let clock = MonotonicClock::new();
     let mut finish = generation.prefill(&tokens, arguments.quiet)?;
     let prefilled = generation.session.position() as usize;
-    let prefill = Span { tokens: prefilled, duration_ns: clock.now_ns() };
-    let mut generated = Span { tokens: 0, duration_ns: 0 };
+    let prefill = Span { tokens: prefilled, evaluated: prefilled, duration_ns: clock.now_ns() };
+    let mut generated = Span { tokens: 0, evaluated: 0, duration_ns: 0 };
     if finish.is_none() {
         let (reason, tokens) = generation.write(arguments.max_tokens)?;
         finish = Some(reason);
-        generated =
-            Span { tokens: tokens as usize, duration_ns: clock.now_ns() - prefill.duration_ns };
+        generated = Span {
+            tokens: tokens as usize,
+            evaluated: generation.session.position() as usize - prefilled,
+            duration_ns: clock.now_ns() - prefill.duration_ns,
+        };
     }
 
     if console::stderr_is_terminal() && console::stdout_is_terminal() {
@@ -71,9 +74,14 @@ fn require_room(tokens: &[u32], session: &Session<'_>) -> Result<(), Failure> {
         return Err(Failure::new("the prompt is empty: give -p PROMPT, or a text on stdin"));
     }
     if count > context as usize {
+        let config = session.config();
+        let advice = if count <= config.context_trained as usize || config.has_context_extension() {
+            format!(" or give a longer context, -c {count} or more")
+        } else {
+            format!(" (the model takes at most {})", config.context_trained)
+        };
         return Err(Failure::new(format!(
-            "the prompt has {count} tokens and the context only {context}: shorten the prompt or \
-             give a longer context, -c {count} or more"
+            "the prompt has {count} tokens and the context only {context}: shorten the prompt{advice}"
         )));
     }
     Ok(())

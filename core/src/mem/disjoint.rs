@@ -246,33 +246,38 @@ impl<'a, T> Scratch<'a, T> {
         if self.busy.fetch_or(bit, Ordering::Acquire) & bit != 0 {
             return None;
         }
-        // SAFETY: `worker < workers`, so the piece lies within the slice; the bit was clear, so
-        // this is its only borrow until the guard clears it.
-        let piece = unsafe {
-            core::slice::from_raw_parts_mut(self.start.add(worker * self.each), self.each)
-        };
-        Some(ScratchGuard { piece, busy: &self.busy, bit })
+        // SAFETY: `worker < workers`, so the piece's start lies within the slice.
+        let start = unsafe { self.start.add(worker * self.each) };
+        Some(ScratchGuard { start, each: self.each, busy: &self.busy, bit, borrow: PhantomData })
     }
 }
 
 /// A worker's scratch memory; given back when dropped.
+///
+/// It holds a pointer rather than a borrow: dropping it hands the piece to the next before the
+/// guard itself is gone, and a borrow must not outlive that moment.
 pub struct ScratchGuard<'s, T> {
-    piece: &'s mut [T],
+    start: *mut T,
+    each: usize,
     busy: &'s AtomicU32,
     bit: u32,
+    borrow: PhantomData<&'s mut [T]>,
 }
 
 impl<T> Deref for ScratchGuard<'_, T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        self.piece
+        // SAFETY: the worker's piece of the slice (checked by `borrow`), this guard's alone as
+        // long as the busy bit is set, which is until it is dropped.
+        unsafe { core::slice::from_raw_parts(self.start, self.each) }
     }
 }
 
 impl<T> DerefMut for ScratchGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        self.piece
+        // SAFETY: as in `deref`; `&mut self` excludes a second borrow of this piece.
+        unsafe { core::slice::from_raw_parts_mut(self.start, self.each) }
     }
 }
 

@@ -261,11 +261,13 @@ fn rope(
 
 fn yarn(keys: &Keys<'_, '_>, factor: f32, context_trained: u32) -> Result<RopeScaling, ModelError> {
     const ORIGINAL: &str = "rope.scaling.original_context_length";
-    let original = keys.u32(ORIGINAL)?.unwrap_or(context_trained);
+    // As in llama.cpp, 0 and negative say "not set".
+    let original = keys.u32(ORIGINAL)?.filter(|&length| length != 0).unwrap_or(context_trained);
     let extrapolation = keys.f32("rope.scaling.yarn_ext_factor")?.unwrap_or(1.0);
     if !extrapolation.is_finite() {
         return Err(ModelError::InvalidKey("rope.scaling.yarn_ext_factor"));
     }
+    let extrapolation = if extrapolation < 0.0 { 1.0 } else { extrapolation };
     Ok(RopeScaling::Yarn {
         factor,
         original_context: in_bounds(original, bound::CONTEXT, ORIGINAL)?,

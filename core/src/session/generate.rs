@@ -47,7 +47,7 @@ impl Session<'_> {
         max_tokens: u32,
         output: &mut dyn Output,
     ) -> Result<Generated, SessionError> {
-        if self.position() == 0 {
+        if self.logits().is_empty() {
             return Err(SessionError::NoTokens);
         }
         let mut decoder = Decoder::new();

@@ -98,6 +98,8 @@ pub struct Session<'m> {
     state: State<'m>,
     /// Tokens in the cache.
     position: u32,
+    /// Whether the last pass has left logits of the last token.
+    has_logits: bool,
 }
 
 impl<'m> Session<'m> {
@@ -125,7 +127,7 @@ impl<'m> Session<'m> {
         let config = Config::read(gguf, parts.families)?;
         let options = options.model_options(&config);
         let (model, state) = Model::load(gguf, weights, parallel, parts, &options, arena)?;
-        Ok(Self { model, state, position: 0 })
+        Ok(Self { model, state, position: 0, has_logits: false })
     }
 
     /// The model's sizes.
@@ -145,11 +147,19 @@ impl<'m> Session<'m> {
 
     /// Forgets all tokens from `position` on; nothing where there are fewer.
     pub fn rewind(&mut self, position: u32) {
-        self.position = self.position.min(position);
+        if position < self.position {
+            self.position = position;
+            self.has_logits = false;
+        }
     }
 
     /// Logits of the last token of the last [`Self::prefill`] or [`Self::decode`]: `[n_vocab]`.
+    /// Empty where that was not evaluated: before the first, after one that failed or was stopped,
+    /// after [`Self::prefill_scored`] and [`Self::rewind`].
     pub fn logits(&self) -> &[f32] {
+        if !self.has_logits {
+            return &[];
+        }
         self.state.logits(0, self.config().n_vocab as usize)
     }
 
@@ -169,6 +179,7 @@ impl<'m> Session<'m> {
         for chunk in tokens.chunks(batch) {
             self.pass(chunk, |index| done + index == last)?;
             done += chunk.len();
+            self.has_logits = done == tokens.len();
             if !progress(done) {
                 break;
             }
@@ -199,9 +210,12 @@ impl<'m> Session<'m> {
     /// Evaluates one token; afterwards [`Self::logits`] are its.
     pub fn decode(&mut self, token: u32) -> Result<(), SessionError> {
         self.require_room(&[token])?;
-        self.pass(&[token], |_| true)
+        self.pass(&[token], |_| true)?;
+        self.has_logits = true;
+        Ok(())
     }
 
+    /// The tokens exist and have positions; nothing is evaluated otherwise.
     fn require_room(&self, tokens: &[u32]) -> Result<(), SessionError> {
         let context = self.context();
         let left = context - self.position;
@@ -210,6 +224,10 @@ impl<'m> Session<'m> {
         }
         if tokens.len() > left as usize {
             return Err(SessionError::ContextFull { tokens: tokens.len(), left, context });
+        }
+        let n_vocab = self.config().n_vocab;
+        if let Some(&token) = tokens.iter().find(|token| **token >= n_vocab) {
+            return Err(ForwardError::Token(token).into());
         }
         Ok(())
     }
@@ -220,6 +238,7 @@ impl<'m> Session<'m> {
         tokens: &[u32],
         wants_logits: impl Fn(usize) -> bool,
     ) -> Result<(), SessionError> {
+        self.has_logits = false;
         let start = self.position;
         let rows = tokens.iter().zip(start..).enumerate().map(|(index, (&token, position))| Row {
             token,

@@ -167,10 +167,12 @@ fn constants_must_be_numbers_that_mean_something() {
             yarn().f32(key, value).refused(ModelError::InvalidKey(suffix(key)));
         }
     }
-    for value in [0, 1 << 31] {
-        let tiny = yarn().u32("llama.rope.scaling.original_context_length", value);
-        tiny.refused(ModelError::InvalidKey("rope.scaling.original_context_length"));
-    }
+    const ORIGINAL: &str = "rope.scaling.original_context_length";
+    yarn()
+        .u32("llama.rope.scaling.original_context_length", 1 << 31)
+        .refused(ModelError::InvalidKey(ORIGINAL));
+    // "Not set", as llama.cpp reads it.
+    yarn().u32("llama.rope.scaling.original_context_length", 0).runs();
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use crate::engine::{Fixture, Setting, all_logits, architectures, weight_types, with_session};
 use core::cell::{Cell, RefCell};
+use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use picolm_core::kernels::portable;
+use picolm_core::port::Need::{Always, Maybe};
 use picolm_core::port::{
     FlashWeights, Lease, Parallel, ReadError, Serial, Stripe, Weights, Worker,
 };
@@ -44,6 +46,7 @@ struct Streamed<'f> {
     stripe_bytes: u64,
     schedule: RefCell<Vec<Stripe>>,
     next: Cell<usize>,
+    wanted: RefCell<Vec<bool>>,
 }
 
 impl Weights for Streamed<'_> {
@@ -58,7 +61,12 @@ impl Weights for Streamed<'_> {
     fn schedule(&self, stripes: &[Stripe]) -> Result<(), ReadError> {
         assert!(self.schedule.borrow().is_empty(), "scheduled twice");
         *self.schedule.borrow_mut() = stripes.to_vec();
+        *self.wanted.borrow_mut() = stripes.iter().map(|stripe| stripe.need == Always).collect();
         Ok(())
+    }
+
+    fn want(&self, indices: Range<usize>) {
+        self.wanted.borrow_mut()[indices].fill(true);
     }
 
     fn lease(&self, index: usize, stripe: &Stripe) -> Result<Lease<'_>, ReadError> {
@@ -66,8 +74,12 @@ impl Weights for Streamed<'_> {
         assert_eq!(schedule.get(index), Some(stripe), "not what was scheduled");
         let from = self.next.get();
         let passed_over = if index >= from { &schedule[from..index] } else { &schedule[from..] };
-        let unread = passed_over.iter().any(|s| s.need == picolm_core::port::Need::Always);
+        let unread = passed_over.iter().any(|s| s.need == Always);
         assert!(!unread, "stripe {index} was leased before one that every pass reads");
+        assert!(self.wanted.borrow()[index], "stripe {index} was leased but never wanted");
+        if schedule[index].need == Maybe {
+            self.wanted.borrow_mut()[index] = false;
+        }
         self.next.set(index + 1);
         self.file.lease(index, stripe)
     }
@@ -120,6 +132,7 @@ fn every_way_is_one(fixture: &Fixture) {
             stripe_bytes,
             schedule: RefCell::default(),
             next: Cell::new(0),
+            wanted: RefCell::default(),
         };
         let ours = logits(fixture, &streamed, 64, &Serial);
         assert_same(&fixture.name, &format!("stripes of {stripe_bytes}"), &ours, &reference);
