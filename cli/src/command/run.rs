@@ -81,7 +81,8 @@ fn require_room(tokens: &[u32], session: &Session<'_>) -> Result<(), Failure> {
             format!(" (the model takes at most {})", config.context_trained)
         };
         return Err(Failure::new(format!(
-            "the prompt has {count} tokens and the context only {context}: shorten the prompt{advice}"
+            "the prompt has {count} tokens and the context only {context}: shorten the \
+             prompt{advice}"
         )));
     }
     Ok(())

@@ -40,8 +40,7 @@ plain!(u8, i8, u16, i16, u32, i32, u64, f32);
 ///
 /// # Safety
 ///
-/// Every byte of every value is initialised. Implement it by [`stored!`](crate::stored), which
-/// checks that.
+/// Every byte of every value is initialised. Implement it by `stored!`, which checks that.
 pub unsafe trait Stored: Copy + 'static {}
 
 macro_rules! stored_number {
@@ -55,16 +54,32 @@ stored_number!(u8, i8, u16, i16, u32, i32, u64, f32);
 // SAFETY: an array has no bytes but its elements'.
 unsafe impl<T: Stored, const N: usize> Stored for [T; N] {}
 
-/// Declares a struct, or names a fieldless enum, that an [`Arena`](crate::mem::Arena) can store.
+/// Declares a struct that an [`Arena`] can store; or says it of a fieldless enum, or of a struct
+/// whose fields are named again.
 ///
 /// A struct whose fields leave padding, or a field that cannot be stored, does not compile.
-#[doc(hidden)]
-#[macro_export]
 macro_rules! stored {
     (enum $name:ident) => {
         const _: fn($name) -> u64 = |value| value as u64;
         #[allow(unsafe_code)]
         // SAFETY: the cast above compiles for fieldless enums only, which are their tag alone.
+        unsafe impl $crate::mem::Stored for $name {}
+    };
+    (fields $name:ident { $($field:ident: $type:ty),* }) => {
+        const _: fn(&$name) = |value| {
+            let $name { $($field),* } = value;
+            $(let _: &$type = $field;)*
+        };
+        $crate::mem::stored!(without padding $name { $($type),* });
+    };
+    (without padding $name:ident { $($type:ty),* }) => {
+        const _: () = {
+            const fn can_be_stored<T: $crate::mem::Stored>() {}
+            $(can_be_stored::<$type>();)*
+            assert!(size_of::<$name>() == 0 $(+ size_of::<$type>())*, "the struct has padding");
+        };
+        #[allow(unsafe_code)]
+        // SAFETY: every field is Stored and the sizes add up, so no byte lies between them.
         unsafe impl $crate::mem::Stored for $name {}
     };
     (
@@ -78,16 +93,10 @@ macro_rules! stored {
         $visible struct $name {
             $($(#[$field_meta])* $field_visible $field: $type,)*
         }
-        const _: () = {
-            const fn can_be_stored<T: $crate::mem::Stored>() {}
-            $(can_be_stored::<$type>();)*
-            assert!(size_of::<$name>() == 0 $(+ size_of::<$type>())*, "the struct has padding");
-        };
-        #[allow(unsafe_code)]
-        // SAFETY: every field is Stored and the sizes add up, so no byte lies between them.
-        unsafe impl $crate::mem::Stored for $name {}
+        $crate::mem::stored!(without padding $name { $($type),* });
     };
 }
+pub(crate) use stored;
 
 /// Memory not yet given away.
 pub struct Arena<'m> {

@@ -8,6 +8,7 @@ mod arena;
 mod disjoint;
 mod plan;
 
+pub(crate) use arena::stored;
 pub use arena::{ARENA_ALIGN, Arena, ArenaFull, Plain, Stored};
 pub use disjoint::{Disjoint, Grid, MAX_CHUNKS, MAX_WORKERS, Scratch, ScratchGuard, Tile, Tiles};
 pub use plan::{MemoryPlan, PlanOverflow, Purpose};

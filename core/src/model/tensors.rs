@@ -15,6 +15,9 @@ use crate::ops::Matrix;
 use crate::port::{Need, Stripe, Weights};
 use crate::quant::TensorType;
 
+crate::mem::stored!(enum Need);
+crate::mem::stored!(fields Stripe { offset: u64, bytes: u64, need: Need });
+
 /// The embedding's slot: its rows are the vocabulary.
 pub(super) const TOKEN_EMBEDDING: TensorSlot =
     TensorSlot { layer: None, suffix: "token_embd.weight" };
@@ -22,7 +25,7 @@ pub(super) const TOKEN_EMBEDDING: TensorSlot =
 /// Vectors start at multiples of 16 f32: a cache line, a full AVX-512 register.
 const VECTOR_ALIGN: u64 = 16;
 
-crate::stored! {
+crate::mem::stored! {
     /// A norm, a bias or a table: a part of [`Tensors::vectors`]. Empty where the file has none.
     #[derive(Clone, Copy, Debug, Default)]
     pub(super) struct Vector {
@@ -31,7 +34,7 @@ crate::stored! {
     }
 }
 
-crate::stored! {
+crate::mem::stored! {
     /// A weight matrix and its bias.
     #[derive(Clone, Copy, Debug)]
     pub(super) struct Linear {
@@ -42,11 +45,11 @@ crate::stored! {
     }
 }
 
-crate::stored! {
+crate::mem::stored! {
     /// A matrix for each expert, one after the other in the file.
     #[derive(Clone, Copy, Debug)]
     pub(super) struct Experts {
-        /// That of expert 0, with the rows and columns of one expert. Without rows as in [`Linear`].
+        /// That of expert 0, with one expert's rows and columns; without rows as in [`Linear`].
         first: Matrix,
         /// Stripes from one expert's to the next one's: its gate, up and down together.
         stripe_stride: u32,
@@ -55,7 +58,7 @@ crate::stored! {
     }
 }
 
-crate::stored! {
+crate::mem::stored! {
     /// One block's parts.
     #[derive(Clone, Copy, Debug, Default)]
     pub(super) struct Layer {

@@ -51,7 +51,7 @@ pub struct KvLayer<'a> {
     pub n_block: usize,
 }
 
-crate::stored! {
+crate::mem::stored! {
     /// Where a row of the batch stands.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct RowPosition {

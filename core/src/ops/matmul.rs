@@ -22,7 +22,7 @@ pub struct Machine<'a> {
     pub stripes: &'a [Stripe],
 }
 
-crate::stored! {
+crate::mem::stored! {
     /// Where a weight matrix lies. Row-major, `[rows, columns]`; ggml writes the columns first.
     #[derive(Clone, Copy, Debug)]
     pub struct Matrix {

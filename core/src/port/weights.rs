@@ -17,19 +17,15 @@ pub enum Need {
     Maybe,
 }
 
-crate::stored!(enum Need);
-
-crate::stored! {
-    /// A byte range of the model file that is leased as one: whole rows of one tensor.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct Stripe {
-        /// First byte, from the start of the file.
-        pub offset: u64,
-        /// Length in bytes.
-        pub bytes: u64,
-        /// Whether every pass reads it.
-        pub need: Need,
-    }
+/// A byte range of the model file that is leased as one: whole rows of one tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stripe {
+    /// First byte, from the start of the file.
+    pub offset: u64,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Whether every pass reads it.
+    pub need: Need,
 }
 
 /// Why weights could not be read.

@@ -123,7 +123,7 @@ tensor_types! {
     Q2_0 = 42, 64, 18;
 }
 
-crate::stored!(enum TensorType);
+crate::mem::stored!(enum TensorType);
 
 impl TensorType {
     /// Bytes of `elements` elements; `None` where they are not whole blocks or do not fit.
