@@ -1,11 +1,14 @@
 //! `picolm tokenize`: the ids of a text, as `picolm MODEL` would feed them.
 
-use super::{Outcome, print};
+use super::{Outcome, print, write};
 use crate::args::Tokenize;
 use crate::engine::{self, ModelFile};
 use crate::report::Failure;
 use picolm_core::mem::{Arena, MemoryPlan};
 use picolm_core::tokenizer::Tokenizer;
+
+/// Bytes of output that are written at once.
+const PIECE_BYTES: usize = 1 << 16;
 
 pub(super) fn tokenize(arguments: &Tokenize) -> Result<Outcome, Failure> {
     engine::require_text(arguments.text.as_deref())?;
@@ -18,6 +21,18 @@ pub(super) fn tokenize(arguments: &Tokenize) -> Result<Outcome, Failure> {
     let tokenizer = Tokenizer::new(&gguf, &mut arena).map_err(|error| file.failure(error))?;
     let text = engine::text(arguments.text.as_deref())?;
     let ids = engine::encode(&tokenizer, &text, arguments.special, arguments.special)?;
-    let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
-    print(&format!("[{}]\n", ids.join(", ")))
+    let mut line = String::from("[");
+    for (index, id) in ids.iter().enumerate() {
+        let separator = if index == 0 { "" } else { ", " };
+        line.push_str(&format!("{separator}{id}"));
+        // Ten million ids are no reason to hold their text too.
+        if line.len() > PIECE_BYTES {
+            if write(line.as_bytes())?.is_break() {
+                return Ok(Outcome::Done);
+            }
+            line.clear();
+        }
+    }
+    line.push_str("]\n");
+    print(&line)
 }
