@@ -5,7 +5,7 @@ use crate::platform::threads::{Pool, usable_cores};
 use crate::platform::{console, cpu};
 use crate::report::{Bytes, Failure};
 use picolm_core::gguf::Gguf;
-use picolm_core::kernels::{Candidate, VectorCandidate, portable};
+use picolm_core::kernels::{self, Candidate, VectorCandidate, portable};
 use picolm_core::mem::{ARENA_ALIGN, Arena, MemoryPlan};
 use picolm_core::model::{Config, ModelError, Parts, family};
 use picolm_core::port::{CpuFeatures, Parallel, Weights};
@@ -75,10 +75,13 @@ impl Machine {
 /// The kernels and architectures of this build, less what the environment forbids.
 fn parts() -> Result<Parts<'static>, Failure> {
     let mut cpu = cpu::detect();
-    let mut formats: &[Candidate] = portable::ALL;
-    let vectors: &[VectorCandidate] = &[portable::VECTOR];
+    let mut formats: &[Candidate] = kernels::ALL;
+    let mut vectors: &[VectorCandidate] = kernels::VECTORS;
     if let Some(level) = variable("PICOLM_CPU")? {
         cpu = limited(cpu, &level)?;
+        if level == "portable" {
+            (formats, vectors) = (portable::ALL, portable::VECTORS);
+        }
     }
     match variable("PICOLM_ACTIVATIONS")?.as_deref() {
         None => {}

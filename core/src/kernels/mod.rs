@@ -15,8 +15,38 @@ use crate::mem::Tile;
 use crate::port::CpuFeatures;
 use crate::quant::TensorType;
 
+#[cfg(target_arch = "aarch64")]
+pub mod aarch64;
+#[cfg(target_arch = "arm")]
+pub mod arm;
 pub mod portable;
+#[cfg(target_arch = "riscv64")]
+pub mod riscv64;
 mod vector;
+#[cfg(target_arch = "x86_64")]
+pub mod x86_64;
+
+#[cfg(target_arch = "aarch64")]
+use aarch64 as native;
+#[cfg(target_arch = "arm")]
+use arm as native;
+#[cfg(not(any(
+    target_arch = "aarch64",
+    target_arch = "arm",
+    target_arch = "riscv64",
+    target_arch = "x86_64"
+)))]
+use portable as native;
+#[cfg(target_arch = "riscv64")]
+use riscv64 as native;
+#[cfg(target_arch = "x86_64")]
+use x86_64 as native;
+
+/// Every kernel of this target, best first; those of `portable` close the list.
+pub const ALL: &[Candidate] = native::ALL;
+
+/// The vector kernels of this target, best first.
+pub const VECTORS: &[VectorCandidate] = native::VECTORS;
 
 pub use vector::{VectorCandidate, VectorKernels, bind_vector};
 
@@ -163,6 +193,24 @@ impl FormatKernels {
 
 /// Offers the kernels of one format for a CPU, or nothing where the CPU lacks what they need.
 pub type Candidate = fn(CpuFeatures) -> Option<&'static FormatKernels>;
+
+/// One list from several: how an instruction set's list is put together, its levels best first.
+///
+/// `N` is the sum of their lengths; anything else does not compile where the list is a constant.
+#[allow(dead_code, reason = "targets without kernels of their own join nothing")]
+const fn joined<T: Copy, const N: usize>(lists: &[&[T]]) -> [T; N] {
+    let mut all = [lists[0][0]; N];
+    let (mut list, mut index, mut at) = (0, 0, 0);
+    while list < lists.len() {
+        while index < lists[list].len() {
+            all[at] = lists[list][index];
+            (index, at) = (index + 1, at + 1);
+        }
+        (list, index) = (list + 1, 0);
+    }
+    assert!(at == N);
+    all
+}
 
 /// The first of `candidates` (best first) for `tensor_type` that runs on `cpu`.
 pub fn bind(

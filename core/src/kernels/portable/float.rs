@@ -74,14 +74,17 @@ pub(super) const fn kernels<F: FloatFormat<WIDTH>, const WIDTH: usize>() -> Form
 }
 
 /// One weight row to f32.
-fn dequantize<F: FloatFormat<WIDTH>, const WIDTH: usize>(row: &[u8], out: &mut [f32]) {
+pub(in crate::kernels) fn dequantize<F: FloatFormat<WIDTH>, const WIDTH: usize>(
+    row: &[u8],
+    out: &mut [f32],
+) {
     for (value, &bytes) in out.iter_mut().zip(row.as_chunks::<WIDTH>().0) {
         *value = F::value(bytes);
     }
 }
 
 /// Encodes nothing: activations stay f32.
-pub(super) fn keep(_: &[f32], _: EncodedRow<'_>) {}
+pub(in crate::kernels) fn keep(_: &[f32], _: EncodedRow<'_>) {}
 
 /// Weight rows times activation rows.
 pub(super) fn matmul<D: Decode<ELEMENTS>, const ELEMENTS: usize>(

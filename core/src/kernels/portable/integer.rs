@@ -32,7 +32,12 @@ where
 }
 
 /// One weight row to f32.
-pub(super) fn dequantize<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
+pub(in crate::kernels) fn dequantize<
+    F,
+    const BYTES: usize,
+    const ELEMENTS: usize,
+    const GROUPS: usize,
+>(
     row: &[u8],
     out: &mut [f32],
 ) where
@@ -44,7 +49,8 @@ pub(super) fn dequantize<F, const BYTES: usize, const ELEMENTS: usize, const GRO
     }
 }
 
-fn encode<const ELEMENTS: usize>(row: &[f32], out: EncodedRow<'_>) {
+/// One activation row, in the order of its elements.
+pub(in crate::kernels) fn encode<const ELEMENTS: usize>(row: &[f32], out: EncodedRow<'_>) {
     activations::encode::<ELEMENTS>(row, out.quants, out.scales, out.sums);
 }
 

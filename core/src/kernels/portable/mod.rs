@@ -5,12 +5,15 @@
 //! of fixed length, which a compiler turns into the target's baseline vectors. A format is a module
 //! with a `new`: whoever names one links no other.
 
-mod float;
+pub(in crate::kernels) mod float;
 pub mod float_activations;
-mod integer;
-mod vector;
+pub(in crate::kernels) mod integer;
+pub(in crate::kernels) mod vector;
 
 pub use vector::VECTOR;
+
+/// The portable vector kernels as a list.
+pub const VECTORS: &[super::VectorCandidate] = &[VECTOR];
 
 use super::{Candidate, FormatKernels};
 use crate::port::CpuFeatures;

@@ -1,0 +1,9 @@
+//! Kernels of 32-bit Arm: the DSP instructions of ARMv6 and, for integers only, NEON.
+
+use super::{Candidate, VectorCandidate, joined, portable};
+
+/// Every format's kernels, best first.
+pub const ALL: &[Candidate] = &joined::<_, { portable::ALL.len() }>(&[portable::ALL]);
+
+/// The vector kernels, best first.
+pub const VECTORS: &[VectorCandidate] = portable::VECTORS;
