@@ -195,8 +195,8 @@ pub(super) unsafe fn matmul<F: SmallBlock, L: Level>(
             let weights = &weights[column * row_bytes..][..count * row_bytes];
             for row in 0..activations.rows {
                 let x = (blocks > 0).then(|| Row::new(activations, row));
-                // SAFETY: the caller's; `weights` is `count` rows of `blocks` blocks.
                 let dots = match x {
+                    // SAFETY: the caller's; `weights` is `count` rows of `blocks` blocks.
                     Some(x) => unsafe { dots::<F, L>(weights, count, x, blocks, &mut parts) },
                     None => [0.0; GROUP_ROWS],
                 };
@@ -538,20 +538,22 @@ unsafe fn multiply_all<F: SmallBlock, L: Level, const BLOCKS: usize>(
     block: usize,
     sums: &mut [[f32; TILE_ROWS]],
 ) {
-    let (mut row, mut sums) = (rows.start, sums);
-    // SAFETY: the caller's; rows are below `rows.end`.
+    let mut row = rows.start;
+    let (eights, rest) = sums[..rows.len()].as_chunks_mut::<8>();
+    let (fours, ones) = rest.as_chunks_mut::<4>();
+    // SAFETY: the caller's; there is an activation row for each entry of `sums`.
     unsafe {
-        while rows.end - row >= 8 {
+        for sums in eights {
             multiply::<F, L, BLOCKS, 8>(unpacked, activations, row, block, sums);
-            (row, sums) = (row + 8, &mut sums[8..]);
+            row += 8;
         }
-        if rows.end - row >= 4 {
+        for sums in fours {
             multiply::<F, L, BLOCKS, 4>(unpacked, activations, row, block, sums);
-            (row, sums) = (row + 4, &mut sums[4..]);
+            row += 4;
         }
-        while row < rows.end {
+        for sums in ones.as_chunks_mut::<1>().0 {
             multiply::<F, L, BLOCKS, 1>(unpacked, activations, row, block, sums);
-            (row, sums) = (row + 1, &mut sums[1..]);
+            row += 1;
         }
     }
 }
@@ -563,28 +565,28 @@ unsafe fn multiply<F: SmallBlock, L: Level, const BLOCKS: usize, const ROWS: usi
     activations: &Activations<'_>,
     first: usize,
     block: usize,
-    sums: &mut [[f32; TILE_ROWS]],
+    sums: &mut [[f32; TILE_ROWS]; ROWS],
 ) {
-    let rows: [Row; ROWS] =
-        core::array::from_fn(|row| Row::new(activations, first + row).from(block));
-    // SAFETY: the caller has the level; the row has `BLOCKS` blocks from `block` on.
+    let start = Row::new(activations, first).from(block);
+    let blocks = activations.columns / ELEMENTS;
+    // SAFETY: the caller has the level; the batch has `ROWS` rows from `first` on, and they have
+    // `BLOCKS` blocks from `block` on.
     unsafe {
         let mut totals = [_mm512_setzero_ps(); ROWS];
         for (total, sums) in totals.iter_mut().zip(&*sums) {
             *total = _mm512_loadu_ps(sums.as_ptr());
         }
-        for index in 0..BLOCKS {
-            let mut products = [_mm512_setzero_si512(); ROWS];
-            let quants = &unpacked.quants[index * 8..(index + 1) * 8];
-            for (i, &quants) in quants.iter().enumerate() {
-                for (products, row) in products.iter_mut().zip(rows) {
-                    let x = lanes::load_dword(row.quants.add(index * ELEMENTS + 4 * i));
-                    *products = dot::<F, L>(*products, quants, x);
-                }
-            }
-            for ((total, isum), row) in totals.iter_mut().zip(products).zip(rows) {
-                let dx = _mm512_set1_ps(*row.scales.add(index));
-                let x_sums = lanes::load_dword(row.sums.add(2 * index));
+        for (index, quants) in unpacked.quants.as_chunks::<8>().0[..BLOCKS].iter().enumerate() {
+            let row = start.from(index);
+            let x = row.quants.cast();
+            let isums = if F::OFFSET > 64 {
+                lanes::products::<L, false, 8, ROWS>(quants, x, activations.columns)
+            } else {
+                lanes::products::<L, true, 8, ROWS>(quants, x, activations.columns)
+            };
+            for (i, (total, isum)) in totals.iter_mut().zip(isums).enumerate() {
+                let dx = _mm512_set1_ps(*row.scales.add(i * blocks));
+                let x_sums = lanes::load_dword(row.sums.add(2 * i * blocks));
                 let (scale, minimum) = (unpacked.scales[index], unpacked.minima[index]);
                 let part = combine::<F>(scale, minimum, dx, isum, x_sums);
                 *total = _mm512_add_ps(*total, part);

@@ -603,18 +603,20 @@ unsafe fn tile<F: SuperBlock, L: Level>(
                 })
             });
             unpack::<F>(starts, &mut unpacked);
-            let (mut row, mut sums) = (rows.start, &mut sums[..]);
-            while rows.end - row >= 8 {
+            let mut row = rows.start;
+            let (eights, rest) = sums[..rows.len()].as_chunks_mut::<8>();
+            let (fours, ones) = rest.as_chunks_mut::<4>();
+            for sums in eights {
                 multiply::<F, L, 8>(&unpacked, activations, row, block, sums);
-                (row, sums) = (row + 8, &mut sums[8..]);
+                row += 8;
             }
-            if rows.end - row >= 4 {
+            for sums in fours {
                 multiply::<F, L, 4>(&unpacked, activations, row, block, sums);
-                (row, sums) = (row + 4, &mut sums[4..]);
+                row += 4;
             }
-            while row < rows.end {
+            for sums in ones.as_chunks_mut::<1>().0 {
                 multiply::<F, L, 1>(&unpacked, activations, row, block, sums);
-                (row, sums) = (row + 1, &mut sums[1..]);
+                row += 1;
             }
         }
     }
@@ -711,41 +713,33 @@ unsafe fn multiply<F: SuperBlock, L: Level, const ROWS: usize>(
     activations: &Activations<'_>,
     first: usize,
     block: usize,
-    sums: &mut [[f32; TILE_ROWS]],
+    sums: &mut [[f32; TILE_ROWS]; ROWS],
 ) {
-    let rows: [Row; ROWS] = core::array::from_fn(|row| Row::new(activations, first + row));
-    // SAFETY: the caller has the level; `block` is one of every row.
+    let start = Row::new(activations, first);
+    let columns = activations.columns;
+    let blocks = columns / ELEMENTS;
+    // SAFETY: the caller has the level; the batch has `ROWS` rows from `first` on, and `block` is one
+    // of every row.
     unsafe {
-        let zero = _mm512_setzero_si512();
-        let x = rows.map(|row| row.quants.add(block * ELEMENTS));
-        let mut isums = [zero; ROWS];
-        let per_group = F::GROUP / 4;
-        for (group, quants) in unpacked.quants.chunks_exact(per_group).enumerate() {
-            let mut products = [zero; ROWS];
-            for (i, &quants) in quants.iter().enumerate() {
-                let at = (group * per_group + i) * 4;
-                for (products, x) in products.iter_mut().zip(x) {
-                    *products = L::dot_small_bytes(*products, quants, lanes::load_dword(x.add(at)));
-                }
-            }
-            for (isum, products) in isums.iter_mut().zip(products) {
-                let scaled = _mm512_mullo_epi32(products, unpacked.scales[group]);
-                *isum = _mm512_add_epi32(*isum, scaled);
-            }
-        }
-        for ((row, isum), sums) in rows.into_iter().zip(isums).zip(sums) {
-            let mut factor_sum = zero;
+        let x = start.quants.add(block * ELEMENTS);
+        let isums = if F::GROUP == 32 {
+            scaled_sums::<L, 8, ROWS>(unpacked, x, columns)
+        } else {
+            scaled_sums::<L, 4, ROWS>(unpacked, x, columns)
+        };
+        for ((row, isum), sums) in isums.into_iter().enumerate().zip(sums) {
+            let mut factor_sum = _mm512_setzero_si512();
+            let x = start.sums.add((row * blocks * 2 + block) * SUMS);
             for (i, &factors) in unpacked.factors.iter().enumerate() {
-                let x = lanes::load_dword(row.sums.add(block * SUMS + 2 * i));
-                factor_sum = L::dot_words(factor_sum, factors, x);
+                factor_sum = L::dot_words(factor_sum, factors, lanes::load_dword(x.add(2 * i)));
             }
             if F::GROUP == 16 {
+                let x = x.add(blocks * SUMS);
                 for (i, &factors) in unpacked.upper_factors.iter().enumerate() {
-                    let x = lanes::load_dword(row.uppers.add(block * SUMS + 2 * i));
-                    factor_sum = L::dot_words(factor_sum, factors, x);
+                    factor_sum = L::dot_words(factor_sum, factors, lanes::load_dword(x.add(2 * i)));
                 }
             }
-            let dx = _mm512_set1_ps(*row.scales.add(block));
+            let dx = _mm512_set1_ps(*start.scales.add(row * blocks + block));
             let scale = _mm512_mul_ps(unpacked.scale, dx);
             let part = if F::MINIMA {
                 let minimum = _mm512_mul_ps(unpacked.minimum, dx);
@@ -760,5 +754,28 @@ unsafe fn multiply<F: SuperBlock, L: Level, const ROWS: usize>(
             let sum = _mm512_add_ps(_mm512_loadu_ps(sums.as_ptr()), part);
             _mm512_storeu_ps(sums.as_mut_ptr(), sum);
         }
+    }
+}
+
+/// `sum of s * q * x` of an unpacked block with groups of 4 `N` weights, for `ROWS` activation rows
+/// that lie `stride` bytes apart.
+#[inline(always)]
+unsafe fn scaled_sums<L: Level, const N: usize, const ROWS: usize>(
+    unpacked: &Unpacked,
+    x: *const i8,
+    stride: usize,
+) -> [__m512i; ROWS] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [_mm512_setzero_si512(); ROWS];
+        let groups = unpacked.quants.as_chunks::<N>().0;
+        for (group, (quants, &scale)) in groups.iter().zip(&unpacked.scales).enumerate() {
+            let x = x.add(group * 4 * N);
+            let products = lanes::products::<L, true, N, ROWS>(quants, x, stride);
+            for (sum, products) in sums.iter_mut().zip(products) {
+                *sum = _mm512_add_epi32(*sum, _mm512_mullo_epi32(products, scale));
+            }
+        }
+        sums
     }
 }

@@ -278,6 +278,35 @@ pub(super) unsafe fn transposed_bytes(rows: [__m512i; 4]) -> [__m512i; 16] {
     }
 }
 
+/// Four-product sums of `N` vectors, each with four bytes of each of `ROWS` activation rows that lie
+/// `stride` bytes apart: what a tile does most. `SMALL` says that quants are at most 127.
+///
+/// # Safety
+///
+/// The CPU has the level; `4 * N` bytes of each row, the first at `x`, may be read.
+#[inline(always)]
+pub(super) unsafe fn products<L: Level, const SMALL: bool, const N: usize, const ROWS: usize>(
+    quants: &[__m512i; N],
+    x: *const i8,
+    stride: usize,
+) -> [__m512i; ROWS] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut products = [_mm512_setzero_si512(); ROWS];
+        for (i, &quants) in quants.iter().enumerate() {
+            for (row, sum) in products.iter_mut().enumerate() {
+                let x = load_dword(x.add(row * stride + 4 * i));
+                *sum = if SMALL {
+                    L::dot_small_bytes(*sum, quants, x)
+                } else {
+                    L::dot_bytes(*sum, quants, x)
+                };
+            }
+        }
+        products
+    }
+}
+
 /// Asks the L2 cache for the lines of `BYTES` bytes, [`PREFETCH_BYTES`] beyond `start`.
 ///
 /// Not L1: its two dozen pending misses times 64 bytes in 0.11 microseconds are 14 GB/s at most,
