@@ -509,6 +509,7 @@ unsafe fn unpack<F: SmallBlock>(starts: [[*const u8; TILE_ROWS]; 2]) -> Unpacked
         let mut halves = [[[0u16; TILE_ROWS]; 2]; 2];
         for (row, vector) in vectors.iter_mut().enumerate() {
             let blocks = starts.map(|starts| starts[row]);
+            lanes::prefetch_soon::<64>(blocks[1].wrapping_add(F::BYTES));
             *vector = F::quants(blocks);
             for (halves, block) in halves.iter_mut().zip(blocks) {
                 halves[0][row] = block.cast::<u16>().read_unaligned();

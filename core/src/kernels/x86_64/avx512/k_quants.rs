@@ -633,6 +633,7 @@ unsafe fn unpack<F: SuperBlock>(starts: [*const u8; TILE_ROWS], out: &mut Unpack
     unsafe {
         let mut vectors = [[_mm512_setzero_si512(); TILE_ROWS]; 4];
         for (row, &start) in starts.iter().enumerate() {
+            lanes::prefetch_soon::<160>(start.wrapping_add(F::BYTES));
             let quants = F::quants(start);
             for (vector, quants) in vectors.iter_mut().zip(quants) {
                 vector[row] = quants;

@@ -325,6 +325,15 @@ pub(super) fn prefetch_at(start: *const u8, bytes: usize) {
     }
 }
 
+/// Asks the L1 cache for the lines of `BYTES` bytes at `start`, which L2 should have by now.
+#[inline(always)]
+pub(super) fn prefetch_soon<const BYTES: usize>(start: *const u8) {
+    for line in 0..BYTES.div_ceil(64) {
+        // SAFETY: a prefetch reads nothing; an address that does not exist is ignored.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(line * 64).cast()) };
+    }
+}
+
 /// How far ahead weights are asked for: half a microsecond at 12 GB/s, several times a DRAM access,
 /// and beyond the page of 4 KiB where the hardware's own prefetching stops.
 const PREFETCH_BYTES: usize = 6144;
