@@ -1,4 +1,7 @@
-//! The clock of the statistics: std's monotonic one.
+//! The clock of the statistics, std's monotonic one, and how often a thread had to wait for its
+//! core.
+// Unsafe: asks the system about the calling thread.
+#![allow(unsafe_code)]
 
 use picolm_core::port::Clock;
 use std::time::Instant;
@@ -27,4 +30,22 @@ impl Clock for MonotonicClock {
         // 2^64 ns are 584 years.
         u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
+}
+
+/// How often the system has taken the calling thread off its core in favour of another one; `None`
+/// where it does not count that. Waiting for a disk or a lock does not count.
+#[cfg(target_os = "linux")]
+pub fn preemptions() -> Option<u64> {
+    // SAFETY: zeroes are a valid `rusage`, and getrusage writes one to the address given.
+    let usage = unsafe {
+        let mut usage: libc::rusage = core::mem::zeroed();
+        (libc::getrusage(libc::RUSAGE_THREAD, &mut usage) == 0).then_some(usage)
+    };
+    u64::try_from(usage?.ru_nivcsw).ok()
+}
+
+/// As on Linux: unknown here.
+#[cfg(not(target_os = "linux"))]
+pub fn preemptions() -> Option<u64> {
+    None
 }

@@ -11,4 +11,5 @@ pub mod clock;
 pub mod console;
 pub mod cpu;
 pub mod map;
+mod rest;
 pub mod threads;

@@ -10,23 +10,38 @@
 //! only for those inside. One that the system schedules late misses the job instead of holding it
 //! up, which is what makes more workers than cores slow but not terrible.
 //!
+//! Helpers are preempted where other programs want the core too. One that has kept the caller
+//! waiting that way sits out for a while (`rest`); with no helper left the caller works alone, with
+//! no atomics.
+//!
 //! The word, `Shared::state`: bits 0-7 how many helpers are inside, bit 8 whether the job is
 //! open, bit 9 whether the caller sleeps until the last one leaves, bit 10 whether the pool ends,
 //! bits 11-31 the job's number. Only std is used, so the file serves every system.
 // Unsafe: a job borrows from its caller's stack, and threads cannot express that in types.
 #![allow(unsafe_code)]
 
+use crate::clock::{MonotonicClock, preemptions};
+use crate::rest::Roster;
 use core::cell::UnsafeCell;
 use core::mem::transmute;
+use core::ops::Deref;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use core::time::Duration;
 use picolm_core::mem::MAX_WORKERS;
-use picolm_core::port::{Parallel, Serial, Worker};
+use picolm_core::port::{Clock, Parallel, Serial, Worker};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 /// Looks at the word before sleeping: about 2,000 pauses of 10 to 50 ns are 20 to 100
 /// microseconds, a little more than the serial stretch between two jobs of a layer.
 const SPINS: u32 = 2_000;
+
+/// The caller waits for a helper's last chunk; one that takes so many times as long as the caller's
+/// own chunks, and [`PATIENCE_NS`], was not run meanwhile.
+const PATIENCE_CHUNKS: u64 = 4;
+
+/// Twice what the spinning takes; the systems' time slices are ten times as long and more.
+const PATIENCE_NS: u64 = 100_000;
 
 const INSIDE: u32 = 0xff;
 const OPEN: u32 = 1 << 8;
@@ -44,13 +59,40 @@ struct Job {
     chunks: usize,
 }
 
+/// A value on cache lines of its own, so that who writes it slows down nobody who reads another.
+/// 128 bytes: some cores fetch lines of 64 bytes in pairs.
+#[repr(align(128))]
+struct Apart<T>(T);
+
+impl<T> Deref for Apart<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// What a helper shows of itself.
+struct Helper {
+    /// It sleeps or is about to.
+    asleep: AtomicBool,
+    /// It is inside the job.
+    inside: AtomicBool,
+    /// It was asked, and has been preempted since it was asked last.
+    preempted: AtomicBool,
+}
+
 struct Shared {
-    state: AtomicU32,
+    state: Apart<AtomicU32>,
     /// The next chunk that nobody has taken.
-    next: AtomicUsize,
-    job: UnsafeCell<Job>,
-    /// One flag a helper: set while it sleeps or is about to.
-    asleep: [AtomicBool; MAX_WORKERS],
+    next: Apart<AtomicUsize>,
+    job: Apart<UnsafeCell<Job>>,
+    /// Who may join: bit `w` for worker `w`.
+    admitted: AtomicU32,
+    /// Whether helpers that leave shall say if they have been preempted.
+    asks: AtomicBool,
+    /// By worker; that of 0, the caller, stays as it is.
+    helpers: [Apart<Helper>; MAX_WORKERS],
     /// Where the caller sleeps until the last helper has left.
     last_out: (Mutex<()>, Condvar),
 }
@@ -68,28 +110,32 @@ unsafe impl Sync for Shared {}
 pub struct Pool {
     shared: Arc<Shared>,
     helpers: Vec<JoinHandle<()>>,
+    clock: MonotonicClock,
     /// One job at a time: a second caller waits here.
-    caller: Mutex<()>,
+    caller: Mutex<Roster>,
 }
 
 impl Pool {
     /// A pool of `workers` (1 to [`MAX_WORKERS`]); of fewer where the system grants no more.
     pub fn new(workers: usize) -> Self {
         let shared = Arc::new(Shared {
-            state: AtomicU32::new(0),
-            next: AtomicUsize::new(0),
-            job: UnsafeCell::new(Job { call: &|_, _| (), chunks: 0 }),
-            asleep: [const { AtomicBool::new(false) }; MAX_WORKERS],
+            state: Apart(AtomicU32::new(0)),
+            next: Apart(AtomicUsize::new(0)),
+            job: Apart(UnsafeCell::new(Job { call: &|_, _| (), chunks: 0 })),
+            admitted: AtomicU32::new(u32::MAX),
+            asks: AtomicBool::new(false),
+            helpers: [const { Apart(Helper::new()) }; MAX_WORKERS],
             last_out: (Mutex::new(()), Condvar::new()),
         });
-        let helpers = (1..workers.clamp(1, MAX_WORKERS))
+        let helpers: Vec<_> = (1..workers.clamp(1, MAX_WORKERS))
             .map_while(|index| {
                 let shared = Arc::clone(&shared);
                 let name = format!("picolm-{index}");
                 Builder::new().name(name).spawn(move || shared.help(Worker(index))).ok()
             })
             .collect();
-        Self { shared, helpers, caller: Mutex::new(()) }
+        let caller = Mutex::new(Roster::new(helpers.len() + 1));
+        Self { shared, helpers, clock: MonotonicClock::new(), caller }
     }
 }
 
@@ -99,21 +145,35 @@ impl Parallel for Pool {
     }
 
     fn run(&self, chunks: usize, job: &(dyn Fn(Worker, usize) + Sync)) {
-        let one_at_a_time = lock(&self.caller);
+        let mut roster = lock(&self.caller);
         if chunks <= 1 || self.helpers.is_empty() {
-            Serial.run(chunks, job);
-        } else {
-            self.publish(chunks, job);
-            self.shared.work(Worker(0));
-            self.shared.close();
+            return Serial.run(chunks, job);
         }
-        drop(one_at_a_time);
+        let admitted = roster.admit(|| self.clock.now_ns());
+        if admitted & !1 == 0 {
+            return Serial.run(chunks, job);
+        }
+        self.publish(chunks, job, admitted);
+        let start_ns = self.clock.now_ns();
+        let own_chunks = self.shared.work(Worker(0)) as u64;
+        let worked_ns = self.clock.now_ns();
+        // A caller that got no chunk has nothing to compare with, and judges nobody.
+        let chunk_ns = (worked_ns - start_ns).checked_div(own_chunks).unwrap_or(u64::MAX);
+        let patience_ns = PATIENCE_CHUNKS.saturating_mul(chunk_ns).saturating_add(PATIENCE_NS);
+        let late = self.shared.close(Duration::from_nanos(patience_ns));
+        if late != 0 {
+            let now_ns = self.clock.now_ns();
+            let lost_ns = (now_ns - worked_ns).saturating_sub(chunk_ns);
+            for worker in (1..MAX_WORKERS).filter(|worker| late & 1 << worker != 0) {
+                roster.held_up(worker, lost_ns, now_ns);
+            }
+        }
     }
 }
 
 impl Pool {
-    /// Opens a job for the helpers and wakes as many as there are chunks for.
-    fn publish(&self, chunks: usize, job: &Call<'_>) {
+    /// Opens a job for the helpers of `admitted` and wakes as many as there are chunks for.
+    fn publish(&self, chunks: usize, job: &Call<'_>, admitted: u32) {
         let shared = &*self.shared;
         // SAFETY: the lifetime is forgotten only until `run` returns: it calls `close`, which ends
         // when no helper is inside, and a helper that joins later finds the job closed. A panic
@@ -123,13 +183,18 @@ impl Pool {
         // `caller` is locked, so nobody else reads or writes this cell.
         unsafe { *shared.job.get() = Job { call, chunks } };
         shared.next.store(0, Ordering::Relaxed);
+        if shared.admitted.load(Ordering::Relaxed) != admitted {
+            shared.admitted.store(admitted, Ordering::SeqCst);
+        }
         let closed = shared.state.load(Ordering::Relaxed);
         // SeqCst with the helper's flag and its second look: either it sees this job or this
         // thread sees its flag.
         shared.state.store(closed.wrapping_add(NUMBER) | OPEN, Ordering::SeqCst);
-        for (helper, asleep) in self.helpers.iter().zip(&shared.asleep[1..]).take(chunks - 1) {
-            if asleep.load(Ordering::SeqCst) {
-                helper.thread().unpark();
+        let helpers = self.helpers.iter().zip(&shared.helpers[1..]).zip(1..);
+        let admitted = helpers.filter(|(_, worker)| admitted & 1 << worker != 0);
+        for ((thread, helper), _) in admitted.take(chunks - 1) {
+            if helper.asleep.load(Ordering::SeqCst) {
+                thread.thread().unpark();
             }
         }
     }
@@ -146,35 +211,47 @@ impl Drop for Pool {
     }
 }
 
+impl Helper {
+    const fn new() -> Self {
+        let [asleep, inside, preempted] = [const { AtomicBool::new(false) }; 3];
+        Self { asleep, inside, preempted }
+    }
+}
+
 impl Shared {
     /// A helper's life: wait for a job, join it, work, leave.
     fn help(&self, worker: Worker) {
-        let mut seen = 0;
+        let (mut seen, mut preempted_before) = (0, 0);
         loop {
             let state = self.await_job(worker, seen);
             if state & END != 0 {
                 return;
             }
             seen = number(state);
-            if self.join() {
+            if self.join(worker) {
                 self.work(worker);
-                self.leave();
+                self.leave(worker, &mut preempted_before);
             }
         }
     }
 
     /// Waits until there is a job of another number than `seen`, or the end.
     fn await_job(&self, worker: Worker, seen: u32) -> u32 {
-        let news = |state: u32| number(state) != seen || state & END != 0;
+        let news = |state: u32| {
+            let job = number(state) != seen && self.admits(worker);
+            job || state & END != 0
+        };
         loop {
-            for _ in 0..SPINS {
+            // Who rests leaves the core to those that want it.
+            let spins = if self.admits(worker) { SPINS } else { 1 };
+            for _ in 0..spins {
                 let state = self.state.load(Ordering::Relaxed);
                 if news(state) {
                     return state;
                 }
                 core::hint::spin_loop();
             }
-            let asleep = &self.asleep[worker.0];
+            let asleep = &self.helpers[worker.0].asleep;
             asleep.store(true, Ordering::SeqCst);
             if !news(self.state.load(Ordering::SeqCst)) {
                 std::thread::park();
@@ -183,29 +260,46 @@ impl Shared {
         }
     }
 
-    /// Steps inside, if the job is still open.
-    fn join(&self) -> bool {
-        let step_in = |state: u32| (state & OPEN != 0).then_some(state + 1);
-        self.state.fetch_update(Ordering::Acquire, Ordering::Relaxed, step_in).is_ok()
+    fn admits(&self, worker: Worker) -> bool {
+        self.admitted.load(Ordering::SeqCst) & 1 << worker.0 != 0
     }
 
-    /// Takes chunks until none is left.
-    fn work(&self, worker: Worker) {
+    /// Steps inside, if the job is still open.
+    fn join(&self, worker: Worker) -> bool {
+        let step_in = |state: u32| (state & OPEN != 0).then_some(state + 1);
+        let joined = self.state.fetch_update(Ordering::Acquire, Ordering::Relaxed, step_in).is_ok();
+        self.helpers[worker.0].inside.store(joined, Ordering::Relaxed);
+        joined
+    }
+
+    /// Takes chunks until none is left; how many.
+    fn work(&self, worker: Worker) -> usize {
         let unwinding = Unwinding;
         // SAFETY: this thread is inside the job or is its caller, so nobody writes the cell.
         let job = unsafe { &*self.job.get() };
+        let mut taken = 0;
         loop {
             let chunk = self.next.fetch_add(1, Ordering::Relaxed);
             if chunk >= job.chunks {
                 break;
             }
             (job.call)(worker, chunk);
+            taken += 1;
         }
         core::mem::forget(unwinding);
+        taken
     }
 
     /// Steps outside; the last one wakes the caller if it sleeps.
-    fn leave(&self) {
+    fn leave(&self, worker: Worker, preempted_before: &mut u64) {
+        let helper = &self.helpers[worker.0];
+        if self.asks.load(Ordering::Relaxed) {
+            // Where the system does not say, the delay itself has to do as evidence.
+            let count = preemptions().unwrap_or(*preempted_before + 1);
+            helper.preempted.store(count != *preempted_before, Ordering::Relaxed);
+            *preempted_before = count;
+        }
+        helper.inside.store(false, Ordering::Relaxed);
         let before = self.state.fetch_sub(1, Ordering::Release);
         if before & INSIDE == 1 && before & CALLER_SLEEPS != 0 {
             // Taking the lock makes sure that the caller is either before its look at the word or
@@ -215,23 +309,43 @@ impl Shared {
         }
     }
 
-    /// Lets no helper in any more and waits until all are out.
-    fn close(&self) {
+    /// Lets no helper in any more and waits until all are out. Returns those that were preempted
+    /// and kept it waiting for longer than `patience`, as bits.
+    fn close(&self, patience: Duration) -> u32 {
         let mut state = self.state.fetch_and(!OPEN, Ordering::Acquire);
         for _ in 0..SPINS {
             if state & INSIDE == 0 {
-                return;
+                return 0;
             }
             core::hint::spin_loop();
             state = self.state.load(Ordering::Acquire);
         }
         self.state.fetch_or(CALLER_SLEEPS, Ordering::Relaxed);
-        let mut guard = lock(&self.last_out.0);
-        while self.state.load(Ordering::Acquire) & INSIDE != 0 {
-            guard = self.last_out.1.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        let busy = |(): &mut ()| self.state.load(Ordering::Acquire) & INSIDE != 0;
+        let (lock, condition) = (lock(&self.last_out.0), &self.last_out.1);
+        let waited = condition.wait_timeout_while(lock, patience, busy);
+        let (lock, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut late = 0;
+        if timeout.timed_out() {
+            self.asks.store(true, Ordering::Relaxed);
+            late = self.which(|helper| &helper.inside);
         }
-        drop(guard);
+        drop(condition.wait_while(lock, busy).unwrap_or_else(PoisonError::into_inner));
         self.state.fetch_and(!CALLER_SLEEPS, Ordering::Relaxed);
+        if late != 0 {
+            self.asks.store(false, Ordering::Relaxed);
+            late &= self.which(|helper| &helper.preempted);
+        }
+        late
+    }
+
+    /// The helpers whose `flag` is set, as bits.
+    fn which(&self, flag: impl Fn(&Helper) -> &AtomicBool) -> u32 {
+        let set = |helper: &Apart<Helper>| u32::from(flag(helper).load(Ordering::Relaxed));
+        self.helpers
+            .iter()
+            .enumerate()
+            .fold(0, |bits, (worker, helper)| bits | set(helper) << worker)
     }
 }
 
@@ -239,8 +353,8 @@ const fn number(state: u32) -> u32 {
     state / NUMBER
 }
 
-/// The locks guard no data that a panic could leave half-written.
-fn lock(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
+/// What the locks guard is never left half-written by a panic: a job's panic ends the process.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
