@@ -1,9 +1,9 @@
-//! The clock of the statistics, std's monotonic one, and how often a thread had to wait for its
+//! The clock of the statistics, std's monotonic one, and how long a thread has had to wait for a
 //! core.
-// Unsafe: asks the system about the calling thread.
-#![allow(unsafe_code)]
 
 use picolm_core::port::Clock;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::time::Instant;
 
 /// Nanoseconds since it was made.
@@ -32,20 +32,60 @@ impl Clock for MonotonicClock {
     }
 }
 
-/// How often the system has taken the calling thread off its core in favour of another one; `None`
-/// where it does not count that. Waiting for a disk or a lock does not count.
-#[cfg(target_os = "linux")]
-pub fn preemptions() -> Option<u64> {
-    // SAFETY: zeroes are a valid `rusage`, and getrusage writes one to the address given.
-    let usage = unsafe {
-        let mut usage: libc::rusage = core::mem::zeroed();
-        (libc::getrusage(libc::RUSAGE_THREAD, &mut usage) == 0).then_some(usage)
-    };
-    u64::try_from(usage?.ru_nivcsw).ok()
+/// How long the calling thread has waited for a core so far, in nanoseconds: ready to run, while
+/// others ran. Waiting for a disk or a lock does not count. `None` where the system does not say.
+///
+/// Linux says so in `/proc/thread-self/schedstat`: time on a core, time waiting for one, slices.
+pub fn queued_ns() -> Option<u64> {
+    thread_local! {
+        static FILE: Option<File> = File::open("/proc/thread-self/schedstat").ok();
+    }
+    FILE.with(|file| {
+        let mut file = file.as_ref()?;
+        // Three numbers of at most 20 digits.
+        let mut text = [0; 64];
+        file.seek(SeekFrom::Start(0)).ok()?;
+        let length = file.read(&mut text).ok()?;
+        queued_of(str::from_utf8(text.get(..length)?).ok()?)
+    })
 }
 
-/// As on Linux: unknown here.
-#[cfg(not(target_os = "linux"))]
-pub fn preemptions() -> Option<u64> {
-    None
+fn queued_of(schedstat: &str) -> Option<u64> {
+    schedstat.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_number_of_schedstat_counts() {
+        assert_eq!(queued_of("2046351 123 17\n"), Some(123));
+        for wrong in ["", "2046351", "1 -2 3", "1 99999999999999999999 3"] {
+            assert_eq!(queued_of(wrong), None, "{wrong}");
+        }
+    }
+
+    /// Twice as many threads as cores spin at the same time: some of them must have waited.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn who_shares_a_core_has_waited_for_it() {
+        if queued_ns().is_none() {
+            // A kernel without CONFIG_SCHED_INFO.
+            return;
+        }
+        let cores = std::thread::available_parallelism().map_or(1, core::num::NonZero::get);
+        let spin = || {
+            let clock = MonotonicClock::new();
+            while clock.now_ns() < 100_000_000 {
+                core::hint::spin_loop();
+            }
+            queued_ns().unwrap_or(0)
+        };
+        let waited_ns: u64 = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..2 * cores).map(|_| scope.spawn(spin)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or(0)).sum()
+        });
+        assert!(waited_ns > 10_000_000, "{waited_ns}");
+    }
 }

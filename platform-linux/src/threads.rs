@@ -10,9 +10,9 @@
 //! only for those inside. One that the system schedules late misses the job instead of holding it
 //! up, which is what makes more workers than cores slow but not terrible.
 //!
-//! Helpers are preempted where other programs want the core too. One that has kept the caller
-//! waiting that way sits out for a while (`rest`); with no helper left the caller works alone, with
-//! no atomics.
+//! Threads wait for a core where other programs want it too. A helper that has kept the caller
+//! waiting that way, or that the caller itself has to share a core with, sits out for a while
+//! (`rest`); with no helper left the caller works alone, with no atomics.
 //!
 //! The word, `Shared::state`: bits 0-7 how many helpers are inside, bit 8 whether the job is
 //! open, bit 9 whether the caller sleeps until the last one leaves, bit 10 whether the pool ends,
@@ -20,7 +20,7 @@
 // Unsafe: a job borrows from its caller's stack, and threads cannot express that in types.
 #![allow(unsafe_code)]
 
-use crate::clock::{MonotonicClock, preemptions};
+use crate::clock::{MonotonicClock, queued_ns};
 use crate::rest::Roster;
 use core::cell::UnsafeCell;
 use core::mem::transmute;
@@ -42,6 +42,9 @@ const PATIENCE_CHUNKS: u64 = 4;
 
 /// Twice what the spinning takes; the systems' time slices are ten times as long and more.
 const PATIENCE_NS: u64 = 100_000;
+
+/// A job of less has not been interrupted: slices are of a millisecond at least.
+const LONG_NS: u64 = 500_000;
 
 const INSIDE: u32 = 0xff;
 const OPEN: u32 = 1 << 8;
@@ -78,8 +81,8 @@ struct Helper {
     asleep: AtomicBool,
     /// It is inside the job.
     inside: AtomicBool,
-    /// It was asked, and has been preempted since it was asked last.
-    preempted: AtomicBool,
+    /// It was asked, and has waited for a core since it was asked last.
+    queued: AtomicBool,
 }
 
 struct Shared {
@@ -89,7 +92,7 @@ struct Shared {
     job: Apart<UnsafeCell<Job>>,
     /// Who may join: bit `w` for worker `w`.
     admitted: AtomicU32,
-    /// Whether helpers that leave shall say if they have been preempted.
+    /// Whether helpers that leave shall say if they had to wait for a core.
     asks: AtomicBool,
     /// By worker; that of 0, the caller, stays as it is.
     helpers: [Apart<Helper>; MAX_WORKERS],
@@ -112,7 +115,7 @@ pub struct Pool {
     helpers: Vec<JoinHandle<()>>,
     clock: MonotonicClock,
     /// One job at a time: a second caller waits here.
-    caller: Mutex<Roster>,
+    caller: Mutex<Caller>,
 }
 
 impl Pool {
@@ -134,7 +137,8 @@ impl Pool {
                 Builder::new().name(name).spawn(move || shared.help(Worker(index))).ok()
             })
             .collect();
-        let caller = Mutex::new(Roster::new(helpers.len() + 1));
+        let roster = Roster::new(helpers.len() + 1);
+        let caller = Mutex::new(Caller { roster, queue: Queue::new() });
         Self { shared, helpers, clock: MonotonicClock::new(), caller }
     }
 }
@@ -145,11 +149,11 @@ impl Parallel for Pool {
     }
 
     fn run(&self, chunks: usize, job: &(dyn Fn(Worker, usize) + Sync)) {
-        let mut roster = lock(&self.caller);
+        let mut caller = lock(&self.caller);
         if chunks <= 1 || self.helpers.is_empty() {
             return Serial.run(chunks, job);
         }
-        let admitted = roster.admit(|| self.clock.now_ns());
+        let admitted = caller.roster.admit(|| self.clock.now_ns());
         if admitted & !1 == 0 {
             return Serial.run(chunks, job);
         }
@@ -165,9 +169,50 @@ impl Parallel for Pool {
             let now_ns = self.clock.now_ns();
             let lost_ns = (now_ns - worked_ns).saturating_sub(chunk_ns);
             for worker in (1..MAX_WORKERS).filter(|worker| late & 1 << worker != 0) {
-                roster.held_up(worker, lost_ns, now_ns);
+                caller.roster.held_up(worker, lost_ns, now_ns);
             }
+        } else if worked_ns - start_ns > LONG_NS {
+            caller.blame_the_last_helper(admitted, worked_ns - start_ns, worked_ns);
         }
+    }
+}
+
+/// Who runs the jobs, one at a time.
+struct Caller {
+    roster: Roster,
+    queue: Queue,
+}
+
+impl Caller {
+    /// If this thread waited for a core during a job of `job_ns`, there are more threads than
+    /// cores to run them: one helper less.
+    fn blame_the_last_helper(&mut self, admitted: u32, job_ns: u64, now_ns: u64) {
+        // What it waited before the job does not count.
+        let lost_ns = self.queue.news_ns().unwrap_or(0).min(job_ns);
+        if lost_ns > PATIENCE_NS {
+            self.roster.held_up(admitted.ilog2() as usize, lost_ns, now_ns);
+        }
+    }
+}
+
+/// How long a thread waits for a core, from one question to the next.
+struct Queue {
+    asked_ns: u64,
+}
+
+impl Queue {
+    const fn new() -> Self {
+        Self { asked_ns: 0 }
+    }
+
+    /// What the calling thread has waited since the last call; `None` where the system does not
+    /// say.
+    fn news_ns(&mut self) -> Option<u64> {
+        let now_ns = queued_ns()?;
+        // Less than before if another thread has become the caller.
+        let news_ns = now_ns.saturating_sub(self.asked_ns);
+        self.asked_ns = now_ns;
+        Some(news_ns)
     }
 }
 
@@ -213,15 +258,15 @@ impl Drop for Pool {
 
 impl Helper {
     const fn new() -> Self {
-        let [asleep, inside, preempted] = [const { AtomicBool::new(false) }; 3];
-        Self { asleep, inside, preempted }
+        let [asleep, inside, queued] = [const { AtomicBool::new(false) }; 3];
+        Self { asleep, inside, queued }
     }
 }
 
 impl Shared {
     /// A helper's life: wait for a job, join it, work, leave.
     fn help(&self, worker: Worker) {
-        let (mut seen, mut preempted_before) = (0, 0);
+        let (mut seen, mut queue) = (0, Queue::new());
         loop {
             let state = self.await_job(worker, seen);
             if state & END != 0 {
@@ -230,7 +275,7 @@ impl Shared {
             seen = number(state);
             if self.join(worker) {
                 self.work(worker);
-                self.leave(worker, &mut preempted_before);
+                self.leave(worker, &mut queue);
             }
         }
     }
@@ -291,13 +336,12 @@ impl Shared {
     }
 
     /// Steps outside; the last one wakes the caller if it sleeps.
-    fn leave(&self, worker: Worker, preempted_before: &mut u64) {
+    fn leave(&self, worker: Worker, queue: &mut Queue) {
         let helper = &self.helpers[worker.0];
         if self.asks.load(Ordering::Relaxed) {
             // Where the system does not say, the delay itself has to do as evidence.
-            let count = preemptions().unwrap_or(*preempted_before + 1);
-            helper.preempted.store(count != *preempted_before, Ordering::Relaxed);
-            *preempted_before = count;
+            let queued = queue.news_ns().is_none_or(|news_ns| news_ns > PATIENCE_NS);
+            helper.queued.store(queued, Ordering::Relaxed);
         }
         helper.inside.store(false, Ordering::Relaxed);
         let before = self.state.fetch_sub(1, Ordering::Release);
@@ -309,8 +353,8 @@ impl Shared {
         }
     }
 
-    /// Lets no helper in any more and waits until all are out. Returns those that were preempted
-    /// and kept it waiting for longer than `patience`, as bits.
+    /// Lets no helper in any more and waits until all are out. Returns those that waited for
+    /// a core and kept it waiting for longer than `patience`, as bits.
     fn close(&self, patience: Duration) -> u32 {
         let mut state = self.state.fetch_and(!OPEN, Ordering::Acquire);
         for _ in 0..SPINS {
@@ -334,7 +378,7 @@ impl Shared {
         self.state.fetch_and(!CALLER_SLEEPS, Ordering::Relaxed);
         if late != 0 {
             self.asks.store(false, Ordering::Relaxed);
-            late &= self.which(|helper| &helper.preempted);
+            late &= self.which(|helper| &helper.queued);
         }
         late
     }

@@ -4,6 +4,7 @@
 // The workspace is built whole on every system: elsewhere this crate is empty.
 #![cfg(windows)]
 
+pub mod bandwidth;
 pub mod clock;
 pub mod console;
 pub mod cpu;
