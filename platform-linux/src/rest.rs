@@ -3,11 +3,10 @@
 //! A helper that is preempted with a chunk in its hands holds everyone up until the system runs it
 //! again, some milliseconds later, while the chunk was one of microseconds. Two threads on a core
 //! and a half are then slower than one. So a helper that costs more than it brings sits out the
-//! next jobs, for as long as it had cost; if it then does so again, twice as many times as long,
-//! and so on up to [`LONGEST`] times. One that worked well for a while before it was late stays:
-//! a daemon that passes by costs nothing that way. A neighbour that stays costs 1 part in
-//! [`LONGEST`], and when it goes the helper is back after about a tenth of a second (32 times a
-//! slice of 3 or 4 ms).
+//! next jobs, for as long as it had cost; if it then does so again, for 4 times as long, then 16,
+//! up to [`LONGEST`] times. One that worked well for a while before it was late stays: a daemon
+//! that passes by costs nothing that way. A neighbour that stays costs 1 part in [`LONGEST`], and
+//! when it goes the helper is back after about a tenth of a second (32 times a slice of 3 or 4 ms).
 //!
 //! Only policy: what is said here changes when a chunk is run and by whom, never its result.
 
@@ -72,7 +71,7 @@ impl Roster {
             *record = Record { since_ns: now_ns, times: 0 };
             return;
         }
-        let times = (record.times * 2).clamp(1, LONGEST);
+        let times = (record.times * 4).clamp(1, LONGEST);
         let rest_ns = lost_ns.saturating_mul(u64::from(times));
         *record = Record { since_ns: now_ns.saturating_add(rest_ns), times };
         self.admitted &= !(1 << worker);
@@ -99,10 +98,10 @@ mod tests {
     }
 
     #[test]
-    fn rests_double_while_it_goes_on_and_are_short_again_after_a_good_time() {
+    fn rests_grow_while_it_goes_on_and_are_short_again_after_a_good_time() {
         let mut roster = Roster::new(2);
         let mut now_ns = 0;
-        for times in [1, 2, 4, 8, 16, 32, 32] {
+        for times in [1, 4, 16, 32, 32] {
             roster.held_up(1, 4 * MS, now_ns);
             assert_eq!(roster.admit(|| now_ns + times * 4 * MS - 1), 0b01);
             now_ns += times * 4 * MS;

@@ -43,8 +43,13 @@ const PATIENCE_CHUNKS: u64 = 4;
 /// Twice what the spinning takes; the systems' time slices are ten times as long and more.
 const PATIENCE_NS: u64 = 100_000;
 
-/// A job of less has not been interrupted: slices are of a millisecond at least.
-const LONG_NS: u64 = 500_000;
+/// How often the caller asks whether it had to wait for its core: a question of a microsecond costs
+/// a two-thousandth.
+const WINDOW_NS: u64 = 2_000_000;
+
+/// Jobs with more between them are not one stretch of work: what the caller waited there was not
+/// its helpers' fault.
+const GAP_NS: u64 = 1_000_000;
 
 const INSIDE: u32 = 0xff;
 const OPEN: u32 = 1 << 8;
@@ -138,8 +143,8 @@ impl Pool {
             })
             .collect();
         let roster = Roster::new(helpers.len() + 1);
-        let caller = Mutex::new(Caller { roster, queue: Queue::new() });
-        Self { shared, helpers, clock: MonotonicClock::new(), caller }
+        let caller = Caller { roster, queue: Queue::new(), since_ns: 0, ended_ns: 0 };
+        Self { shared, helpers, clock: MonotonicClock::new(), caller: Mutex::new(caller) }
     }
 }
 
@@ -159,6 +164,7 @@ impl Parallel for Pool {
         }
         self.publish(chunks, job, admitted);
         let start_ns = self.clock.now_ns();
+        caller.begin(start_ns);
         let own_chunks = self.shared.work(Worker(0)) as u64;
         let worked_ns = self.clock.now_ns();
         // A caller that got no chunk has nothing to compare with, and judges nobody.
@@ -171,9 +177,8 @@ impl Parallel for Pool {
             for worker in (1..MAX_WORKERS).filter(|worker| late & 1 << worker != 0) {
                 caller.roster.held_up(worker, lost_ns, now_ns);
             }
-        } else if worked_ns - start_ns > LONG_NS {
-            caller.blame_the_last_helper(admitted, worked_ns - start_ns, worked_ns);
         }
+        caller.end(admitted, worked_ns);
     }
 }
 
@@ -181,16 +186,32 @@ impl Parallel for Pool {
 struct Caller {
     roster: Roster,
     queue: Queue,
+    /// Since when the queue counts.
+    since_ns: u64,
+    /// When the last job with helpers ended.
+    ended_ns: u64,
 }
 
 impl Caller {
-    /// If this thread waited for a core during a job of `job_ns`, there are more threads than
-    /// cores to run them: one helper less.
-    fn blame_the_last_helper(&mut self, admitted: u32, job_ns: u64, now_ns: u64) {
-        // What it waited before the job does not count.
-        let lost_ns = self.queue.news_ns().unwrap_or(0).min(job_ns);
-        if lost_ns > PATIENCE_NS {
-            self.roster.held_up(admitted.ilog2() as usize, lost_ns, now_ns);
+    /// A job with helpers begins.
+    fn begin(&mut self, now_ns: u64) {
+        if now_ns.saturating_sub(self.ended_ns) > GAP_NS {
+            self.queue.news_ns();
+            self.since_ns = now_ns;
+        }
+    }
+
+    /// A job with the helpers of `admitted` ends. If this thread had to wait for a core meanwhile,
+    /// there are more threads than cores to run them: one helper less.
+    fn end(&mut self, admitted: u32, now_ns: u64) {
+        self.ended_ns = now_ns;
+        if now_ns.saturating_sub(self.since_ns) < WINDOW_NS {
+            return;
+        }
+        self.since_ns = now_ns;
+        let queued_ns = self.queue.news_ns().unwrap_or(0);
+        if queued_ns > PATIENCE_NS {
+            self.roster.held_up(admitted.ilog2() as usize, queued_ns, now_ns);
         }
     }
 }
