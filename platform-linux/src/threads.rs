@@ -14,7 +14,7 @@
 //! waiting that way, or that the caller itself has to share a core with, sits out for a while
 //! (`rest`); with no helper left the caller works alone, with no atomics.
 //!
-//! The word, `Shared::state`: bits 0-7 how many helpers are inside, bit 8 whether the job is
+//! The word, `Board::state`: bits 0-7 how many helpers are inside, bit 8 whether the job is
 //! open, bit 9 whether the caller sleeps until the last one leaves, bit 10 whether the pool ends,
 //! bits 11-31 the job's number. Only std is used, so the file serves every system.
 // Unsafe: a job borrows from its caller's stack, and threads cannot express that in types.
@@ -90,11 +90,16 @@ struct Helper {
     queued: AtomicBool,
 }
 
+/// The word and the job that it announces, which a helper reads together.
+struct Board {
+    state: AtomicU32,
+    job: UnsafeCell<Job>,
+}
+
 struct Shared {
-    state: Apart<AtomicU32>,
+    board: Apart<Board>,
     /// The next chunk that nobody has taken.
     next: Apart<AtomicUsize>,
-    job: Apart<UnsafeCell<Job>>,
     /// Who may join: bit `w` for worker `w`.
     admitted: AtomicU32,
     /// Whether helpers that leave shall say if they had to wait for a core.
@@ -127,9 +132,11 @@ impl Pool {
     /// A pool of `workers` (1 to [`MAX_WORKERS`]); of fewer where the system grants no more.
     pub fn new(workers: usize) -> Self {
         let shared = Arc::new(Shared {
-            state: Apart(AtomicU32::new(0)),
+            board: Apart(Board {
+                state: AtomicU32::new(0),
+                job: UnsafeCell::new(Job { call: &|_, _| (), chunks: 0 }),
+            }),
             next: Apart(AtomicUsize::new(0)),
-            job: Apart(UnsafeCell::new(Job { call: &|_, _| (), chunks: 0 })),
             admitted: AtomicU32::new(u32::MAX),
             asks: AtomicBool::new(false),
             helpers: [const { Apart(Helper::new()) }; MAX_WORKERS],
@@ -247,15 +254,15 @@ impl Pool {
         let call = unsafe { transmute::<&Call<'_>, &'static Call<'static>>(job) };
         // SAFETY: the job is closed and no helper inside (the last `close`, or no job yet), and
         // `caller` is locked, so nobody else reads or writes this cell.
-        unsafe { *shared.job.get() = Job { call, chunks } };
+        unsafe { *shared.board.job.get() = Job { call, chunks } };
         shared.next.store(0, Ordering::Relaxed);
         if shared.admitted.load(Ordering::Relaxed) != admitted {
             shared.admitted.store(admitted, Ordering::SeqCst);
         }
-        let closed = shared.state.load(Ordering::Relaxed);
+        let closed = shared.board.state.load(Ordering::Relaxed);
         // SeqCst with the helper's flag and its second look: either it sees this job or this
         // thread sees its flag.
-        shared.state.store(closed.wrapping_add(NUMBER) | OPEN, Ordering::SeqCst);
+        shared.board.state.store(closed.wrapping_add(NUMBER) | OPEN, Ordering::SeqCst);
         let helpers = self.helpers.iter().zip(&shared.helpers[1..]).zip(1..);
         let admitted = helpers.filter(|(_, worker)| admitted & 1 << worker != 0);
         for ((thread, helper), _) in admitted.take(chunks - 1) {
@@ -268,7 +275,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shared.state.fetch_or(END, Ordering::SeqCst);
+        self.shared.board.state.fetch_or(END, Ordering::SeqCst);
         for helper in self.helpers.drain(..) {
             helper.thread().unpark();
             // A helper that panicked has ended the process: there is no error to see here.
@@ -311,7 +318,7 @@ impl Shared {
             // Who rests leaves the core to those that want it.
             let spins = if self.admits(worker) { SPINS } else { 1 };
             for _ in 0..spins {
-                let state = self.state.load(Ordering::Relaxed);
+                let state = self.board.state.load(Ordering::Relaxed);
                 if news(state) {
                     return state;
                 }
@@ -319,7 +326,7 @@ impl Shared {
             }
             let asleep = &self.helpers[worker.0].asleep;
             asleep.store(true, Ordering::SeqCst);
-            if !news(self.state.load(Ordering::SeqCst)) {
+            if !news(self.board.state.load(Ordering::SeqCst)) {
                 std::thread::park();
             }
             asleep.store(false, Ordering::SeqCst);
@@ -333,7 +340,8 @@ impl Shared {
     /// Steps inside, if the job is still open.
     fn join(&self, worker: Worker) -> bool {
         let step_in = |state: u32| (state & OPEN != 0).then_some(state + 1);
-        let joined = self.state.fetch_update(Ordering::Acquire, Ordering::Relaxed, step_in).is_ok();
+        let joined =
+            self.board.state.fetch_update(Ordering::Acquire, Ordering::Relaxed, step_in).is_ok();
         self.helpers[worker.0].inside.store(joined, Ordering::Relaxed);
         joined
     }
@@ -342,7 +350,7 @@ impl Shared {
     fn work(&self, worker: Worker) -> usize {
         let unwinding = Unwinding;
         // SAFETY: this thread is inside the job or is its caller, so nobody writes the cell.
-        let job = unsafe { &*self.job.get() };
+        let job = unsafe { &*self.board.job.get() };
         let mut taken = 0;
         loop {
             let chunk = self.next.fetch_add(1, Ordering::Relaxed);
@@ -365,7 +373,7 @@ impl Shared {
             helper.queued.store(queued, Ordering::Relaxed);
         }
         helper.inside.store(false, Ordering::Relaxed);
-        let before = self.state.fetch_sub(1, Ordering::Release);
+        let before = self.board.state.fetch_sub(1, Ordering::Release);
         if before & INSIDE == 1 && before & CALLER_SLEEPS != 0 {
             // Taking the lock makes sure that the caller is either before its look at the word or
             // already waiting, never between the two.
@@ -377,16 +385,16 @@ impl Shared {
     /// Lets no helper in any more and waits until all are out. Returns those that waited for
     /// a core and kept it waiting for longer than `patience`, as bits.
     fn close(&self, patience: Duration) -> u32 {
-        let mut state = self.state.fetch_and(!OPEN, Ordering::Acquire);
+        let mut state = self.board.state.fetch_and(!OPEN, Ordering::Acquire);
         for _ in 0..SPINS {
             if state & INSIDE == 0 {
                 return 0;
             }
             core::hint::spin_loop();
-            state = self.state.load(Ordering::Acquire);
+            state = self.board.state.load(Ordering::Acquire);
         }
-        self.state.fetch_or(CALLER_SLEEPS, Ordering::Relaxed);
-        let busy = |(): &mut ()| self.state.load(Ordering::Acquire) & INSIDE != 0;
+        self.board.state.fetch_or(CALLER_SLEEPS, Ordering::Relaxed);
+        let busy = |(): &mut ()| self.board.state.load(Ordering::Acquire) & INSIDE != 0;
         let (lock, condition) = (lock(&self.last_out.0), &self.last_out.1);
         let waited = condition.wait_timeout_while(lock, patience, busy);
         let (lock, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -396,7 +404,7 @@ impl Shared {
             late = self.which(|helper| &helper.inside);
         }
         drop(condition.wait_while(lock, busy).unwrap_or_else(PoisonError::into_inner));
-        self.state.fetch_and(!CALLER_SLEEPS, Ordering::Relaxed);
+        self.board.state.fetch_and(!CALLER_SLEEPS, Ordering::Relaxed);
         if late != 0 {
             self.asks.store(false, Ordering::Relaxed);
             late &= self.which(|helper| &helper.queued);
