@@ -5,9 +5,9 @@
 //! and a half are then slower than one. So each helper has an account: it earns by working and
 //! pays for its delays. Overdrawn, it sits out the next jobs for as long as the last delay was; if
 //! it is overdrawn again before it has filled its account, for 4 times as long, then 16, up to
-//! [`LONGEST`] times. A daemon that passes by costs nothing that way. A neighbour that stays costs 1
-//! part in [`LONGEST`], and when it goes the helper is back after about a tenth of a second (32
-//! times a slice of 3 or 4 ms).
+//! [`LONGEST`] times. A daemon that passes by costs nothing that way. A neighbour that stays costs
+//! 1 part in [`LONGEST`], and when it goes the helper is back after about a tenth of a second: 32
+//! times a slice of 3 or 4 ms.
 //!
 //! Only policy: what is said here changes when a chunk is run and by whom, never its result.
 
@@ -131,8 +131,8 @@ mod tests {
         assert_eq!(roster.admit(|| now_ns + 4 * MS), 0b11);
     }
 
-    /// Three milliseconds in a row of every twenty: two workers do 1.7 times the work of one all the
-    /// same.
+    /// Three milliseconds in a row of every twenty: two workers do 1.7 times the work of one all
+    /// the same.
     #[test]
     fn a_daemon_that_passes_by_costs_nothing() {
         let mut roster = Roster::new(2);
