@@ -1,4 +1,4 @@
-//! Kernels of x86-64: SSE2, which every such CPU has, AVX2, AVX-VNNI, AVX-512 and AVX-512 with VNNI.
+//! Kernels of x86-64: SSE2, which every such CPU has, AVX2, AVX-VNNI, AVX-512 and its VNNI.
 
 use super::{Candidate, VectorCandidate, joined, portable};
 

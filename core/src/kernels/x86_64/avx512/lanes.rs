@@ -278,8 +278,8 @@ pub(super) unsafe fn transposed_bytes(rows: [__m512i; 4]) -> [__m512i; 16] {
     }
 }
 
-/// Four-product sums of `N` vectors, each with four bytes of each of `ROWS` activation rows that lie
-/// `stride` bytes apart: what a tile does most. `SMALL` says that quants are at most 127.
+/// Four-product sums of `N` vectors, each with four bytes of each of `ROWS` activation rows that
+/// lie `stride` bytes apart: what a tile does most. `SMALL` says that quants are at most 127.
 ///
 /// # Safety
 ///

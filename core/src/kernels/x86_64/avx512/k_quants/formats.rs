@@ -1,0 +1,280 @@
+//! How the blocks of each K-quant are taken apart, in the order that [`super`] gives activations.
+// Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
+#![allow(unsafe_code)]
+
+use crate::kernels::x86_64::avx512::lanes;
+use crate::quant::k_quants::{Q2_K, Q3_K, Q4_K, Q5_K, Q6_K};
+use core::arch::x86_64::*;
+
+/// How a format's blocks are taken apart.
+pub(in crate::kernels::x86_64::avx512) trait SuperBlock {
+    /// Bytes of a block.
+    const BYTES: usize;
+    /// Where the f16 scale lies; that of the minima follows.
+    const SCALE: usize;
+    /// Whether there are minima.
+    const MINIMA: bool;
+    /// The power of 2 that the format adds to its quants, if it has no minima.
+    const OFFSET_LOG2: u32;
+    /// Weights that share a scale: 16 or 32.
+    const GROUP: usize;
+
+    /// The block's quants as unsigned bytes of at most 63, in the order of the activations.
+    unsafe fn quants(block: *const u8) -> [__m512i; 4];
+
+    /// What belongs to the groups, block `i` in lane `i`: of formats with groups of 32 the 8
+    /// scales, then the 8 minima; of those with groups of 16 the 16 bytes as [`Self::scale_of`]
+    /// and [`Self::factor_of`] take them.
+    unsafe fn groups(blocks: [*const u8; 4]) -> __m512i;
+
+    /// The scales in `groups`, as bytes.
+    unsafe fn scale_of(groups: __m512i) -> __m512i {
+        groups
+    }
+
+    /// What the sums of 16 are multiplied by, as bytes: the minima, or the scales.
+    unsafe fn factor_of(groups: __m512i) -> __m512i {
+        groups
+    }
+}
+
+/// `low` with, where `mask` has ones, the bits of `high`.
+#[inline(always)]
+unsafe fn joined(low: __m512i, high: __m512i, mask: i8) -> __m512i {
+    // 0xf8 is a | b & c.
+    // SAFETY: the caller has AVX-512.
+    unsafe { _mm512_ternarylogic_epi32::<0xf8>(low, high, _mm512_set1_epi8(mask)) }
+}
+
+/// Shift counts of the lower and the upper half.
+#[inline(always)]
+unsafe fn counts(low: i64, high: i64) -> __m512i {
+    // SAFETY: the caller has AVX-512.
+    unsafe { _mm512_setr_epi64(low, low, low, low, high, high, high, high) }
+}
+
+/// The bits of the lower and the upper half moved up, around each 64.
+#[inline(always)]
+unsafe fn rotated(bits: __m512i, low: i64, high: i64) -> __m512i {
+    // SAFETY: the caller has AVX-512.
+    unsafe { _mm512_rolv_epi64(bits, counts(low, high)) }
+}
+
+/// The low nibbles of 64 bytes and the high ones.
+#[inline(always)]
+unsafe fn nibbles(bytes: __m512i) -> [__m512i; 2] {
+    // SAFETY: the caller has AVX-512.
+    unsafe {
+        let mask = _mm512_set1_epi8(0x0f);
+        [_mm512_and_si512(bytes, mask), _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), mask)]
+    }
+}
+
+/// The 8 scales and 8 minima of Q4_K and Q5_K from the first 16 bytes of four blocks, after
+/// `scales_and_minima` of the format's description.
+#[inline(always)]
+unsafe fn packed_groups(blocks: [*const u8; 4]) -> __m512i {
+    // SAFETY: the caller has AVX-512 and blocks of more than 16 bytes.
+    unsafe {
+        let bytes = lanes::load_lanes(blocks);
+        // Bytes 4-7: scales 0-3 and upper bits of 4-7; 8-11: the minima's; 12-15: both's lower
+        // nibbles. -1 is zero.
+        let low = _mm_setr_epi8(4, 5, 6, 7, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
+        let high = _mm_setr_epi8(-1, -1, -1, -1, 4, 5, 6, 7, -1, -1, -1, -1, 8, 9, 10, 11);
+        let low = _mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(low));
+        let high = _mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(high));
+        let low = _mm512_srlv_epi32(low, _mm512_broadcast_i32x4(_mm_setr_epi32(0, 0, 0, 4)));
+        let kept = _mm_setr_epi32(0x3f3f_3f3f, 0x0f0f_0f0f, 0x3f3f_3f3f, 0x0f0f_0f0f);
+        let low = _mm512_and_si512(low, _mm512_broadcast_i32x4(kept));
+        joined(low, _mm512_srli_epi16::<2>(high), 0x30)
+    }
+}
+
+impl SuperBlock for Q4_K {
+    const BYTES: usize = 144;
+    const SCALE: usize = Self::SCALE.start;
+    const MINIMA: bool = true;
+    const OFFSET_LOG2: u32 = 0;
+    const GROUP: usize = 32;
+
+    #[inline(always)]
+    unsafe fn quants(block: *const u8) -> [__m512i; 4] {
+        // SAFETY: the caller's block has 144 bytes: 16 and twice 64.
+        unsafe {
+            let start = block.add(Self::QUANTS.start);
+            let [a, b] = nibbles(lanes::load(start));
+            let [c, d] = nibbles(lanes::load(start.add(64)));
+            [a, b, c, d]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn groups(blocks: [*const u8; 4]) -> __m512i {
+        // SAFETY: the caller's.
+        unsafe { packed_groups(blocks) }
+    }
+}
+
+impl SuperBlock for Q5_K {
+    const BYTES: usize = 176;
+    const SCALE: usize = Self::SCALE.start;
+    const MINIMA: bool = true;
+    const OFFSET_LOG2: u32 = 0;
+    const GROUP: usize = 32;
+
+    #[inline(always)]
+    unsafe fn quants(block: *const u8) -> [__m512i; 4] {
+        // SAFETY: the caller's block has 176 bytes: 16, 32 and twice 64.
+        unsafe {
+            let start = block.add(Self::QUANTS.start);
+            let [a, b] = nibbles(lanes::load(start));
+            let [c, d] = nibbles(lanes::load(start.add(64)));
+            let high = lanes::load_twice(block.add(Self::HIGH_BITS.start));
+            // Bit j of a byte belongs to the j-th 32 and moves to bit 4.
+            [
+                joined(a, rotated(high, 4, 2), 0x10),
+                joined(b, rotated(high, 3, 1), 0x10),
+                joined(c, rotated(high, 0, 62), 0x10),
+                joined(d, rotated(high, 63, 61), 0x10),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn groups(blocks: [*const u8; 4]) -> __m512i {
+        // SAFETY: the caller's.
+        unsafe { packed_groups(blocks) }
+    }
+}
+
+/// The four planes of 2 bits in twice 32 bytes, as the lowest bits.
+#[inline(always)]
+unsafe fn pairs(start: *const u8) -> [__m512i; 4] {
+    // SAFETY: the caller has AVX-512 and 64 bytes.
+    unsafe {
+        let mask = _mm512_set1_epi8(3);
+        let (first, second) = (lanes::load_twice(start), lanes::load_twice(start.add(32)));
+        [
+            _mm512_and_si512(_mm512_srlv_epi64(first, counts(0, 4)), mask),
+            _mm512_and_si512(_mm512_srlv_epi64(first, counts(2, 6)), mask),
+            _mm512_and_si512(_mm512_srlv_epi64(second, counts(0, 4)), mask),
+            _mm512_and_si512(_mm512_srlv_epi64(second, counts(2, 6)), mask),
+        ]
+    }
+}
+
+impl SuperBlock for Q2_K {
+    const BYTES: usize = 84;
+    const SCALE: usize = Self::SCALE.start;
+    const MINIMA: bool = true;
+    const OFFSET_LOG2: u32 = 0;
+    const GROUP: usize = 16;
+
+    #[inline(always)]
+    unsafe fn quants(block: *const u8) -> [__m512i; 4] {
+        // SAFETY: the caller's block has 84 bytes: 16, 64 and 4.
+        unsafe { pairs(block.add(Self::QUANTS.start)) }
+    }
+
+    #[inline(always)]
+    unsafe fn groups(blocks: [*const u8; 4]) -> __m512i {
+        // SAFETY: the caller's; the scales are the first 16 bytes.
+        unsafe { lanes::load_lanes(blocks.map(|block| block.add(Self::SCALES.start))) }
+    }
+
+    #[inline(always)]
+    unsafe fn scale_of(groups: __m512i) -> __m512i {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_and_si512(groups, _mm512_set1_epi8(0x0f)) }
+    }
+
+    #[inline(always)]
+    unsafe fn factor_of(groups: __m512i) -> __m512i {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_and_si512(_mm512_srli_epi16::<4>(groups), _mm512_set1_epi8(0x0f)) }
+    }
+}
+
+impl SuperBlock for Q3_K {
+    const BYTES: usize = 110;
+    const SCALE: usize = Self::SCALE.start;
+    const MINIMA: bool = false;
+    const OFFSET_LOG2: u32 = 2;
+    const GROUP: usize = 16;
+
+    #[inline(always)]
+    unsafe fn quants(block: *const u8) -> [__m512i; 4] {
+        // SAFETY: the caller's block has 110 bytes: 32, 64 and 14.
+        unsafe {
+            let [a, b, c, d] = pairs(block.add(Self::QUANTS.start));
+            let high = lanes::load_twice(block.add(Self::HIGH_BITS.start));
+            // Bit j of a byte belongs to the j-th 32 and moves to bit 2.
+            [
+                joined(a, rotated(high, 2, 0), 4),
+                joined(b, rotated(high, 1, 63), 4),
+                joined(c, rotated(high, 62, 60), 4),
+                joined(d, rotated(high, 61, 59), 4),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn groups(blocks: [*const u8; 4]) -> __m512i {
+        // The block's last 16 bytes: two of quants, 12 of scales, the f16. After `Q3_K::scales`.
+        const START: usize = Q3_K::SCALES.start - 2;
+        // SAFETY: the caller has AVX-512 and blocks of 110 = START + 16 bytes.
+        unsafe {
+            let bytes = lanes::load_lanes(blocks.map(|block| block.add(START)));
+            let low = _mm_setr_epi8(2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5, 6, 7, 8, 9);
+            let high = _mm_setr_epi32(0x0d0c_0b0a, 0x0d0c_0b0a, 0x0d0c_0b0a, 0x0d0c_0b0a);
+            let low = _mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(low));
+            let high = _mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(high));
+            let low = _mm512_srlv_epi64(low, _mm512_broadcast_i32x4(_mm_setr_epi32(0, 0, 4, 0)));
+            let low = _mm512_and_si512(low, _mm512_set1_epi8(0x0f));
+            // Two bits at 2 * (i / 4) of the byte move to bit 4.
+            let high = _mm512_rolv_epi32(high, _mm512_broadcast_i32x4(_mm_setr_epi32(4, 2, 0, 30)));
+            _mm512_sub_epi8(joined(low, high, 0x30), _mm512_set1_epi8(32))
+        }
+    }
+}
+
+/// The low nibbles of 32 bytes, then the high ones.
+#[inline(always)]
+unsafe fn six_low(start: *const u8) -> __m512i {
+    // SAFETY: the caller has AVX-512 and 32 bytes.
+    unsafe {
+        let nibbles = _mm512_srlv_epi64(lanes::load_twice(start), counts(0, 4));
+        _mm512_and_si512(nibbles, _mm512_set1_epi8(0x0f))
+    }
+}
+
+impl SuperBlock for Q6_K {
+    const BYTES: usize = 210;
+    const SCALE: usize = Self::SCALE.start;
+    const MINIMA: bool = false;
+    const OFFSET_LOG2: u32 = 5;
+    const GROUP: usize = 16;
+
+    #[inline(always)]
+    unsafe fn quants(block: *const u8) -> [__m512i; 4] {
+        // SAFETY: the caller's block has 210 bytes: 128, 64 and 18.
+        unsafe {
+            let first = lanes::load_twice(block.add(Self::HIGH_BITS.start));
+            let second = lanes::load_twice(block.add(Self::HIGH_BITS.start + 32));
+            let quants = block.add(Self::QUANTS.start);
+            // Two bits of a byte move to bits 4 and 5.
+            [
+                joined(six_low(quants), rotated(first, 4, 0), 0x30),
+                joined(six_low(quants.add(32)), rotated(first, 2, 62), 0x30),
+                joined(six_low(quants.add(64)), rotated(second, 4, 0), 0x30),
+                joined(six_low(quants.add(96)), rotated(second, 2, 62), 0x30),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn groups(blocks: [*const u8; 4]) -> __m512i {
+        // SAFETY: the caller's; scales are 16 bytes within the block.
+        unsafe { lanes::load_lanes(blocks.map(|block| block.add(Self::SCALES.start))) }
+    }
+}

@@ -1,0 +1,113 @@
+//! Q2_K to Q6_K on AVX-512: super-blocks of 256 weights with int8 activations.
+//!
+//! **Order of activations** ([`ORDER`]): within each 128 the second and third 32 are exchanged, so
+//! that 64 bytes of nibbles, or 32 bytes loaded twice, meet two loads of activations: vector `v` of
+//! a block's four holds weights `128 (v / 2) + 32 (v % 2) + i` and, in its upper half, those 64
+//! further on. Sums: for all of a row's blocks the 8 sums of 32, then for all blocks the 8 sums of
+//! the upper 16 of each 32. What a format multiplies with sums of 16, `a e + b o`, is
+//! `a (e + o) + (b - a) o`.
+//!
+//! **Few rows** (decode): each weight row is walked to its end, four blocks at a time. A vector's
+//! four-product sums fit in 16 bits (63 * 127 * 4 = 32,004), so one more instruction multiplies
+//! them by their group's scale and adds them up; the sums of four blocks are reduced together.
+//!
+//! **Many rows** (prefill): a block of 16 weight rows is unpacked once with the rows in lanes and
+//! multiplied with every activation row, four bytes of which at a time are broadcast.
+//!
+//! The float part is [`BlockFormat::combine`]'s, blocks ascending.
+//!
+//! [`BlockFormat::combine`]: crate::quant::BlockFormat::combine
+// Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
+#![allow(unsafe_code)]
+
+use super::lanes::Level;
+use crate::kernels::Activations;
+use crate::mem::Tile;
+
+mod formats;
+mod rows;
+mod tile;
+
+pub(super) use formats::SuperBlock;
+
+/// This order's number in an `Encoding`.
+pub(super) const ORDER: u8 = 1;
+
+const ELEMENTS: usize = 256;
+
+/// Sums of 32 in a block.
+const SUMS: usize = 8;
+
+/// Weight rows in the lanes of a tile.
+const TILE_ROWS: usize = 16;
+
+/// From how many activation rows on a tile pays: unpacking costs about as much as three.
+const MIN_TILE_BATCH: usize = 4;
+
+/// Activation rows that share a tile: their accumulators, 64 * 64 bytes, stay in L1.
+const TILE_BATCH: usize = 64;
+
+/// Stands in for blocks beyond a row's end: scale 0 makes its part 0, whatever the rest means.
+static NO_BLOCK: [u8; 256] = [0; 256];
+
+/// One encoded activation row.
+#[derive(Clone, Copy)]
+struct Row {
+    quants: *const i8,  // [blocks, 256]
+    scales: *const f32, // [blocks]
+    sums: *const i16,   // [blocks, 8], the sums of 32
+    uppers: *const i16, // [blocks, 8], the sums of their upper 16
+}
+
+impl Row {
+    /// Row `row`, below `activations.rows`.
+    #[inline(always)]
+    fn new(activations: &Activations<'_>, row: usize) -> Self {
+        let blocks = activations.columns / ELEMENTS;
+        let sums = activations.sums[row * 2 * SUMS * blocks..].as_ptr();
+        Self {
+            quants: activations.quants[row * activations.columns..].as_ptr(),
+            scales: activations.scales[row * blocks..].as_ptr(),
+            sums,
+            uppers: sums.wrapping_add(SUMS * blocks),
+        }
+    }
+}
+
+/// Weight rows times activation rows.
+///
+/// # Safety
+///
+/// The CPU has the level. Lengths are those that `FormatKernels::matmul` checks.
+#[inline(always)]
+pub(super) unsafe fn matmul<F: SuperBlock, L: Level>(
+    weights: &[u8],
+    activations: &Activations<'_>,
+    out: &mut Tile<'_>,
+) {
+    let blocks = activations.columns / ELEMENTS;
+    if blocks == 0 || activations.rows < MIN_TILE_BATCH {
+        for column in 0..out.columns() {
+            let weights = &weights[column * blocks * F::BYTES..][..blocks * F::BYTES];
+            for row in 0..activations.rows {
+                // SAFETY: the caller's; the row of weights has `blocks` blocks.
+                let dot = unsafe { rows::dot::<F, L>(weights, Row::new(activations, row), blocks) };
+                out.row_mut(row)[column] = dot;
+            }
+        }
+        return;
+    }
+    for first in (0..activations.rows).step_by(TILE_BATCH) {
+        let batch = first..activations.rows.min(first + TILE_BATCH);
+        for column in (0..out.columns()).step_by(TILE_ROWS) {
+            let weights = &weights[column * blocks * F::BYTES..];
+            let count = TILE_ROWS.min(out.columns() - column);
+            let weights = &weights[..count * blocks * F::BYTES];
+            // SAFETY: the caller's; `weights` has `count` whole rows.
+            let sums = unsafe { tile::tile::<F, L>(weights, activations, batch.clone(), blocks) };
+            for (row, sums) in batch.clone().zip(&sums) {
+                out.row_mut(row)[column..column + count].copy_from_slice(&sums[..count]);
+            }
+        }
+    }
+}
