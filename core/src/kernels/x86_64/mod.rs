@@ -1,9 +1,19 @@
 //! Kernels of x86-64: SSE2, which every such CPU has, AVX2, AVX-VNNI, AVX-512 and AVX-512 with VNNI.
 
+pub mod avx2;
+
 use super::{Candidate, VectorCandidate, joined, portable};
+use avx2::avx_vnni;
 
 /// Every format's kernels, best first.
-pub const ALL: &[Candidate] = &joined::<_, { portable::ALL.len() }>(&[portable::ALL]);
+pub const ALL: &[Candidate] = &joined::<
+    _,
+    { avx_vnni::ALL.len() + avx2::ALL.len() + portable::ALL.len() },
+>(&[avx_vnni::ALL, avx2::ALL, portable::ALL]);
 
 /// The vector kernels, best first.
-pub const VECTORS: &[VectorCandidate] = portable::VECTORS;
+pub const VECTORS: &[VectorCandidate] =
+    &joined::<_, { 1 + portable::VECTORS.len() }>(&[&[avx2::VECTOR], portable::VECTORS]);
+
+#[cfg(test)]
+mod tests;

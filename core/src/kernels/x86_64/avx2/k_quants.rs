@@ -1,0 +1,466 @@
+//! Q2_K to Q6_K: a block of 256 is eight vectors, each of two groups of 16.
+//!
+//! A plane's run of 32 bytes is a vector, so that masked and shifted it meets 32 activations in
+//! their order. Quants stay unsigned: what Q3_K and Q6_K subtract from them is subtracted from the
+//! integer sum, `offset * s * (sum of x in the group)`, as minima are.
+// Unsafe: vector instructions.
+#![allow(unsafe_code)]
+
+use super::dot::Dot;
+use super::encode::encode;
+use super::lanes::*;
+use super::matmul::{Format, LANES, PANEL_COLUMNS, Panel, Row, Terms, broadcast};
+use crate::kernels::EncodedRow;
+use crate::kernels::portable::integer;
+use crate::quant::k_quants::*;
+use crate::quant::{BlockFormat, TensorType};
+use core::arch::x86_64::*;
+use core::marker::PhantomData;
+
+const ELEMENTS: usize = 256;
+const GROUPS: usize = 16;
+/// Bytes of a vector, and of a plane's run.
+const RUN: usize = 32;
+
+/// What differs between the formats.
+pub(super) trait Blocks<const BYTES: usize>: BlockFormat<BYTES, ELEMENTS, GROUPS> {
+    /// What the format subtracts from its unsigned quants.
+    const OFFSET: i16;
+    /// The greatest unsigned quant.
+    const MAX: i32;
+    /// Elements that share a scale.
+    const GROUP: usize;
+
+    /// The f16 scale, and the f16 minimum or zero.
+    fn halves(block: &[u8; BYTES]) -> [u16; 2];
+
+    /// Half a block's quants in their order. The caller has AVX2.
+    unsafe fn quants(block: &[u8; BYTES], half: usize) -> [__m256i; 4];
+
+    /// The groups' scales and minima, 16 bits each. The caller has AVX2.
+    unsafe fn scales(block: &[u8; BYTES]) -> [__m256i; 2];
+}
+
+/// Format `F` for the loops of [`super::matmul`].
+pub(super) struct KQuants<F>(PhantomData<F>);
+
+impl<F: Blocks<BYTES>, const BYTES: usize> Format<BYTES> for KQuants<F> {
+    const TENSOR_TYPE: TensorType = F::TENSOR_TYPE;
+    const ELEMENTS: usize = ELEMENTS;
+
+    fn dequantize(row: &[u8], out: &mut [f32]) {
+        integer::dequantize::<F, BYTES, ELEMENTS, GROUPS>(row, out);
+    }
+
+    fn encode(row: &[f32], out: EncodedRow<'_>) {
+        encode::<ELEMENTS>(row, out);
+    }
+
+    #[inline(always)]
+    unsafe fn terms<D: Dot>(blocks: &[[u8; BYTES]], x: &Terms<'_>) -> __m256 {
+        let (mut scales, mut minima) = ([0; LANES], [0; LANES]);
+        let quants = x.quants.as_chunks::<ELEMENTS>().0;
+        let x_blocks = quants.iter().zip(x.sums.as_chunks::<GROUPS>().0);
+        // SAFETY: the caller has what `D` needs, AVX2 and F16C.
+        unsafe {
+            let mut isums = [_mm256_setzero_si256(); LANES];
+            let mut msums = isums;
+            for (index, (block, (quants, sums))) in
+                blocks.iter().zip(x_blocks).take(LANES).enumerate()
+            {
+                prefetch(block);
+                [scales[index], minima[index]] = F::halves(block);
+                [isums[index], msums[index]] = block_sums::<F, D, BYTES>(block, quants, sums);
+            }
+            let isum = reduce(&isums);
+            let msum = if F::HAS_MINIMUM { reduce(&msums) } else { msums[0] };
+            let (scale, minimum) = (from_halves(&scales), from_halves(&minima));
+            combine::<F, BYTES>(scale, minimum, load_floats(x.scales), isum, msum)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn fill(panel: &mut Panel, rows: &[&[[u8; BYTES]]; LANES]) {
+        let (mut scale, mut minimum) = ([0; LANES], [0; LANES]);
+        panel.blocks = 1;
+        // SAFETY: the caller has AVX2 and F16C.
+        unsafe {
+            let mut vectors = [[_mm256_setzero_si256(); LANES]; ELEMENTS / RUN];
+            let mut scales = [_mm256_setzero_si256(); LANES];
+            let mut sum_scales = scales;
+            for (row, blocks) in rows.iter().enumerate() {
+                let block = &blocks[0];
+                [scale[row], minimum[row]] = F::halves(block);
+                for half in 0..2 {
+                    let quants = F::quants(block, half);
+                    for (index, quants) in quants.into_iter().enumerate() {
+                        vectors[half * 4 + index][row] = quants;
+                    }
+                }
+                [scales[row], sum_scales[row]] = F::scales(block);
+                if F::OFFSET != 0 {
+                    sum_scales[row] = offset_scales::<F, BYTES>(scales[row]);
+                }
+            }
+            for (quants, vectors) in panel.quants.as_chunks_mut().0.iter_mut().zip(&vectors) {
+                *quants = transpose(vectors);
+            }
+            let pairs = transpose(&scales);
+            for (scales, pair) in panel.scales.as_chunks_mut().0.iter_mut().zip(pairs) {
+                *scales = [twice::<0>(pair), twice::<2>(pair)];
+            }
+            panel.sum_scales = transpose(&sum_scales);
+            panel.scale[0] = from_halves(&scale);
+            panel.minimum[0] = from_halves(&minimum);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply<D: Dot, const ROWS: usize>(
+        panel: &Panel,
+        x: &[Row<'_>; ROWS],
+        sums: &mut [__m256; ROWS],
+    ) {
+        let mut quants = [&[0i8; ELEMENTS]; ROWS];
+        let mut x_sums = [&[0i16; GROUPS]; ROWS];
+        for row in 0..ROWS {
+            quants[row] = x[row].quants.first_chunk().unwrap_or(quants[row]);
+            x_sums[row] = x[row].sums.first_chunk().unwrap_or(x_sums[row]);
+        }
+        // SAFETY: the caller has what `D` needs, AVX2 and F16C.
+        unsafe {
+            let zeros = [_mm256_setzero_si256(); ROWS];
+            let mut from_sums = zeros;
+            if F::HAS_MINIMUM || F::OFFSET != 0 {
+                for (pair, &scales) in panel.sum_scales.iter().enumerate() {
+                    for row in 0..ROWS {
+                        let product = _mm256_madd_epi16(scales, broadcast(x_sums[row], pair));
+                        from_sums[row] = _mm256_add_epi32(from_sums[row], product);
+                    }
+                }
+            }
+            let mut isums = if F::HAS_MINIMUM { zeros } else { from_sums };
+            let adds = D::adds(F::MAX, F::GROUP / 4);
+            for (step, weights) in panel.quants.chunks_exact(adds).enumerate() {
+                let mut partial = zeros;
+                for (index, &weights) in weights.iter().enumerate() {
+                    for row in 0..ROWS {
+                        let x = broadcast(quants[row], step * adds + index);
+                        partial[row] = D::add(partial[row], weights, x);
+                    }
+                }
+                let scales = panel.scales[step * adds * 4 / (ELEMENTS / GROUPS)];
+                for row in 0..ROWS {
+                    isums[row] = D::finish_scaled(isums[row], partial[row], scales);
+                }
+            }
+            for row in 0..ROWS {
+                let x_scale = _mm256_set1_ps(x[row].scales.first().copied().unwrap_or(0.0));
+                let (isum, msum) = (isums[row], from_sums[row]);
+                let (scale, minimum) = (panel.scale[0], panel.minimum[0]);
+                let term = combine::<F, BYTES>(scale, minimum, x_scale, isum, msum);
+                sums[row] = _mm256_add_ps(sums[row], term);
+            }
+        }
+    }
+}
+
+const _: () = assert!(ELEMENTS == PANEL_COLUMNS);
+
+/// A block's integer sums, each in eight lanes: of quants, and of minima if there are any.
+#[inline(always)]
+unsafe fn block_sums<F: Blocks<BYTES>, D: Dot, const BYTES: usize>(
+    block: &[u8; BYTES],
+    quants: &[i8; ELEMENTS],
+    sums: &[i16; GROUPS],
+) -> [__m256i; 2] {
+    // SAFETY: the caller has what `D` needs and AVX2.
+    unsafe {
+        let [scales, minima] = F::scales(block);
+        let zero = _mm256_setzero_si256();
+        let [mut isum, mut msum] = [zero; 2];
+        if F::HAS_MINIMUM {
+            msum = _mm256_madd_epi16(minima, load_sums(sums));
+        } else if F::OFFSET != 0 {
+            isum = _mm256_madd_epi16(offset_scales::<F, BYTES>(scales), load_sums(sums));
+        }
+        // Even groups' scales in the lower half, odd ones' in the upper: vector `v` has groups
+        // `2 v` and `2 v + 1` there.
+        let even_odd = _mm256_set1_epi64x(0x0d0c_0908_0504_0100);
+        let odd_even = _mm256_set1_epi64x(0x0f0e_0b0a_0706_0302);
+        let order = _mm256_unpacklo_epi64(even_odd, odd_even);
+        let scales = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_shuffle_epi8(scales, order));
+        for (half, x) in quants.as_chunks::<{ 4 * RUN }>().0.iter().enumerate() {
+            let weights = F::quants(block, half);
+            for (index, x) in x.as_chunks::<RUN>().0.iter().enumerate() {
+                let word = 2 * (half * 4 + index) as i16;
+                let scale = _mm256_set1_epi16(word | (word + 1) << 8);
+                let scale = _mm256_shuffle_epi8(scales, scale);
+                isum = D::dot_scaled(isum, weights[index], load_quants(x), scale);
+            }
+        }
+        [isum, msum]
+    }
+}
+
+/// What sums of activations are multiplied by where quants have an offset.
+#[inline(always)]
+unsafe fn offset_scales<F: Blocks<BYTES>, const BYTES: usize>(scales: __m256i) -> __m256i {
+    const { assert!(F::OFFSET as i32 * F::MAX_SCALE <= i16::MAX as i32) };
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_mullo_epi16(scales, _mm256_set1_epi16(-F::OFFSET)) }
+}
+
+/// One of the two words of each lane, at byte `AT` of it, twice.
+#[inline(always)]
+unsafe fn twice<const AT: i32>(pairs: __m256i) -> __m256i {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let word = AT | (AT + 1) << 8;
+        let word = word | word << 16;
+        let in_half =
+            _mm_setr_epi32(word, word + 0x0404_0404, word + 0x0808_0808, word + 0x0c0c_0c0c);
+        _mm256_shuffle_epi8(pairs, _mm256_broadcastsi128_si256(in_half))
+    }
+}
+
+/// [`BlockFormat::combine`] in lanes.
+#[inline(always)]
+unsafe fn combine<F: Blocks<BYTES>, const BYTES: usize>(
+    scale: __m256,
+    minimum: __m256,
+    x_scale: __m256,
+    isum: __m256i,
+    msum: __m256i,
+) -> __m256 {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let product = _mm256_mul_ps(_mm256_mul_ps(scale, x_scale), _mm256_cvtepi32_ps(isum));
+        if !F::HAS_MINIMUM {
+            return product;
+        }
+        let minimum = _mm256_mul_ps(_mm256_mul_ps(minimum, x_scale), _mm256_cvtepi32_ps(msum));
+        _mm256_sub_ps(product, minimum)
+    }
+}
+
+/// The f16 bits at `at`.
+#[inline(always)]
+fn half(block: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes(*part(block, at))
+}
+
+/// Bits `mask` of each byte, after a shift to the right (positive) or to the left. Shifts go by
+/// 16 bits: what comes from the byte beside is masked away.
+#[inline(always)]
+unsafe fn bits(bytes: __m256i, shift: i32, mask: i8) -> __m256i {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let shifted = if shift < 0 {
+            _mm256_sll_epi16(bytes, _mm_cvtsi32_si128(-shift))
+        } else {
+            _mm256_srl_epi16(bytes, _mm_cvtsi32_si128(shift))
+        };
+        _mm256_and_si256(shifted, _mm256_set1_epi8(mask))
+    }
+}
+
+/// Half a block's nibbles where runs have 32 bytes: of two runs, each with low and high ones.
+#[inline(always)]
+unsafe fn nibbles(plane: &[u8], half: usize) -> [__m256i; 4] {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let first = load32(part(plane, half * 2 * RUN));
+        let second = load32(part(plane, (half * 2 + 1) * RUN));
+        [bits(first, 0, 0x0f), bits(first, 4, 0x0f), bits(second, 0, 0x0f), bits(second, 4, 0x0f)]
+    }
+}
+
+/// Scales and minima of Q4_K and Q5_K: see [`scales_and_minima`].
+#[inline(always)]
+unsafe fn six_bit_scales(bytes: &[u8; 16]) -> [__m256i; 2] {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let bytes = load16(bytes);
+        // Four lanes: scales 0..4, scales 4..8, minima 0..4, minima 4..8.
+        let low = _mm_setr_epi32(0x0302_0100, 0x0b0a_0908, 0x0706_0504, 0x0b0a_0908);
+        let low = _mm_srlv_epi32(_mm_shuffle_epi8(bytes, low), _mm_setr_epi32(0, 0, 0, 4));
+        let low_mask = _mm_setr_epi32(0x3f3f_3f3f, 0x0f0f_0f0f, 0x3f3f_3f3f, 0x0f0f_0f0f);
+        let none = 0x8080_8080_u32 as i32;
+        let high = _mm_shuffle_epi8(bytes, _mm_setr_epi32(none, 0x0302_0100, none, 0x0706_0504));
+        let high = _mm_and_si128(_mm_srli_epi16::<2>(high), _mm_set1_epi8(0x30));
+        let both = _mm_or_si128(_mm_and_si128(low, low_mask), high);
+        // Each twice: groups of 32 as groups of 16.
+        [
+            _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(both, both)),
+            _mm256_cvtepu8_epi16(_mm_unpackhi_epi8(both, both)),
+        ]
+    }
+}
+
+impl Blocks<84> for Q2_K {
+    const OFFSET: i16 = 0;
+    const MAX: i32 = 3;
+    const GROUP: usize = 16;
+
+    #[inline(always)]
+    fn halves(block: &[u8; 84]) -> [u16; 2] {
+        [half(block, Self::SCALE.start), half(block, Self::MINIMUM.start)]
+    }
+
+    #[inline(always)]
+    unsafe fn quants(block: &[u8; 84], half: usize) -> [__m256i; 4] {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let run = load32(part(block, Self::QUANTS.start + half * RUN));
+            [bits(run, 0, 3), bits(run, 2, 3), bits(run, 4, 3), bits(run, 6, 3)]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn scales(block: &[u8; 84]) -> [__m256i; 2] {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let words = _mm256_cvtepu8_epi16(load16(part(block, Self::SCALES.start)));
+            [_mm256_and_si256(words, _mm256_set1_epi16(0x0f)), _mm256_srli_epi16::<4>(words)]
+        }
+    }
+}
+
+impl Blocks<110> for Q3_K {
+    const OFFSET: i16 = 4;
+    const MAX: i32 = 7;
+    const GROUP: usize = 16;
+
+    #[inline(always)]
+    fn halves(block: &[u8; 110]) -> [u16; 2] {
+        [half(block, Self::SCALE.start), 0]
+    }
+
+    #[inline(always)]
+    unsafe fn quants(block: &[u8; 110], half: usize) -> [__m256i; 4] {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let run = load32(part(block, Self::QUANTS.start + half * RUN));
+            let high = load32(part(block, Self::HIGH_BITS.start));
+            let mut quants = [run; 4];
+            for (index, quants) in quants.iter_mut().enumerate() {
+                let low = bits(run, 2 * index as i32, 3);
+                *quants = _mm256_or_si256(low, bits(high, (half * 4 + index) as i32 - 2, 1 << 2));
+            }
+            quants
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn scales(block: &[u8; 110]) -> [__m256i; 2] {
+        // The 16 bytes that end with the scales and the f16 behind them: within the block.
+        const START: usize = Q3_K::SCALE.end - 16;
+        const AT: u64 = (Q3_K::SCALES.start - START) as u64;
+        const EACH: u64 = 0x0101_0101_0101_0101;
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let bytes = load16(part(block, START));
+            let low = _mm_set1_epi64x((0x0706_0504_0302_0100 + AT * EACH) as i64);
+            let low = _mm_srlv_epi64(_mm_shuffle_epi8(bytes, low), _mm_set_epi64x(4, 0));
+            let high = _mm_set1_epi64x((0x0b0a_0908_0b0a_0908 + AT * EACH) as i64);
+            let high = _mm_shuffle_epi8(bytes, high);
+            let high = _mm_srlv_epi32(high, _mm_setr_epi32(0, 2, 4, 6));
+            let high = _mm_slli_epi16::<4>(_mm_and_si128(high, _mm_set1_epi8(3)));
+            let both = _mm_or_si128(_mm_and_si128(low, _mm_set1_epi8(0x0f)), high);
+            let scales = _mm_sub_epi8(both, _mm_set1_epi8(32));
+            [_mm256_cvtepi8_epi16(scales), _mm256_setzero_si256()]
+        }
+    }
+}
+
+impl Blocks<144> for Q4_K {
+    const OFFSET: i16 = 0;
+    const MAX: i32 = 15;
+    const GROUP: usize = 32;
+
+    #[inline(always)]
+    fn halves(block: &[u8; 144]) -> [u16; 2] {
+        [half(block, Self::SCALE.start), half(block, Self::MINIMUM.start)]
+    }
+
+    #[inline(always)]
+    unsafe fn quants(block: &[u8; 144], half: usize) -> [__m256i; 4] {
+        // SAFETY: the caller has AVX2.
+        unsafe { nibbles(part::<128>(block, Self::QUANTS.start), half) }
+    }
+
+    #[inline(always)]
+    unsafe fn scales(block: &[u8; 144]) -> [__m256i; 2] {
+        // SAFETY: the caller has AVX2.
+        unsafe { six_bit_scales(part(block, Self::SCALES.start)) }
+    }
+}
+
+impl Blocks<176> for Q5_K {
+    const OFFSET: i16 = 0;
+    const MAX: i32 = 31;
+    const GROUP: usize = 32;
+
+    #[inline(always)]
+    fn halves(block: &[u8; 176]) -> [u16; 2] {
+        [half(block, Self::SCALE.start), half(block, Self::MINIMUM.start)]
+    }
+
+    #[inline(always)]
+    unsafe fn quants(block: &[u8; 176], half: usize) -> [__m256i; 4] {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let high = load32(part(block, Self::HIGH_BITS.start));
+            let mut quants = nibbles(part::<128>(block, Self::QUANTS.start), half);
+            for (index, quants) in quants.iter_mut().enumerate() {
+                let high = bits(high, (half * 4 + index) as i32 - 4, 1 << 4);
+                *quants = _mm256_or_si256(*quants, high);
+            }
+            quants
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn scales(block: &[u8; 176]) -> [__m256i; 2] {
+        // SAFETY: the caller has AVX2.
+        unsafe { six_bit_scales(part(block, Self::SCALES.start)) }
+    }
+}
+
+impl Blocks<210> for Q6_K {
+    const OFFSET: i16 = 32;
+    const MAX: i32 = 63;
+    const GROUP: usize = 16;
+
+    #[inline(always)]
+    fn halves(block: &[u8; 210]) -> [u16; 2] {
+        [half(block, Self::SCALE.start), 0]
+    }
+
+    #[inline(always)]
+    unsafe fn quants(block: &[u8; 210], half: usize) -> [__m256i; 4] {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let [first, second, third, fourth] =
+                nibbles(part::<128>(block, Self::QUANTS.start), half);
+            let high = load32(part(block, Self::HIGH_BITS.start + half * RUN));
+            // A run of nibbles has 64 bytes here: both low vectors come before the high ones.
+            [
+                _mm256_or_si256(first, bits(high, -4, 0x30)),
+                _mm256_or_si256(third, bits(high, -2, 0x30)),
+                _mm256_or_si256(second, bits(high, 0, 0x30)),
+                _mm256_or_si256(fourth, bits(high, 2, 0x30)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn scales(block: &[u8; 210]) -> [__m256i; 2] {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let scales = _mm256_cvtepi8_epi16(load16(part(block, Self::SCALES.start)));
+            [scales, _mm256_setzero_si256()]
+        }
+    }
+}

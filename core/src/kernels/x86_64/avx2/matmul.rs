@@ -1,0 +1,281 @@
+//! The two loops of a matmul with int8 activations, over any block format.
+//!
+//! Decode, one activation row: each weight row is walked to its end. Eight blocks' integer sums
+//! are reduced together and become eight terms of the row's dot product, which are added one by
+//! one, ascending, as the contract demands; four rows' additions run side by side, because each
+//! waits for the one before.
+//!
+//! Prefill, several activation rows: a [`Panel`] of eight weight rows and 256 columns is unpacked
+//! once, rows in lanes, and multiplied with every activation row: no sums across lanes at all.
+// Unsafe: vector instructions behind the traits.
+#![allow(unsafe_code)]
+
+use super::dot::Dot;
+use super::lanes::{load_floats, store_floats};
+use crate::kernels::{Activations, EncodedRow, SUM_ELEMENTS};
+use crate::mem::Tile;
+use crate::quant::TensorType;
+use core::arch::x86_64::*;
+
+/// Blocks whose integer sums are reduced together, and weight rows of a panel: lanes of 32 bits.
+pub(super) const LANES: usize = 8;
+
+/// Columns of a panel: one block of a K-quant, eight of the others.
+pub(super) const PANEL_COLUMNS: usize = 256;
+
+/// Weight rows whose terms are added side by side: an addition takes 4 cycles.
+const ROWS: usize = 4;
+
+/// Most terms of a row that are kept: four rows' are 4 KiB of stack, and 256 blocks of 32 are 8192
+/// columns. Longer rows are walked in pieces.
+const TERMS: usize = 256;
+
+/// Activation rows that are multiplied with a panel together: their partial and 32-bit sums and
+/// a weight's vector are 9 of 16 registers.
+const BATCH: usize = 4;
+
+/// A block format as the loops see it. Who calls a method has AVX2, F16C and what `D` needs.
+pub(super) trait Format<const BYTES: usize> {
+    /// The format's name in GGUF.
+    const TENSOR_TYPE: TensorType;
+    /// Elements of a block.
+    const ELEMENTS: usize;
+
+    /// One weight row to f32.
+    fn dequantize(row: &[u8], out: &mut [f32]);
+
+    /// One activation row; only for tables of CPUs with AVX2.
+    fn encode(row: &[f32], out: EncodedRow<'_>);
+
+    /// Up to eight blocks' terms of the dot product with `x`; lanes beyond are arbitrary.
+    unsafe fn terms<D: Dot>(blocks: &[[u8; BYTES]], x: &Terms<'_>) -> __m256;
+
+    /// Unpacks blocks `first` on of each of `rows`, [`PANEL_COLUMNS`] columns or what is left.
+    unsafe fn fill(panel: &mut Panel, rows: &[&[[u8; BYTES]]; LANES]);
+
+    /// Adds the panel's products with `x` to `sums`.
+    unsafe fn multiply<D: Dot, const ROWS: usize>(
+        panel: &Panel,
+        x: &[Row<'_>; ROWS],
+        sums: &mut [__m256; ROWS],
+    );
+}
+
+/// Eight weight rows, [`PANEL_COLUMNS`] columns.
+pub(super) struct Panel {
+    /// Blocks that are there.
+    pub(super) blocks: usize,
+    /// Quants, four columns of a row in each lane. `[256 / 4]`
+    pub(super) quants: [__m256i; PANEL_COLUMNS / 4],
+    /// K-quants: each group's scale, twice in a lane. `[groups]`
+    pub(super) scales: [__m256i; PANEL_COLUMNS / SUM_ELEMENTS],
+    /// K-quants: what each two groups' sums of activations are multiplied by. `[groups / 2]`
+    pub(super) sum_scales: [__m256i; PANEL_COLUMNS / SUM_ELEMENTS / 2],
+    /// `[blocks]`
+    pub(super) scale: [__m256; LANES],
+    /// `[blocks]`
+    pub(super) minimum: [__m256; LANES],
+}
+
+/// One encoded activation row, or what is left of it from some block on.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) quants: &'a [i8],
+    pub(super) scales: &'a [f32],
+    pub(super) sums: &'a [i16],
+}
+
+/// The activations that eight blocks meet; those beyond the last block are zeros.
+pub(super) struct Terms<'a> {
+    /// `[blocks * elements]`
+    pub(super) quants: &'a [i8],
+    /// One a block.
+    pub(super) scales: &'a [f32; LANES],
+    /// At least `[blocks * elements / 16]` and 16.
+    pub(super) sums: &'a [i16],
+}
+
+impl<'a> Row<'a> {
+    /// Row `row` of the batch, from block `first` (of `elements` elements) on.
+    #[inline(always)]
+    fn new(activations: &Activations<'a>, elements: usize, row: usize, first: usize) -> Self {
+        let columns = activations.columns;
+        let (start, end) = (row * columns + first * elements, (row + 1) * columns);
+        Self {
+            quants: activations.quants.get(start..end).unwrap_or(&[]),
+            scales: activations.scales.get(start / elements..end / elements).unwrap_or(&[]),
+            sums: activations.sums.get(start / SUM_ELEMENTS..end / SUM_ELEMENTS).unwrap_or(&[]),
+        }
+    }
+}
+
+/// Weight rows times activation rows. `weights` and `activations` have the lengths that
+/// [`crate::kernels::FormatKernels::matmul`] checks.
+#[inline(always)]
+pub(super) unsafe fn matmul<F: Format<BYTES>, D: Dot, const BYTES: usize>(
+    weights: &[u8],
+    activations: &Activations<'_>,
+    out: &mut Tile<'_>,
+) {
+    let weights = weights.as_chunks::<BYTES>().0;
+    let row_blocks = activations.columns / F::ELEMENTS;
+    let in_panels = if activations.rows > 1 { out.columns() / LANES * LANES } else { 0 };
+    for first in (0..in_panels).step_by(LANES) {
+        let rows = &weights[first * row_blocks..][..LANES * row_blocks];
+        // SAFETY: the caller has what `F` and `D` need.
+        unsafe { multiply_rows::<F, D, BYTES>(rows, row_blocks, activations, first, out) };
+    }
+    let weights = &weights[in_panels * row_blocks..];
+    if out.columns() > in_panels {
+        for row in 0..activations.rows {
+            let x = Row::new(activations, F::ELEMENTS, row, 0);
+            let out = &mut out.row_mut(row)[in_panels..];
+            // SAFETY: the caller has what `F` and `D` need.
+            unsafe { decode::<F, D, BYTES>(weights, row_blocks, x, out) };
+        }
+    }
+}
+
+/// One activation row.
+#[inline(always)]
+unsafe fn decode<F: Format<BYTES>, D: Dot, const BYTES: usize>(
+    weights: &[[u8; BYTES]],
+    row_blocks: usize,
+    x: Row<'_>,
+    out: &mut [f32],
+) {
+    let mut terms = [[0.0; TERMS]; ROWS];
+    for (group, out) in out.chunks_mut(ROWS).enumerate() {
+        let mut dots = [0.0f32; ROWS];
+        for start in (0..row_blocks).step_by(TERMS) {
+            let count = TERMS.min(row_blocks - start);
+            for (row, terms) in terms.iter_mut().enumerate().take(out.len()) {
+                let first = (group * ROWS + row) * row_blocks + start;
+                let x = Row {
+                    quants: &x.quants[start * F::ELEMENTS..],
+                    scales: &x.scales[start..],
+                    sums: &x.sums[start * (F::ELEMENTS / SUM_ELEMENTS)..],
+                };
+                // SAFETY: the caller has what `F` and `D` need.
+                unsafe { row_terms::<F, D, BYTES>(&weights[first..first + count], x, terms) };
+            }
+            for index in 0..count {
+                for (dot, terms) in dots.iter_mut().zip(&terms) {
+                    *dot += terms[index];
+                }
+            }
+        }
+        out.copy_from_slice(&dots[..out.len()]);
+    }
+}
+
+/// The terms of up to [`TERMS`] blocks of one weight row.
+#[inline(always)]
+unsafe fn row_terms<F: Format<BYTES>, D: Dot, const BYTES: usize>(
+    blocks: &[[u8; BYTES]],
+    x: Row<'_>,
+    terms: &mut [f32; TERMS],
+) {
+    let (whole, rest) = blocks.as_chunks::<LANES>();
+    let groups = F::ELEMENTS / SUM_ELEMENTS;
+    let (scales, last_scales) = x.scales.as_chunks::<LANES>();
+    let terms = terms.as_chunks_mut::<LANES>().0;
+    let quants = x.quants.chunks_exact(LANES * F::ELEMENTS);
+    let sums = x.sums.chunks_exact(LANES * groups);
+    let last_quants = &x.quants[whole.len() * LANES * F::ELEMENTS..];
+    let last_sums = &x.sums[whole.len() * LANES * groups..];
+    let parts = scales.iter().zip(quants.zip(sums));
+    for ((blocks, terms), (scales, (quants, sums))) in whole.iter().zip(&mut *terms).zip(parts) {
+        let x = Terms { quants, scales, sums };
+        // SAFETY: the caller has what `F` and `D` need.
+        unsafe { store_floats(terms, F::terms::<D>(blocks, &x)) };
+    }
+    if let Some(terms) = terms.get_mut(whole.len())
+        && !rest.is_empty()
+    {
+        // Zeros behind the last, so that whole vectors can be loaded.
+        let mut scales = [0.0; LANES];
+        let mut sums = [0; LANES * PANEL_COLUMNS / SUM_ELEMENTS];
+        scales[..rest.len()].copy_from_slice(&last_scales[..rest.len()]);
+        sums[..rest.len() * groups].copy_from_slice(&last_sums[..rest.len() * groups]);
+        let x = Terms { quants: last_quants, scales: &scales, sums: &sums };
+        // SAFETY: the caller has what `F` and `D` need.
+        unsafe { store_floats(terms, F::terms::<D>(rest, &x)) };
+    }
+}
+
+/// Eight weight rows times every activation row: columns `first` on of `out`.
+#[inline(always)]
+unsafe fn multiply_rows<F: Format<BYTES>, D: Dot, const BYTES: usize>(
+    weights: &[[u8; BYTES]],
+    row_blocks: usize,
+    activations: &Activations<'_>,
+    first: usize,
+    out: &mut Tile<'_>,
+) {
+    // SAFETY: all zeros are a value of integers and of floats.
+    let mut panel: Panel = unsafe { core::mem::zeroed() };
+    for row in 0..activations.rows {
+        out.row_mut(row)[first..first + LANES].fill(0.0);
+    }
+    let step = PANEL_COLUMNS / F::ELEMENTS;
+    for start in (0..row_blocks).step_by(step) {
+        let end = row_blocks.min(start + step);
+        let mut rows: [&[[u8; BYTES]]; LANES] = [&[]; LANES];
+        for (index, row) in rows.iter_mut().enumerate() {
+            *row = &weights[index * row_blocks..][start..end];
+        }
+        // SAFETY: the caller has what `F` and `D` need.
+        unsafe { F::fill(&mut panel, &rows) };
+        let mut row = 0;
+        while row + BATCH <= activations.rows {
+            // SAFETY: as above.
+            unsafe { multiply::<F, D, BYTES, BATCH>(&panel, activations, start, row, first, out) };
+            row += BATCH;
+        }
+        while row < activations.rows {
+            // SAFETY: as above.
+            unsafe { multiply::<F, D, BYTES, 1>(&panel, activations, start, row, first, out) };
+            row += 1;
+        }
+    }
+}
+
+/// A panel, whose blocks are those from `start` on, times `ROWS` activation rows from `row` on.
+#[inline(always)]
+unsafe fn multiply<F: Format<BYTES>, D: Dot, const BYTES: usize, const ROWS: usize>(
+    panel: &Panel,
+    activations: &Activations<'_>,
+    start: usize,
+    row: usize,
+    first: usize,
+    out: &mut Tile<'_>,
+) {
+    let mut x = [Row { quants: &[], scales: &[], sums: &[] }; ROWS];
+    // SAFETY: all zeros are a value of floats.
+    let mut sums: [__m256; ROWS] = unsafe { core::mem::zeroed() };
+    for index in 0..ROWS {
+        x[index] = Row::new(activations, F::ELEMENTS, row + index, start);
+        if let Some(out) = out.row_mut(row + index)[first..].first_chunk() {
+            // SAFETY: the caller has AVX2.
+            sums[index] = unsafe { load_floats(out) };
+        }
+    }
+    // SAFETY: the caller has what `F` and `D` need.
+    unsafe { F::multiply::<D, ROWS>(panel, &x, &mut sums) };
+    for index in 0..ROWS {
+        if let Some(out) = out.row_mut(row + index)[first..].first_chunk_mut() {
+            // SAFETY: the caller has AVX2.
+            unsafe { store_floats(out, sums[index]) };
+        }
+    }
+}
+
+/// Four bytes of `values` in every lane: four quants, or two sums, of one activation row.
+#[inline(always)]
+pub(super) unsafe fn broadcast<T: Copy, const N: usize>(values: &[T; N], lane: usize) -> __m256i {
+    debug_assert!((lane + 1) * 4 <= size_of::<[T; N]>());
+    // SAFETY: callers ask for lanes within the array, whose elements are integers (checked above
+    // where tests run); the caller has AVX2.
+    unsafe { _mm256_set1_epi32(values.as_ptr().cast::<i32>().add(lane).read_unaligned()) }
+}
