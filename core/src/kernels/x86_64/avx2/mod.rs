@@ -37,7 +37,7 @@ pub(super) const fn runs_on(cpu: CpuFeatures) -> bool {
 /// Declares a level of block formats: a module for each with its table and the constructor that
 /// gives it to CPUs that have what the level is compiled for.
 macro_rules! block_formats {
-    ($visible:vis $level:literal, $features:literal, $dot:ty, $runs_on:path) => {
+    ($visible:vis, $level:literal, $features:literal, $dot:ty, $runs_on:path) => {
         fn matmul<F: Format<BYTES>, const BYTES: usize>(
             weights: &[u8],
             activations: &Activations<'_>,
@@ -67,7 +67,7 @@ macro_rules! block_formats {
             }
         }
 
-        block_formats! { $visible $level, $runs_on;
+        block_formats! { $visible, $level, $runs_on;
             q4_0: Blocks32<Q4_0>;
             q4_1: Blocks32<Q4_1>;
             q5_0: Blocks32<Q5_0>;
@@ -80,7 +80,7 @@ macro_rules! block_formats {
             q6_k: KQuants<Q6_K>;
         }
     };
-    ($visible:vis $level:literal, $runs_on:path; $($module:ident: $format:ty;)*) => {
+    ($visible:vis, $level:literal, $runs_on:path; $($module:ident: $format:ty;)*) => {
         $(
             #[doc = concat!("Kernels of `", stringify!($module), "` for ", $level, ".")]
             $visible mod $module {
@@ -100,7 +100,7 @@ macro_rules! block_formats {
     };
 }
 
-block_formats!(pub "avx2", "avx2,f16c", dot::Avx2, runs_on);
+block_formats!(pub, "avx2", "avx2,f16c", dot::Avx2, runs_on);
 
 /// Every format's kernels.
 pub const ALL: &[Candidate] =
@@ -118,7 +118,7 @@ pub(super) mod evex_vnni {
         super::runs_on(cpu) && cpu.has(CpuFeature::Avx512) && cpu.has(CpuFeature::Avx512Vnni)
     }
 
-    block_formats!(pub(crate) "evex_vnni", "avx2,f16c,avx512vl,avx512vnni", dot::Avx512Vnni, runs_on);
+    block_formats!(pub(crate), "evex_vnni", "avx2,f16c,avx512vl,avx512vnni", dot::Avx512Vnni, runs_on);
 
     /// Every block format's kernels.
     pub(in crate::kernels::x86_64) const ALL: &[Candidate] = BLOCKS;
