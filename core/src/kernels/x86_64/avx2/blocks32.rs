@@ -56,17 +56,20 @@ impl<F: Blocks<BYTES>, const BYTES: usize> Format<BYTES> for Blocks32<F> {
         let (mut scales, mut minima) = ([0; LANES], [0; LANES]);
         // SAFETY: the caller has what `D` needs, AVX2 and F16C.
         unsafe {
-            let zero = _mm256_setzero_si256();
-            let mut isums = [zero; LANES];
-            let quants = x.quants.as_chunks::<ELEMENTS>().0;
-            for (index, (block, quants)) in blocks.iter().zip(quants).take(LANES).enumerate() {
-                [scales[index], minima[index]] = F::halves(block);
-                isums[index] = product::<F, D, BYTES>(zero, F::quants(block), load_quants(quants));
-            }
             if let Some(blocks) = blocks.first_chunk::<LANES>() {
                 prefetch(blocks);
             }
-            let sums = load_sums(x.sums.first_chunk().unwrap_or(&[0; 16]));
+            let zero = _mm256_setzero_si256();
+            let mut isums = [zero; LANES];
+            for index in 0..blocks.len().min(LANES) {
+                // SAFETY: `x` has as many blocks.
+                let quants = x.quants.as_chunks().0.get_unchecked(index);
+                let block = &blocks[index];
+                [scales[index], minima[index]] = F::halves(block);
+                isums[index] = product::<F, D, BYTES>(zero, F::quants(block), load_quants(quants));
+            }
+            // SAFETY: `x` has at least 16 sums.
+            let sums = load_sums(x.sums.as_chunks().0.get_unchecked(0));
             let mut isum = reduce(&isums);
             if F::OFFSET != 0 {
                 let offset = _mm256_madd_epi16(sums, _mm256_set1_epi16(F::OFFSET));

@@ -15,6 +15,7 @@ use crate::kernels::portable::integer;
 use crate::quant::k_quants::*;
 use crate::quant::{BlockFormat, TensorType};
 use core::arch::x86_64::*;
+use core::hint::black_box;
 use core::marker::PhantomData;
 
 const ELEMENTS: usize = 256;
@@ -59,18 +60,21 @@ impl<F: Blocks<BYTES>, const BYTES: usize> Format<BYTES> for KQuants<F> {
     #[inline(always)]
     unsafe fn terms<D: Dot>(blocks: &[[u8; BYTES]], x: &Terms<'_>) -> __m256 {
         let (mut scales, mut minima) = ([0; LANES], [0; LANES]);
-        let quants = x.quants.as_chunks::<ELEMENTS>().0;
-        let x_blocks = quants.iter().zip(x.sums.as_chunks::<GROUPS>().0);
         // SAFETY: the caller has what `D` needs, AVX2 and F16C.
         unsafe {
             let mut isums = [_mm256_setzero_si256(); LANES];
             let mut msums = isums;
-            for (index, (block, (quants, sums))) in
-                blocks.iter().zip(x_blocks).take(LANES).enumerate()
-            {
+            // A known table would be taken apart: two cheap-looking shuffles for each of these.
+            let table = black_box(&BROADCASTS);
+            for index in 0..blocks.len().min(LANES) {
+                let block = &blocks[index];
                 prefetch(block);
+                // SAFETY: `x` has as many blocks.
+                let quants = x.quants.as_chunks().0.get_unchecked(index);
+                let sums = x.sums.as_chunks().0.get_unchecked(index);
                 [scales[index], minima[index]] = F::halves(block);
-                [isums[index], msums[index]] = block_sums::<F, D, BYTES>(block, quants, sums);
+                [isums[index], msums[index]] =
+                    block_sums::<F, D, BYTES>(block, quants, sums, table);
             }
             let isum = reduce(&isums);
             let msum = if F::HAS_MINIMUM { reduce(&msums) } else { msums[0] };
@@ -167,12 +171,24 @@ impl<F: Blocks<BYTES>, const BYTES: usize> Format<BYTES> for KQuants<F> {
 
 const _: () = assert!(ELEMENTS == PANEL_COLUMNS);
 
+/// Shuffles that put word `v` of each half everywhere in it.
+static BROADCASTS: [[u8; RUN]; ELEMENTS / RUN] = {
+    let mut table = [[0; RUN]; ELEMENTS / RUN];
+    let mut at = 0;
+    while at < ELEMENTS {
+        table[at / RUN][at % RUN] = (2 * (at / RUN) + at % 2) as u8;
+        at += 1;
+    }
+    table
+};
+
 /// A block's integer sums, each in eight lanes: of quants, and of minima if there are any.
 #[inline(always)]
 unsafe fn block_sums<F: Blocks<BYTES>, D: Dot, const BYTES: usize>(
     block: &[u8; BYTES],
     quants: &[i8; ELEMENTS],
     sums: &[i16; GROUPS],
+    table: &[[u8; RUN]; ELEMENTS / RUN],
 ) -> [__m256i; 2] {
     // SAFETY: the caller has what `D` needs and AVX2.
     unsafe {
@@ -190,13 +206,13 @@ unsafe fn block_sums<F: Blocks<BYTES>, D: Dot, const BYTES: usize>(
         let odd_even = _mm256_set1_epi64x(0x0f0e_0b0a_0706_0302);
         let order = _mm256_unpacklo_epi64(even_odd, odd_even);
         let scales = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_shuffle_epi8(scales, order));
-        for (half, x) in quants.as_chunks::<{ 4 * RUN }>().0.iter().enumerate() {
+        let x = quants.as_chunks::<RUN>().0;
+        for half in 0..2 {
             let weights = F::quants(block, half);
-            for (index, x) in x.as_chunks::<RUN>().0.iter().enumerate() {
-                let word = 2 * (half * 4 + index) as i16;
-                let scale = _mm256_set1_epi16(word | (word + 1) << 8);
-                let scale = _mm256_shuffle_epi8(scales, scale);
-                isum = D::dot_scaled(isum, weights[index], load_quants(x), scale);
+            for index in 0..4 {
+                let vector = half * 4 + index;
+                let scale = _mm256_shuffle_epi8(scales, load32(&table[vector]));
+                isum = D::dot_scaled(isum, weights[index], load_quants(&x[vector]), scale);
             }
         }
         [isum, msum]

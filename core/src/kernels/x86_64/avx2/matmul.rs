@@ -2,8 +2,7 @@
 //!
 //! Decode, one activation row: each weight row is walked to its end. Eight blocks' integer sums
 //! are reduced together and become eight terms of the row's dot product, which are added one by
-//! one, ascending, as the contract demands; four rows' additions run side by side, because each
-//! waits for the one before.
+//! one, ascending, as the contract demands. Eight rows' additions share a register.
 //!
 //! Prefill, several activation rows: a [`Panel`] of eight weight rows and 256 columns is unpacked
 //! once, rows in lanes, and multiplied with every activation row: no sums across lanes at all.
@@ -11,7 +10,7 @@
 #![allow(unsafe_code)]
 
 use super::dot::Dot;
-use super::lanes::{load_floats, store_floats};
+use super::lanes::{load_floats, store_floats, transpose};
 use crate::kernels::{Activations, EncodedRow, SUM_ELEMENTS};
 use crate::mem::Tile;
 use crate::quant::TensorType;
@@ -23,12 +22,9 @@ pub(super) const LANES: usize = 8;
 /// Columns of a panel: one block of a K-quant, eight of the others.
 pub(super) const PANEL_COLUMNS: usize = 256;
 
-/// Weight rows whose terms are added side by side: an addition takes 4 cycles.
-const ROWS: usize = 4;
-
-/// Most terms of a row that are kept: four rows' are 4 KiB of stack, and 256 blocks of 32 are 8192
+/// Most terms of a row that are kept: eight rows' are 2 KiB of stack, and 64 blocks of 32 are 2048
 /// columns. Longer rows are walked in pieces.
-const TERMS: usize = 256;
+const TERMS: usize = 64;
 
 /// Activation rows that are multiplied with a panel together: their partial and 32-bit sums and
 /// a weight's vector are 9 of 16 registers.
@@ -144,29 +140,54 @@ unsafe fn decode<F: Format<BYTES>, D: Dot, const BYTES: usize>(
     x: Row<'_>,
     out: &mut [f32],
 ) {
-    let mut terms = [[0.0; TERMS]; ROWS];
-    for (group, out) in out.chunks_mut(ROWS).enumerate() {
-        let mut dots = [0.0f32; ROWS];
+    // SAFETY: the caller has AVX2.
+    let zero = unsafe { _mm256_setzero_ps() };
+    let mut terms = [[zero; TERMS / LANES]; LANES];
+    for (group, out) in out.chunks_mut(LANES).enumerate() {
+        let mut dots = zero;
         for start in (0..row_blocks).step_by(TERMS) {
             let count = TERMS.min(row_blocks - start);
+            let x = Row {
+                quants: &x.quants[start * F::ELEMENTS..],
+                scales: &x.scales[start..],
+                sums: &x.sums[start * (F::ELEMENTS / SUM_ELEMENTS)..],
+            };
             for (row, terms) in terms.iter_mut().enumerate().take(out.len()) {
-                let first = (group * ROWS + row) * row_blocks + start;
-                let x = Row {
-                    quants: &x.quants[start * F::ELEMENTS..],
-                    scales: &x.scales[start..],
-                    sums: &x.sums[start * (F::ELEMENTS / SUM_ELEMENTS)..],
-                };
+                let first = (group * LANES + row) * row_blocks + start;
                 // SAFETY: the caller has what `F` and `D` need.
                 unsafe { row_terms::<F, D, BYTES>(&weights[first..first + count], x, terms) };
             }
-            for index in 0..count {
-                for (dot, terms) in dots.iter_mut().zip(&terms) {
-                    *dot += terms[index];
-                }
+            // SAFETY: the caller has AVX2.
+            dots = unsafe { add_terms(dots, &terms, count) };
+        }
+        let mut stored = [0.0; LANES];
+        // SAFETY: as above.
+        unsafe { store_floats(&mut stored, dots) };
+        out.copy_from_slice(&stored[..out.len()]);
+    }
+}
+
+/// Adds the first `count` terms of each row to its lane of `dots`, one after the other.
+#[inline(always)]
+unsafe fn add_terms(
+    mut dots: __m256,
+    terms: &[[__m256; TERMS / LANES]; LANES],
+    count: usize,
+) -> __m256 {
+    for first in (0..count).step_by(LANES) {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let mut rows = [_mm256_setzero_si256(); LANES];
+            for (row, terms) in rows.iter_mut().zip(terms) {
+                *row = _mm256_castps_si256(terms[first / LANES]);
+            }
+            let columns = transpose(&rows);
+            for column in &columns[..LANES.min(count - first)] {
+                dots = _mm256_add_ps(dots, _mm256_castsi256_ps(*column));
             }
         }
-        out.copy_from_slice(&dots[..out.len()]);
     }
+    dots
 }
 
 /// The terms of up to [`TERMS`] blocks of one weight row.
@@ -174,33 +195,34 @@ unsafe fn decode<F: Format<BYTES>, D: Dot, const BYTES: usize>(
 unsafe fn row_terms<F: Format<BYTES>, D: Dot, const BYTES: usize>(
     blocks: &[[u8; BYTES]],
     x: Row<'_>,
-    terms: &mut [f32; TERMS],
+    terms: &mut [__m256; TERMS / LANES],
 ) {
-    let (whole, rest) = blocks.as_chunks::<LANES>();
     let groups = F::ELEMENTS / SUM_ELEMENTS;
-    let (scales, last_scales) = x.scales.as_chunks::<LANES>();
-    let terms = terms.as_chunks_mut::<LANES>().0;
-    let quants = x.quants.chunks_exact(LANES * F::ELEMENTS);
-    let sums = x.sums.chunks_exact(LANES * groups);
-    let last_quants = &x.quants[whole.len() * LANES * F::ELEMENTS..];
-    let last_sums = &x.sums[whole.len() * LANES * groups..];
-    let parts = scales.iter().zip(quants.zip(sums));
-    for ((blocks, terms), (scales, (quants, sums))) in whole.iter().zip(&mut *terms).zip(parts) {
-        let x = Terms { quants, scales, sums };
-        // SAFETY: the caller has what `F` and `D` need.
-        unsafe { store_floats(terms, F::terms::<D>(blocks, &x)) };
+    let (whole, rest) = blocks.as_chunks::<LANES>();
+    for (index, (blocks, terms)) in whole.iter().zip(&mut *terms).enumerate() {
+        // SAFETY: `x` has as many blocks as the weight row; the caller has what `F` and `D` need.
+        *terms = unsafe {
+            let x = Terms {
+                quants: x.quants.get_unchecked(index * LANES * F::ELEMENTS..),
+                scales: x.scales.as_chunks().0.get_unchecked(index),
+                sums: x.sums.get_unchecked(index * LANES * groups..),
+            };
+            F::terms::<D>(blocks, &x)
+        };
     }
     if let Some(terms) = terms.get_mut(whole.len())
         && !rest.is_empty()
     {
         // Zeros behind the last, so that whole vectors can be loaded.
+        let first = whole.len() * LANES;
         let mut scales = [0.0; LANES];
         let mut sums = [0; LANES * PANEL_COLUMNS / SUM_ELEMENTS];
-        scales[..rest.len()].copy_from_slice(&last_scales[..rest.len()]);
-        sums[..rest.len() * groups].copy_from_slice(&last_sums[..rest.len() * groups]);
-        let x = Terms { quants: last_quants, scales: &scales, sums: &sums };
+        scales[..rest.len()].copy_from_slice(&x.scales[first..][..rest.len()]);
+        let rest_sums = &x.sums[first * groups..][..rest.len() * groups];
+        sums[..rest_sums.len()].copy_from_slice(rest_sums);
+        let x = Terms { quants: &x.quants[first * F::ELEMENTS..], scales: &scales, sums: &sums };
         // SAFETY: the caller has what `F` and `D` need.
-        unsafe { store_floats(terms, F::terms::<D>(rest, &x)) };
+        *terms = unsafe { F::terms::<D>(rest, &x) };
     }
 }
 
