@@ -1,6 +1,7 @@
 //! Kernels of x86-64: SSE2, which every such CPU has, AVX2, AVX-VNNI, AVX-512 and AVX-512 with VNNI.
 
 pub mod avx2;
+mod layout;
 
 use super::{Candidate, VectorCandidate, joined, portable};
 use avx2::avx_vnni;

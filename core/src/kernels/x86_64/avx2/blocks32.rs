@@ -12,34 +12,18 @@ use super::lanes::*;
 use super::matmul::{Format, LANES, PANEL_COLUMNS, Panel, Row, Terms, broadcast};
 use crate::kernels::EncodedRow;
 use crate::kernels::portable::integer;
-use crate::quant::blocks32::*;
-use crate::quant::{BlockFormat, TensorType};
+use crate::kernels::x86_64::layout::{Layout32, halves, part};
+use crate::quant::TensorType;
 use core::arch::x86_64::*;
 use core::marker::PhantomData;
 
 const ELEMENTS: usize = 32;
 const GROUPS: usize = 2;
 
-/// What differs between the formats.
-pub(super) trait Blocks<const BYTES: usize>: BlockFormat<BYTES, ELEMENTS, GROUPS> {
-    /// What the format subtracts from its unsigned quants.
-    const OFFSET: i16;
-    /// The greatest unsigned quant.
-    const MAX: i32;
-    /// Whether [`Self::quants`] have signs.
-    const SIGNED: bool = false;
-
-    /// The f16 scale, and the f16 minimum (as the file has it: it is added) or zero.
-    fn halves(block: &[u8; BYTES]) -> [u16; 2];
-
-    /// The quants in their order. The caller has AVX2.
-    unsafe fn quants(block: &[u8; BYTES]) -> __m256i;
-}
-
 /// Format `F` for the loops of [`super::matmul`].
 pub(super) struct Blocks32<F>(PhantomData<F>);
 
-impl<F: Blocks<BYTES>, const BYTES: usize> Format<BYTES> for Blocks32<F> {
+impl<F: Layout32<BYTES>, const BYTES: usize> Format<BYTES> for Blocks32<F> {
     const TENSOR_TYPE: TensorType = F::TENSOR_TYPE;
     const ELEMENTS: usize = ELEMENTS;
 
@@ -65,8 +49,9 @@ impl<F: Blocks<BYTES>, const BYTES: usize> Format<BYTES> for Blocks32<F> {
                 // SAFETY: `x` has as many blocks.
                 let quants = x.quants.as_chunks().0.get_unchecked(index);
                 let block = &blocks[index];
-                [scales[index], minima[index]] = F::halves(block);
-                isums[index] = product::<F, D, BYTES>(zero, F::quants(block), load_quants(quants));
+                [scales[index], minima[index]] = halves(block, 0, F::MINIMUM);
+                isums[index] =
+                    product::<F, D, BYTES>(zero, unpack::<F, BYTES>(block), load_quants(quants));
             }
             // SAFETY: `x` has at least 16 sums.
             let sums = load_sums(x.sums.as_chunks().0.get_unchecked(0));
@@ -90,8 +75,8 @@ impl<F: Blocks<BYTES>, const BYTES: usize> Format<BYTES> for Blocks32<F> {
             unsafe {
                 let mut quants = [_mm256_setzero_si256(); LANES];
                 for (row, blocks) in rows.iter().enumerate() {
-                    [scales[row], minima[row]] = F::halves(&blocks[block]);
-                    quants[row] = F::quants(&blocks[block]);
+                    [scales[row], minima[row]] = halves(&blocks[block], 0, F::MINIMUM);
+                    quants[row] = unpack::<F, BYTES>(&blocks[block]);
                 }
                 panel.quants.as_chunks_mut().0[block] = transpose(&quants);
                 panel.scale[block] = from_halves(&scales);
@@ -141,7 +126,7 @@ const _: () = assert!(LANES * ELEMENTS == PANEL_COLUMNS);
 
 /// A block's integer sums with each row's activations, eight weight rows in the lanes.
 #[inline(always)]
-unsafe fn integer_sums<F: Blocks<BYTES>, D: Dot, const BYTES: usize, const ROWS: usize>(
+unsafe fn integer_sums<F: Layout32<BYTES>, D: Dot, const BYTES: usize, const ROWS: usize>(
     weights: &[__m256i; LANES],
     x: &[&[i8; ELEMENTS]; ROWS],
 ) -> [__m256i; ROWS] {
@@ -177,7 +162,7 @@ unsafe fn integer_sums<F: Blocks<BYTES>, D: Dot, const BYTES: usize, const ROWS:
 /// Adds products of quants, with or without signs. -128, whose magnitude is 128 without a sign,
 /// keeps within 16 bits: `2 * 128 * 127 = 32512`.
 #[inline(always)]
-unsafe fn product<F: Blocks<BYTES>, D: Dot, const BYTES: usize>(
+unsafe fn product<F: Layout32<BYTES>, D: Dot, const BYTES: usize>(
     sum: __m256i,
     weights: __m256i,
     x: __m256i,
@@ -192,9 +177,9 @@ unsafe fn product<F: Blocks<BYTES>, D: Dot, const BYTES: usize>(
     }
 }
 
-/// [`BlockFormat::combine`] in lanes. The minimum is the file's, which is added.
+/// [`crate::quant::BlockFormat::combine`] in lanes. The minimum is the file's, which is added.
 #[inline(always)]
-unsafe fn combine<F: Blocks<BYTES>, const BYTES: usize>(
+unsafe fn combine<F: Layout32<BYTES>, const BYTES: usize>(
     scale: __m256,
     minimum: __m256,
     x_scale: __m256,
@@ -212,10 +197,20 @@ unsafe fn combine<F: Blocks<BYTES>, const BYTES: usize>(
     }
 }
 
-/// The f16 bits at `at`.
+/// A block's quants in their order.
 #[inline(always)]
-fn half(block: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes(*part(block, at))
+unsafe fn unpack<F: Layout32<BYTES>, const BYTES: usize>(block: &[u8; BYTES]) -> __m256i {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        if F::SIGNED {
+            return load32(part(block, F::QUANTS));
+        }
+        let low = nibbles(part(block, F::QUANTS));
+        match F::HIGH_BITS {
+            Some(at) => _mm256_or_si256(low, high_bits(part(block, at))),
+            None => low,
+        }
+    }
 }
 
 /// 32 quants from the halves of 16 bytes: the low ones, then the high ones.
@@ -244,92 +239,5 @@ unsafe fn high_bits(word: &[u8; 4]) -> __m256i {
         let bit = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
         let spread = _mm256_and_si256(_mm256_shuffle_epi8(word, bytes), bit);
         _mm256_and_si256(_mm256_cmpeq_epi8(spread, bit), _mm256_set1_epi8(1 << 4))
-    }
-}
-
-impl Blocks<18> for Q4_0 {
-    const OFFSET: i16 = 8;
-    const MAX: i32 = 15;
-
-    #[inline(always)]
-    fn halves(block: &[u8; 18]) -> [u16; 2] {
-        [half(block, Self::SCALE.start), 0]
-    }
-
-    #[inline(always)]
-    unsafe fn quants(block: &[u8; 18]) -> __m256i {
-        // SAFETY: the caller has AVX2.
-        unsafe { nibbles(part(block, Self::QUANTS.start)) }
-    }
-}
-
-impl Blocks<20> for Q4_1 {
-    const OFFSET: i16 = 0;
-    const MAX: i32 = 15;
-
-    #[inline(always)]
-    fn halves(block: &[u8; 20]) -> [u16; 2] {
-        [half(block, Self::SCALE.start), half(block, Self::MINIMUM.start)]
-    }
-
-    #[inline(always)]
-    unsafe fn quants(block: &[u8; 20]) -> __m256i {
-        // SAFETY: the caller has AVX2.
-        unsafe { nibbles(part(block, Self::QUANTS.start)) }
-    }
-}
-
-impl Blocks<22> for Q5_0 {
-    const OFFSET: i16 = 16;
-    const MAX: i32 = 31;
-
-    #[inline(always)]
-    fn halves(block: &[u8; 22]) -> [u16; 2] {
-        [half(block, Self::SCALE.start), 0]
-    }
-
-    #[inline(always)]
-    unsafe fn quants(block: &[u8; 22]) -> __m256i {
-        // SAFETY: the caller has AVX2.
-        unsafe {
-            let low = nibbles(part(block, Self::QUANTS.start));
-            _mm256_or_si256(low, high_bits(part(block, Self::HIGH_BITS.start)))
-        }
-    }
-}
-
-impl Blocks<24> for Q5_1 {
-    const OFFSET: i16 = 0;
-    const MAX: i32 = 31;
-
-    #[inline(always)]
-    fn halves(block: &[u8; 24]) -> [u16; 2] {
-        [half(block, Self::SCALE.start), half(block, Self::MINIMUM.start)]
-    }
-
-    #[inline(always)]
-    unsafe fn quants(block: &[u8; 24]) -> __m256i {
-        // SAFETY: the caller has AVX2.
-        unsafe {
-            let low = nibbles(part(block, Self::QUANTS.start));
-            _mm256_or_si256(low, high_bits(part(block, Self::HIGH_BITS.start)))
-        }
-    }
-}
-
-impl Blocks<34> for Q8_0 {
-    const OFFSET: i16 = 0;
-    const MAX: i32 = 128;
-    const SIGNED: bool = true;
-
-    #[inline(always)]
-    fn halves(block: &[u8; 34]) -> [u16; 2] {
-        [half(block, Self::SCALE.start), 0]
-    }
-
-    #[inline(always)]
-    unsafe fn quants(block: &[u8; 34]) -> __m256i {
-        // SAFETY: the caller has AVX2.
-        unsafe { load32(part(block, Self::QUANTS.start)) }
     }
 }

@@ -12,32 +12,18 @@ use super::lanes::*;
 use super::matmul::{Format, LANES, PANEL_COLUMNS, Panel, Row, Terms, broadcast};
 use crate::kernels::EncodedRow;
 use crate::kernels::portable::integer;
+use crate::kernels::x86_64::layout::{LayoutK, Plane, RUN, halves, part};
+use crate::quant::TensorType;
 use crate::quant::k_quants::*;
-use crate::quant::{BlockFormat, TensorType};
 use core::arch::x86_64::*;
 use core::hint::black_box;
 use core::marker::PhantomData;
 
 const ELEMENTS: usize = 256;
 const GROUPS: usize = 16;
-/// Bytes of a vector, and of a plane's run.
-const RUN: usize = 32;
 
-/// What differs between the formats.
-pub(super) trait Blocks<const BYTES: usize>: BlockFormat<BYTES, ELEMENTS, GROUPS> {
-    /// What the format subtracts from its unsigned quants.
-    const OFFSET: i16;
-    /// The greatest unsigned quant.
-    const MAX: i32;
-    /// Elements that share a scale.
-    const GROUP: usize;
-
-    /// The f16 scale, and the f16 minimum or zero.
-    fn halves(block: &[u8; BYTES]) -> [u16; 2];
-
-    /// Half a block's quants in their order. The caller has AVX2.
-    unsafe fn quants(block: &[u8; BYTES], half: usize) -> [__m256i; 4];
-
+/// How a format's scales are read.
+pub(super) trait Blocks<const BYTES: usize>: LayoutK<BYTES> {
     /// The groups' scales and minima, 16 bits each. The caller has AVX2.
     unsafe fn scales(block: &[u8; BYTES]) -> [__m256i; 2];
 }
@@ -72,7 +58,7 @@ impl<F: Blocks<BYTES>, const BYTES: usize> Format<BYTES> for KQuants<F> {
                 // SAFETY: `x` has as many blocks.
                 let quants = x.quants.as_chunks().0.get_unchecked(index);
                 let sums = x.sums.as_chunks().0.get_unchecked(index);
-                [scales[index], minima[index]] = F::halves(block);
+                [scales[index], minima[index]] = halves(block, F::SCALE, F::MINIMUM);
                 [isums[index], msums[index]] =
                     block_sums::<F, D, BYTES>(block, quants, sums, table);
             }
@@ -94,12 +80,9 @@ impl<F: Blocks<BYTES>, const BYTES: usize> Format<BYTES> for KQuants<F> {
             let mut sum_scales = scales;
             for (row, blocks) in rows.iter().enumerate() {
                 let block = &blocks[0];
-                [scale[row], minimum[row]] = F::halves(block);
-                for half in 0..2 {
-                    let quants = F::quants(block, half);
-                    for (index, quants) in quants.into_iter().enumerate() {
-                        vectors[half * 4 + index][row] = quants;
-                    }
+                [scale[row], minimum[row]] = halves(block, F::SCALE, F::MINIMUM);
+                for (index, vectors) in vectors.iter_mut().enumerate() {
+                    vectors[row] = unpack::<F, BYTES>(block, index);
                 }
                 [scales[row], sum_scales[row]] = F::scales(block);
                 if F::OFFSET != 0 {
@@ -207,13 +190,10 @@ unsafe fn block_sums<F: Blocks<BYTES>, D: Dot, const BYTES: usize>(
         let order = _mm256_unpacklo_epi64(even_odd, odd_even);
         let scales = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_shuffle_epi8(scales, order));
         let x = quants.as_chunks::<RUN>().0;
-        for half in 0..2 {
-            let weights = F::quants(block, half);
-            for index in 0..4 {
-                let vector = half * 4 + index;
-                let scale = _mm256_shuffle_epi8(scales, load32(&table[vector]));
-                isum = D::dot_scaled(isum, weights[index], load_quants(&x[vector]), scale);
-            }
+        for vector in 0..ELEMENTS / RUN {
+            let scale = _mm256_shuffle_epi8(scales, load32(&table[vector]));
+            let weights = unpack::<F, BYTES>(block, vector);
+            isum = D::dot_scaled(isum, weights, load_quants(&x[vector]), scale);
         }
         [isum, msum]
     }
@@ -240,7 +220,7 @@ unsafe fn twice<const AT: i32>(pairs: __m256i) -> __m256i {
     }
 }
 
-/// [`BlockFormat::combine`] in lanes.
+/// [`crate::quant::BlockFormat::combine`] in lanes.
 #[inline(always)]
 unsafe fn combine<F: Blocks<BYTES>, const BYTES: usize>(
     scale: __m256,
@@ -260,35 +240,32 @@ unsafe fn combine<F: Blocks<BYTES>, const BYTES: usize>(
     }
 }
 
-/// The f16 bits at `at`.
+/// Quants `32 * vector` on.
 #[inline(always)]
-fn half(block: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes(*part(block, at))
-}
-
-/// Bits `mask` of each byte, after a shift to the right (positive) or to the left. Shifts go by
-/// 16 bits: what comes from the byte beside is masked away.
-#[inline(always)]
-unsafe fn bits(bytes: __m256i, shift: i32, mask: i8) -> __m256i {
+unsafe fn unpack<F: Blocks<BYTES>, const BYTES: usize>(
+    block: &[u8; BYTES],
+    vector: usize,
+) -> __m256i {
+    let (low, high) = F::planes(vector);
     // SAFETY: the caller has AVX2.
     unsafe {
-        let shifted = if shift < 0 {
-            _mm256_sll_epi16(bytes, _mm_cvtsi32_si128(-shift))
-        } else {
-            _mm256_srl_epi16(bytes, _mm_cvtsi32_si128(shift))
-        };
-        _mm256_and_si256(shifted, _mm256_set1_epi8(mask))
+        let low = bits(block, low);
+        if let Some(high) = high { _mm256_or_si256(low, bits(block, high)) } else { low }
     }
 }
 
-/// Half a block's nibbles where runs have 32 bytes: of two runs, each with low and high ones.
+/// A plane's bits. Shifts go by 16 bits: what comes from the byte beside is masked away.
 #[inline(always)]
-unsafe fn nibbles(plane: &[u8], half: usize) -> [__m256i; 4] {
+unsafe fn bits(block: &[u8], plane: Plane) -> __m256i {
     // SAFETY: the caller has AVX2.
     unsafe {
-        let first = load32(part(plane, half * 2 * RUN));
-        let second = load32(part(plane, (half * 2 + 1) * RUN));
-        [bits(first, 0, 0x0f), bits(first, 4, 0x0f), bits(second, 0, 0x0f), bits(second, 4, 0x0f)]
+        let bytes = load32(part(block, plane.at));
+        let shifted = if plane.shift < 0 {
+            _mm256_sll_epi16(bytes, _mm_cvtsi32_si128(-plane.shift))
+        } else {
+            _mm256_srl_epi16(bytes, _mm_cvtsi32_si128(plane.shift))
+        };
+        _mm256_and_si256(shifted, _mm256_set1_epi8(plane.mask))
     }
 }
 
@@ -315,24 +292,6 @@ unsafe fn six_bit_scales(bytes: &[u8; 16]) -> [__m256i; 2] {
 }
 
 impl Blocks<84> for Q2_K {
-    const OFFSET: i16 = 0;
-    const MAX: i32 = 3;
-    const GROUP: usize = 16;
-
-    #[inline(always)]
-    fn halves(block: &[u8; 84]) -> [u16; 2] {
-        [half(block, Self::SCALE.start), half(block, Self::MINIMUM.start)]
-    }
-
-    #[inline(always)]
-    unsafe fn quants(block: &[u8; 84], half: usize) -> [__m256i; 4] {
-        // SAFETY: the caller has AVX2.
-        unsafe {
-            let run = load32(part(block, Self::QUANTS.start + half * RUN));
-            [bits(run, 0, 3), bits(run, 2, 3), bits(run, 4, 3), bits(run, 6, 3)]
-        }
-    }
-
     #[inline(always)]
     unsafe fn scales(block: &[u8; 84]) -> [__m256i; 2] {
         // SAFETY: the caller has AVX2.
@@ -344,30 +303,6 @@ impl Blocks<84> for Q2_K {
 }
 
 impl Blocks<110> for Q3_K {
-    const OFFSET: i16 = 4;
-    const MAX: i32 = 7;
-    const GROUP: usize = 16;
-
-    #[inline(always)]
-    fn halves(block: &[u8; 110]) -> [u16; 2] {
-        [half(block, Self::SCALE.start), 0]
-    }
-
-    #[inline(always)]
-    unsafe fn quants(block: &[u8; 110], half: usize) -> [__m256i; 4] {
-        // SAFETY: the caller has AVX2.
-        unsafe {
-            let run = load32(part(block, Self::QUANTS.start + half * RUN));
-            let high = load32(part(block, Self::HIGH_BITS.start));
-            let mut quants = [run; 4];
-            for (index, quants) in quants.iter_mut().enumerate() {
-                let low = bits(run, 2 * index as i32, 3);
-                *quants = _mm256_or_si256(low, bits(high, (half * 4 + index) as i32 - 2, 1 << 2));
-            }
-            quants
-        }
-    }
-
     #[inline(always)]
     unsafe fn scales(block: &[u8; 110]) -> [__m256i; 2] {
         // The 16 bytes that end with the scales and the f16 behind them: within the block.
@@ -391,21 +326,6 @@ impl Blocks<110> for Q3_K {
 }
 
 impl Blocks<144> for Q4_K {
-    const OFFSET: i16 = 0;
-    const MAX: i32 = 15;
-    const GROUP: usize = 32;
-
-    #[inline(always)]
-    fn halves(block: &[u8; 144]) -> [u16; 2] {
-        [half(block, Self::SCALE.start), half(block, Self::MINIMUM.start)]
-    }
-
-    #[inline(always)]
-    unsafe fn quants(block: &[u8; 144], half: usize) -> [__m256i; 4] {
-        // SAFETY: the caller has AVX2.
-        unsafe { nibbles(part::<128>(block, Self::QUANTS.start), half) }
-    }
-
     #[inline(always)]
     unsafe fn scales(block: &[u8; 144]) -> [__m256i; 2] {
         // SAFETY: the caller has AVX2.
@@ -414,29 +334,6 @@ impl Blocks<144> for Q4_K {
 }
 
 impl Blocks<176> for Q5_K {
-    const OFFSET: i16 = 0;
-    const MAX: i32 = 31;
-    const GROUP: usize = 32;
-
-    #[inline(always)]
-    fn halves(block: &[u8; 176]) -> [u16; 2] {
-        [half(block, Self::SCALE.start), half(block, Self::MINIMUM.start)]
-    }
-
-    #[inline(always)]
-    unsafe fn quants(block: &[u8; 176], half: usize) -> [__m256i; 4] {
-        // SAFETY: the caller has AVX2.
-        unsafe {
-            let high = load32(part(block, Self::HIGH_BITS.start));
-            let mut quants = nibbles(part::<128>(block, Self::QUANTS.start), half);
-            for (index, quants) in quants.iter_mut().enumerate() {
-                let high = bits(high, (half * 4 + index) as i32 - 4, 1 << 4);
-                *quants = _mm256_or_si256(*quants, high);
-            }
-            quants
-        }
-    }
-
     #[inline(always)]
     unsafe fn scales(block: &[u8; 176]) -> [__m256i; 2] {
         // SAFETY: the caller has AVX2.
@@ -445,32 +342,6 @@ impl Blocks<176> for Q5_K {
 }
 
 impl Blocks<210> for Q6_K {
-    const OFFSET: i16 = 32;
-    const MAX: i32 = 63;
-    const GROUP: usize = 16;
-
-    #[inline(always)]
-    fn halves(block: &[u8; 210]) -> [u16; 2] {
-        [half(block, Self::SCALE.start), 0]
-    }
-
-    #[inline(always)]
-    unsafe fn quants(block: &[u8; 210], half: usize) -> [__m256i; 4] {
-        // SAFETY: the caller has AVX2.
-        unsafe {
-            let [first, second, third, fourth] =
-                nibbles(part::<128>(block, Self::QUANTS.start), half);
-            let high = load32(part(block, Self::HIGH_BITS.start + half * RUN));
-            // A run of nibbles has 64 bytes here: both low vectors come before the high ones.
-            [
-                _mm256_or_si256(first, bits(high, -4, 0x30)),
-                _mm256_or_si256(third, bits(high, -2, 0x30)),
-                _mm256_or_si256(second, bits(high, 0, 0x30)),
-                _mm256_or_si256(fourth, bits(high, 2, 0x30)),
-            ]
-        }
-    }
-
     #[inline(always)]
     unsafe fn scales(block: &[u8; 210]) -> [__m256i; 2] {
         // SAFETY: the caller has AVX2.

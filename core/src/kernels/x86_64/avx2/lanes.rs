@@ -25,13 +25,6 @@ pub(super) fn prefetch<T>(block: &T) {
     }
 }
 
-/// `N` bytes of `bytes` from `at` on: constants wherever it is used, so that no check is compiled.
-#[inline(always)]
-pub(super) fn part<const N: usize>(bytes: &[u8], at: usize) -> &[u8; N] {
-    debug_assert!(at + N <= bytes.len());
-    bytes.get(at..).and_then(|bytes| bytes.first_chunk()).unwrap_or(const { &[0; N] })
-}
-
 /// 16 bytes.
 #[inline(always)]
 pub(super) unsafe fn load16(bytes: &[u8; 16]) -> __m128i {
