@@ -3,7 +3,7 @@
 
 use crate::quant::BlockFormat;
 use crate::quant::blocks32::{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
-use crate::quant::k_quants::{Q2_K, Q3_K, Q4_K, Q5_K, Q6_K};
+use crate::quant::k_quants::{Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, scales_and_minima};
 
 /// Bytes of a K-quant plane's run, each of which has bits of weights 32 apart.
 pub(super) const RUN: usize = 32;
@@ -44,6 +44,9 @@ pub(super) trait LayoutK<const BYTES: usize>: BlockFormat<BYTES, 256, 16> {
     const SCALE: usize;
     /// Where the f16 minimum begins, if there is one.
     const MINIMUM: Option<usize>;
+
+    /// The scale of each group of 16, and its minimum or 0.
+    fn groups(block: &[u8; BYTES]) -> [[i8; 16]; 2];
 
     /// The low bits of weights `32 * vector` on, and the bits above them, if there are some.
     fn planes(vector: usize) -> (Plane, Option<Plane>);
@@ -113,12 +116,28 @@ const fn bit(plane: usize, vector: usize, position: i32) -> Plane {
     Plane { at: plane, shift: vector as i32 - position, mask: 1 << position }
 }
 
+/// Each number two times: those of groups of 32 as those of groups of 16.
+#[inline(always)]
+fn twice(numbers: [i8; 8]) -> [i8; 16] {
+    let mut each = [0; 16];
+    for (pair, number) in each.as_chunks_mut().0.iter_mut().zip(numbers) {
+        *pair = [number; 2];
+    }
+    each
+}
+
 impl LayoutK<84> for Q2_K {
     const OFFSET: i16 = 0;
     const MAX: i32 = 3;
     const GROUP: usize = 16;
     const SCALE: usize = Self::SCALE.start;
     const MINIMUM: Option<usize> = Some(Self::MINIMUM.start);
+
+    #[inline(always)]
+    fn groups(block: &[u8; 84]) -> [[i8; 16]; 2] {
+        let bytes: &[u8; 16] = part(block, Self::SCALES.start);
+        [bytes.map(|byte| (byte & 0x0f) as i8), bytes.map(|byte| (byte >> 4) as i8)]
+    }
 
     #[inline(always)]
     fn planes(vector: usize) -> (Plane, Option<Plane>) {
@@ -134,6 +153,11 @@ impl LayoutK<110> for Q3_K {
     const MINIMUM: Option<usize> = None;
 
     #[inline(always)]
+    fn groups(block: &[u8; 110]) -> [[i8; 16]; 2] {
+        [Self::scales(part(block, Self::SCALES.start)), [0; 16]]
+    }
+
+    #[inline(always)]
     fn planes(vector: usize) -> (Plane, Option<Plane>) {
         (pair(Self::QUANTS.start, vector), Some(bit(Self::HIGH_BITS.start, vector, 2)))
     }
@@ -145,6 +169,12 @@ impl LayoutK<144> for Q4_K {
     const GROUP: usize = 32;
     const SCALE: usize = Self::SCALE.start;
     const MINIMUM: Option<usize> = Some(Self::MINIMUM.start);
+
+    #[inline(always)]
+    fn groups(block: &[u8; 144]) -> [[i8; 16]; 2] {
+        let (scales, minima) = scales_and_minima(part(block, Self::SCALES.start));
+        [twice(scales), twice(minima)]
+    }
 
     #[inline(always)]
     fn planes(vector: usize) -> (Plane, Option<Plane>) {
@@ -160,6 +190,12 @@ impl LayoutK<176> for Q5_K {
     const MINIMUM: Option<usize> = Some(Self::MINIMUM.start);
 
     #[inline(always)]
+    fn groups(block: &[u8; 176]) -> [[i8; 16]; 2] {
+        let (scales, minima) = scales_and_minima(part(block, Self::SCALES.start));
+        [twice(scales), twice(minima)]
+    }
+
+    #[inline(always)]
     fn planes(vector: usize) -> (Plane, Option<Plane>) {
         (nibble(Self::QUANTS.start, vector), Some(bit(Self::HIGH_BITS.start, vector, 4)))
     }
@@ -171,6 +207,12 @@ impl LayoutK<210> for Q6_K {
     const GROUP: usize = 16;
     const SCALE: usize = Self::SCALE.start;
     const MINIMUM: Option<usize> = None;
+
+    #[inline(always)]
+    fn groups(block: &[u8; 210]) -> [[i8; 16]; 2] {
+        let bytes: &[u8; 16] = part(block, Self::SCALES.start);
+        [bytes.map(|byte| byte as i8), [0; 16]]
+    }
 
     #[inline(always)]
     fn planes(vector: usize) -> (Plane, Option<Plane>) {

@@ -2,6 +2,7 @@
 
 pub mod avx2;
 mod layout;
+pub mod sse2;
 
 use super::{Candidate, VectorCandidate, joined, portable};
 use avx2::avx_vnni;
@@ -9,8 +10,8 @@ use avx2::avx_vnni;
 /// Every format's kernels, best first.
 pub const ALL: &[Candidate] = &joined::<
     _,
-    { avx_vnni::ALL.len() + avx2::ALL.len() + portable::ALL.len() },
->(&[avx_vnni::ALL, avx2::ALL, portable::ALL]);
+    { avx_vnni::ALL.len() + avx2::ALL.len() + sse2::ALL.len() + portable::ALL.len() },
+>(&[avx_vnni::ALL, avx2::ALL, sse2::ALL, portable::ALL]);
 
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] =

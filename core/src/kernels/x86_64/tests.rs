@@ -29,6 +29,11 @@ pub(super) fn host() -> CpuFeatures {
 }
 
 #[test]
+fn sse2_equals_portable() {
+    equals_portable(sse2::ALL, CpuFeatures::baseline());
+}
+
+#[test]
 fn avx2_equals_portable() {
     if avx2::q4_k::new(host()).is_some() {
         equals_portable(avx2::ALL, host());
