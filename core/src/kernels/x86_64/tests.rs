@@ -1,31 +1,31 @@
-//! Every level that this host can run, each with the features of the levels above forced off.
-// Unsafe: claims what the host has.
+//! Every level that this CPU has, under the shared runner.
+// Unsafe: claims the features that std has detected.
 #![allow(unsafe_code)]
 
 extern crate std;
 
 use super::*;
-use crate::kernels::tests::equals_portable;
+use crate::kernels::bind;
+use crate::kernels::tests::{equals_portable, vectors_equal_portable};
 use crate::port::{CpuFeature, CpuFeatures};
-use std::arch::is_x86_feature_detected as has;
 
-/// What this host has of the features that levels of this folder ask for.
-pub(super) fn host() -> CpuFeatures {
-    let mut cpu = CpuFeatures::baseline();
-    let detected = [
+/// What the CPU that runs the tests has.
+fn detected() -> CpuFeatures {
+    use std::arch::is_x86_feature_detected as has;
+    let avx512 = has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl");
+    let all = [
+        (CpuFeature::Ssse3, has!("ssse3")),
         (CpuFeature::Avx2, has!("avx2")),
         (CpuFeature::F16c, has!("f16c")),
-        (CpuFeature::AvxVnni, has!("avxvnni")),
-        (CpuFeature::Avx512, has!("avx512f") && has!("avx512bw") && has!("avx512vl")),
+        (CpuFeature::Avx512, avx512),
         (CpuFeature::Avx512Vnni, has!("avx512vnni")),
+        (CpuFeature::AvxVnni, has!("avxvnni")),
     ];
-    for (feature, detected) in detected {
-        if detected {
-            // SAFETY: the macro has just said so.
-            cpu = unsafe { cpu.with(feature) };
-        }
-    }
-    cpu
+    // SAFETY: std has detected each.
+    let with = |cpu: CpuFeatures, feature| unsafe { cpu.with(feature) };
+    all.into_iter()
+        .filter(|&(_, has)| has)
+        .fold(CpuFeatures::baseline(), |cpu, (feature, _)| with(cpu, feature))
 }
 
 #[test]
@@ -35,21 +35,53 @@ fn sse2_equals_portable() {
 
 #[test]
 fn avx2_equals_portable() {
-    if avx2::q4_k::new(host()).is_some() {
-        equals_portable(avx2::ALL, host());
+    if avx2::VECTOR(detected()).is_some() {
+        equals_portable(avx2::ALL, detected());
+        vectors_equal_portable(&[avx2::VECTOR], detected());
     }
 }
 
 #[test]
 fn avx_vnni_equals_portable() {
-    if avx_vnni::q4_k::new(host()).is_some() {
-        equals_portable(avx_vnni::ALL, host());
+    if detected().has(CpuFeature::AvxVnni) {
+        equals_portable(avx_vnni::ALL, detected());
     }
 }
 
 #[test]
 fn the_loops_of_avx_vnni_equal_portable_where_there_is_avx512_vnni() {
-    if avx2::evex_vnni::q4_k::new(host()).is_some() {
-        equals_portable(avx2::evex_vnni::ALL, host());
+    if detected().has(CpuFeature::Avx512) && detected().has(CpuFeature::Avx512Vnni) {
+        equals_portable(avx2::evex_vnni::ALL, detected());
     }
+}
+
+#[test]
+fn avx512_equals_portable() {
+    if detected().has(CpuFeature::Avx512) {
+        equals_portable(avx512::plain::ALL, detected());
+        vectors_equal_portable(&[avx512::vector::VECTOR], detected());
+    }
+}
+
+#[test]
+fn avx512_vnni_equals_portable() {
+    if detected().has(CpuFeature::Avx512Vnni) {
+        equals_portable(avx512::vnni::ALL, detected());
+    }
+}
+
+#[test]
+fn each_level_is_what_is_left_when_those_above_are_forced_off() {
+    let level = |cpu| bind(ALL, cpu, crate::quant::TensorType::Q4_K).map(|found| found.level());
+    // SAFETY: nothing is run with these features.
+    let all = unsafe {
+        CpuFeatures::baseline()
+            .with(CpuFeature::Avx2)
+            .with(CpuFeature::F16c)
+            .with(CpuFeature::AvxVnni)
+    };
+    assert_eq!(level(all), Some("avx_vnni"));
+    assert_eq!(level(all.without(CpuFeature::AvxVnni)), Some("avx2"));
+    assert_eq!(level(all.without(CpuFeature::F16c)), Some("sse2"));
+    assert_eq!(level(all.without(CpuFeature::Avx2)), Some("sse2"));
 }

@@ -92,15 +92,26 @@ pub(super) struct Terms<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Row `row` of the batch, from block `first` (of `elements` elements) on.
+    /// Row `row` of the batch, from block `first` (of `elements` elements) on: within it. The caller
+    /// knows that the activations have the lengths that their rows and columns say.
     #[inline(always)]
-    fn new(activations: &Activations<'a>, elements: usize, row: usize, first: usize) -> Self {
+    unsafe fn new(
+        activations: &Activations<'a>,
+        elements: usize,
+        row: usize,
+        first: usize,
+    ) -> Self {
         let columns = activations.columns;
-        let (start, end) = (row * columns + first * elements, (row + 1) * columns);
-        Self {
-            quants: activations.quants.get(start..end).unwrap_or(&[]),
-            scales: activations.scales.get(start / elements..end / elements).unwrap_or(&[]),
-            sums: activations.sums.get(start / SUM_ELEMENTS..end / SUM_ELEMENTS).unwrap_or(&[]),
+        debug_assert!(row < activations.rows && first * elements <= columns);
+        let (start, count) = (row * columns + first * elements, columns - first * elements);
+        let (block, group) = (start / elements, start / SUM_ELEMENTS);
+        // SAFETY: `start` is within row `row`, of `columns` elements, whole blocks and whole groups.
+        unsafe {
+            Self {
+                quants: activations.quants.get_unchecked(start..start + count),
+                scales: activations.scales.get_unchecked(block..block + count / elements),
+                sums: activations.sums.get_unchecked(group..group + count / SUM_ELEMENTS),
+            }
         }
     }
 }
@@ -124,10 +135,12 @@ pub(super) unsafe fn matmul<F: Format<BYTES>, D: Dot, const BYTES: usize>(
     let weights = &weights[in_panels * row_blocks..];
     if out.columns() > in_panels {
         for row in 0..activations.rows {
-            let x = Row::new(activations, F::ELEMENTS, row, 0);
             let out = &mut out.row_mut(row)[in_panels..];
-            // SAFETY: the caller has what `F` and `D` need.
-            unsafe { decode::<F, D, BYTES>(weights, row_blocks, x, out) };
+            // SAFETY: lengths are checked; the caller has what `F` and `D` need.
+            unsafe {
+                let x = Row::new(activations, F::ELEMENTS, row, 0);
+                decode::<F, D, BYTES>(weights, row_blocks, x, out);
+            }
         }
     }
 }
@@ -277,7 +290,8 @@ unsafe fn multiply<F: Format<BYTES>, D: Dot, const BYTES: usize, const ROWS: usi
     // SAFETY: all zeros are a value of floats.
     let mut sums: [__m256; ROWS] = unsafe { core::mem::zeroed() };
     for index in 0..ROWS {
-        x[index] = Row::new(activations, F::ELEMENTS, row + index, start);
+        // SAFETY: lengths are checked; `row + index` is a row, `start` one of its blocks.
+        x[index] = unsafe { Row::new(activations, F::ELEMENTS, row + index, start) };
         if let Some(out) = out.row_mut(row + index)[first..].first_chunk() {
             // SAFETY: the caller has AVX2.
             sums[index] = unsafe { load_floats(out) };
