@@ -24,7 +24,7 @@ pub(super) trait Layout32<const BYTES: usize>: BlockFormat<BYTES, 32, 2> {
     const MINIMUM: Option<usize> = None;
 }
 
-/// Where bits of 32 weights lie: in each of 32 bytes, moved right (or left where negative) and masked.
+/// Where bits of 32 weights lie: in each of 32 bytes, moved right (left if negative) and masked.
 #[derive(Clone, Copy)]
 pub(super) struct Plane {
     pub(super) at: usize,

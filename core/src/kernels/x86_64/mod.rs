@@ -1,12 +1,16 @@
-//! Kernels of x86-64: SSE2, which every such CPU has, AVX2, AVX-VNNI, AVX-512 and AVX-512 with VNNI.
+//! Kernels of x86-64: SSE2, which every such CPU has, AVX2, AVX-VNNI, AVX-512, and AVX-512 with
+//! VNNI.
 
 pub mod avx2;
 pub mod avx512;
+mod float;
 mod layout;
+mod prefetch;
 pub mod sse2;
 
 use super::{Candidate, VectorCandidate, joined, portable};
 use avx2::avx_vnni;
+use prefetch::prefetch;
 
 /// Every format's kernels, best first.
 pub const ALL: &[Candidate] = &joined::<

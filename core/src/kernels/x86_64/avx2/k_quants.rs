@@ -13,6 +13,7 @@ use super::matmul::{Format, LANES, PANEL_COLUMNS, Panel, Row, Terms, broadcast};
 use crate::kernels::EncodedRow;
 use crate::kernels::portable::integer;
 use crate::kernels::x86_64::layout::{LayoutK, Plane, RUN, halves, part};
+use crate::kernels::x86_64::prefetch;
 use crate::quant::TensorType;
 use crate::quant::k_quants::*;
 use core::arch::x86_64::*;

@@ -46,7 +46,7 @@ pub(super) trait Format<const BYTES: usize> {
     /// Up to eight blocks' terms of the dot product with `x`; lanes beyond are arbitrary.
     unsafe fn terms<D: Dot>(blocks: &[[u8; BYTES]], x: &Terms<'_>) -> __m256;
 
-    /// Unpacks blocks `first` on of each of `rows`, [`PANEL_COLUMNS`] columns or what is left.
+    /// Unpacks `rows`, each [`PANEL_COLUMNS`] columns or fewer.
     unsafe fn fill(panel: &mut Panel, rows: &[&[[u8; BYTES]]; LANES]);
 
     /// Adds the panel's products with `x` to `sums`.
@@ -89,6 +89,30 @@ pub(super) struct Terms<'a> {
     pub(super) scales: &'a [f32; LANES],
     /// At least `[blocks * elements / 16]` and 16.
     pub(super) sums: &'a [i16],
+}
+
+/// The activations that a row's last blocks meet where they are fewer than eight.
+struct Last<'a> {
+    quants: &'a [i8],
+    /// Zeros behind the last, so that whole vectors can be loaded.
+    scales: [f32; LANES],
+    /// As are these.
+    sums: [i16; LANES * PANEL_COLUMNS / SUM_ELEMENTS],
+}
+
+impl<'a> Last<'a> {
+    fn new(x: Row<'a>, elements: usize) -> Self {
+        let (scales, sums) = ([0.0; LANES], [0; LANES * PANEL_COLUMNS / SUM_ELEMENTS]);
+        let first = x.scales.len() / LANES * LANES;
+        let mut last = Self { quants: &x.quants[first * elements..], scales, sums };
+        for (to, from) in last.scales.iter_mut().zip(&x.scales[first..]) {
+            *to = *from;
+        }
+        for (to, from) in last.sums.iter_mut().zip(&x.sums[first * elements / SUM_ELEMENTS..]) {
+            *to = *from;
+        }
+        last
+    }
 }
 
 impl<'a> Row<'a> {
@@ -156,6 +180,7 @@ unsafe fn decode<F: Format<BYTES>, D: Dot, const BYTES: usize>(
     // SAFETY: the caller has AVX2.
     let zero = unsafe { _mm256_setzero_ps() };
     let mut terms = [[zero; TERMS / LANES]; LANES];
+    let last = Last::new(x, F::ELEMENTS);
     for (group, out) in out.chunks_mut(LANES).enumerate() {
         let mut dots = zero;
         for start in (0..row_blocks).step_by(TERMS) {
@@ -168,7 +193,7 @@ unsafe fn decode<F: Format<BYTES>, D: Dot, const BYTES: usize>(
             for (row, terms) in terms.iter_mut().enumerate().take(out.len()) {
                 let first = (group * LANES + row) * row_blocks + start;
                 // SAFETY: the caller has what `F` and `D` need.
-                unsafe { row_terms::<F, D, BYTES>(&weights[first..first + count], x, terms) };
+                unsafe { row_terms::<F, D, BYTES>(&weights[first..][..count], x, &last, terms) };
             }
             // SAFETY: the caller has AVX2.
             dots = unsafe { add_terms(dots, &terms, count) };
@@ -208,6 +233,7 @@ unsafe fn add_terms(
 unsafe fn row_terms<F: Format<BYTES>, D: Dot, const BYTES: usize>(
     blocks: &[[u8; BYTES]],
     x: Row<'_>,
+    last: &Last<'_>,
     terms: &mut [__m256; TERMS / LANES],
 ) {
     let groups = F::ELEMENTS / SUM_ELEMENTS;
@@ -226,14 +252,7 @@ unsafe fn row_terms<F: Format<BYTES>, D: Dot, const BYTES: usize>(
     if let Some(terms) = terms.get_mut(whole.len())
         && !rest.is_empty()
     {
-        // Zeros behind the last, so that whole vectors can be loaded.
-        let first = whole.len() * LANES;
-        let mut scales = [0.0; LANES];
-        let mut sums = [0; LANES * PANEL_COLUMNS / SUM_ELEMENTS];
-        scales[..rest.len()].copy_from_slice(&x.scales[first..][..rest.len()]);
-        let rest_sums = &x.sums[first * groups..][..rest.len() * groups];
-        sums[..rest_sums.len()].copy_from_slice(rest_sums);
-        let x = Terms { quants: &x.quants[first * F::ELEMENTS..], scales: &scales, sums: &sums };
+        let x = Terms { quants: last.quants, scales: &last.scales, sums: &last.sums };
         // SAFETY: the caller has what `F` and `D` need.
         *terms = unsafe { F::terms::<D>(rest, &x) };
     }
@@ -299,10 +318,10 @@ unsafe fn multiply<F: Format<BYTES>, D: Dot, const BYTES: usize, const ROWS: usi
     }
     // SAFETY: the caller has what `F` and `D` need.
     unsafe { F::multiply::<D, ROWS>(panel, &x, &mut sums) };
-    for index in 0..ROWS {
+    for (index, &sum) in sums.iter().enumerate() {
         if let Some(out) = out.row_mut(row + index)[first..].first_chunk_mut() {
             // SAFETY: the caller has AVX2.
-            unsafe { store_floats(out, sums[index]) };
+            unsafe { store_floats(out, sum) };
         }
     }
 }

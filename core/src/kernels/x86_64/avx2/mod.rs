@@ -108,8 +108,8 @@ pub const ALL: &[Candidate] =
 
 pub mod avx_vnni;
 
-/// The loops of AVX-VNNI with the same instructions in the coding of AVX512-VNNI, so that more hosts
-/// can test them.
+/// The loops of AVX-VNNI with the same instructions in the coding of AVX512-VNNI, so that more
+/// hosts can test them.
 #[cfg(test)]
 pub(super) mod evex_vnni {
     use super::*;
@@ -118,7 +118,13 @@ pub(super) mod evex_vnni {
         super::runs_on(cpu) && cpu.has(CpuFeature::Avx512) && cpu.has(CpuFeature::Avx512Vnni)
     }
 
-    block_formats!(pub(crate), "evex_vnni", "avx2,f16c,avx512vl,avx512vnni", dot::Avx512Vnni, runs_on);
+    block_formats!(
+        pub(crate),
+        "evex_vnni",
+        "avx2,f16c,avx512vl,avx512vnni",
+        dot::Avx512Vnni,
+        runs_on
+    );
 
     /// Every block format's kernels.
     pub(in crate::kernels::x86_64) const ALL: &[Candidate] = BLOCKS;

@@ -57,14 +57,6 @@ pub(super) fn stored(lanes: __m128) -> [f32; 4] {
     values
 }
 
-/// Fetches the line that lies `ahead` bytes behind `start`.
-#[inline(always)]
-pub(super) fn prefetch<T>(start: &T, ahead: usize) {
-    let address = core::ptr::from_ref(start).cast::<i8>().wrapping_add(ahead);
-    // SAFETY: a prefetch of any address is a hint that never faults.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };
-}
-
 /// The sum of each vector's 4 numbers, vector `i`'s in lane `i`.
 #[inline(always)]
 pub(super) fn reduce(vectors: &[__m128i; 4]) -> __m128i {

@@ -8,6 +8,7 @@
 
 use super::lanes::*;
 use crate::kernels::Activations;
+use crate::kernels::x86_64::prefetch;
 use crate::mem::Tile;
 use crate::quant::TensorType;
 use core::arch::x86_64::*;
@@ -17,9 +18,6 @@ const LANES: usize = 4;
 
 /// Activation rows that share unpacked weights: each needs a sum of its own, of 16 registers.
 const BATCH: usize = 4;
-
-/// Bytes between what is multiplied and what is fetched meanwhile.
-const PREFETCH_BYTES: usize = 2048;
 
 /// A block format as the loop sees it.
 pub(super) trait Format<const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize> {
@@ -143,9 +141,7 @@ fn add_blocks<
 {
     let (whole, rest) = blocks.as_chunks::<LANES>();
     for (index, blocks) in whole.iter().enumerate() {
-        for line in (0..LANES * BYTES).step_by(64) {
-            prefetch(blocks, PREFETCH_BYTES + line);
-        }
+        prefetch(blocks);
         let terms = terms::<F, BYTES, ELEMENTS, GROUPS, ROWS>(blocks, x, index * LANES);
         for (dot, terms) in dots.iter_mut().zip(terms) {
             for term in stored(terms) {

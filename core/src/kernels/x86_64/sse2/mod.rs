@@ -4,11 +4,14 @@
 //! of a tile, weights after their planes are unpacked, and `pmaddwd` multiplies and adds pairs.
 
 mod blocks;
+mod float;
 mod lanes;
 mod matmul;
 
 use super::super::portable::integer;
-use super::super::{Candidate, Encoding, FormatKernels};
+use super::super::{Candidate, Encoding, FormatKernels, joined};
+pub use float::{bf16, f16, f32};
+
 use crate::port::CpuFeatures;
 use crate::quant::blocks32::{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
 use crate::quant::k_quants::{Q2_K, Q3_K, Q4_K, Q5_K, Q6_K};
@@ -56,8 +59,8 @@ macro_rules! formats {
             }
         )*
 
-        /// Every format's kernels.
-        pub const ALL: &[Candidate] = &[$($module::new,)*];
+        /// Every block format's kernels.
+        const BLOCKS: &[Candidate] = &[$($module::new,)*];
     };
 }
 
@@ -73,3 +76,7 @@ formats! {
     q5_k: kernels::<KQuants<Q5_K>, BLOCKS_OF_256, _, _, _>();
     q6_k: kernels::<KQuants<Q6_K>, BLOCKS_OF_256, _, _, _>();
 }
+
+/// Every format's kernels.
+pub const ALL: &[Candidate] =
+    &joined::<_, { BLOCKS.len() + float::ALL.len() }>(&[BLOCKS, float::ALL]);
