@@ -110,24 +110,16 @@ impl<F: Blocks<BYTES>, const BYTES: usize> Format<BYTES> for KQuants<F> {
         sums: &mut [__m256; ROWS],
     ) {
         let mut quants = [&[0i8; ELEMENTS]; ROWS];
-        let mut x_sums = [&[0i16; GROUPS]; ROWS];
-        for row in 0..ROWS {
-            quants[row] = x[row].quants.first_chunk().unwrap_or(quants[row]);
-            x_sums[row] = x[row].sums.first_chunk().unwrap_or(x_sums[row]);
-        }
-        // SAFETY: the caller has what `D` needs, AVX2 and F16C.
+        // SAFETY: `x` has a block; the caller has what `D` needs, AVX2 and F16C.
         unsafe {
             let zeros = [_mm256_setzero_si256(); ROWS];
-            let mut from_sums = zeros;
-            if F::HAS_MINIMUM || F::OFFSET != 0 {
-                for (pair, &scales) in panel.sum_scales.iter().enumerate() {
-                    for row in 0..ROWS {
-                        let product = _mm256_madd_epi16(scales, broadcast(x_sums[row], pair));
-                        from_sums[row] = _mm256_add_epi32(from_sums[row], product);
-                    }
+            let mut isums = zeros;
+            for row in 0..ROWS {
+                quants[row] = x[row].quants.as_chunks().0.get_unchecked(0);
+                if F::OFFSET != 0 {
+                    isums[row] = products_of_sums(panel, &x[row]);
                 }
             }
-            let mut isums = if F::HAS_MINIMUM { zeros } else { from_sums };
             let adds = D::adds(F::MAX, F::GROUP / 4);
             for (step, weights) in panel.quants.chunks_exact(adds).enumerate() {
                 let mut partial = zeros;
@@ -143,13 +135,30 @@ impl<F: Blocks<BYTES>, const BYTES: usize> Format<BYTES> for KQuants<F> {
                 }
             }
             for row in 0..ROWS {
-                let x_scale = _mm256_set1_ps(x[row].scales.first().copied().unwrap_or(0.0));
-                let (isum, msum) = (isums[row], from_sums[row]);
+                let x_scale = _mm256_set1_ps(*x[row].scales.get_unchecked(0));
+                let mut msum = zeros[row];
+                if F::HAS_MINIMUM {
+                    msum = products_of_sums(panel, &x[row]);
+                }
                 let (scale, minimum) = (panel.scale[0], panel.minimum[0]);
-                let term = combine::<F, BYTES>(scale, minimum, x_scale, isum, msum);
+                let term = combine::<F, BYTES>(scale, minimum, x_scale, isums[row], msum);
                 sums[row] = _mm256_add_ps(sums[row], term);
             }
         }
+    }
+}
+
+/// A panel's `sum_scales` times the sums of activations, of which there is a block or more.
+#[inline(always)]
+unsafe fn products_of_sums(panel: &Panel, x: &Row<'_>) -> __m256i {
+    // SAFETY: `x` has a block; the caller has AVX2.
+    unsafe {
+        let sums: &[i16; GROUPS] = x.sums.as_chunks().0.get_unchecked(0);
+        let mut total = _mm256_setzero_si256();
+        for (pair, &scales) in panel.sum_scales.iter().enumerate() {
+            total = _mm256_add_epi32(total, _mm256_madd_epi16(scales, broadcast(sums, pair)));
+        }
+        total
     }
 }
 

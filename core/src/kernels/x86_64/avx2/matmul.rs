@@ -49,7 +49,7 @@ pub(super) trait Format<const BYTES: usize> {
     /// Unpacks `rows`, each [`PANEL_COLUMNS`] columns or fewer.
     unsafe fn fill(panel: &mut Panel, rows: &[&[[u8; BYTES]]; LANES]);
 
-    /// Adds the panel's products with `x` to `sums`.
+    /// Adds the panel's products with `x`, which has as many blocks or more, to `sums`.
     unsafe fn multiply<D: Dot, const ROWS: usize>(
         panel: &Panel,
         x: &[Row<'_>; ROWS],
@@ -306,23 +306,25 @@ unsafe fn multiply<F: Format<BYTES>, D: Dot, const BYTES: usize, const ROWS: usi
     out: &mut Tile<'_>,
 ) {
     let mut x = [Row { quants: &[], scales: &[], sums: &[] }; ROWS];
+    let mut outputs = [core::ptr::null_mut::<[f32; LANES]>(); ROWS];
     // SAFETY: all zeros are a value of floats.
     let mut sums: [__m256; ROWS] = unsafe { core::mem::zeroed() };
     for index in 0..ROWS {
-        // SAFETY: lengths are checked; `row + index` is a row, `start` one of its blocks.
-        x[index] = unsafe { Row::new(activations, F::ELEMENTS, row + index, start) };
-        if let Some(out) = out.row_mut(row + index)[first..].first_chunk() {
-            // SAFETY: the caller has AVX2.
-            sums[index] = unsafe { load_floats(out) };
+        let output = &mut out.row_mut(row + index)[first..][..LANES];
+        outputs[index] = output.as_mut_ptr().cast();
+        // SAFETY: lengths are checked; `row + index` is a row, `start` one of its blocks; eight
+        // outputs are there; the caller has AVX2.
+        unsafe {
+            x[index] = Row::new(activations, F::ELEMENTS, row + index, start);
+            sums[index] = load_floats(&*outputs[index]);
         }
     }
     // SAFETY: the caller has what `F` and `D` need.
     unsafe { F::multiply::<D, ROWS>(panel, &x, &mut sums) };
-    for (index, &sum) in sums.iter().enumerate() {
-        if let Some(out) = out.row_mut(row + index)[first..].first_chunk_mut() {
-            // SAFETY: the caller has AVX2.
-            unsafe { store_floats(out, sum) };
-        }
+    for (output, &sum) in outputs.into_iter().zip(&sums) {
+        // SAFETY: eight outputs of a row of `out`, which is borrowed exclusively; the caller has
+        // AVX2.
+        unsafe { store_floats(&mut *output, sum) };
     }
 }
 
