@@ -30,6 +30,11 @@ const TERMS: usize = 64;
 /// a weight's vector are 9 of 16 registers.
 const BATCH: usize = 4;
 
+/// Activation rows from which on panels pay. Counted for Q4_K, filling one costs as many
+/// instructions as two decode steps of its rows, multiplying with it less than half of one:
+/// `2 + rows / 2 < rows` for more than 3.
+const MIN_PANEL_ROWS: usize = 4;
+
 /// A block format as the loops see it. Who calls a method has AVX2, F16C and what `D` needs.
 pub(super) trait Format<const BYTES: usize> {
     /// The format's name in GGUF.
@@ -150,16 +155,20 @@ pub(super) unsafe fn matmul<F: Format<BYTES>, D: Dot, const BYTES: usize>(
 ) {
     let weights = weights.as_chunks::<BYTES>().0;
     let row_blocks = activations.columns / F::ELEMENTS;
-    let in_panels = if activations.rows > 1 { out.columns() / LANES * LANES } else { 0 };
+    let in_panels =
+        if activations.rows >= MIN_PANEL_ROWS { out.columns() / LANES * LANES } else { 0 };
     for first in (0..in_panels).step_by(LANES) {
         let rows = &weights[first * row_blocks..][..LANES * row_blocks];
         // SAFETY: the caller has what `F` and `D` need.
         unsafe { multiply_rows::<F, D, BYTES>(rows, row_blocks, activations, first, out) };
     }
-    let weights = &weights[in_panels * row_blocks..];
-    if out.columns() > in_panels {
+    // Several activation rows meet a few weight rows while these are in L1.
+    let step = if activations.rows == 1 { out.columns().max(1) } else { LANES };
+    for first in (in_panels..out.columns()).step_by(step) {
+        let count = step.min(out.columns() - first);
+        let weights = &weights[first * row_blocks..][..count * row_blocks];
         for row in 0..activations.rows {
-            let out = &mut out.row_mut(row)[in_panels..];
+            let out = &mut out.row_mut(row)[first..][..count];
             // SAFETY: lengths are checked; the caller has what `F` and `D` need.
             unsafe {
                 let x = Row::new(activations, F::ELEMENTS, row, 0);
