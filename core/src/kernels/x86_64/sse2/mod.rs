@@ -4,11 +4,11 @@
 //! of a tile, weights after their planes are unpacked, and `pmaddwd` multiplies and adds pairs.
 
 mod blocks;
+mod encode;
 mod float;
 mod lanes;
 mod matmul;
 
-use super::super::portable::integer;
 use super::super::{Candidate, Encoding, FormatKernels, joined};
 pub use float::{bf16, f16, f32};
 
@@ -37,7 +37,7 @@ where
         level: "sse2",
         encoding: Encoding::Int8 { block: ELEMENTS, order: 0 },
         dequantize: F::dequantize,
-        encode: integer::encode::<ELEMENTS>,
+        encode: encode::encode::<ELEMENTS>,
         matmul: matmul::matmul::<F, BYTES, ELEMENTS, GROUPS, PIECE>,
     }
 }
