@@ -121,8 +121,8 @@ impl<'a> Last<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Row `row` of the batch, from block `first` (of `elements` elements) on: within it. The caller
-    /// knows that the activations have the lengths that their rows and columns say.
+    /// Row `row` of the batch, from block `first` (of `elements` elements) on: within it. The
+    /// caller knows that the activations have the lengths that their rows and columns say.
     #[inline(always)]
     unsafe fn new(
         activations: &Activations<'a>,
@@ -134,7 +134,7 @@ impl<'a> Row<'a> {
         debug_assert!(row < activations.rows && first * elements <= columns);
         let (start, count) = (row * columns + first * elements, columns - first * elements);
         let (block, group) = (start / elements, start / SUM_ELEMENTS);
-        // SAFETY: `start` is within row `row`, of `columns` elements, whole blocks and whole groups.
+        // SAFETY: `start` is within row `row` of `columns` elements, whole blocks, whole groups.
         unsafe {
             Self {
                 quants: activations.quants.get_unchecked(start..start + count),
