@@ -179,9 +179,24 @@ pub(crate) fn equals_portable(candidates: &[Candidate], cpu: CpuFeatures) {
         let tensor_type = kernels.tensor_type();
         let oracle = bind(portable::ALL, CpuFeatures::baseline(), tensor_type).unwrap();
         check_kernels(kernels, oracle);
+        check_long_rows(kernels, oracle);
         ran += 1;
     }
     assert!(ran > 0, "no kernels for this CPU");
+}
+
+/// Rows of so many blocks that a level which walks rows in pieces has several, the last not whole.
+fn check_long_rows(kernels: &FormatKernels, oracle: &FormatKernels) {
+    let tensor_type = kernels.tensor_type();
+    let mut random = Random(0x10f6 + tensor_type as u64);
+    let columns = 139 * tensor_type.block_elements() as usize;
+    let weights = weights(tensor_type, 9 * columns, Bytes::Plausible, &mut random);
+    for rows in [1, 2, 5] {
+        let x = activation_rows(rows, columns, &mut random);
+        let what = format_args!("{} {}: long rows, {rows}", kernels.level(), tensor_type.name());
+        let ours = matmul(kernels, &weights, &x, columns);
+        assert_same(&ours, &matmul(oracle, &weights, &x, columns), what);
+    }
 }
 
 fn check_kernels(kernels: &FormatKernels, oracle: &FormatKernels) {

@@ -7,6 +7,7 @@
 
 use super::lanes;
 use crate::kernels::Activations;
+use crate::kernels::x86_64::prefetch::prefetch;
 use crate::mem::Tile;
 use crate::num::LANES;
 use crate::quant::float::{BF16, F16, F32};
@@ -129,7 +130,7 @@ unsafe fn block<F: Number, const N: usize, const M: usize>(
         for at in (0..columns / LANES).map(|piece| piece * LANES) {
             if at % (64 / F::BYTES) == 0 {
                 for w in w {
-                    lanes::prefetch::<64>(w.add(at * F::BYTES));
+                    prefetch(w.add(at * F::BYTES), 64);
                 }
             }
             add_products::<F, N, M>(&mut sums, w, x, at, u16::MAX);

@@ -5,6 +5,7 @@
 use super::formats::{SmallBlock, dot};
 use super::{ELEMENTS, NO_BLOCK, Row, combine};
 use crate::kernels::x86_64::avx512::lanes::{self, Level};
+use crate::kernels::x86_64::prefetch::prefetch;
 use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
@@ -92,7 +93,7 @@ pub(super) unsafe fn dots<F: SmallBlock, L: Level>(
 unsafe fn unit_parts<F: SmallBlock, L: Level>(start: *const u8, x: Row, parts: &mut [f32; UNIT]) {
     // SAFETY: the caller's level and pointers.
     unsafe {
-        lanes::prefetch::<{ 16 * 20 }>(start);
+        prefetch(start, 16 * 20);
         let mut sums = [_mm512_setzero_si512(); UNIT / 2];
         for (pair, sum) in sums.iter_mut().enumerate() {
             let block = start.add(2 * pair * F::BYTES);

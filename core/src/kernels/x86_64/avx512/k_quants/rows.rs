@@ -4,6 +4,7 @@
 
 use super::{ELEMENTS, NO_BLOCK, Row, SUMS, SuperBlock};
 use crate::kernels::x86_64::avx512::lanes::{self, Level};
+use crate::kernels::x86_64::prefetch::prefetch;
 use core::arch::x86_64::*;
 
 /// One weight row times one activation row.
@@ -51,7 +52,7 @@ unsafe fn four<F: SuperBlock, L: Level, const COUNT: usize>(
     // the loads of sums and activations' scales are masked.
     unsafe {
         let start = weights.add(first * F::BYTES);
-        lanes::prefetch::<{ 4 * 144 }>(start);
+        prefetch(start, 4 * 144);
         let blocks: [*const u8; 4] = core::array::from_fn(|i| {
             if i < COUNT { start.add(i * F::BYTES) } else { NO_BLOCK.as_ptr() }
         });

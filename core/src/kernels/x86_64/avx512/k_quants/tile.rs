@@ -5,6 +5,7 @@
 use super::{ELEMENTS, NO_BLOCK, Row, SUMS, SuperBlock, TILE_BATCH, TILE_ROWS};
 use crate::kernels::Activations;
 use crate::kernels::x86_64::avx512::lanes::{self, Level};
+use crate::kernels::x86_64::prefetch::{prefetch_at, prefetch_soon};
 use core::arch::x86_64::*;
 
 /// One block of 16 weight rows, unpacked with the rows in lanes.
@@ -48,7 +49,7 @@ pub(super) unsafe fn tile<F: SuperBlock, L: Level>(
         for block in 0..blocks {
             // The next 16 rows follow these: a part of them for each block, in their order.
             let part = TILE_ROWS * F::BYTES;
-            lanes::prefetch_at(weights.as_ptr().wrapping_add(weights.len() + block * part), part);
+            prefetch_at(weights.as_ptr().wrapping_add(weights.len() + block * part), part);
             let starts: [*const u8; TILE_ROWS] = core::array::from_fn(|row| {
                 let start = (row * blocks + block) * F::BYTES;
                 weights.get(start..).map_or(NO_BLOCK.as_ptr(), |bytes| match bytes {
@@ -84,7 +85,7 @@ unsafe fn unpack<F: SuperBlock>(starts: [*const u8; TILE_ROWS], out: &mut Unpack
     unsafe {
         let mut vectors = [[_mm512_setzero_si512(); TILE_ROWS]; 4];
         for (row, &start) in starts.iter().enumerate() {
-            lanes::prefetch_soon::<160>(start.wrapping_add(F::BYTES));
+            prefetch_soon(start.wrapping_add(F::BYTES), 160);
             let quants = F::quants(start);
             for (vector, quants) in vectors.iter_mut().zip(quants) {
                 vector[row] = quants;

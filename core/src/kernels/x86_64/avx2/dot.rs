@@ -1,0 +1,137 @@
+//! Products of unsigned weights and signed activations: what AVX2 and AVX-VNNI do differently.
+//!
+//! `maddubs` adds two products in 16 bits, saturating; every bound below keeps them exact.
+//! `dpbusd` adds four in 32 bits. The loops over blocks are written once, over [`Dot`].
+// Unsafe: vector instructions.
+#![allow(unsafe_code)]
+
+use crate::quant::activations::MAX_QUANT;
+use core::arch::x86_64::*;
+
+/// How bytes are multiplied and summed. Who calls a method has the instruction set that it needs.
+///
+/// `u` holds unsigned quants, `x` activations within -127..=127; `2 * 127 * u` fits in 16 bits.
+pub(super) trait Dot {
+    /// How many times partial sums can be [`add`](Self::add)ed to before a `finish`, for quants up
+    /// to `max` and groups of `group` times four: a power of two like `group`.
+    fn adds(max: i32, group: usize) -> usize;
+
+    /// Adds each four products to a 32-bit lane of `sum`.
+    unsafe fn dot(sum: __m256i, u: __m256i, x: __m256i) -> __m256i;
+
+    /// The same with all products multiplied by the 16-bit `scales`, both of a lane equal.
+    unsafe fn dot_scaled(sum: __m256i, u: __m256i, x: __m256i, scales: __m256i) -> __m256i;
+
+    /// Adds each four products to partial sums.
+    unsafe fn add(partial: __m256i, u: __m256i, x: __m256i) -> __m256i;
+
+    /// Adds partial sums to 32-bit sums.
+    unsafe fn finish(sum: __m256i, partial: __m256i) -> __m256i;
+
+    /// Adds partial sums times the 16-bit `scales`, both of a lane equal, to 32-bit sums.
+    unsafe fn finish_scaled(sum: __m256i, partial: __m256i, scales: __m256i) -> __m256i;
+}
+
+/// `maddubs`, then `madd` with 1 or with the scale.
+pub(super) struct Avx2;
+
+impl Dot for Avx2 {
+    #[inline(always)]
+    fn adds(max: i32, group: usize) -> usize {
+        let mut adds = group;
+        while adds as i32 * 2 * max * MAX_QUANT > i32::from(i16::MAX) {
+            adds /= 2;
+        }
+        adds
+    }
+
+    #[inline(always)]
+    unsafe fn dot(sum: __m256i, u: __m256i, x: __m256i) -> __m256i {
+        // SAFETY: the caller has AVX2.
+        unsafe { Self::finish(sum, _mm256_maddubs_epi16(u, x)) }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_scaled(sum: __m256i, u: __m256i, x: __m256i, scales: __m256i) -> __m256i {
+        // SAFETY: the caller has AVX2.
+        unsafe { Self::finish_scaled(sum, _mm256_maddubs_epi16(u, x), scales) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(partial: __m256i, u: __m256i, x: __m256i) -> __m256i {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_add_epi16(partial, _mm256_maddubs_epi16(u, x)) }
+    }
+
+    #[inline(always)]
+    unsafe fn finish(sum: __m256i, partial: __m256i) -> __m256i {
+        // SAFETY: the caller has AVX2.
+        unsafe { Self::finish_scaled(sum, partial, _mm256_set1_epi16(1)) }
+    }
+
+    #[inline(always)]
+    unsafe fn finish_scaled(sum: __m256i, partial: __m256i, scales: __m256i) -> __m256i {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_add_epi32(sum, _mm256_madd_epi16(partial, scales)) }
+    }
+}
+
+/// Declares a [`Dot`] over a `dpbusd` and a `dpwssd`: the VEX-coded ones of AVX-VNNI, and for
+/// tests those of AVX512-VNNI, which more machines have.
+macro_rules! vnni_dot {
+    ($(#[$doc:meta])* $name:ident, $dpbusd:ident, $dpwssd:ident) => {
+        $(#[$doc])*
+        pub(super) struct $name;
+
+        impl Dot for $name {
+            #[inline(always)]
+            fn adds(_: i32, group: usize) -> usize {
+                group
+            }
+
+            #[inline(always)]
+            unsafe fn dot(sum: __m256i, u: __m256i, x: __m256i) -> __m256i {
+                // SAFETY: the caller has the instruction.
+                unsafe { $dpbusd(sum, u, x) }
+            }
+
+            #[inline(always)]
+            unsafe fn dot_scaled(sum: __m256i, u: __m256i, x: __m256i, s: __m256i) -> __m256i {
+                // SAFETY: the caller has the instruction.
+                unsafe { $dpwssd(sum, _mm256_maddubs_epi16(u, x), s) }
+            }
+
+            #[inline(always)]
+            unsafe fn add(partial: __m256i, u: __m256i, x: __m256i) -> __m256i {
+                // SAFETY: the caller has the instruction.
+                unsafe { $dpbusd(partial, u, x) }
+            }
+
+            #[inline(always)]
+            unsafe fn finish(sum: __m256i, partial: __m256i) -> __m256i {
+                // SAFETY: the caller has AVX2.
+                unsafe { _mm256_add_epi32(sum, partial) }
+            }
+
+            #[inline(always)]
+            unsafe fn finish_scaled(sum: __m256i, partial: __m256i, s: __m256i) -> __m256i {
+                // SAFETY: the caller has AVX2. A group's sum has more than 16 bits.
+                unsafe {
+                    let scales = _mm256_srai_epi32::<16>(s);
+                    _mm256_add_epi32(sum, _mm256_mullo_epi32(partial, scales))
+                }
+            }
+        }
+    };
+}
+
+vnni_dot! {
+    /// AVX-VNNI.
+    AvxVnni, _mm256_dpbusd_avx_epi32, _mm256_dpwssd_avx_epi32
+}
+
+#[cfg(test)]
+vnni_dot! {
+    /// The same instructions, EVEX-coded: AVX512-VNNI with AVX512-VL.
+    Avx512Vnni, _mm256_dpbusd_epi32, _mm256_dpwssd_epi32
+}

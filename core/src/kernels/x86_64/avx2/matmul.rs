@@ -1,0 +1,347 @@
+//! The two loops of a matmul with int8 activations, over any block format.
+//!
+//! Decode, one activation row: each weight row is walked to its end. Eight blocks' integer sums
+//! are reduced together and become eight terms of the row's dot product, which are added one by
+//! one, ascending, as the contract demands. Eight rows' additions share a register.
+//!
+//! Prefill, several activation rows: a [`Panel`] of eight weight rows and 256 columns is unpacked
+//! once, rows in lanes, and multiplied with every activation row: no sums across lanes at all.
+// Unsafe: vector instructions behind the traits.
+#![allow(unsafe_code)]
+
+use super::dot::Dot;
+use super::lanes::{load_floats, store_floats, transpose};
+use crate::kernels::{Activations, EncodedRow, SUM_ELEMENTS};
+use crate::mem::Tile;
+use crate::quant::TensorType;
+use core::arch::x86_64::*;
+
+/// Blocks whose integer sums are reduced together, and weight rows of a panel: lanes of 32 bits.
+pub(super) const LANES: usize = 8;
+
+/// Columns of a panel: one block of a K-quant, eight of the others.
+pub(super) const PANEL_COLUMNS: usize = 256;
+
+/// Most terms of a row that are kept: eight rows' are 2 KiB of stack, and 64 blocks of 32 are 2048
+/// columns. Longer rows are walked in pieces.
+const TERMS: usize = 64;
+
+/// Activation rows that are multiplied with a panel together: their partial and 32-bit sums and
+/// a weight's vector are 9 of 16 registers.
+const BATCH: usize = 4;
+
+/// Activation rows from which on panels pay. Counted for Q4_K, filling one costs as many
+/// instructions as two decode steps of its rows, multiplying with it less than half of one:
+/// `2 + rows / 2 < rows` for more than 3.
+const MIN_PANEL_ROWS: usize = 4;
+
+/// A block format as the loops see it. Who calls a method has AVX2, F16C and what `D` needs.
+pub(super) trait Format<const BYTES: usize> {
+    /// The format's name in GGUF.
+    const TENSOR_TYPE: TensorType;
+    /// Elements of a block.
+    const ELEMENTS: usize;
+
+    /// One weight row to f32.
+    fn dequantize(row: &[u8], out: &mut [f32]);
+
+    /// One activation row; only for tables of CPUs with AVX2.
+    fn encode(row: &[f32], out: EncodedRow<'_>);
+
+    /// Up to eight blocks' terms of the dot product with `x`; lanes beyond are arbitrary.
+    unsafe fn terms<D: Dot>(blocks: &[[u8; BYTES]], x: &Terms<'_>) -> __m256;
+
+    /// Unpacks `rows`, each [`PANEL_COLUMNS`] columns or fewer.
+    unsafe fn fill(panel: &mut Panel, rows: &[&[[u8; BYTES]]; LANES]);
+
+    /// Adds the panel's products with `x`, which has as many blocks or more, to `sums`.
+    unsafe fn multiply<D: Dot, const ROWS: usize>(
+        panel: &Panel,
+        x: &[Row<'_>; ROWS],
+        sums: &mut [__m256; ROWS],
+    );
+}
+
+/// Eight weight rows, [`PANEL_COLUMNS`] columns.
+pub(super) struct Panel {
+    /// Blocks that are there.
+    pub(super) blocks: usize,
+    /// Quants, four columns of a row in each lane. `[256 / 4]`
+    pub(super) quants: [__m256i; PANEL_COLUMNS / 4],
+    /// K-quants: each group's scale, twice in a lane. `[groups]`
+    pub(super) scales: [__m256i; PANEL_COLUMNS / SUM_ELEMENTS],
+    /// K-quants: what each two groups' sums of activations are multiplied by. `[groups / 2]`
+    pub(super) sum_scales: [__m256i; PANEL_COLUMNS / SUM_ELEMENTS / 2],
+    /// `[blocks]`
+    pub(super) scale: [__m256; LANES],
+    /// `[blocks]`
+    pub(super) minimum: [__m256; LANES],
+}
+
+/// One encoded activation row, or what is left of it from some block on.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) quants: &'a [i8],
+    pub(super) scales: &'a [f32],
+    pub(super) sums: &'a [i16],
+}
+
+/// The activations that eight blocks meet; those beyond the last block are zeros.
+pub(super) struct Terms<'a> {
+    /// `[blocks * elements]`
+    pub(super) quants: &'a [i8],
+    /// One a block.
+    pub(super) scales: &'a [f32; LANES],
+    /// At least `[blocks * elements / 16]` and 16.
+    pub(super) sums: &'a [i16],
+}
+
+/// The activations that a row's last blocks meet where they are fewer than eight.
+struct Last<'a> {
+    quants: &'a [i8],
+    /// Zeros behind the last, so that whole vectors can be loaded.
+    scales: [f32; LANES],
+    /// As are these.
+    sums: [i16; LANES * PANEL_COLUMNS / SUM_ELEMENTS],
+}
+
+impl<'a> Last<'a> {
+    fn new(x: Row<'a>, elements: usize) -> Self {
+        let (scales, sums) = ([0.0; LANES], [0; LANES * PANEL_COLUMNS / SUM_ELEMENTS]);
+        let first = x.scales.len() / LANES * LANES;
+        let mut last = Self { quants: &x.quants[first * elements..], scales, sums };
+        for (to, from) in last.scales.iter_mut().zip(&x.scales[first..]) {
+            *to = *from;
+        }
+        for (to, from) in last.sums.iter_mut().zip(&x.sums[first * elements / SUM_ELEMENTS..]) {
+            *to = *from;
+        }
+        last
+    }
+}
+
+impl<'a> Row<'a> {
+    /// Row `row` of the batch, from block `first` (of `elements` elements) on: within it. The
+    /// caller knows that the activations have the lengths that their rows and columns say.
+    #[inline(always)]
+    unsafe fn new(
+        activations: &Activations<'a>,
+        elements: usize,
+        row: usize,
+        first: usize,
+    ) -> Self {
+        let columns = activations.columns;
+        debug_assert!(row < activations.rows && first * elements <= columns);
+        let (start, count) = (row * columns + first * elements, columns - first * elements);
+        let (block, group) = (start / elements, start / SUM_ELEMENTS);
+        // SAFETY: `start` is within row `row` of `columns` elements, whole blocks, whole groups.
+        unsafe {
+            Self {
+                quants: activations.quants.get_unchecked(start..start + count),
+                scales: activations.scales.get_unchecked(block..block + count / elements),
+                sums: activations.sums.get_unchecked(group..group + count / SUM_ELEMENTS),
+            }
+        }
+    }
+}
+
+/// Weight rows times activation rows. `weights` and `activations` have the lengths that
+/// [`crate::kernels::FormatKernels::matmul`] checks.
+#[inline(always)]
+pub(super) unsafe fn matmul<F: Format<BYTES>, D: Dot, const BYTES: usize>(
+    weights: &[u8],
+    activations: &Activations<'_>,
+    out: &mut Tile<'_>,
+) {
+    let weights = weights.as_chunks::<BYTES>().0;
+    let row_blocks = activations.columns / F::ELEMENTS;
+    let in_panels =
+        if activations.rows >= MIN_PANEL_ROWS { out.columns() / LANES * LANES } else { 0 };
+    for first in (0..in_panels).step_by(LANES) {
+        let rows = &weights[first * row_blocks..][..LANES * row_blocks];
+        // SAFETY: the caller has what `F` and `D` need.
+        unsafe { multiply_rows::<F, D, BYTES>(rows, row_blocks, activations, first, out) };
+    }
+    // Several activation rows meet a few weight rows while these are in L1.
+    let step = if activations.rows == 1 { out.columns().max(1) } else { LANES };
+    for first in (in_panels..out.columns()).step_by(step) {
+        let count = step.min(out.columns() - first);
+        let weights = &weights[first * row_blocks..][..count * row_blocks];
+        for row in 0..activations.rows {
+            let out = &mut out.row_mut(row)[first..][..count];
+            // SAFETY: lengths are checked; the caller has what `F` and `D` need.
+            unsafe {
+                let x = Row::new(activations, F::ELEMENTS, row, 0);
+                decode::<F, D, BYTES>(weights, row_blocks, x, out);
+            }
+        }
+    }
+}
+
+/// One activation row.
+#[inline(always)]
+unsafe fn decode<F: Format<BYTES>, D: Dot, const BYTES: usize>(
+    weights: &[[u8; BYTES]],
+    row_blocks: usize,
+    x: Row<'_>,
+    out: &mut [f32],
+) {
+    // SAFETY: the caller has AVX2.
+    let zero = unsafe { _mm256_setzero_ps() };
+    let mut terms = [[zero; TERMS / LANES]; LANES];
+    let last = Last::new(x, F::ELEMENTS);
+    for (group, out) in out.chunks_mut(LANES).enumerate() {
+        let mut dots = zero;
+        for start in (0..row_blocks).step_by(TERMS) {
+            let count = TERMS.min(row_blocks - start);
+            let x = Row {
+                quants: &x.quants[start * F::ELEMENTS..],
+                scales: &x.scales[start..],
+                sums: &x.sums[start * (F::ELEMENTS / SUM_ELEMENTS)..],
+            };
+            for (row, terms) in terms.iter_mut().enumerate().take(out.len()) {
+                let first = (group * LANES + row) * row_blocks + start;
+                // SAFETY: the caller has what `F` and `D` need.
+                unsafe { row_terms::<F, D, BYTES>(&weights[first..][..count], x, &last, terms) };
+            }
+            // SAFETY: the caller has AVX2.
+            dots = unsafe { add_terms(dots, &terms, count) };
+        }
+        let mut stored = [0.0; LANES];
+        // SAFETY: as above.
+        unsafe { store_floats(&mut stored, dots) };
+        out.copy_from_slice(&stored[..out.len()]);
+    }
+}
+
+/// Adds the first `count` terms of each row to its lane of `dots`, one after the other.
+#[inline(always)]
+unsafe fn add_terms(
+    mut dots: __m256,
+    terms: &[[__m256; TERMS / LANES]; LANES],
+    count: usize,
+) -> __m256 {
+    for first in (0..count).step_by(LANES) {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let mut rows = [_mm256_setzero_si256(); LANES];
+            for (row, terms) in rows.iter_mut().zip(terms) {
+                *row = _mm256_castps_si256(terms[first / LANES]);
+            }
+            let columns = transpose(&rows);
+            for column in &columns[..LANES.min(count - first)] {
+                dots = _mm256_add_ps(dots, _mm256_castsi256_ps(*column));
+            }
+        }
+    }
+    dots
+}
+
+/// The terms of up to [`TERMS`] blocks of one weight row.
+#[inline(always)]
+unsafe fn row_terms<F: Format<BYTES>, D: Dot, const BYTES: usize>(
+    blocks: &[[u8; BYTES]],
+    x: Row<'_>,
+    last: &Last<'_>,
+    terms: &mut [__m256; TERMS / LANES],
+) {
+    let groups = F::ELEMENTS / SUM_ELEMENTS;
+    let (whole, rest) = blocks.as_chunks::<LANES>();
+    for (index, (blocks, terms)) in whole.iter().zip(&mut *terms).enumerate() {
+        // SAFETY: `x` has as many blocks as the weight row; the caller has what `F` and `D` need.
+        *terms = unsafe {
+            let x = Terms {
+                quants: x.quants.get_unchecked(index * LANES * F::ELEMENTS..),
+                scales: x.scales.as_chunks().0.get_unchecked(index),
+                sums: x.sums.get_unchecked(index * LANES * groups..),
+            };
+            F::terms::<D>(blocks, &x)
+        };
+    }
+    if let Some(terms) = terms.get_mut(whole.len())
+        && !rest.is_empty()
+    {
+        let x = Terms { quants: last.quants, scales: &last.scales, sums: &last.sums };
+        // SAFETY: the caller has what `F` and `D` need.
+        *terms = unsafe { F::terms::<D>(rest, &x) };
+    }
+}
+
+/// Eight weight rows times every activation row: columns `first` on of `out`.
+#[inline(always)]
+unsafe fn multiply_rows<F: Format<BYTES>, D: Dot, const BYTES: usize>(
+    weights: &[[u8; BYTES]],
+    row_blocks: usize,
+    activations: &Activations<'_>,
+    first: usize,
+    out: &mut Tile<'_>,
+) {
+    // SAFETY: all zeros are a value of integers and of floats.
+    let mut panel: Panel = unsafe { core::mem::zeroed() };
+    for row in 0..activations.rows {
+        out.row_mut(row)[first..first + LANES].fill(0.0);
+    }
+    let step = PANEL_COLUMNS / F::ELEMENTS;
+    for start in (0..row_blocks).step_by(step) {
+        let end = row_blocks.min(start + step);
+        let mut rows: [&[[u8; BYTES]]; LANES] = [&[]; LANES];
+        for (index, row) in rows.iter_mut().enumerate() {
+            *row = &weights[index * row_blocks..][start..end];
+        }
+        // SAFETY: the caller has what `F` and `D` need.
+        unsafe { F::fill(&mut panel, &rows) };
+        let mut row = 0;
+        while row + BATCH <= activations.rows {
+            // SAFETY: as above.
+            unsafe { multiply::<F, D, BYTES, BATCH>(&panel, activations, start, row, first, out) };
+            row += BATCH;
+        }
+        while row < activations.rows {
+            // SAFETY: as above.
+            unsafe { multiply::<F, D, BYTES, 1>(&panel, activations, start, row, first, out) };
+            row += 1;
+        }
+    }
+}
+
+/// A panel, whose blocks are those from `start` on, times `ROWS` activation rows from `row` on.
+#[inline(always)]
+unsafe fn multiply<F: Format<BYTES>, D: Dot, const BYTES: usize, const ROWS: usize>(
+    panel: &Panel,
+    activations: &Activations<'_>,
+    start: usize,
+    row: usize,
+    first: usize,
+    out: &mut Tile<'_>,
+) {
+    let mut x = [Row { quants: &[], scales: &[], sums: &[] }; ROWS];
+    let mut outputs = [core::ptr::null_mut::<[f32; LANES]>(); ROWS];
+    // SAFETY: all zeros are a value of floats.
+    let mut sums: [__m256; ROWS] = unsafe { core::mem::zeroed() };
+    for index in 0..ROWS {
+        let output = &mut out.row_mut(row + index)[first..][..LANES];
+        outputs[index] = output.as_mut_ptr().cast();
+        // SAFETY: lengths are checked; `row + index` is a row, `start` one of its blocks; eight
+        // outputs are there; the caller has AVX2.
+        unsafe {
+            x[index] = Row::new(activations, F::ELEMENTS, row + index, start);
+            sums[index] = load_floats(&*outputs[index]);
+        }
+    }
+    // SAFETY: the caller has what `F` and `D` need.
+    unsafe { F::multiply::<D, ROWS>(panel, &x, &mut sums) };
+    for (output, &sum) in outputs.into_iter().zip(&sums) {
+        // SAFETY: eight outputs of a row of `out`, which is borrowed exclusively; the caller has
+        // AVX2.
+        unsafe { store_floats(&mut *output, sum) };
+    }
+}
+
+/// Four bytes of `values` in every lane: four quants, or two sums, of one activation row.
+#[inline(always)]
+pub(super) unsafe fn broadcast<T: Copy, const N: usize>(values: &[T; N], lane: usize) -> __m256i {
+    debug_assert!((lane + 1) * 4 <= size_of::<[T; N]>());
+    // SAFETY: callers ask for lanes within the array, whose elements are integers (checked above
+    // where tests run); the caller has AVX2.
+    unsafe { _mm256_set1_epi32(values.as_ptr().cast::<i32>().add(lane).read_unaligned()) }
+}

@@ -1,0 +1,211 @@
+//! The loop of a matmul with int8 activations, over any block format.
+//!
+//! A piece of some activation rows is widened to 16 bits, then every weight row's part that meets
+//! it is walked. Four blocks' integer sums are reduced together; their terms are added to the dot
+//! product one by one, ascending, as the contract demands.
+// Unsafe: vector instructions, which every x86-64 CPU has.
+#![allow(unsafe_code)]
+
+use super::lanes::*;
+use crate::kernels::Activations;
+use crate::kernels::x86_64::prefetch::prefetch_beyond;
+use crate::mem::Tile;
+use crate::quant::TensorType;
+use core::arch::x86_64::*;
+
+/// Blocks whose integer sums are reduced together: lanes of 32 bits.
+const LANES: usize = 4;
+
+/// Activation rows that share unpacked weights: each needs a sum of its own, of 16 registers.
+const BATCH: usize = 4;
+
+/// A block format as the loop sees it.
+pub(super) trait Format<const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize> {
+    /// The format's name in GGUF.
+    const TENSOR_TYPE: TensorType;
+    /// Whether it has minima.
+    const HAS_MINIMUM: bool;
+
+    /// One weight row to f32.
+    fn dequantize(row: &[u8], out: &mut [f32]);
+
+    /// f16 bits of the scale, and of the minimum that is subtracted.
+    fn halves(block: &[u8; BYTES]) -> [u16; 2];
+
+    /// The block's integer sums with each activation row, of quants and of minima, in four lanes.
+    fn sums<const ROWS: usize>(
+        block: &[u8; BYTES],
+        x: &[&Wide<ELEMENTS>; ROWS],
+        x_sums: &[&[i16; GROUPS]; ROWS],
+    ) -> [[__m128i; 2]; ROWS];
+}
+
+/// Weight rows times activation rows; `PIECE` blocks of activations are widened at a time, which
+/// for four rows should stay within half an L1 cache.
+pub(super) fn matmul<
+    F,
+    const BYTES: usize,
+    const ELEMENTS: usize,
+    const GROUPS: usize,
+    const PIECE: usize,
+>(
+    weights: &[u8],
+    activations: &Activations<'_>,
+    out: &mut Tile<'_>,
+) where
+    F: Format<BYTES, ELEMENTS, GROUPS>,
+{
+    const { assert!(BATCH * PIECE * ELEMENTS * size_of::<i16>() <= 16 << 10) };
+    let mut first = 0;
+    while activations.rows - first >= BATCH {
+        batch::<F, BYTES, ELEMENTS, GROUPS, PIECE, BATCH>(weights, activations, first, out);
+        first += BATCH;
+    }
+    while first < activations.rows {
+        batch::<F, BYTES, ELEMENTS, GROUPS, PIECE, 1>(weights, activations, first, out);
+        first += 1;
+    }
+}
+
+/// All weight rows times `ROWS` activation rows from `first` on.
+fn batch<
+    F,
+    const BYTES: usize,
+    const ELEMENTS: usize,
+    const GROUPS: usize,
+    const PIECE: usize,
+    const ROWS: usize,
+>(
+    weights: &[u8],
+    activations: &Activations<'_>,
+    first: usize,
+    out: &mut Tile<'_>,
+) where
+    F: Format<BYTES, ELEMENTS, GROUPS>,
+{
+    let row_blocks = activations.columns / ELEMENTS;
+    let weights = weights.as_chunks::<BYTES>().0;
+    let quants = activations.quants.as_chunks::<ELEMENTS>().0;
+    let mut widened = [[Wide([0; ELEMENTS]); PIECE]; ROWS];
+    for row in first..first + ROWS {
+        out.row_mut(row).fill(0.0);
+    }
+    for start in (0..row_blocks).step_by(PIECE) {
+        let count = PIECE.min(row_blocks - start);
+        let mut x = [Piece { quants: &[], scales: &[], sums: &[] }; ROWS];
+        for (row, (x, widened)) in x.iter_mut().zip(&mut widened).enumerate() {
+            let at = (first + row) * row_blocks + start;
+            for (wide, quants) in widened.iter_mut().zip(&quants[at..][..count]) {
+                wide.0 = quants.map(i16::from);
+            }
+            x.quants = &widened[..count];
+            x.scales = &activations.scales[at..][..count];
+            x.sums = &activations.sums.as_chunks().0[at..][..count];
+        }
+        for column in 0..out.columns() {
+            let blocks = &weights[column * row_blocks + start..][..count];
+            let mut dots = [0.0; ROWS];
+            for (row, dot) in dots.iter_mut().enumerate() {
+                *dot = out.row_mut(first + row)[column];
+            }
+            add_blocks::<F, BYTES, ELEMENTS, GROUPS, ROWS>(blocks, &x, &mut dots);
+            for (row, &dot) in dots.iter().enumerate() {
+                out.row_mut(first + row)[column] = dot;
+            }
+        }
+    }
+}
+
+/// Some blocks of one activation row.
+#[derive(Clone, Copy)]
+struct Piece<'a, const ELEMENTS: usize, const GROUPS: usize> {
+    quants: &'a [Wide<ELEMENTS>], // [blocks]
+    scales: &'a [f32],            // [blocks]
+    sums: &'a [[i16; GROUPS]],    // [blocks]
+}
+
+/// Adds the products of a piece of a weight row to the dot products with each activation row.
+#[inline(always)]
+fn add_blocks<
+    F,
+    const BYTES: usize,
+    const ELEMENTS: usize,
+    const GROUPS: usize,
+    const ROWS: usize,
+>(
+    blocks: &[[u8; BYTES]],
+    x: &[Piece<'_, ELEMENTS, GROUPS>; ROWS],
+    dots: &mut [f32; ROWS],
+) where
+    F: Format<BYTES, ELEMENTS, GROUPS>,
+{
+    let (whole, rest) = blocks.as_chunks::<LANES>();
+    for (index, blocks) in whole.iter().enumerate() {
+        prefetch_beyond(blocks);
+        let terms = terms::<F, BYTES, ELEMENTS, GROUPS, ROWS>(blocks, x, index * LANES);
+        for (dot, terms) in dots.iter_mut().zip(terms) {
+            for term in stored(terms) {
+                *dot += term;
+            }
+        }
+    }
+    if !rest.is_empty() {
+        let terms = terms::<F, BYTES, ELEMENTS, GROUPS, ROWS>(rest, x, whole.len() * LANES);
+        for (dot, terms) in dots.iter_mut().zip(terms) {
+            for term in &stored(terms)[..rest.len()] {
+                *dot += term;
+            }
+        }
+    }
+}
+
+/// Up to four blocks' terms of each dot product; lanes beyond are arbitrary. `first` is the first
+/// block's place in `x`, which reaches as far as `blocks`.
+#[inline(always)]
+fn terms<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize, const ROWS: usize>(
+    blocks: &[[u8; BYTES]],
+    x: &[Piece<'_, ELEMENTS, GROUPS>; ROWS],
+    first: usize,
+) -> [__m128; ROWS]
+where
+    F: Format<BYTES, ELEMENTS, GROUPS>,
+{
+    // SAFETY: SSE2 is part of x86-64.
+    unsafe {
+        let zero = _mm_setzero_si128();
+        let (mut isums, mut msums) = ([[zero; LANES]; ROWS], [[zero; LANES]; ROWS]);
+        let (mut scales, mut minima) = ([0; LANES], [0; LANES]);
+        let mut x_scales = [[0.0; LANES]; ROWS];
+        for index in 0..blocks.len().min(LANES) {
+            let [scale, minimum] = F::halves(&blocks[index]);
+            [scales[index], minima[index]] = [i32::from(scale), i32::from(minimum)];
+            let mut quants = [&Wide([0; ELEMENTS]); ROWS];
+            let mut sums = [&[0; GROUPS]; ROWS];
+            for row in 0..ROWS {
+                // SAFETY: a piece has as many activations as the weight row has blocks.
+                quants[row] = x[row].quants.get_unchecked(first + index);
+                sums[row] = x[row].sums.get_unchecked(first + index);
+                x_scales[row][index] = *x[row].scales.get_unchecked(first + index);
+            }
+            let of_block = F::sums::<ROWS>(&blocks[index], &quants, &sums);
+            for row in 0..ROWS {
+                [isums[row][index], msums[row][index]] = of_block[row];
+            }
+        }
+        let lanes =
+            |bits: [i32; LANES]| from_halves(_mm_setr_epi32(bits[0], bits[1], bits[2], bits[3]));
+        let (scale, minimum) = (lanes(scales), lanes(minima));
+        let mut terms = [_mm_setzero_ps(); ROWS];
+        for row in 0..ROWS {
+            let x_scale = load_floats(&x_scales[row]);
+            let isum = _mm_cvtepi32_ps(reduce(&isums[row]));
+            let product = _mm_mul_ps(_mm_mul_ps(scale, x_scale), isum);
+            terms[row] = product;
+            if F::HAS_MINIMUM {
+                let msum = _mm_cvtepi32_ps(reduce(&msums[row]));
+                terms[row] = _mm_sub_ps(product, _mm_mul_ps(_mm_mul_ps(minimum, x_scale), msum));
+            }
+        }
+        terms
+    }
+}
