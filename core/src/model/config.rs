@@ -211,7 +211,7 @@ fn vocabulary(gguf: &Gguf<'_>, keys: &Keys<'_, '_>) -> Result<u32, ModelError> {
     let embedding = gguf
         .tensors()
         .find(|tensor| tensor.name == b"token_embd.weight")
-        .ok_or(ModelError::MissingTensor(super::tensors::TOKEN_EMBEDDING))?;
+        .ok_or(ModelError::MissingTensor(super::parts::TOKEN_EMBEDDING))?;
     let rows = embedding.dimensions[1];
     if let Some(tokens) = gguf.array(Key::new("tokenizer.ggml.tokens"))?
         && tokens.len() != rows
@@ -224,7 +224,7 @@ fn vocabulary(gguf: &Gguf<'_>, keys: &Keys<'_, '_>) -> Result<u32, ModelError> {
         return Err(ModelError::InvalidKey("vocab_size"));
     }
     if !(1..=bound::VOCABULARY).contains(&rows) {
-        return Err(ModelError::WrongShape(super::tensors::TOKEN_EMBEDDING));
+        return Err(ModelError::WrongShape(super::parts::TOKEN_EMBEDDING));
     }
     Ok(rows as u32)
 }

@@ -11,10 +11,10 @@
 //! order is the same at every vector width without a tree.
 
 use super::OpError;
+use super::rows::run;
 use crate::kernels::VectorKernels;
 use crate::mem::{Grid, MAX_CHUNKS, Scratch, Tile, Tiles};
 use crate::port::Parallel;
-use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Positions of a key block.
 pub const BLOCK_POSITIONS: usize = 64;
@@ -134,29 +134,21 @@ pub fn attend(
     };
     let tiles = Tiles::new(out, grid).ok_or(OpError::Shape)?;
     let scratch = Scratch::new(scratch, parallel.workers());
-    let failed = AtomicBool::new(false);
-    parallel.run(tiles.tiles(), &|worker, chunk| {
-        let done = tiles.tile(chunk).and_then(|tile| {
-            let mut memory = scratch.borrow(worker.0)?;
-            let first = tile.first_row();
-            let job = TileJob {
-                vector,
-                attention,
-                cache,
-                head_kv: chunk % attention.n_head_kv,
-                rows: rows.get(first..first + tile.rows())?,
-                queries: queries.get(first * attention.n_head * attention.key_dim..)?,
-            };
-            job.run(tile, &mut memory)
-        });
-        if done.is_none() {
-            failed.store(true, Ordering::Relaxed);
-        }
-    });
-    if failed.load(Ordering::Relaxed) || !tiles.complete() {
-        return Err(OpError::Parallel);
-    }
-    Ok(())
+    run(parallel, tiles.tiles(), &|worker, chunk| {
+        let tile = tiles.tile(chunk)?;
+        let mut memory = scratch.borrow(worker.0)?;
+        let first = tile.first_row();
+        let job = TileJob {
+            vector,
+            attention,
+            cache,
+            head_kv: chunk % attention.n_head_kv,
+            rows: rows.get(first..first + tile.rows())?,
+            queries: queries.get(first * attention.n_head * attention.key_dim..)?,
+        };
+        job.run(tile, &mut memory)
+    })?;
+    if tiles.complete() { Ok(()) } else { Err(OpError::Parallel) }
 }
 
 /// One key head and the query heads of its group, for some rows.
