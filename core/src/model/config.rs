@@ -174,6 +174,12 @@ impl Config {
         self.n_head as usize * self.value_dim as usize
     }
 
+    /// Elements of the longest activations that a matrix is multiplied with.
+    pub(crate) fn widest(&self) -> u64 {
+        let others = u64::from(self.n_embd.max(self.n_ff));
+        others.max(self.attention_len() as u64)
+    }
+
     /// The attention of every layer.
     pub fn attention(&self) -> Attention {
         Attention {

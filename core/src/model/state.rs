@@ -81,8 +81,7 @@ struct Sizes {
 /// Elements of a row that are encoded at a time: the widest activations, and those of Q, K and V
 /// (gate and up) twice, should their kernels want different encodings.
 fn encoder_columns(config: &Config) -> u64 {
-    let n_embd = u64::from(config.n_embd);
-    (2 * n_embd).max(config.attention_len() as u64).max(u64::from(config.n_ff))
+    config.widest().max(2 * u64::from(config.n_embd))
 }
 
 impl Sizes {
