@@ -3,6 +3,7 @@
 use super::{Candidate, VectorCandidate, joined, portable};
 
 pub mod avx512;
+pub(super) mod prefetch;
 
 /// Every format's kernels, best first.
 pub const ALL: &[Candidate] = &joined::<_, { 3 * portable::ALL.len() }>(&[
