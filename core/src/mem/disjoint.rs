@@ -31,8 +31,15 @@ impl Once {
         word.fetch_or(bit, Ordering::Relaxed) & bit == 0
     }
 
-    fn count(&self) -> usize {
-        self.0.iter().map(|word| word.load(Ordering::Relaxed).count_ones() as usize).sum()
+    /// Whether each of the first `count` was claimed. `claim` is for the owner to keep below that.
+    fn all(&self, count: usize) -> bool {
+        if count > MAX_CHUNKS {
+            return false;
+        }
+        let full = self.0.iter().take(count / 32).all(|word| word.load(Ordering::Relaxed) == !0);
+        let rest = (1 << (count % 32)) - 1;
+        let last = self.0.get(count / 32).map_or(0, |word| word.load(Ordering::Relaxed));
+        full && last & rest == rest
     }
 }
 
@@ -82,7 +89,7 @@ impl<'a, T> Disjoint<'a, T> {
 
     /// Whether every chunk was handed out: what a `Parallel` that keeps its promise has done.
     pub fn complete(&self) -> bool {
-        self.taken.count() == self.chunks()
+        self.taken.all(self.chunks())
     }
 }
 
@@ -209,7 +216,7 @@ impl<'a> Tiles<'a> {
 
     /// Whether every tile was handed out.
     pub fn complete(&self) -> bool {
-        self.taken.count() == self.tiles()
+        self.taken.all(self.tiles())
     }
 }
 
@@ -349,6 +356,19 @@ mod tests {
         assert_eq!(parts.chunk(1).unwrap().len(), 4);
         assert!(parts.complete());
         assert_eq!(numbers, [0, 0, 0, 0, 0, 0, 0, 0, 7, 7]);
+    }
+
+    #[test]
+    fn complete_is_every_chunk_and_no_more_than_can_be_counted() {
+        for chunks in [0, 1, 31, 32, 33, 64, MAX_CHUNKS - 1, MAX_CHUNKS, MAX_CHUNKS + 1] {
+            let mut numbers = [0u8; MAX_CHUNKS + 1];
+            let parts = Disjoint::new(&mut numbers[..chunks], 1);
+            for index in (0..chunks).rev() {
+                assert!(!parts.complete(), "{chunks} {index}");
+                assert_eq!(parts.chunk(index).is_some(), index < MAX_CHUNKS);
+            }
+            assert_eq!(parts.complete(), chunks <= MAX_CHUNKS, "{chunks}");
+        }
     }
 
     #[test]

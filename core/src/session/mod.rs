@@ -13,6 +13,7 @@ use crate::ops::RowPosition;
 use crate::port::{Parallel, Weights};
 use crate::sampler::SampleError;
 use core::fmt;
+use options::pass_rows;
 
 /// Why a session could not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,10 +136,10 @@ impl<'m> Session<'m> {
         progress: &mut dyn FnMut(usize) -> bool,
     ) -> Result<(), SessionError> {
         self.require_room(tokens)?;
-        let batch = self.state.options().batch as usize;
+        let rows = pass_rows(tokens.len(), self.state.options().batch as usize);
         let last = tokens.len() - 1;
         let mut done = 0;
-        for chunk in tokens.chunks(batch) {
+        for chunk in tokens.chunks(rows) {
             self.pass(chunk, |index| done + index == last)?;
             done += chunk.len();
             self.has_logits = done == tokens.len();

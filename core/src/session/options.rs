@@ -75,9 +75,33 @@ fn chosen_batch(cache_bytes: u64, columns: u64) -> u32 {
     rows as u32
 }
 
+/// Rows of each pass over `tokens` tokens: as few passes as a batch allows, and none much shorter
+/// than the others, because reading the weights takes as long for a row as for twenty.
+pub(super) fn pass_rows(tokens: usize, batch: usize) -> usize {
+    let batch = batch.max(1);
+    let passes = tokens.div_ceil(batch).max(1);
+    tokens.div_ceil(passes).next_multiple_of(BATCH_STEP as usize).clamp(1, batch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passes_are_few_and_even() {
+        assert_eq!(pass_rows(65, 64), 48);
+        assert_eq!(pass_rows(128, 64), 64);
+        assert_eq!(pass_rows(130, 128), 80);
+        assert_eq!(pass_rows(5, 64), 16);
+        assert_eq!(pass_rows(150, 7), 7);
+        assert_eq!(pass_rows(0, 0), 1);
+        for tokens in 1..300usize {
+            for batch in [1, 2, 16, 17, 64] {
+                let rows = pass_rows(tokens, batch);
+                assert_eq!(tokens.div_ceil(rows), tokens.div_ceil(batch), "{tokens} {batch}");
+            }
+        }
+    }
 
     #[test]
     fn batches_follow_the_cache() {
