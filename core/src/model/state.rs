@@ -22,9 +22,9 @@ pub struct ModelOptions {
     pub batch: u32,
     /// Most rows of one pass that want logits, 1 to `batch`.
     pub logit_rows: u32,
-    /// [`Parallel::workers`] of the platform.
+    /// [`crate::port::Parallel::workers`] of the platform.
     pub workers: usize,
-    /// [`Weights::stripe_bytes`] of the source.
+    /// [`crate::port::Weights::stripe_bytes`] of the source.
     pub stripe_bytes: u64,
 }
 

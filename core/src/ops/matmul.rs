@@ -187,7 +187,11 @@ fn multiply_leased(
     leased: &[Option<Leased<'_>>; MAX_LEASES],
 ) -> Result<(), OpError> {
     let job = Job {
-        bytes: leased.iter().flatten().map(|leased| leased.lease.len()).sum(),
+        // A file may name the same bytes as several matrices: their sum need not fit.
+        bytes: leased
+            .iter()
+            .flatten()
+            .fold(0, |bytes: usize, leased| bytes.saturating_add(leased.lease.len())),
         workers: parallel.workers(),
     };
     let mut pieces = [const { None }; MAX_LEASES];
