@@ -134,7 +134,8 @@ impl Plan {
         options: Options,
     ) -> Result<Self, Failure> {
         let workers = machine.pool.workers();
-        let options = Options { workers, stripe_bytes: file.weights().stripe_bytes(), ..options };
+        let stripe_bytes = file.weights().stripe_bytes();
+        let options = Options { workers, stripe_bytes, cache_bytes: cpu::cache_bytes(), ..options };
         let (mut memory, config) = Session::plan(gguf, &machine.parts, &options)
             .map_err(|error| model_failure(file, error))?;
         Sampler::plan(config.n_vocab, &mut memory)

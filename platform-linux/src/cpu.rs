@@ -144,9 +144,39 @@ pub fn levels() -> impl Iterator<Item = &'static str> {
     core::iter::once("portable").chain(here.map(|level| level.name))
 }
 
+/// Bytes of the first core's second-level cache; 0 where the system does not tell.
+pub fn cache_bytes() -> u64 {
+    const CACHES: &str = "/sys/devices/system/cpu/cpu0/cache";
+    let fact = |cache: &std::path::Path, name| std::fs::read_to_string(cache.join(name)).ok();
+    let Ok(caches) = std::fs::read_dir(CACHES) else { return 0 };
+    let second = caches.flatten().map(|cache| cache.path()).find(|cache| {
+        let is_data = fact(cache, "type").is_some_and(|kind| kind.trim() != "Instruction");
+        is_data && fact(cache, "level").is_some_and(|level| level.trim() == "2")
+    });
+    second.and_then(|cache| fact(&cache, "size")).map_or(0, |size| size_of(size.trim()))
+}
+
+/// "1024K" in bytes; 0 for what is no size.
+fn size_of(text: &str) -> u64 {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match &text[digits.len()..] {
+        "" => 1,
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        _ => 0,
+    };
+    digits.parse().map_or(0, |number: u64| number.saturating_mul(unit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cache_sizes_have_units() {
+        let sizes = ["1024K", "2M", "7", "", "K", "12Q", "99999999999999999999K"].map(size_of);
+        assert_eq!(sizes, [1 << 20, 2 << 20, 7, 0, 0, 0, 0]);
+    }
 
     #[test]
     fn limits_only_take_away() {

@@ -8,7 +8,7 @@
 
 use core::fmt;
 use memmap2::{Mmap, MmapMut};
-use picolm_core::port::{FlashWeights, Lease, ReadError, Stripe, Weights};
+use picolm_core::port::{FlashWeights, Lease, MAX_LEASES, ReadError, Stripe, Weights};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::windows::fs::OpenOptionsExt;
@@ -91,6 +91,10 @@ impl MappedFile {
 impl Weights for MappedFile {
     fn file_bytes(&self) -> u64 {
         self.map.len() as u64
+    }
+
+    fn leases(&self) -> usize {
+        MAX_LEASES
     }
 
     fn lease(&self, _index: usize, stripe: &Stripe) -> Result<Lease<'_>, ReadError> {

@@ -48,6 +48,11 @@ pub const ALL: &[Candidate] = native::ALL;
 /// The vector kernels of this target, best first.
 pub const VECTORS: &[VectorCandidate] = native::VECTORS;
 
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) use portable::prefetch_halves;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86_64::prefetch::prefetch_halves;
+
 pub use vector::{VectorCandidate, VectorKernels, bind_vector};
 
 /// How activations are encoded for a kernel. Kernels with equal encodings share one encoded copy.

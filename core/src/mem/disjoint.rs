@@ -31,8 +31,15 @@ impl Once {
         word.fetch_or(bit, Ordering::Relaxed) & bit == 0
     }
 
-    fn count(&self) -> usize {
-        self.0.iter().map(|word| word.load(Ordering::Relaxed).count_ones() as usize).sum()
+    /// Whether each of the first `count` was claimed. `claim` is for the owner to keep below that.
+    fn all(&self, count: usize) -> bool {
+        if count > MAX_CHUNKS {
+            return false;
+        }
+        let full = self.0.iter().take(count / 32).all(|word| word.load(Ordering::Relaxed) == !0);
+        let rest = (1 << (count % 32)) - 1;
+        let last = self.0.get(count / 32).map_or(0, |word| word.load(Ordering::Relaxed));
+        full && last & rest == rest
     }
 }
 
@@ -82,7 +89,7 @@ impl<'a, T> Disjoint<'a, T> {
 
     /// Whether every chunk was handed out: what a `Parallel` that keeps its promise has done.
     pub fn complete(&self) -> bool {
-        self.taken.count() == self.chunks()
+        self.taken.all(self.chunks())
     }
 }
 
@@ -103,23 +110,56 @@ pub struct Grid {
     pub tile_columns: usize,
 }
 
-impl Grid {
-    const fn tiles_down(&self) -> usize {
-        self.rows.div_ceil(self.tile_rows)
+/// A [`Grid`] whose columns come in bands: a tile never lies in two of them. Divided once, because
+/// a division takes as long as a dozen other instructions and each tile asks for several.
+#[derive(Clone, Copy, Debug)]
+struct Bands {
+    grid: Grid,
+    /// Columns of a band, at least 1; fewer in the last.
+    band_columns: usize,
+    /// Tiles across a whole band.
+    tiles_in_band: usize,
+    tiles_across: usize,
+    /// All tiles.
+    tiles: usize,
+}
+
+impl Bands {
+    /// `grid` cut into bands; `None` where a tile or band would be empty.
+    fn new(grid: Grid, band_columns: usize) -> Option<Self> {
+        let Grid { rows, columns, tile_rows, tile_columns, .. } = grid;
+        if tile_rows == 0 || tile_columns == 0 || band_columns == 0 {
+            return None;
+        }
+        let tiles_in_band = band_columns.div_ceil(tile_columns);
+        let last_band = (columns % band_columns).div_ceil(tile_columns);
+        let tiles_across = (columns / band_columns).checked_mul(tiles_in_band)? + last_band;
+        let tiles = rows.div_ceil(tile_rows).checked_mul(tiles_across)?;
+        Some(Self { grid, band_columns, tiles_in_band, tiles_across, tiles })
     }
 
-    const fn tiles_across(&self) -> usize {
-        self.columns.div_ceil(self.tile_columns)
+    /// First column of a row's tile `across`, relative to the first that is cut, and how many
+    /// columns the tile has.
+    const fn columns_of(&self, across: usize) -> (usize, usize) {
+        let (band, within) = (across / self.tiles_in_band, across % self.tiles_in_band);
+        let (band, within) = (band * self.band_columns, within * self.grid.tile_columns);
+        let in_band = least(self.grid.columns - band, self.band_columns);
+        (band + within, least(in_band - within, self.grid.tile_columns))
     }
+}
+
+const fn least(a: usize, b: usize) -> usize {
+    if a < b { a } else { b }
 }
 
 /// A row-major matrix cut into tiles, each handed out once.
 ///
 /// Matmul splits the weight's rows, which are the output's columns, among the workers; attention
-/// splits rows of the batch and groups of heads.
+/// splits rows of the batch and groups of heads. Columns may come in bands, for a weight that lies
+/// in several pieces: bands tile the columns and tiles their band, so tiles do not overlap.
 pub struct Tiles<'a> {
     start: *mut f32,
-    grid: Grid,
+    bands: Bands,
     taken: Once,
     borrow: PhantomData<&'a mut [f32]>,
 }
@@ -131,19 +171,21 @@ impl<'a> Tiles<'a> {
     /// Tiles of `matrix` (`[grid.rows, grid.stride]`); `None` where the columns do not lie within
     /// the stride, the rows within the slice, or a tile would be empty.
     pub fn new(matrix: &'a mut [f32], grid: Grid) -> Option<Self> {
+        Self::in_bands(matrix, grid, grid.columns.max(1))
+    }
+
+    /// As [`Self::new`], but a tile ends where a band of `band_columns` (at least 1) ends.
+    pub fn in_bands(matrix: &'a mut [f32], grid: Grid, band_columns: usize) -> Option<Self> {
         let end = grid.first_column.checked_add(grid.columns)?;
         let fits = end <= grid.stride && grid.rows.checked_mul(grid.stride)? <= matrix.len();
-        (fits && grid.tile_rows > 0 && grid.tile_columns > 0).then_some(Self {
-            start: matrix.as_mut_ptr(),
-            grid,
-            taken: Once::new(),
-            borrow: PhantomData,
-        })
+        let bands = Bands::new(grid, band_columns)?;
+        let start = matrix.as_mut_ptr();
+        fits.then(|| Self { start, bands, taken: Once::new(), borrow: PhantomData })
     }
 
     /// Number of tiles; tile `index` is in row `index / across`, the tiles of a row ascending.
     pub const fn tiles(&self) -> usize {
-        self.grid.tiles_down() * self.grid.tiles_across()
+        self.bands.tiles
     }
 
     /// Tile `index`; `None` if it was handed out before, does not exist, or is beyond
@@ -152,26 +194,29 @@ impl<'a> Tiles<'a> {
         if index >= self.tiles() || !self.taken.claim(index) {
             return None;
         }
-        let Grid { rows, stride, columns, tile_rows, tile_columns, .. } = self.grid;
-        let across = self.grid.tiles_across();
+        let Grid { rows, stride, tile_rows, .. } = self.bands.grid;
+        let across = self.bands.tiles_across;
         let first_row = index / across * tile_rows;
-        let column = index % across * tile_columns;
-        let start = first_row * stride + self.grid.first_column + column;
+        let (column, columns) = self.bands.columns_of(index % across);
+        let first_column = self.bands.grid.first_column + column;
+        let start = first_row * stride + first_column;
         Some(Tile {
-            // SAFETY: `first_row < rows` and the column lies within the stride, so `start` is an
-            // index into the matrix (both checked by `new`).
+            // SAFETY: `index < tiles()`, so `first_row < rows` and the tile's columns lie within
+            // those that are cut, which lie within the stride (checked by `in_bands`): `start` is
+            // an index into the matrix.
             start: unsafe { self.start.add(start) },
             first_row,
             rows: tile_rows.min(rows - first_row),
             stride,
-            columns: tile_columns.min(columns - column),
+            first_column,
+            columns,
             borrow: PhantomData,
         })
     }
 
     /// Whether every tile was handed out.
     pub fn complete(&self) -> bool {
-        self.taken.count() == self.tiles()
+        self.taken.all(self.tiles())
     }
 }
 
@@ -181,6 +226,7 @@ pub struct Tile<'t> {
     first_row: usize,
     rows: usize,
     stride: usize,
+    first_column: usize,
     columns: usize,
     borrow: PhantomData<&'t mut [f32]>,
 }
@@ -196,6 +242,11 @@ impl Tile<'_> {
         self.rows
     }
 
+    /// The matrix's column that is this tile's column 0.
+    pub const fn first_column(&self) -> usize {
+        self.first_column
+    }
+
     /// Columns of this tile.
     pub const fn columns(&self) -> usize {
         self.columns
@@ -206,8 +257,9 @@ impl Tile<'_> {
         if row >= self.rows {
             return &mut [];
         }
-        // SAFETY: `row < rows`, the tile's columns lie within the stride (checked by `Tiles::new`),
-        // and no other tile has these values; `&mut self` excludes a second borrow of this one.
+        // SAFETY: `row < rows`, the tile's columns lie within the stride (checked by
+        // `Tiles::in_bands`), and no other tile has these values; `&mut self` excludes a second
+        // borrow of this one.
         unsafe { core::slice::from_raw_parts_mut(self.start.add(row * self.stride), self.columns) }
     }
 }
@@ -307,6 +359,19 @@ mod tests {
     }
 
     #[test]
+    fn complete_is_every_chunk_and_no_more_than_can_be_counted() {
+        for chunks in [0, 1, 31, 32, 33, 64, MAX_CHUNKS - 1, MAX_CHUNKS, MAX_CHUNKS + 1] {
+            let mut numbers = [0u8; MAX_CHUNKS + 1];
+            let parts = Disjoint::new(&mut numbers[..chunks], 1);
+            for index in (0..chunks).rev() {
+                assert!(!parts.complete(), "{chunks} {index}");
+                assert_eq!(parts.chunk(index).is_some(), index < MAX_CHUNKS);
+            }
+            assert_eq!(parts.complete(), chunks <= MAX_CHUNKS, "{chunks}");
+        }
+    }
+
+    #[test]
     fn tiles_cover_their_columns_of_every_row() {
         let mut matrix = [0.0; 12];
         let grid =
@@ -326,12 +391,37 @@ mod tests {
         assert!(Tiles::new(&mut matrix, Grid { first_column: 3, ..grid }).is_none());
         assert!(Tiles::new(&mut matrix, Grid { rows: 3, ..grid }).is_none());
         assert!(Tiles::new(&mut matrix, Grid { tile_rows: 0, ..grid }).is_none());
+        assert!(Tiles::in_bands(&mut matrix, grid, 0).is_none());
         let tiles =
             Tiles::new(&mut matrix, Grid { tile_rows: 1, tile_columns: 2, ..grid }).unwrap();
         assert_eq!(tiles.tiles(), 4);
         let mut last = tiles.tile(3).unwrap();
         assert_eq!((last.first_row(), last.rows(), last.columns()), (1, 1, 2));
         assert_eq!(last.row_mut(0), [11., 12.]);
+    }
+
+    #[test]
+    fn tiles_end_with_their_band() {
+        for (columns, band_columns, tile_columns) in
+            [(10, 4, 3), (10, 4, 4), (10, 5, 7), (10, 16, 3), (10, 1, 1), (9, 3, 2), (0, 3, 2)]
+        {
+            let mut matrix = [0.0; 24];
+            let grid =
+                Grid { rows: 2, stride: 12, first_column: 1, columns, tile_rows: 1, tile_columns };
+            let tiles = Tiles::in_bands(&mut matrix, grid, band_columns).unwrap();
+            for index in 0..tiles.tiles() {
+                let mut tile = tiles.tile(index).unwrap();
+                assert!((1..=tile_columns).contains(&tile.columns()));
+                let first = tile.first_column() - 1;
+                assert_eq!(first / band_columns, (first + tile.columns() - 1) / band_columns);
+                tile.row_mut(0).iter_mut().for_each(|value| *value += 1.0);
+            }
+            assert!(tiles.complete() && tiles.tile(tiles.tiles()).is_none());
+            for (index, &value) in matrix.iter().enumerate() {
+                let cut = (1..=columns).contains(&(index % 12));
+                assert_eq!(value, f32::from(u8::from(cut)), "{grid:?} {index}");
+            }
+        }
     }
 
     #[test]

@@ -174,6 +174,12 @@ impl Config {
         self.n_head as usize * self.value_dim as usize
     }
 
+    /// Elements of the longest activations that a matrix is multiplied with.
+    pub(crate) fn widest(&self) -> u64 {
+        let others = u64::from(self.n_embd.max(self.n_ff));
+        others.max(self.attention_len() as u64)
+    }
+
     /// The attention of every layer.
     pub fn attention(&self) -> Attention {
         Attention {
@@ -211,7 +217,7 @@ fn vocabulary(gguf: &Gguf<'_>, keys: &Keys<'_, '_>) -> Result<u32, ModelError> {
     let embedding = gguf
         .tensors()
         .find(|tensor| tensor.name == b"token_embd.weight")
-        .ok_or(ModelError::MissingTensor(super::tensors::TOKEN_EMBEDDING))?;
+        .ok_or(ModelError::MissingTensor(super::parts::TOKEN_EMBEDDING))?;
     let rows = embedding.dimensions[1];
     if let Some(tokens) = gguf.array(Key::new("tokenizer.ggml.tokens"))?
         && tokens.len() != rows
@@ -224,7 +230,7 @@ fn vocabulary(gguf: &Gguf<'_>, keys: &Keys<'_, '_>) -> Result<u32, ModelError> {
         return Err(ModelError::InvalidKey("vocab_size"));
     }
     if !(1..=bound::VOCABULARY).contains(&rows) {
-        return Err(ModelError::WrongShape(super::tensors::TOKEN_EMBEDDING));
+        return Err(ModelError::WrongShape(super::parts::TOKEN_EMBEDDING));
     }
     Ok(rows as u32)
 }

@@ -4,16 +4,17 @@
 //! Experts are visited in ascending order, each once for all rows that use it, so its weights are
 //! read once; every row then sums its experts by ascending rank of the router, whatever the batch.
 
-use super::forward::{ForwardError, Model};
-use super::tensors::Layer;
+use super::forward::ForwardError;
+use super::load::Model;
+use super::tensors::{Experts, Layer};
 use crate::kernels::VectorKernels;
-use crate::mem::{Arena, ArenaFull, MemoryPlan, PlanOverflow, Purpose};
-use crate::ops::{self, Encoder};
+use crate::mem::{Arena, ArenaFull, Disjoint, MemoryPlan, PlanOverflow, Purpose};
+use crate::ops::{self, Encoder, KEEP, OpError};
 
 /// Buffers of the expert feed-forward; empty for a dense model.
 pub(super) struct ExpertBuffers<'m> {
     /// Router scores, then probabilities. `[batch, n_expert]`
-    scores: &'m mut [f32],
+    pub(super) scores: &'m mut [f32],
     /// Experts of each row by rank. `[batch, n_expert_used]`
     chosen: &'m mut [u32],
     /// Their shares. `[batch, n_expert_used]`
@@ -104,73 +105,103 @@ fn route(vector: &VectorKernels, scores: &mut [f32], chosen: &mut [u32], shares:
 }
 
 impl Model<'_> {
+    /// `x += experts(y)` for `rows` rows, both `[rows, n_embd]`; `buffers.scores` are the router's.
+    /// `gate` and `up` have room for `[rows, n_ff]`, and `y` is used up.
     #[allow(clippy::too_many_arguments)]
-    /// The expert feed-forward of `rows` rows: reads `x` (`[rows, n_embd]`), replaces it by the
-    /// result. `gate` and `up` are `[rows, n_ff]`.
-    pub(super) fn feed_forward_experts(
+    pub(super) fn mix_experts(
         &self,
         layer: &Layer,
         rows: usize,
         x: &mut [f32],
+        y: &mut [f32],
         gate: &mut [f32],
         up: &mut [f32],
         buffers: &mut ExpertBuffers<'_>,
         encoder: &mut Encoder<'_>,
     ) -> Result<(), ForwardError> {
-        let config = self.config();
-        let (n_embd, used) = (config.n_embd as usize, config.n_expert_used as usize);
-        let n_expert = config.n_expert as usize;
-        encoder.begin();
-        self.linear(&layer.router, rows, x, &mut buffers.scores[..rows * n_expert], encoder)?;
+        let (n_expert, used) = (self.config.n_expert as usize, self.config.n_expert_used as usize);
         for row in 0..rows {
             route(
-                self.vector(),
+                self.vector,
                 &mut buffers.scores[row * n_expert..(row + 1) * n_expert],
                 &mut buffers.chosen[row * used..(row + 1) * used],
                 &mut buffers.shares[row * used..(row + 1) * used],
             );
         }
-        for expert in 0..config.n_expert {
+        for expert in 0..self.config.n_expert {
             if buffers.chosen[..rows * used].contains(&expert) {
-                self.machine().weights.want(layer.expert_gates.stripes(expert));
+                self.weights.want(layer.expert_gates.stripes(expert));
             }
         }
-        for expert in 0..config.n_expert {
-            let users = || {
-                let chosen = buffers.chosen[..rows * used].iter().enumerate();
-                chosen.filter(|(_, chosen)| **chosen == expert).map(|(place, _)| place)
-            };
-            let count = users().count();
-            if count == 0 {
-                continue;
-            }
-            for (place, to) in users().zip(buffers.gathered.chunks_exact_mut(n_embd)) {
-                let row = place / used;
-                to.copy_from_slice(&x[row * n_embd..(row + 1) * n_embd]);
-            }
-            let gathered = &buffers.gathered[..count * n_embd];
-            let n_ff = config.n_ff as usize;
-            let (gate, up) = (&mut gate[..count * n_ff], &mut up[..count * n_ff]);
-            let part = |experts: &super::tensors::Experts| experts.matrix(expert);
-            let shape = ForwardError::Op(ops::OpError::Shape);
-            encoder.begin();
-            self.matrix(&part(&layer.expert_gates).ok_or(shape)?, count, gathered, gate, encoder)?;
-            self.matrix(&part(&layer.expert_ups).ok_or(shape)?, count, gathered, up, encoder)?;
-            self.vector().silu_product(gate, up).map_err(ops::OpError::from)?;
-            let outputs = &mut buffers.outputs[..count * n_embd];
-            encoder.begin();
-            self.matrix(&part(&layer.expert_downs).ok_or(shape)?, count, gate, outputs, encoder)?;
-            for (place, from) in users().zip(outputs.chunks_exact(n_embd)) {
-                buffers.ranked[place * n_embd..(place + 1) * n_embd].copy_from_slice(from);
+        for expert in 0..self.config.n_expert {
+            if buffers.chosen[..rows * used].contains(&expert) {
+                self.run_expert(layer, expert, rows, y, gate, up, buffers, encoder)?;
             }
         }
-        for (row, x) in x[..rows * n_embd].chunks_exact_mut(n_embd).enumerate() {
-            x.fill(0.0);
-            let shares = &buffers.shares[row * used..(row + 1) * used];
-            self.vector()
-                .accumulate(shares, &buffers.ranked[row * used * n_embd..][..used * n_embd], x)
-                .map_err(ops::OpError::from)?;
+        self.sum_experts(rows, x, y, buffers)
+    }
+
+    /// The outputs of one expert for the rows that chose it, from `x` to `buffers.ranked`.
+    #[allow(clippy::too_many_arguments)]
+    fn run_expert(
+        &self,
+        layer: &Layer,
+        expert: u32,
+        rows: usize,
+        x: &[f32],
+        gate: &mut [f32],
+        up: &mut [f32],
+        buffers: &mut ExpertBuffers<'_>,
+        encoder: &mut Encoder<'_>,
+    ) -> Result<(), ForwardError> {
+        let (n_embd, n_ff) = (self.config.n_embd as usize, self.config.n_ff as usize);
+        let used = self.config.n_expert_used as usize;
+        let chosen = &buffers.chosen[..rows * used];
+        let users = || {
+            let places = chosen.iter().enumerate();
+            places.filter(|(_, chosen)| **chosen == expert).map(|(place, _)| place)
+        };
+        for (place, to) in users().zip(buffers.gathered.chunks_exact_mut(n_embd)) {
+            let row = place / used;
+            to.copy_from_slice(&x[row * n_embd..(row + 1) * n_embd]);
         }
+        let count = users().count();
+        let matrix = |experts: &Experts| experts.matrix(expert).ok_or(OpError::Shape);
+        let mut hidden = [
+            self.product(matrix(&layer.expert_gates)?, count, gate)?,
+            self.product(matrix(&layer.expert_ups)?, count, up)?,
+        ];
+        let gathered = &mut buffers.gathered[..count * n_embd];
+        self.multiply(encoder, gathered, n_embd, KEEP, &mut hidden)?;
+        let mut down = [self.product(matrix(&layer.expert_downs)?, count, buffers.outputs)?];
+        let gate = &mut gate[..count * n_ff];
+        self.multiply(encoder, gate, n_ff, &self.gated(up), &mut down)?;
+        for (place, from) in users().zip(buffers.outputs.chunks_exact(n_embd)) {
+            buffers.ranked[place * n_embd..(place + 1) * n_embd].copy_from_slice(from);
+        }
+        Ok(())
+    }
+
+    /// Adds every row's experts, by ascending rank, to `x`; their sum alone is left in `y`.
+    fn sum_experts(
+        &self,
+        rows: usize,
+        x: &mut [f32],
+        y: &mut [f32],
+        buffers: &ExpertBuffers<'_>,
+    ) -> Result<(), ForwardError> {
+        let (vector, n_embd) = (self.vector, self.config.n_embd as usize);
+        let used = self.config.n_expert_used as usize;
+        let (shares, ranked) = (&*buffers.shares, &*buffers.ranked);
+        let (x, y) = (Disjoint::new(x, n_embd), Disjoint::new(y, n_embd));
+        ops::for_rows(self.parallel, rows, used * n_embd, &|row| {
+            let (x, y) = (x.chunk(row)?, y.chunk(row)?);
+            let shares = shares.get(row * used..(row + 1) * used)?;
+            let ranked = ranked.get(row * used * n_embd..(row + 1) * used * n_embd)?;
+            y.fill(0.0);
+            vector.accumulate(shares, ranked, y).ok()?;
+            ops::add(x, y).ok()
+        })?;
         Ok(())
     }
 }

@@ -4,10 +4,14 @@
 //! |---|---|
 //! | [`config`](Config) | sizes and constants, checked once against each other |
 //! | [`family`] | what differs between architectures |
-//! | `tensors` | which tensor of the file plays which part, and in what order they are read |
+//! | `parts` | which part a tensor of the file plays, by its name |
+//! | `tensors` | the parts of a file, found and checked |
+//! | `schedule` | in what order and in what stripes they are read |
 //! | `kv_cache` | keys and values of every position |
-//! | `experts` | the mixture-of-experts feed-forward |
+//! | `state` | buffers of the passes, planned to the byte |
+//! | `load` | a model ready to run |
 //! | `forward` | the pass itself, read straight down |
+//! | `experts` | the mixture-of-experts feed-forward |
 //! | [`traffic`](Traffic) | the bytes that a decode pass reads |
 
 mod config;
@@ -16,12 +20,18 @@ mod experts;
 pub mod family;
 mod forward;
 mod kv_cache;
+mod load;
+mod parts;
+mod schedule;
+mod state;
 mod tensors;
 mod traffic;
 
 pub use config::Config;
 pub use error::{ModelError, Name, TensorSlot};
 pub use family::Family;
-pub(crate) use forward::State;
-pub use forward::{ForwardError, Model, ModelOptions, Parts, Row};
+pub use forward::{ForwardError, Row};
+pub use load::{Model, Parts};
+pub use state::ModelOptions;
+pub(crate) use state::State;
 pub use traffic::Traffic;

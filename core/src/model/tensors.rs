@@ -1,12 +1,13 @@
-//! Which tensor of the file plays which part, and in what order the parts are read.
+//! The parts of a model's file, found and checked.
 //!
 //! The tensor list is walked twice, in O(n): once to count what will be needed ([`Census`]), once
-//! to fill it ([`Tensors::load`]). Every tensor must have a part and the shape that the
-//! configuration gives it: one that is left out would change the answers silently. Norms and
-//! biases, a few kilobytes, are copied to f32; matrices stay in the file.
+//! to fill it ([`Tensors::load`]). Norms and biases, a few kilobytes, are copied to f32; matrices
+//! stay in the file.
 
 use super::config::Config;
-use super::error::{ModelError, Name, TensorSlot};
+use super::error::{ModelError, TensorSlot};
+use super::parts::{Part, Placed, Shape, placed};
+use super::schedule::{schedule, stripe_rows};
 use crate::bytes::align_up;
 use crate::gguf::{Gguf, TensorInfo};
 use crate::mem::{Arena, MemoryPlan, Purpose};
@@ -14,13 +15,6 @@ use crate::num::{bf16, f16_le};
 use crate::ops::Matrix;
 use crate::port::{Need, Stripe, Weights};
 use crate::quant::TensorType;
-
-crate::mem::stored!(enum Need);
-crate::mem::stored!(fields Stripe { offset: u64, bytes: u64, need: Need });
-
-/// The embedding's slot: its rows are the vocabulary.
-pub(super) const TOKEN_EMBEDDING: TensorSlot =
-    TensorSlot { layer: None, suffix: "token_embd.weight" };
 
 /// Vectors start at multiples of 16 f32: a cache line, a full AVX-512 register.
 const VECTOR_ALIGN: u64 = 16;
@@ -39,7 +33,7 @@ crate::mem::stored! {
     #[derive(Clone, Copy, Debug)]
     pub(super) struct Linear {
         /// Without rows before loading has ended, and where the file has none.
-        weight: Matrix,
+        pub(super) weight: Matrix,
         /// `[rows]`
         pub(super) bias: Vector,
     }
@@ -50,9 +44,9 @@ crate::mem::stored! {
     #[derive(Clone, Copy, Debug)]
     pub(super) struct Experts {
         /// That of expert 0, with one expert's rows and columns; without rows as in [`Linear`].
-        first: Matrix,
+        pub(super) first: Matrix,
         /// Stripes from one expert's to the next one's: its gate, up and down together.
-        stripe_stride: u32,
+        pub(super) stripe_stride: u32,
         /// Fills the struct up to a multiple of 8 bytes.
         unused: u32,
     }
@@ -138,183 +132,6 @@ pub(super) struct Globals {
     pub(super) rope_factors: Vector,
 }
 
-/// What a tensor's name says.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
-    Embedding,
-    OutputNorm,
-    Output,
-    OutputBias,
-    RopeFactors,
-    AttentionNorm,
-    Query,
-    QueryBias,
-    Key,
-    KeyBias,
-    Value,
-    ValueBias,
-    AttentionOutput,
-    AttentionOutputBias,
-    FeedForwardNorm,
-    Gate,
-    GateBias,
-    Up,
-    UpBias,
-    Down,
-    DownBias,
-    Router,
-    ExpertGates,
-    ExpertUps,
-    ExpertDowns,
-}
-
-/// Names outside of blocks.
-const GLOBAL_PARTS: &[(&str, Part)] = &[
-    ("token_embd.weight", Part::Embedding),
-    ("output_norm.weight", Part::OutputNorm),
-    ("output.weight", Part::Output),
-    ("output.bias", Part::OutputBias),
-    ("rope_freqs.weight", Part::RopeFactors),
-];
-
-/// Names within a block, after `blk.N.`.
-const LAYER_PARTS: &[(&str, Part)] = &[
-    ("attn_norm.weight", Part::AttentionNorm),
-    ("attn_q.weight", Part::Query),
-    ("attn_q.bias", Part::QueryBias),
-    ("attn_k.weight", Part::Key),
-    ("attn_k.bias", Part::KeyBias),
-    ("attn_v.weight", Part::Value),
-    ("attn_v.bias", Part::ValueBias),
-    ("attn_output.weight", Part::AttentionOutput),
-    ("attn_output.bias", Part::AttentionOutputBias),
-    ("ffn_norm.weight", Part::FeedForwardNorm),
-    ("ffn_gate.weight", Part::Gate),
-    ("ffn_gate.bias", Part::GateBias),
-    ("ffn_up.weight", Part::Up),
-    ("ffn_up.bias", Part::UpBias),
-    ("ffn_down.weight", Part::Down),
-    ("ffn_down.bias", Part::DownBias),
-    ("ffn_gate_inp.weight", Part::Router),
-    ("ffn_gate_exps.weight", Part::ExpertGates),
-    ("ffn_up_exps.weight", Part::ExpertUps),
-    ("ffn_down_exps.weight", Part::ExpertDowns),
-];
-
-/// A tensor's shape: `[experts, rows, columns]`, rows and experts 1 for a vector.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shape {
-    pub(super) columns: u32,
-    pub(super) rows: u32,
-    pub(super) experts: u32,
-}
-
-impl Part {
-    /// The shape that `config` gives this part; `None` where the architecture has no such part.
-    fn shape(self, config: &Config) -> Option<Shape> {
-        let vector = |columns| Shape { columns, rows: 1, experts: 1 };
-        let matrix = |rows, columns| Shape { columns, rows, experts: 1 };
-        let (embd, ff) = (config.n_embd, config.n_ff);
-        let dense = config.n_expert == 0;
-        let shape = match self {
-            Self::Embedding | Self::Output => matrix(config.n_vocab, embd),
-            Self::OutputNorm
-            | Self::AttentionNorm
-            | Self::FeedForwardNorm
-            | Self::AttentionOutputBias
-            | Self::DownBias => vector(embd),
-            Self::OutputBias => vector(config.n_vocab),
-            Self::RopeFactors => vector(config.rope.dimensions / 2),
-            Self::Query => matrix(config.query_len() as u32, embd),
-            Self::QueryBias => vector(config.query_len() as u32),
-            Self::Key => matrix(config.key_len() as u32, embd),
-            Self::KeyBias => vector(config.key_len() as u32),
-            Self::Value => matrix(config.value_len() as u32, embd),
-            Self::ValueBias => vector(config.value_len() as u32),
-            Self::AttentionOutput => matrix(embd, config.attention_len() as u32),
-            Self::Gate | Self::Up => matrix(ff, embd),
-            Self::GateBias | Self::UpBias => vector(ff),
-            Self::Down => matrix(embd, ff),
-            Self::Router => matrix(config.n_expert, embd),
-            Self::ExpertGates | Self::ExpertUps => {
-                Shape { columns: embd, rows: ff, experts: config.n_expert }
-            }
-            Self::ExpertDowns => Shape { columns: ff, rows: embd, experts: config.n_expert },
-        };
-        let belongs = match self {
-            Self::Gate | Self::Up | Self::Down => dense,
-            Self::GateBias | Self::UpBias | Self::DownBias => dense,
-            Self::Router | Self::ExpertGates | Self::ExpertUps | Self::ExpertDowns => !dense,
-            _ => true,
-        };
-        belongs.then_some(shape)
-    }
-
-    pub(super) const fn is_vector(self) -> bool {
-        matches!(
-            self,
-            Self::OutputNorm
-                | Self::AttentionNorm
-                | Self::FeedForwardNorm
-                | Self::AttentionOutputBias
-                | Self::DownBias
-                | Self::OutputBias
-                | Self::RopeFactors
-                | Self::QueryBias
-                | Self::KeyBias
-                | Self::ValueBias
-                | Self::GateBias
-                | Self::UpBias
-        )
-    }
-}
-
-/// Finds the part that `name` plays, and in which block.
-fn recognise(name: &[u8], n_layer: u32) -> Option<(TensorSlot, Part)> {
-    let find = |parts: &'static [(&'static str, Part)], suffix: &[u8]| {
-        parts.iter().find(|(name, _)| name.as_bytes() == suffix)
-    };
-    let Some(rest) = name.strip_prefix(b"blk.") else {
-        let (suffix, part) = find(GLOBAL_PARTS, name)?;
-        return Some((TensorSlot { layer: None, suffix }, *part));
-    };
-    let dot = rest.iter().position(|&byte| byte == b'.')?;
-    let (number, suffix) = rest.split_at_checked(dot)?;
-    // "blk.03" and "blk.+3" are other names than "blk.3".
-    if number.len() > 1 && number.first() == Some(&b'0') || !number.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let layer: u32 = str::from_utf8(number).ok()?.parse().ok()?;
-    let (suffix, part) = find(LAYER_PARTS, suffix.get(1..)?)?;
-    (layer < n_layer).then_some((TensorSlot { layer: Some(layer), suffix }, *part))
-}
-
-/// One tensor of the file with its part.
-pub(super) struct Placed<'a> {
-    slot: TensorSlot,
-    pub(super) part: Part,
-    pub(super) shape: Shape,
-    pub(super) info: TensorInfo<'a>,
-}
-
-/// Every tensor with its part, shape checked.
-pub(super) fn placed<'a>(
-    gguf: &Gguf<'a>,
-    config: &Config,
-) -> impl Iterator<Item = Result<Placed<'a>, ModelError>> {
-    let config = *config;
-    gguf.tensors().map(move |info| {
-        let unknown = ModelError::UnknownTensor(Name::new(info.name));
-        let (slot, part) = recognise(info.name, config.n_layer).ok_or(unknown)?;
-        let shape = part.shape(&config).ok_or(unknown)?;
-        let stored = [u64::from(shape.columns), u64::from(shape.rows), u64::from(shape.experts), 1];
-        if info.dimensions != stored {
-            return Err(ModelError::WrongShape(slot));
-        }
-        Ok(Placed { slot, part, shape, info })
-    })
-}
-
 /// What the tables of a file will need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Census {
@@ -324,13 +141,6 @@ pub(super) struct Census {
     stripes: u64,
     /// Longest row of the embedding in bytes.
     pub(super) embedding_row_bytes: u64,
-}
-
-/// Rows of a matrix that fit in a stripe: at least one.
-fn stripe_rows(tensor_type: TensorType, shape: Shape, stripe_bytes: u64) -> Option<u32> {
-    let row_bytes = tensor_type.bytes_for(u64::from(shape.columns))?.max(1);
-    let rows = (stripe_bytes / row_bytes).clamp(1, u64::from(shape.rows.max(1)));
-    u32::try_from(rows).ok()
 }
 
 impl Census {
@@ -634,70 +444,4 @@ impl Experts {
     pub(super) fn tensor_type(&self) -> Option<TensorType> {
         there(&self.first).then_some(self.first.tensor_type)
     }
-}
-
-/// Writes the stripes of every matrix in the order in which a pass reads them, and each matrix's
-/// first stripe into the matrix.
-fn schedule(
-    layers: &mut [Layer],
-    globals: &mut Globals,
-    n_expert: u32,
-    stripes: &mut [Stripe],
-) -> Result<(), ModelError> {
-    let mut next = 0u32;
-    let mut push = |matrix: &mut Matrix, need: Need| {
-        matrix.first_stripe = next;
-        write_stripes(matrix, need, stripes, &mut next)
-    };
-    for layer in layers {
-        let before_router =
-            [&mut layer.query, &mut layer.key, &mut layer.value, &mut layer.attention_output];
-        let dense = [&mut layer.router, &mut layer.gate, &mut layer.up, &mut layer.down];
-        for linear in before_router.into_iter().chain(dense) {
-            push(&mut linear.weight, Need::Always)?;
-        }
-        let experts = [&mut layer.expert_gates, &mut layer.expert_ups, &mut layer.expert_downs];
-        let stripe_stride = experts.iter().map(|experts| stripe_count(&experts.first)).sum();
-        let mut experts = experts;
-        for experts in &mut experts {
-            experts.stripe_stride = stripe_stride;
-            push(&mut experts.first, Need::Maybe)?;
-        }
-        for expert in 1..n_expert {
-            for experts in &experts {
-                if let Some(mut matrix) = experts.matrix(expert) {
-                    push(&mut matrix, Need::Maybe)?;
-                }
-            }
-        }
-    }
-    push(&mut globals.output.weight, Need::Maybe)
-}
-
-/// Stripes of a matrix.
-pub(super) const fn stripe_count(matrix: &Matrix) -> u32 {
-    matrix.rows.div_ceil(if matrix.stripe_rows == 0 { 1 } else { matrix.stripe_rows })
-}
-
-/// Writes one matrix's stripes from `next` on.
-fn write_stripes(
-    matrix: &Matrix,
-    need: Need,
-    stripes: &mut [Stripe],
-    next: &mut u32,
-) -> Result<(), ModelError> {
-    let row_bytes = matrix.tensor_type.bytes_for(u64::from(matrix.columns)).unwrap_or(0);
-    let mut first_row = 0;
-    while first_row < matrix.rows {
-        let rows = matrix.stripe_rows.max(1).min(matrix.rows - first_row);
-        let place = stripes.get_mut(*next as usize).ok_or(ModelError::TooLarge)?;
-        *place = Stripe {
-            offset: matrix.offset + u64::from(first_row) * row_bytes,
-            bytes: u64::from(rows) * row_bytes,
-            need,
-        };
-        *next += 1;
-        first_row += rows;
-    }
-    Ok(())
 }

@@ -8,7 +8,7 @@
 use super::config::Config;
 use super::error::ModelError;
 use super::family::Family;
-use super::tensors::{Part, Placed, placed};
+use super::parts::{Part, Placed, placed};
 use crate::gguf::Gguf;
 
 /// Bytes that decoding one token reads.

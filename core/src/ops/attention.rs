@@ -11,10 +11,11 @@
 //! order is the same at every vector width without a tree.
 
 use super::OpError;
-use crate::kernels::VectorKernels;
+use super::rows::run;
+use crate::kernels::{VectorKernels, prefetch_halves};
 use crate::mem::{Grid, MAX_CHUNKS, Scratch, Tile, Tiles};
+use crate::num::LANES;
 use crate::port::Parallel;
-use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Positions of a key block.
 pub const BLOCK_POSITIONS: usize = 64;
@@ -134,29 +135,46 @@ pub fn attend(
     };
     let tiles = Tiles::new(out, grid).ok_or(OpError::Shape)?;
     let scratch = Scratch::new(scratch, parallel.workers());
-    let failed = AtomicBool::new(false);
-    parallel.run(tiles.tiles(), &|worker, chunk| {
-        let done = tiles.tile(chunk).and_then(|tile| {
-            let mut memory = scratch.borrow(worker.0)?;
-            let first = tile.first_row();
-            let job = TileJob {
-                vector,
-                attention,
-                cache,
-                head_kv: chunk % attention.n_head_kv,
-                rows: rows.get(first..first + tile.rows())?,
-                queries: queries.get(first * attention.n_head * attention.key_dim..)?,
-            };
-            job.run(tile, &mut memory)
-        });
-        if done.is_none() {
-            failed.store(true, Ordering::Relaxed);
+    run(parallel, tiles.tiles(), &|worker, chunk| {
+        let tile = tiles.tile(chunk)?;
+        let mut memory = scratch.borrow(worker.0)?;
+        let first = tile.first_row();
+        let job = TileJob {
+            vector,
+            attention,
+            cache,
+            head_kv: chunk % attention.n_head_kv,
+            rows: rows.get(first..first + tile.rows())?,
+            queries: queries.get(first * attention.n_head * attention.key_dim..)?,
+        };
+        job.run(tile, &mut memory)
+    })?;
+    if tiles.complete() { Ok(()) } else { Err(OpError::Parallel) }
+}
+
+/// Multiplies `scores` by `scale` and returns the highest of them and of `before`; a NaN is never
+/// the highest.
+///
+/// In 16 lanes: one maximum after the other would wait for an instruction's latency each time. The
+/// highest is the same in every order, but for the sign of a 0, and no exponential depends on that.
+fn scaled_highest(scores: &mut [f32], scale: f32, before: f32) -> f32 {
+    let higher = |a: f32, b: f32| if b > a { b } else { a };
+    let mut lanes = [before; LANES];
+    let (whole, rest) = scores.as_chunks_mut::<LANES>();
+    for scores in whole.iter_mut().map(|chunk| &mut chunk[..]).chain([rest]) {
+        for (lane, score) in lanes.iter_mut().zip(scores) {
+            *score *= scale;
+            *lane = higher(*lane, *score);
         }
-    });
-    if failed.load(Ordering::Relaxed) || !tiles.complete() {
-        return Err(OpError::Parallel);
     }
-    Ok(())
+    lanes.into_iter().fold(before, higher)
+}
+
+/// `halves` in `count` pieces: what is needed next is asked for a piece at a time, so that memory
+/// brings it while this block is computed.
+fn pieces(halves: Option<&[u16]>, count: usize) -> core::slice::Chunks<'_, u16> {
+    let halves = halves.unwrap_or(&[]);
+    halves.chunks(halves.len().div_ceil(count.max(1)).max(1))
 }
 
 /// One key head and the query heads of its group, for some rows.
@@ -217,11 +235,15 @@ impl TileJob<'_> {
             let run = start..start + same.count();
             let seen_from = self.rows[run.clone()].iter().map(|r| r.first_seen(window)).min()?;
             let seen_to = self.rows[run.clone()].iter().map(|r| r.position as usize).max()?;
-            for index in seen_from / BLOCK_POSITIONS..=seen_to / BLOCK_POSITIONS {
+            let last = seen_to / BLOCK_POSITIONS;
+            let part = |index: usize| {
                 let positions = (seen_to + 1 - index * BLOCK_POSITIONS).min(BLOCK_POSITIONS);
-                let part = Part { sequence: first.sequence, index, positions };
-                self.score(part, run.clone(), block, &mut running)?;
-                self.weigh(part, run.clone(), block, &mut running)?;
+                Part { sequence: first.sequence, index, positions }
+            };
+            for index in seen_from / BLOCK_POSITIONS..=last {
+                let next = (index < last).then(|| part(index + 1));
+                self.score(part(index), run.clone(), block, &mut running)?;
+                self.weigh(part(index), next, run.clone(), block, &mut running)?;
             }
             start = run.end;
         }
@@ -238,6 +260,16 @@ impl TileJob<'_> {
         Some(())
     }
 
+    /// A part of `cache`; `None` where it has no such part.
+    fn halves<'c>(&self, cache: &'c [u16], part: Part, dim: usize) -> Option<&'c [u16]> {
+        if part.index >= self.cache.n_block {
+            return None;
+        }
+        let index = part.sequence as usize * self.cache.n_block + part.index;
+        let start = (index * self.attention.n_head_kv + self.head_kv) * BLOCK_POSITIONS * dim;
+        cache.get(start..start + part.positions * dim)
+    }
+
     /// A part of `cache`, widened to f32.
     fn load<'b>(
         &self,
@@ -246,18 +278,14 @@ impl TileJob<'_> {
         dim: usize,
         block: &'b mut [f32],
     ) -> Option<&'b [f32]> {
-        if part.index >= self.cache.n_block {
-            return None;
-        }
-        let index = part.sequence as usize * self.cache.n_block + part.index;
-        let start = (index * self.attention.n_head_kv + self.head_kv) * BLOCK_POSITIONS * dim;
-        let halves = cache.get(start..start + part.positions * dim)?;
-        let block = block.get_mut(..part.positions * dim)?;
+        let halves = self.halves(cache, part, dim)?;
+        let block = block.get_mut(..halves.len())?;
         self.vector.widen(halves, block).ok()?;
         Some(block)
     }
 
-    /// Scores of a block, their exponentials, and the running maximum and total.
+    /// Scores of a block, their exponentials, and the running maximum and total. Meanwhile memory
+    /// brings the block's values.
     fn score(
         &self,
         part: Part,
@@ -265,8 +293,10 @@ impl TileJob<'_> {
         block: &mut [f32],
         running: &mut Running<'_>,
     ) -> Option<()> {
-        let Attention { n_head, key_dim, scale, window, .. } = *self.attention;
+        let Attention { n_head, key_dim, value_dim, scale, window, .. } = *self.attention;
         let group = self.attention.group();
+        let values = self.halves(self.cache.values, part, value_dim);
+        let mut ahead = pieces(values, rows.len() * group);
         let keys = self.load(self.cache.keys, part, key_dim, block)?;
         for row in rows {
             let seen = self.rows.get(row)?.seen(window, part.index);
@@ -280,12 +310,9 @@ impl TileJob<'_> {
                 let state = row * group + head;
                 let weights = running.weights.get_mut(state * BLOCK_POSITIONS..)?;
                 let weights = weights.get_mut(..seen.len())?;
+                prefetch_halves(ahead.next().unwrap_or(&[]));
                 self.vector.dots(query, keys, weights).ok()?;
-                let mut highest = *running.highest.get(state)?;
-                for weight in weights.iter_mut() {
-                    *weight *= scale;
-                    highest = highest.max(*weight);
-                }
+                let highest = scaled_highest(weights, scale, *running.highest.get(state)?);
                 let fade = crate::num::exp(running.highest[state] - highest);
                 running.fade[state] = fade;
                 running.highest[state] = highest;
@@ -296,16 +323,20 @@ impl TileJob<'_> {
         Some(())
     }
 
-    /// Adds the values of a block, weighted by what [`Self::score`] left.
+    /// Adds the values of a block, weighted by what [`Self::score`] left. Meanwhile memory brings
+    /// the keys of the block that is `next`.
     fn weigh(
         &self,
         part: Part,
+        next: Option<Part>,
         rows: core::ops::Range<usize>,
         block: &mut [f32],
         running: &mut Running<'_>,
     ) -> Option<()> {
-        let Attention { value_dim, window, .. } = *self.attention;
+        let Attention { key_dim, value_dim, window, .. } = *self.attention;
         let group = self.attention.group();
+        let next = next.and_then(|next| self.halves(self.cache.keys, next, key_dim));
+        let mut ahead = pieces(next, rows.len() * group);
         let values = self.load(self.cache.values, part, value_dim, block)?;
         for row in rows {
             let seen = self.rows.get(row)?.seen(window, part.index);
@@ -317,6 +348,7 @@ impl TileJob<'_> {
                 let weights = running.weights.get(state * BLOCK_POSITIONS..)?;
                 let sums = running.sums.get_mut(state * value_dim..(state + 1) * value_dim)?;
                 let fade = *running.fade.get(state)?;
+                prefetch_halves(ahead.next().unwrap_or(&[]));
                 for sum in sums.iter_mut() {
                     *sum *= fade;
                 }

@@ -1,15 +1,18 @@
-//! Activations times a weight matrix, straight from the bytes of the file.
+//! Activations times weight matrices, straight from the bytes of the file.
 //!
-//! The matrix arrives in stripes of whole rows. Each stripe is cut into tiles of output columns
-//! (weight rows), which the workers share; every output is computed whole by one worker, so
-//! neither stripes nor tiles nor workers can change its bits.
+//! Matrices that read the same activations (Q, K and V; gate and up) are one group and, as far as
+//! the source gives leases, one job: a barrier costs as much as some of them. They arrive in
+//! stripes of whole rows. Each stripe is cut into tiles of output columns (weight rows), which the
+//! workers share; every output is computed whole by one worker, so that neither groups nor leases,
+//! stripes, tiles nor workers can change its bits.
 
-use super::OpError;
-use crate::kernels::{Activations, EncodedRow, Encoding, FormatKernels, SUM_ELEMENTS};
-use crate::mem::{Disjoint, Grid, MAX_CHUNKS, Tiles};
-use crate::port::{Parallel, ReadError, Stripe, Weights};
+use super::encode::{Encoder, KEEP, MakeRow};
+use super::rows::run;
+use super::{OpError, add};
+use crate::kernels::{Activations, FormatKernels};
+use crate::mem::{Grid, MAX_CHUNKS, Tiles};
+use crate::port::{Lease, MAX_LEASES, Parallel, ReadError, Stripe, Weights};
 use crate::quant::TensorType;
-use core::sync::atomic::{AtomicBool, Ordering};
 
 /// What a matmul runs on: threads, and the source of weights with its schedule.
 #[derive(Clone, Copy)]
@@ -43,154 +46,278 @@ crate::mem::stored! {
     }
 }
 
-/// Tiles per worker in one stripe: enough that a slow worker's last tile does not keep the others
-/// waiting long.
-const TILES_PER_WORKER: usize = 8;
+/// One matrix of a group, and what becomes of its outputs.
+pub struct Product<'a> {
+    /// For the matrix's format.
+    pub kernels: &'static FormatKernels,
+    /// The weights.
+    pub matrix: Matrix,
+    /// Added to every row of the outputs: `[matrix.rows]`, or empty.
+    pub bias: &'a [f32],
+    /// `[rows, matrix.rows]`
+    pub out: &'a mut [f32],
+    /// What the outputs are then added to, the residual stream: `[rows, matrix.rows]`, or empty.
+    pub sum: &'a mut [f32],
+}
 
-/// Weight rows in a tile: enough to pay for handing it out.
-const MIN_TILE_COLUMNS: usize = 16;
+/// Tiles per worker in a job: at its end the others wait for the last tile, on average for half of
+/// a tile's time, which is 1/32 of the job's.
+const TILES_PER_WORKER: usize = 16;
 
-/// `out[t][r] = matrix[r] . activations[t]`; `out` is `[activations.rows, matrix.rows]`.
-pub fn matmul(
+/// Weight bytes times rows of the batch that are worth a tile: 64 KiB take 4 us and more to read
+/// from memory, a hundred times what handing the tile out takes.
+const MIN_TILE_BYTES: usize = 64 << 10;
+
+/// Kernels take weight rows in groups of 8 or 16: a tile is whole groups, but for a stripe's end.
+pub const TILE_GROUP: usize = 16;
+
+/// Makes activations (`[rows, columns]` in `values`, see [`Encoder::encode`]) and multiplies them
+/// with every matrix: `out[t][r] = matrix[r] . values[t] + bias[r]`, then `sum += out`.
+///
+/// `products` are in the order of the schedule.
+pub fn multiply(
     machine: Machine<'_>,
-    kernels: &FormatKernels,
-    matrix: &Matrix,
-    activations: &Activations<'_>,
-    out: &mut [f32],
+    encoder: &mut Encoder<'_>,
+    values: &mut [f32],
+    columns: usize,
+    make: &MakeRow<'_>,
+    products: &mut [Product<'_>],
 ) -> Result<(), OpError> {
-    let (rows, stripe_rows) = (matrix.rows as usize, (matrix.stripe_rows as usize).max(1));
-    let row_bytes = kernels.row_bytes(activations.columns).ok_or(OpError::Shape)?;
-    let mut first_row = 0;
-    let mut index = matrix.first_stripe as usize;
-    while first_row < rows {
-        let here = stripe_rows.min(rows - first_row);
-        let stripe = machine.stripes.get(index).ok_or(OpError::Shape)?;
-        let lease = machine.weights.lease(index, stripe)?;
-        let bytes: &[u8] = &lease;
-        if bytes.len() != here * row_bytes {
-            return Err(OpError::Read(ReadError::OutOfRange { offset: stripe.offset }));
+    let mut rest = products;
+    let mut make = make;
+    while !rest.is_empty() {
+        let wanted = &mut rest.iter().map(|product| product.kernels);
+        encoder.encode(machine.parallel, wanted, values, columns, make)?;
+        make = KEEP;
+        let ready = |product: &&Product<'_>| encoder.holds(product.kernels.encoding());
+        let ready = rest.iter().take_while(ready).count();
+        if ready == 0 {
+            return Err(OpError::Shape);
         }
-        let workers = machine.parallel.workers().max(1);
-        let tile_columns = here
-            .div_ceil(workers * TILES_PER_WORKER)
-            .max(here.div_ceil(MAX_CHUNKS))
-            .next_multiple_of(MIN_TILE_COLUMNS);
+        let (now, later) = rest.split_at_mut(ready);
+        matmul(machine, encoder, values, now)?;
+        rest = later;
+    }
+    Ok(())
+}
+
+/// Multiplies with every matrix, in jobs of as many stripes as the source leases at a time.
+fn matmul(
+    machine: Machine<'_>,
+    encoder: &Encoder<'_>,
+    values: &[f32],
+    products: &mut [Product<'_>],
+) -> Result<(), OpError> {
+    let leases = machine.weights.leases().clamp(1, MAX_LEASES);
+    let mut next = Cursor { product: 0, row: 0 };
+    loop {
+        let mut leased = [const { None }; MAX_LEASES];
+        for place in &mut leased[..leases] {
+            let Some(span) = next.step(products) else { break };
+            *place = Some(Leased::new(machine, span)?);
+        }
+        if leased[0].is_none() {
+            return Ok(());
+        }
+        multiply_leased(machine.parallel, encoder, values, products, &leased)?;
+    }
+}
+
+/// The rows of one stripe.
+#[derive(Clone, Copy)]
+struct Span {
+    /// Which matrix, by its index in the group.
+    product: usize,
+    first_row: usize,
+    rows: usize,
+    /// Index in the schedule.
+    stripe: usize,
+}
+
+/// Walks over the stripes of a group.
+struct Cursor {
+    product: usize,
+    /// The next row of the product's matrix.
+    row: usize,
+}
+
+impl Cursor {
+    fn step(&mut self, products: &[Product<'_>]) -> Option<Span> {
+        let matrix = &products.get(self.product)?.matrix;
+        let stripe_rows = stripe_rows(matrix);
+        let span = Span {
+            product: self.product,
+            first_row: self.row,
+            rows: stripe_rows.min(matrix.rows as usize - self.row),
+            stripe: matrix.first_stripe as usize + self.row / stripe_rows,
+        };
+        self.row += span.rows;
+        if self.row == matrix.rows as usize {
+            (self.product, self.row) = (self.product + 1, 0);
+        }
+        Some(span)
+    }
+}
+
+fn stripe_rows(matrix: &Matrix) -> usize {
+    (matrix.stripe_rows as usize).max(1)
+}
+
+/// A stripe and its bytes.
+struct Leased<'a> {
+    span: Span,
+    offset: u64,
+    lease: Lease<'a>,
+}
+
+impl<'a> Leased<'a> {
+    fn new(machine: Machine<'a>, span: Span) -> Result<Self, OpError> {
+        let stripe = machine.stripes.get(span.stripe).ok_or(OpError::Shape)?;
+        let lease = machine.weights.lease(span.stripe, stripe)?;
+        Ok(Self { span, offset: stripe.offset, lease })
+    }
+}
+
+/// One job: the tiles of everything that is leased.
+fn multiply_leased(
+    parallel: &dyn Parallel,
+    encoder: &Encoder<'_>,
+    values: &[f32],
+    products: &mut [Product<'_>],
+    leased: &[Option<Leased<'_>>; MAX_LEASES],
+) -> Result<(), OpError> {
+    let job = Job {
+        // A file may name the same bytes as several matrices: their sum need not fit.
+        bytes: leased
+            .iter()
+            .flatten()
+            .fold(0, |bytes: usize, leased| bytes.saturating_add(leased.lease.len())),
+        workers: parallel.workers(),
+    };
+    let mut pieces = [const { None }; MAX_LEASES];
+    let mut places = pieces.iter_mut();
+    for (index, product) in products.iter_mut().enumerate() {
+        let mine = leased.iter().flatten().filter(|leased| leased.span.product == index);
+        if mine.clone().next().is_some() {
+            let activations = encoder.activations(product.kernels.encoding(), values);
+            let piece = Piece::new(&job, product, activations.ok_or(OpError::Shape)?, mine)?;
+            *places.next().ok_or(OpError::Shape)? = Some(piece);
+        }
+    }
+    let tiles = pieces.iter().flatten().map(|piece| piece.tiles.tiles()).sum();
+    run(parallel, tiles, &|_, chunk| {
+        let mut index = chunk;
+        for piece in pieces.iter().flatten() {
+            if let Some(beyond) = index.checked_sub(piece.tiles.tiles()) {
+                index = beyond;
+            } else {
+                return piece.multiply(index);
+            }
+        }
+        None
+    })?;
+    let complete = pieces.iter().flatten().all(|piece| piece.tiles.complete());
+    if complete { Ok(()) } else { Err(OpError::Parallel) }
+}
+
+/// What a tile's size depends on.
+struct Job {
+    /// Of the weights.
+    bytes: usize,
+    workers: usize,
+}
+
+impl Job {
+    /// Columns of a tile, at least one group; all tiles of [`MAX_LEASES`] bands can be counted.
+    fn tile_columns(&self, batch: usize, row_bytes: usize, band_columns: usize) -> usize {
+        let even = self.bytes.div_ceil(self.workers.max(1).saturating_mul(TILES_PER_WORKER));
+        let bytes = even.max(MIN_TILE_BYTES / batch.max(1));
+        bytes
+            .div_ceil(row_bytes.max(1))
+            .min(band_columns)
+            .max(band_columns.div_ceil(MAX_CHUNKS / MAX_LEASES))
+            .next_multiple_of(TILE_GROUP)
+    }
+}
+
+/// The leased stripes of one matrix, which follow each other, and their outputs.
+struct Piece<'a> {
+    kernels: &'static FormatKernels,
+    activations: Activations<'a>,
+    row_bytes: usize,
+    first_row: usize,
+    stripe_rows: usize,
+    /// Bytes of each stripe.
+    stripes: [&'a [u8]; MAX_LEASES],
+    bias: &'a [f32],
+    tiles: Tiles<'a>,
+    sum: Option<Tiles<'a>>,
+}
+
+impl<'a> Piece<'a> {
+    fn new<'l: 'a>(
+        job: &Job,
+        product: &'a mut Product<'_>,
+        activations: Activations<'a>,
+        leased: impl Iterator<Item = &'a Leased<'l>>,
+    ) -> Result<Self, OpError> {
+        let Product { kernels, ref matrix, bias, .. } = *product;
+        let row_bytes = kernels.row_bytes(activations.columns).ok_or(OpError::Shape)?;
+        let stripe_rows = stripe_rows(matrix);
+        let mut stripes: [&[u8]; MAX_LEASES] = [&[]; MAX_LEASES];
+        let (mut first_row, mut rows) = (None, 0);
+        for (leased, place) in leased.zip(&mut stripes) {
+            let here = leased.span.rows;
+            if here.checked_mul(row_bytes) != Some(leased.lease.len()) {
+                return Err(OpError::Read(ReadError::OutOfRange { offset: leased.offset }));
+            }
+            first_row.get_or_insert(leased.span.first_row);
+            rows += here;
+            *place = &leased.lease;
+        }
+        let first_row = first_row.ok_or(OpError::Shape)?;
+        let band_columns = stripe_rows.min(rows);
         let grid = Grid {
             rows: activations.rows,
-            stride: rows,
+            stride: matrix.rows as usize,
             first_column: first_row,
-            columns: here,
+            columns: rows,
             tile_rows: activations.rows.max(1),
-            tile_columns,
+            tile_columns: job.tile_columns(activations.rows, row_bytes, band_columns),
         };
-        let tiles = Tiles::new(out, grid).ok_or(OpError::Shape)?;
-        let failed = AtomicBool::new(false);
-        machine.parallel.run(tiles.tiles(), &|_, chunk| {
-            let done = tiles.tile(chunk).and_then(|mut tile| {
-                let start = chunk * tile_columns * row_bytes;
-                let rows = bytes.get(start..start + tile.columns() * row_bytes)?;
-                kernels.matmul(rows, activations, &mut tile).ok()
-            });
-            if done.is_none() {
-                failed.store(true, Ordering::Relaxed);
-            }
-        });
-        if failed.load(Ordering::Relaxed) || !tiles.complete() {
-            return Err(OpError::Parallel);
+        let tiles_of = |matrix| Tiles::in_bands(matrix, grid, band_columns).ok_or(OpError::Shape);
+        let sum = if product.sum.is_empty() { None } else { Some(tiles_of(product.sum)?) };
+        let tiles = tiles_of(product.out)?;
+        Ok(Self {
+            kernels,
+            activations,
+            row_bytes,
+            first_row,
+            stripe_rows,
+            stripes,
+            bias,
+            tiles,
+            sum,
+        })
+    }
+
+    /// Computes tile `index`; `None` where it was handed out before.
+    fn multiply(&self, index: usize) -> Option<()> {
+        let mut tile = self.tiles.tile(index)?;
+        let (column, columns) = (tile.first_column(), tile.columns());
+        let within = column - self.first_row;
+        let start = within % self.stripe_rows * self.row_bytes;
+        let stripe = self.stripes.get(within / self.stripe_rows)?;
+        let weights = stripe.get(start..start + columns * self.row_bytes)?;
+        self.kernels.matmul(weights, &self.activations, &mut tile).ok()?;
+        if !self.bias.is_empty() {
+            let bias = self.bias.get(column..column + columns)?;
+            (0..tile.rows()).try_for_each(|row| add(tile.row_mut(row), bias).ok())?;
         }
-        first_row += here;
-        index += 1;
-    }
-    Ok(())
-}
-
-/// Buffers for the activations of a batch in the encoding that a kernel wants.
-///
-/// Matmuls that read the same activations share one encoding of them: [`Self::begin`] says that
-/// the values are new, [`Self::encode`] works only where the encoding asked for is not there yet.
-pub struct Encoder<'m> {
-    quants: &'m mut [i8],
-    scales: &'m mut [f32],
-    sums: &'m mut [i16],
-    current: Option<Encoding>,
-}
-
-/// Lengths of an [`Encoder`]'s three buffers for `rows` rows of at most `columns` elements:
-/// quants, scales (blocks have at least 32 elements), sums.
-pub const fn encoder_lens(rows: u64, columns: u64) -> [u64; 3] {
-    let elements = rows.saturating_mul(columns);
-    [elements, elements / 32, elements / SUM_ELEMENTS as u64]
-}
-
-impl<'m> Encoder<'m> {
-    /// An encoder over buffers of [`encoder_lens`].
-    pub const fn new(quants: &'m mut [i8], scales: &'m mut [f32], sums: &'m mut [i16]) -> Self {
-        Self { quants, scales, sums, current: None }
-    }
-
-    /// The next [`Self::encode`] is of new values.
-    pub const fn begin(&mut self) {
-        self.current = None;
-    }
-
-    /// `float` (`[rows, columns]`) as `kernels` wants it.
-    pub fn encode<'a>(
-        &'a mut self,
-        parallel: &dyn Parallel,
-        kernels: &FormatKernels,
-        float: &'a [f32],
-        rows: usize,
-        columns: usize,
-    ) -> Result<Activations<'a>, OpError> {
-        let encoding = kernels.encoding();
-        let Encoding::Int8 { block, .. } = encoding else {
-            let (quants, scales, sums) = (&[][..], &[][..], &[][..]);
-            return Ok(Activations { rows, columns, float, quants, scales, sums });
-        };
-        let lens = [rows * columns, rows * (columns / block), rows * (columns / SUM_ELEMENTS)];
-        let quants = self.quants.get_mut(..lens[0]).ok_or(OpError::Shape)?;
-        let scales = self.scales.get_mut(..lens[1]).ok_or(OpError::Shape)?;
-        let sums = self.sums.get_mut(..lens[2]).ok_or(OpError::Shape)?;
-        if self.current != Some(encoding) {
-            encode_rows(parallel, kernels, float, columns, block, quants, scales, sums)?;
-            self.current = Some(encoding);
+        if let Some(sum) = &self.sum {
+            let mut sum = sum.tile(index)?;
+            (0..tile.rows()).try_for_each(|row| add(sum.row_mut(row), tile.row_mut(row)).ok())?;
         }
-        Ok(Activations { rows, columns, float, quants, scales, sums })
+        Some(())
     }
-}
-
-/// Encodes every row of `float`, one row a chunk.
-#[allow(clippy::too_many_arguments)]
-fn encode_rows(
-    parallel: &dyn Parallel,
-    kernels: &FormatKernels,
-    float: &[f32],
-    columns: usize,
-    block: usize,
-    quants: &mut [i8],
-    scales: &mut [f32],
-    sums: &mut [i16],
-) -> Result<(), OpError> {
-    let quants = Disjoint::new(quants, columns);
-    let scales = Disjoint::new(scales, columns / block);
-    let sums = Disjoint::new(sums, columns / SUM_ELEMENTS);
-    let failed = AtomicBool::new(false);
-    let encode_row = |row: usize| {
-        let encoded = EncodedRow {
-            quants: quants.chunk(row)?,
-            scales: scales.chunk(row)?,
-            sums: sums.chunk(row)?,
-        };
-        let values = float.get(row * columns..(row + 1) * columns)?;
-        kernels.encode(values, encoded).ok()
-    };
-    parallel.run(quants.chunks(), &|_, row| {
-        if encode_row(row).is_none() {
-            failed.store(true, Ordering::Relaxed);
-        }
-    });
-    if failed.load(Ordering::Relaxed) || !quants.complete() {
-        return Err(OpError::Parallel);
-    }
-    Ok(())
 }

@@ -5,17 +5,21 @@
 //! and the stripes in which weights arrive.
 
 mod attention;
+mod encode;
 mod matmul;
 mod norm;
 mod rope;
+mod rows;
 mod score;
 
 pub use attention::{
     Attention, BLOCK_POSITIONS, KvLayer, RowPosition, attend, attention_scratch_len, row_tile,
 };
-pub use matmul::{Encoder, Machine, Matrix, encoder_lens, matmul};
+pub use encode::{Encoder, KEEP, MakeRow, encoder_lens};
+pub use matmul::{Machine, Matrix, Product, TILE_GROUP, multiply};
 pub use norm::{add, rms_norm};
 pub use rope::{Pairing, Rope, RopeScaling, angles, inverse_frequencies, rotate};
+pub use rows::{PARALLEL_ELEMENTS, for_rows};
 pub use score::{log_probability, softmax};
 
 use crate::kernels::ShapeMismatch;

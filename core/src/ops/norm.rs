@@ -1,11 +1,10 @@
-//! Root-mean-square norm (Zhang and Sennrich 2019, arXiv 1910.07467) and residual addition.
+//! Root-mean-square norm (Zhang and Sennrich 2019, arXiv 1910.07467) and addition.
 
 use super::OpError;
 use crate::kernels::VectorKernels;
 use crate::num;
 
-/// `out[t] = x[t] / sqrt(mean(x[t]^2) + epsilon) * weight` for each row; `x` and `out` are
-/// `[rows, weight.len()]`.
+/// `out = x / sqrt(mean(x^2) + epsilon) * weight` of one row; all are of one length.
 pub fn rms_norm(
     vector: &VectorKernels,
     x: &[f32],
@@ -14,28 +13,24 @@ pub fn rms_norm(
     out: &mut [f32],
 ) -> Result<(), OpError> {
     let columns = weight.len();
-    if columns == 0 || x.len() != out.len() || !x.len().is_multiple_of(columns) {
+    if columns == 0 || x.len() != columns || out.len() != columns {
         return Err(OpError::Shape);
     }
-    for (x, out) in x.chunks_exact(columns).zip(out.chunks_exact_mut(columns)) {
-        let mean = vector.dot(x, x)? / columns as f32;
-        let scale = 1.0 / num::sqrt(mean + epsilon);
-        for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
-            *out = (x * scale) * weight;
-        }
+    let mean = vector.dot(x, x)? / columns as f32;
+    let scale = 1.0 / num::sqrt(mean + epsilon);
+    for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
+        *out = (x * scale) * weight;
     }
     Ok(())
 }
 
-/// `x[t] += y[t]` for each row of `x`; `y` is as long as `x`, or one row (a bias) for all.
+/// `x += y`.
 pub fn add(x: &mut [f32], y: &[f32]) -> Result<(), OpError> {
-    if y.is_empty() || !x.len().is_multiple_of(y.len()) {
+    if x.len() != y.len() {
         return Err(OpError::Shape);
     }
-    for row in x.chunks_exact_mut(y.len()) {
-        for (x, y) in row.iter_mut().zip(y) {
-            *x += y;
-        }
+    for (x, y) in x.iter_mut().zip(y) {
+        *x += y;
     }
     Ok(())
 }

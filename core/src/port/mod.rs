@@ -12,4 +12,4 @@ mod weights;
 pub use clock::{Clock, NoClock};
 pub use cpu::{CpuFeature, CpuFeatures};
 pub use parallel::{Parallel, Serial, Worker};
-pub use weights::{FlashWeights, Lease, Need, ReadError, Release, Stripe, Weights};
+pub use weights::{FlashWeights, Lease, MAX_LEASES, Need, ReadError, Release, Stripe, Weights};

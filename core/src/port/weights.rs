@@ -50,6 +50,10 @@ pub enum ReadError {
     },
 }
 
+/// Most leases that the engine ever holds at a time: the most matrices that share their activations
+/// (Q, K and V), and one to spare.
+pub const MAX_LEASES: usize = 4;
+
 /// A source of weights. Dyn-safe, so that the forward pass is compiled once.
 pub trait Weights {
     /// Size of the file in bytes.
@@ -73,8 +77,15 @@ pub trait Weights {
         let _ = indices;
     }
 
-    /// The bytes of stripe `index` of the schedule, until the lease is dropped. At most two leases
-    /// are held at a time.
+    /// How many leases may be held at a time: 2 of a source that streams, so that it has buffers
+    /// left to read ahead; a resident source gives [`MAX_LEASES`] and more at no cost. Fewer than 1
+    /// is taken for 1. No result depends on it.
+    fn leases(&self) -> usize {
+        2
+    }
+
+    /// The bytes of stripe `index` of the schedule, until the lease is dropped. At most
+    /// [`Self::leases`] are held at a time.
     fn lease(&self, index: usize, stripe: &Stripe) -> Result<Lease<'_>, ReadError>;
 
     /// Copies the bytes from `offset` on, as many as `into` holds: one embedding row, a norm.
@@ -146,6 +157,10 @@ impl<'a> FlashWeights<'a> {
 impl Weights for FlashWeights<'_> {
     fn file_bytes(&self) -> u64 {
         self.file.len() as u64
+    }
+
+    fn leases(&self) -> usize {
+        MAX_LEASES
     }
 
     fn lease(&self, _index: usize, stripe: &Stripe) -> Result<Lease<'_>, ReadError> {

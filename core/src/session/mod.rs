@@ -1,56 +1,19 @@
 //! Layer 7: a text in progress: prefill, decode, reuse. The only place that knows all of layer 6.
 
 mod generate;
+mod options;
 
 pub use generate::{Generated, Output, Stop};
+pub use options::{DEFAULT_BATCH, DEFAULT_CONTEXT, Options};
 
 use crate::gguf::Gguf;
 use crate::mem::{Arena, MemoryPlan};
-use crate::model::{Config, ForwardError, Model, ModelError, ModelOptions, Parts, Row, State};
+use crate::model::{Config, ForwardError, Model, ModelError, Parts, Row, State};
 use crate::ops::RowPosition;
 use crate::port::{Parallel, Weights};
 use crate::sampler::SampleError;
 use core::fmt;
-
-/// Positions of a context where the caller names none and the model has as many.
-pub const DEFAULT_CONTEXT: u32 = 2048;
-
-/// Rows of a prefill pass where the caller names none: enough that unpacking a weight is cheap
-/// beside using it, few enough that a 1B model's activations stay below 4 MB.
-pub const DEFAULT_BATCH: u32 = 64;
-
-/// How large a session is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Positions; 0 for the smaller of [`DEFAULT_CONTEXT`] and what the model was trained for.
-    pub context: u32,
-    /// Most rows of one pass, 1 to 1024.
-    pub batch: u32,
-    /// Most rows of one pass whose logits are wanted, 1 to `batch`: more than 1 is of use to
-    /// [`Session::prefill_scored`] only.
-    pub logit_rows: u32,
-    /// [`Parallel::workers`] of the platform.
-    pub workers: usize,
-    /// [`Weights::stripe_bytes`] of the source.
-    pub stripe_bytes: u64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { context: 0, batch: DEFAULT_BATCH, logit_rows: 1, workers: 1, stripe_bytes: u64::MAX }
-    }
-}
-
-impl Options {
-    fn model_options(&self, config: &Config) -> ModelOptions {
-        let context = match self.context {
-            0 => config.context_trained.min(DEFAULT_CONTEXT),
-            context => context,
-        };
-        let Self { batch, logit_rows, workers, stripe_bytes, .. } = *self;
-        ModelOptions { context, sequences: 1, batch, logit_rows, workers, stripe_bytes }
-    }
-}
+use options::pass_rows;
 
 /// Why a session could not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,10 +136,10 @@ impl<'m> Session<'m> {
         progress: &mut dyn FnMut(usize) -> bool,
     ) -> Result<(), SessionError> {
         self.require_room(tokens)?;
-        let batch = self.state.options().batch as usize;
+        let rows = pass_rows(tokens.len(), self.state.options().batch as usize);
         let last = tokens.len() - 1;
         let mut done = 0;
-        for chunk in tokens.chunks(batch) {
+        for chunk in tokens.chunks(rows) {
             self.pass(chunk, |index| done + index == last)?;
             done += chunk.len();
             self.has_logits = done == tokens.len();

@@ -12,8 +12,14 @@ use proptest::prelude::*;
 
 use crate::tiny::{SERIAL, TOKENS, Tiny, parts, with_session, with_tokenizer};
 
-const OPTIONS: Options =
-    Options { context: 64, batch: 4, logit_rows: 2, workers: 3, stripe_bytes: 1000 };
+const OPTIONS: Options = Options {
+    context: 64,
+    batch: 4,
+    logit_rows: 2,
+    workers: 3,
+    stripe_bytes: 1000,
+    cache_bytes: 0,
+};
 
 #[derive(Debug, PartialEq)]
 enum Refusal {

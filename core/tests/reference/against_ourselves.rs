@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use picolm_core::kernels::portable;
 use picolm_core::port::Need::{Always, Maybe};
 use picolm_core::port::{
-    FlashWeights, Lease, Parallel, ReadError, Serial, Stripe, Weights, Worker,
+    FlashWeights, Lease, Parallel, ReadError, Release, Serial, Stripe, Weights, Worker,
 };
 use picolm_core::session::Options;
 
@@ -39,14 +39,54 @@ impl Parallel for Threads {
     }
 }
 
+/// A pool that counts its jobs. It has two workers but no threads.
+struct Counting {
+    jobs: AtomicUsize,
+}
+
+impl Parallel for Counting {
+    fn workers(&self) -> usize {
+        2
+    }
+
+    fn run(&self, chunks: usize, job: &(dyn Fn(Worker, usize) + Sync)) {
+        self.jobs.fetch_add(1, Ordering::Relaxed);
+        (0..chunks).rev().for_each(|chunk| job(Worker(chunk % 2), chunk));
+    }
+}
+
 /// A source that streams: short stripes, and bytes that are gone once the lease is over. Checks
-/// that it is asked in the order of its schedule.
+/// that it is asked in the order of its schedule, and for no more at a time than it has.
 struct Streamed<'f> {
     file: FlashWeights<'f>,
     stripe_bytes: u64,
+    leases: usize,
+    held: Cell<usize>,
+    most_held: Cell<usize>,
     schedule: RefCell<Vec<Stripe>>,
     next: Cell<usize>,
     wanted: RefCell<Vec<bool>>,
+}
+
+impl<'f> Streamed<'f> {
+    fn new(file: FlashWeights<'f>, stripe_bytes: u64, leases: usize) -> Self {
+        Self {
+            file,
+            stripe_bytes,
+            leases,
+            held: Cell::new(0),
+            most_held: Cell::new(0),
+            schedule: RefCell::default(),
+            next: Cell::new(0),
+            wanted: RefCell::default(),
+        }
+    }
+}
+
+impl Release for Streamed<'_> {
+    fn release(&self, _slot: usize) {
+        self.held.set(self.held.get() - 1);
+    }
 }
 
 impl Weights for Streamed<'_> {
@@ -56,6 +96,10 @@ impl Weights for Streamed<'_> {
 
     fn stripe_bytes(&self) -> u64 {
         self.stripe_bytes
+    }
+
+    fn leases(&self) -> usize {
+        self.leases
     }
 
     fn schedule(&self, stripes: &[Stripe]) -> Result<(), ReadError> {
@@ -81,7 +125,11 @@ impl Weights for Streamed<'_> {
             self.wanted.borrow_mut()[index] = false;
         }
         self.next.set(index + 1);
-        self.file.lease(index, stripe)
+        self.held.set(self.held.get() + 1);
+        self.most_held.set(self.most_held.get().max(self.held.get()));
+        assert!(self.held.get() <= self.leases, "more leases than the source has");
+        let bytes = self.file.range(stripe.offset, stripe.bytes)?;
+        Ok(Lease::buffered(bytes, self, index))
     }
 
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
@@ -126,16 +174,13 @@ fn every_way_is_one(fixture: &Fixture) {
         let ours = logits(fixture, &flash, 64, &Threads(threads));
         assert_same(&fixture.name, &format!("{threads} threads"), &ours, &reference);
     }
-    for stripe_bytes in [1, 3000, 65_536] {
-        let streamed = Streamed {
-            file: flash,
-            stripe_bytes,
-            schedule: RefCell::default(),
-            next: Cell::new(0),
-            wanted: RefCell::default(),
-        };
+    for (stripe_bytes, leases) in [(1, 2), (3000, 1), (20_000, 4), (65_536, 2), (u64::MAX, 3)] {
+        let streamed = Streamed::new(flash, stripe_bytes, leases);
         let ours = logits(fixture, &streamed, 64, &Serial);
-        assert_same(&fixture.name, &format!("stripes of {stripe_bytes}"), &ours, &reference);
+        let what = format!("{leases} leases of {stripe_bytes} bytes");
+        assert_same(&fixture.name, &what, &ours, &reference);
+        assert_eq!(streamed.most_held.get(), leases, "{}: {what}", fixture.name);
+        assert_eq!(streamed.held.get(), 0, "{}: {what}", fixture.name);
     }
 }
 
@@ -147,6 +192,31 @@ fn every_architecture_is_one() {
 #[test]
 fn every_weight_type_is_one() {
     weight_types().iter().for_each(every_way_is_one);
+}
+
+/// Five barriers a block when decoding, and one for the output head.
+#[test]
+fn a_block_is_five_jobs() {
+    let weight_types = weight_types();
+    let models = architectures();
+    for fixture in models.iter().chain(&weight_types) {
+        let flash = FlashWeights::new(&fixture.file);
+        let counting = Counting { jobs: AtomicUsize::new(0) };
+        let options = Options { context: 256, ..Options::default() };
+        let setting = Setting { formats: portable::ALL, options, parallel: &counting };
+        let config = with_session(fixture, &flash, &setting, |session| {
+            session.prefill(&long_text(fixture)[..70], &mut |_| true).unwrap();
+            counting.jobs.store(0, Ordering::Relaxed);
+            session.decode(1).unwrap();
+            *session.config()
+        });
+        // An expert's gate and up are one job and its down another, after one for the router.
+        let feed_forward =
+            if config.n_expert > 0 { 1 + 2 * config.n_expert_used as usize } else { 2 };
+        let most = config.n_layer as usize * (3 + feed_forward) + 1;
+        let jobs = counting.jobs.load(Ordering::Relaxed);
+        assert!(jobs <= most, "{}: {jobs} jobs, {most} are enough", fixture.name);
+    }
 }
 
 /// Keys and values are read back from the cache inside the batch that made them: were they not, a

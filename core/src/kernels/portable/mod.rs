@@ -15,6 +15,10 @@ pub use vector::VECTOR;
 /// The portable vector kernels as a list.
 pub const VECTORS: &[super::VectorCandidate] = &[VECTOR];
 
+/// Where no instruction asks memory for data before they are read, nothing does.
+#[allow(dead_code, reason = "targets with such an instruction use theirs")]
+pub(crate) const fn prefetch_halves(_: &[u16]) {}
+
 use super::{Candidate, FormatKernels};
 use crate::port::CpuFeatures;
 use crate::quant::float::{BF16, F16, F32};

@@ -5,7 +5,7 @@ pub mod avx2;
 pub mod avx512;
 mod float;
 mod layout;
-mod prefetch;
+pub(super) mod prefetch;
 pub mod sse2;
 
 use super::{Candidate, VectorCandidate, joined, portable};

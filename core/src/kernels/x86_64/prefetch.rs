@@ -43,3 +43,8 @@ pub(super) fn prefetch_soon(start: *const u8, bytes: usize) {
 pub(super) fn prefetch_beyond<T>(block: &T) {
     prefetch(core::ptr::from_ref(block).cast(), size_of::<T>());
 }
+
+/// Brings f16 `halves` towards the first-level cache; waits for nothing and changes no value.
+pub(crate) fn prefetch_halves(halves: &[u16]) {
+    prefetch_soon(halves.as_ptr().cast(), size_of_val(halves));
+}

@@ -5,7 +5,6 @@
 // Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
 #![allow(unsafe_code)]
 
-use super::lanes;
 use crate::kernels::Activations;
 use crate::kernels::x86_64::prefetch::prefetch;
 use crate::mem::Tile;

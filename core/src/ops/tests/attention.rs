@@ -3,9 +3,10 @@
 
 extern crate std;
 
-use super::{Attention, KvLayer, OpError, RowPosition, attend, attention_scratch_len};
+use super::{Broken, Calls, Random, Reverse, Threads, WRONG, right_calls};
 use crate::kernels::{VectorKernels, bind_vector, portable};
-use crate::port::{CpuFeatures, Parallel, Serial, Worker};
+use crate::ops::{Attention, KvLayer, OpError, RowPosition, attend, attention_scratch_len};
+use crate::port::{CpuFeatures, Parallel, Serial};
 use half::f16;
 use std::vec::Vec;
 
@@ -17,16 +18,6 @@ const KEY_DIM: usize = 24;
 const VALUE_DIM: usize = 10;
 /// The last position of a row: what lies behind it in the cache is not a number.
 const LAST: usize = 199;
-
-/// Numbers of a linear congruential generator, evenly between -1 and 1.
-struct Random(u32);
-
-impl Random {
-    fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (self.0 >> 8) as f32 / 8_388_608.0 - 1.0
-    }
-}
 
 /// One layer's cache and a batch.
 struct Case {
@@ -175,43 +166,6 @@ fn a_window_of_one_copies_the_rows_own_value() {
     }
 }
 
-/// Chunks from the last to the first, on workers in turn.
-struct Reverse {
-    workers: usize,
-}
-
-impl Parallel for Reverse {
-    fn workers(&self) -> usize {
-        self.workers
-    }
-
-    fn run(&self, chunks: usize, job: &(dyn Fn(Worker, usize) + Sync)) {
-        for chunk in (0..chunks).rev() {
-            job(Worker(chunk % self.workers), chunk);
-        }
-    }
-}
-
-/// Each worker a thread, which takes every `workers`-th chunk.
-struct Threads {
-    workers: usize,
-}
-
-impl Parallel for Threads {
-    fn workers(&self) -> usize {
-        self.workers
-    }
-
-    fn run(&self, chunks: usize, job: &(dyn Fn(Worker, usize) + Sync)) {
-        std::thread::scope(|scope| {
-            for worker in 0..self.workers {
-                let mine = (worker..chunks).step_by(self.workers);
-                scope.spawn(move || mine.for_each(|chunk| job(Worker(worker), chunk)));
-            }
-        });
-    }
-}
-
 #[test]
 fn batches_orders_and_workers_give_the_same_bits() {
     for case in cases() {
@@ -233,31 +187,12 @@ fn batches_orders_and_workers_give_the_same_bits() {
     }
 }
 
-/// Worker and chunk of every call that a pool makes.
-type Calls = Vec<(usize, usize)>;
-
-/// A pool that makes the calls it is told, whatever the chunks are.
-struct Broken<F> {
-    calls: F,
-}
-
-impl<F: Fn(usize) -> Calls + Sync> Parallel for Broken<F> {
-    fn workers(&self) -> usize {
-        2
-    }
-
-    fn run(&self, chunks: usize, job: &(dyn Fn(Worker, usize) + Sync)) {
-        (self.calls)(chunks).into_iter().for_each(|(worker, chunk)| job(Worker(worker), chunk));
-    }
-}
-
 #[test]
 fn a_pool_that_breaks_its_contract_is_an_error() {
     let case = Case::new(3, 64);
-    let right = |chunks: usize| (0..chunks).map(|chunk| (chunk % 2, chunk)).collect::<Vec<_>>();
     let verdict = |change: fn(&mut Calls)| {
         let calls = move |chunks| {
-            let mut calls = right(chunks);
+            let mut calls = right_calls(chunks);
             assert!(calls.len() > 3, "the case has several tiles");
             change(&mut calls);
             calls
@@ -265,18 +200,7 @@ fn a_pool_that_breaks_its_contract_is_an_error() {
         case.all(&Broken { calls }).map(|_| ())
     };
     assert_eq!(verdict(|_| ()), Ok(()));
-    let wrong: [fn(&mut Calls); 8] = [
-        |calls| calls.clear(),
-        |calls| calls.truncate(calls.len() - 1),
-        |calls| calls.retain(|&(_, chunk)| chunk != 0),
-        |calls| calls.push(calls[0]),
-        |calls| calls.insert(1, calls[0]),
-        |calls| calls[1].1 = calls[0].1,
-        // A chunk and a worker that do not exist.
-        |calls| calls.push((0, calls.len())),
-        |calls| calls[1].0 = 2,
-    ];
-    for (index, change) in wrong.into_iter().enumerate() {
+    for (index, change) in WRONG.into_iter().enumerate() {
         assert_eq!(verdict(change), Err(OpError::Parallel), "{index}");
     }
 }
