@@ -1,9 +1,37 @@
 //! Kernels of aarch64: NEON, `sdot` (dotprod) and `smmla` (i8mm).
+//!
+//! NEON is part of every aarch64 target but those without a float unit, which get the portable
+//! kernels.
 
 use super::{Candidate, VectorCandidate, joined, portable};
 
+#[cfg(target_feature = "neon")]
+mod blocks32;
+#[cfg(target_feature = "neon")]
+mod dotprod;
+#[cfg(target_feature = "neon")]
+mod format;
+#[cfg(target_feature = "neon")]
+mod intrinsics;
+#[cfg(target_feature = "neon")]
+mod k_quants;
+#[cfg(target_feature = "neon")]
+mod level;
+#[cfg(target_feature = "neon")]
+mod neon;
+#[cfg(target_feature = "neon")]
+mod registers;
+#[cfg(target_feature = "neon")]
+mod tables;
+
+#[cfg(target_feature = "neon")]
+const OWN: &[Candidate] = tables::ALL;
+#[cfg(not(target_feature = "neon"))]
+const OWN: &[Candidate] = &[];
+
 /// Every format's kernels, best first.
-pub const ALL: &[Candidate] = &joined::<_, { portable::ALL.len() }>(&[portable::ALL]);
+pub const ALL: &[Candidate] =
+    &joined::<_, { OWN.len() + portable::ALL.len() }>(&[OWN, portable::ALL]);
 
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] = portable::VECTORS;

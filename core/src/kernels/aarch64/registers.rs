@@ -1,0 +1,176 @@
+//! Vectors in and out of memory, and the instructions that stable Rust has no name for.
+//!
+//! Everything that is unsafe about these kernels is here; what is built on it is safe. NEON itself
+//! is part of the target (`aarch64/mod.rs` leaves the kernels out where it is not), so its
+//! arithmetic is safe to call.
+// Unsafe: vector loads and stores through pointers, and inline assembly.
+#![allow(unsafe_code)]
+
+use super::intrinsics::*;
+use core::arch::aarch64::{
+    vld1_u16, vld1q_f32, vld1q_s8, vld1q_s16, vld1q_s32, vld1q_u8, vst1q_f32, vst1q_s8, vst1q_s32,
+};
+use core::arch::asm;
+
+/// 16 bytes of a block, from `at` on. The blocks' lengths and offsets are constants, so nothing of
+/// the check is left in what is compiled.
+#[inline(always)]
+pub(super) fn load<const BYTES: usize>(block: &[u8; BYTES], at: usize) -> uint8x16_t {
+    debug_assert!(at + 16 <= BYTES);
+    match block.get(at..).and_then(|bytes| bytes.first_chunk()) {
+        Some(bytes) => load_bytes(bytes),
+        None => vdupq_n_u8(0),
+    }
+}
+
+/// 8 bytes of a block, from `at` on.
+#[inline(always)]
+pub(super) fn load_half<const BYTES: usize>(block: &[u8; BYTES], at: usize) -> uint8x8_t {
+    vcreate_u8(u64::from_le_bytes(bytes(block, at)))
+}
+
+/// 2 bytes of a block, from `at` on: the bits of an f16.
+#[inline(always)]
+pub(super) fn load_f16<const BYTES: usize>(block: &[u8; BYTES], at: usize) -> u16 {
+    u16::from_le_bytes(bytes(block, at))
+}
+
+/// `N` bytes of a block, from `at` on.
+#[inline(always)]
+pub(super) fn bytes<const N: usize, const BYTES: usize>(block: &[u8; BYTES], at: usize) -> [u8; N] {
+    debug_assert!(at + N <= BYTES);
+    block.get(at..).and_then(|bytes| bytes.first_chunk()).copied().unwrap_or([0; N])
+}
+
+#[inline(always)]
+fn load_bytes(bytes: &[u8; 16]) -> uint8x16_t {
+    // SAFETY: the reference is to 16 readable bytes; the load needs no alignment.
+    unsafe { vld1q_u8(bytes.as_ptr()) }
+}
+
+/// 16 quantised activations.
+#[inline(always)]
+pub(super) fn load_i8(values: &[i8; 16]) -> int8x16_t {
+    // SAFETY: the reference is to 16 readable bytes.
+    unsafe { vld1q_s8(values.as_ptr()) }
+}
+
+/// 8 sums of quantised activations.
+#[inline(always)]
+pub(super) fn load_i16(values: &[i16; 8]) -> int16x8_t {
+    // SAFETY: the reference is to 8 readable numbers.
+    unsafe { vld1q_s16(values.as_ptr()) }
+}
+
+/// 4 numbers.
+#[inline(always)]
+pub(super) fn load_i32(values: &[i32; 4]) -> int32x4_t {
+    // SAFETY: the reference is to 4 readable numbers.
+    unsafe { vld1q_s32(values.as_ptr()) }
+}
+
+/// 4 numbers.
+#[inline(always)]
+pub(super) fn load_f32(values: &[f32; 4]) -> float32x4_t {
+    // SAFETY: the reference is to 4 readable numbers.
+    unsafe { vld1q_f32(values.as_ptr()) }
+}
+
+/// 8 f16 or bf16, as bits.
+#[inline(always)]
+pub(super) fn load_u16(values: &[[u8; 2]; 8]) -> uint16x8_t {
+    // SAFETY: the reference is to 16 readable bytes.
+    unsafe { vreinterpretq_u16_u8(vld1q_u8(values.as_ptr().cast())) }
+}
+
+/// Writes 16 quants.
+#[inline(always)]
+pub(super) fn store_i8(to: &mut [i8; 16], values: int8x16_t) {
+    // SAFETY: the reference is to 16 writable bytes.
+    unsafe { vst1q_s8(to.as_mut_ptr(), values) }
+}
+
+/// Writes 4 numbers.
+#[inline(always)]
+pub(super) fn store_i32(to: &mut [i32; 4], values: int32x4_t) {
+    // SAFETY: the reference is to 4 writable numbers.
+    unsafe { vst1q_s32(to.as_mut_ptr(), values) }
+}
+
+/// Writes 4 numbers.
+#[inline(always)]
+pub(super) fn store_f32(to: &mut [f32; 4], values: float32x4_t) {
+    // SAFETY: the reference is to 4 writable numbers.
+    unsafe { vst1q_f32(to.as_mut_ptr(), values) }
+}
+
+/// The f16 `bits` as f32: exact. (`vcvt_f32_f16` is stable since 1.94 only.)
+#[inline(always)]
+pub(super) fn widen(bits: uint16x4_t) -> float32x4_t {
+    let wide: float32x4_t;
+    // SAFETY: baseline NEON, registers only.
+    unsafe {
+        asm!(
+            "fcvtl {wide:v}.4s, {bits:v}.4h",
+            wide = out(vreg) wide,
+            bits = in(vreg) bits,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    wide
+}
+
+/// f32 to the bits of the nearest f16, ties to even.
+#[inline(always)]
+pub(super) fn narrow(wide: float32x4_t) -> uint16x4_t {
+    let bits: uint16x4_t;
+    // SAFETY: baseline NEON, registers only.
+    unsafe {
+        asm!(
+            "fcvtn {bits:v}.4h, {wide:v}.4s",
+            bits = out(vreg) bits,
+            wide = in(vreg) wide,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    bits
+}
+
+/// Four f16, as bits, in one vector.
+#[inline(always)]
+pub(super) fn gather(bits: [u16; 4]) -> uint16x4_t {
+    // SAFETY: the array is 4 readable numbers.
+    unsafe { vld1_u16(bits.as_ptr()) }
+}
+
+/// Asks for the cache line at `base + offset`, which need not be inside of anything.
+#[inline(always)]
+pub(super) fn prefetch(base: *const u8, offset: usize) {
+    // SAFETY: a prefetch of an address that cannot be read does nothing.
+    unsafe {
+        asm!(
+            "prfm pldl1keep, [{address}]",
+            address = in(reg) base.wrapping_add(offset),
+            options(readonly, nostack, preserves_flags),
+        );
+    }
+}
+
+/// Adds to each lane of `sum` four products: bytes `4 * i ..` of `a` and `b` to lane `i`.
+/// Only for [`super::dotprod`], whose tables are had by showing that the CPU has `sdot`.
+#[inline(always)]
+pub(super) fn sdot(sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
+    let mut sum = sum;
+    // SAFETY: registers only; `dotprod::tables` checked that the CPU has the instruction.
+    unsafe {
+        asm!(
+            ".arch_extension dotprod",
+            "sdot {sum:v}.4s, {a:v}.16b, {b:v}.16b",
+            sum = inout(vreg) sum,
+            a = in(vreg) a,
+            b = in(vreg) b,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sum
+}

@@ -1,0 +1,87 @@
+//! The tables of each level, and who may have them.
+// Unsafe: the tests claim the CPU features that they have detected; the tables need none.
+#![cfg_attr(test, allow(unsafe_code))]
+
+use super::dotprod::DotProd;
+use super::format;
+use super::neon::Neon;
+use crate::kernels::{Candidate, FormatKernels, joined};
+use crate::port::{CpuFeature, CpuFeatures};
+use crate::quant::{blocks32, k_quants};
+
+/// Declares a module of constructors, one for each block format, that ask for `$feature`.
+macro_rules! level {
+    ($(#[$doc:meta])* $level:ident, $marker:ty, $($feature:ident),+) => {
+        $(#[$doc])*
+        pub(super) mod $level {
+            use super::*;
+
+            macro_rules! format {
+                ($name:ident, $format:ty) => {
+                    /// The format's table, for CPUs that have the level.
+                    fn $name(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
+                        static KERNELS: FormatKernels = format::kernels::<$format, $marker, _, _, _>();
+                        let has_level = true $(&& cpu.has(CpuFeature::$feature))+;
+                        has_level.then_some(&KERNELS)
+                    }
+                };
+            }
+
+            format!(q4_0, blocks32::Q4_0);
+            format!(q4_1, blocks32::Q4_1);
+            format!(q5_0, blocks32::Q5_0);
+            format!(q5_1, blocks32::Q5_1);
+            format!(q8_0, blocks32::Q8_0);
+            format!(q2_k, k_quants::Q2_K);
+            format!(q3_k, k_quants::Q3_K);
+            format!(q4_k, k_quants::Q4_K);
+            format!(q5_k, k_quants::Q5_K);
+            format!(q6_k, k_quants::Q6_K);
+
+            /// Every format of the level.
+            pub(super) const ALL: &[Candidate] =
+                &[q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k];
+        }
+    };
+}
+
+level!(
+    /// NEON with `sdot`.
+    dotprod, DotProd, Neon, DotProd
+);
+level!(
+    /// NEON alone.
+    neon, Neon, Neon
+);
+
+/// Every kernel that is not portable, best first.
+pub(super) const ALL: &[Candidate] =
+    &joined::<_, { dotprod::ALL.len() + neon::ALL.len() }>(&[dotprod::ALL, neon::ALL]);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::tests::equals_portable;
+
+    extern crate std;
+
+    #[test]
+    fn neon_equals_portable() {
+        // SAFETY: the module is compiled only for targets with NEON.
+        let cpu = unsafe { CpuFeatures::baseline().with(CpuFeature::Neon) };
+        equals_portable(neon::ALL, cpu);
+        assert!(dotprod::ALL.iter().all(|candidate| candidate(cpu).is_none()));
+        assert!(ALL.iter().all(|candidate| candidate(CpuFeatures::baseline()).is_none()));
+    }
+
+    #[test]
+    fn dotprod_equals_portable() {
+        if !std::arch::is_aarch64_feature_detected!("dotprod") {
+            return;
+        }
+        // SAFETY: detected.
+        let cpu =
+            unsafe { CpuFeatures::baseline().with(CpuFeature::Neon).with(CpuFeature::DotProd) };
+        equals_portable(dotprod::ALL, cpu);
+    }
+}
