@@ -4,7 +4,7 @@
 //! subtracted from every quant of a block (or left to be) is added to the integer sum as a multiple
 //! of the activations' sum, once for all weight rows.
 
-use super::format::{Format, X};
+use super::format::{Format, X, each_row};
 use super::intrinsics::*;
 use super::level::{self, Level};
 use super::registers::{bytes, load};
@@ -42,9 +42,9 @@ impl<F: Blocks32<BYTES>, const BYTES: usize> Format<BYTES, ELEMENTS, GROUPS> for
         let quants = [x.vector(0), x.vector(1)];
         let x_sum = i32::from(x.sums[0]) + i32::from(x.sums[1]);
         let sum = if F::WIDE {
-            level::reduce(blocks.map(|block| L::dot_32_wide(F::quants(block), quants)))
+            level::reduce(each_row(|row| L::dot_32_wide(F::quants(blocks[row]), quants)))
         } else {
-            L::reduce(blocks.map(|block| L::dot_32(F::quants(block), quants)))
+            L::reduce(each_row(|row| L::dot_32(F::quants(blocks[row]), quants)))
         };
         let offset =
             if F::OFFSET == 0 { sum } else { vaddq_s32(sum, vdupq_n_s32(F::OFFSET * x_sum)) };

@@ -5,7 +5,7 @@
 
 use super::intrinsics::*;
 use super::level::Level;
-use super::registers::sdot;
+use super::registers::{mla_lane, sdot};
 
 /// NEON with `sdot`.
 pub(super) struct DotProd;
@@ -24,10 +24,10 @@ fn dot_32(quants: [int8x16_t; 2], x: [int8x16_t; 2]) -> int32x4_t {
 #[inline(always)]
 fn add_scaled(sum: int32x4_t, groups: [int32x4_t; 4], scales: int16x4_t) -> int32x4_t {
     let scales = vmovl_s16(scales);
-    let sum = vmlaq_laneq_s32::<0>(sum, groups[0], scales);
-    let sum = vmlaq_laneq_s32::<1>(sum, groups[1], scales);
-    let sum = vmlaq_laneq_s32::<2>(sum, groups[2], scales);
-    vmlaq_laneq_s32::<3>(sum, groups[3], scales)
+    let sum = mla_lane::<0>(sum, groups[0], scales);
+    let sum = mla_lane::<1>(sum, groups[1], scales);
+    let sum = mla_lane::<2>(sum, groups[2], scales);
+    mla_lane::<3>(sum, groups[3], scales)
 }
 
 impl Level for DotProd {

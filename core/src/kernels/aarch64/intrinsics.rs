@@ -52,26 +52,16 @@ registers_only! {
     fn vget_high_s16(a: int16x8_t) -> int16x4_t;
     fn vget_low_s16(a: int16x8_t) -> int16x4_t;
     fn vget_low_s8(a: int8x16_t) -> int8x8_t;
-    fn vmlal_high_laneq_s16<const LANE: i32>(a: int32x4_t, b: int16x8_t, c: int16x8_t)
-        -> int32x4_t;
     fn vmlal_high_s16(a: int32x4_t, b: int16x8_t, c: int16x8_t) -> int32x4_t;
-    fn vmlal_high_s8(a: int16x8_t, b: int8x16_t, c: int8x16_t) -> int16x8_t;
-    fn vmlal_laneq_s16<const LANE: i32>(a: int32x4_t, b: int16x4_t, c: int16x8_t)
-        -> int32x4_t;
     fn vmlal_s16(a: int32x4_t, b: int16x4_t, c: int16x4_t) -> int32x4_t;
-    fn vmlal_s8(a: int16x8_t, b: int8x8_t, c: int8x8_t) -> int16x8_t;
-    fn vmlaq_laneq_s32<const LANE: i32>(a: int32x4_t, b: int32x4_t, c: int32x4_t)
-        -> int32x4_t;
     fn vmlaq_n_s32(a: int32x4_t, b: int32x4_t, c: i32) -> int32x4_t;
     fn vmovl_high_s8(a: int8x16_t) -> int16x8_t;
     fn vmovl_s16(a: int16x4_t) -> int32x4_t;
     fn vmovl_s8(a: int8x8_t) -> int16x8_t;
     fn vmovl_u8(a: uint8x8_t) -> uint16x8_t;
     fn vmull_s16(a: int16x4_t, b: int16x4_t) -> int32x4_t;
-    fn vmull_s8(a: int8x8_t, b: int8x8_t) -> int16x8_t;
     fn vmulq_f32(a: float32x4_t, b: float32x4_t) -> float32x4_t;
     fn vmulq_n_f32(a: float32x4_t, b: f32) -> float32x4_t;
-    fn vmvnq_u8(a: uint8x16_t) -> uint8x16_t;
     fn vpadalq_s16(a: int32x4_t, b: int16x8_t) -> int32x4_t;
     fn vpaddlq_s16(a: int16x8_t) -> int32x4_t;
     fn vpaddq_s16(a: int16x8_t, b: int16x8_t) -> int16x8_t;

@@ -3,10 +3,10 @@
 //! A block is read in two halves of 128 weights, for which every format's planes lie alike. As in
 //! [`super::blocks32`], an offset common to all quants is left to the activations' sums.
 
-use super::format::{Format, X};
+use super::format::{Format, ROWS, X, each_row};
 use super::intrinsics::*;
 use super::level::{self, Level};
-use super::registers::{bytes, load, load_half};
+use super::registers::{bytes, invert, load, load_half};
 use crate::quant::BlockFormat;
 use crate::quant::k_quants::{Q2_K, Q3_K, Q4_K, Q5_K, Q6_K};
 
@@ -58,41 +58,73 @@ impl<F: KQuant<BYTES>, const BYTES: usize> Format<BYTES, ELEMENTS, GROUPS> for F
         blocks: [&[u8; BYTES]; 4],
         x: X<'_, ELEMENTS, GROUPS>,
     ) -> (int32x4_t, int32x4_t) {
-        let sums = blocks.map(|block| row_sums::<F, L, BYTES>(block, x));
-        (level::reduce(sums.map(|sums| sums.0)), level::reduce(sums.map(|sums| sums.1)))
+        let scales = each_row(|row| F::scales(blocks[row]));
+        // A half's activations stay in 8 registers while all rows have their turn.
+        let add_half = |sums: [int32x4_t; ROWS], half: usize| {
+            let x = core::array::from_fn(|at| x.vector(8 * half + at));
+            each_row(|row| {
+                let quants = F::quants(blocks[row], half);
+                let scales = scales[row].scales[half];
+                match F::GROUPS {
+                    Groups::Of32 => L::add_groups_of_32(sums[row], quants, &x, scales),
+                    Groups::Of16 => L::add_groups_of_16(sums[row], quants, &x, scales),
+                    Groups::Of16Wide => L::add_groups_of_16_wide(sums[row], quants, &x, scales),
+                }
+            })
+        };
+        let mut sums = add_half(add_half([vdupq_n_s32(0); ROWS], 0), 1);
+        if F::OFFSET != 0 {
+            sums = each_row(|row| {
+                let products = scales[row].times_sums::<F, BYTES>(x);
+                vmlaq_n_s32(sums[row], products, F::OFFSET)
+            });
+        }
+        let minima = if F::HAS_MINIMUM {
+            level::reduce(each_row(|row| scales[row].minima_times_sums::<F, BYTES>(x)))
+        } else {
+            vdupq_n_s32(0)
+        };
+        (level::reduce(sums), minima)
     }
 }
 
-/// One row's `isum` and `msum`, spread over lanes.
-#[inline(always)]
-fn row_sums<F: KQuant<BYTES>, L: Level, const BYTES: usize>(
-    block: &[u8; BYTES],
-    x: X<'_, ELEMENTS, GROUPS>,
-) -> (int32x4_t, int32x4_t) {
-    let Scales { scales, minima } = F::scales(block);
-    let mut sum = vdupq_n_s32(0);
-    for (half, &scales) in scales.iter().enumerate() {
-        let quants = F::quants(block, half);
-        let x = core::array::from_fn(|at| x.vector(8 * half + at));
-        sum = match F::GROUPS {
-            Groups::Of32 => L::add_groups_of_32(sum, quants, &x, scales),
-            Groups::Of16 => L::add_groups_of_16(sum, quants, &x, scales),
-            Groups::Of16Wide => L::add_groups_of_16_wide(sum, quants, &x, scales),
-        };
-    }
-    let x_sums = [x.sum_vector(0), x.sum_vector(1)];
-    let products = |by: [int16x8_t; 2]| match F::GROUPS {
-        Groups::Of32 => dot(by[0], vpaddq_s16(x_sums[0], x_sums[1])),
-        Groups::Of16 | Groups::Of16Wide => add_dot(dot(by[0], x_sums[0]), by[1], x_sums[1]),
-    };
-    if F::OFFSET != 0 {
+impl Scales {
+    /// The scales times the activations' sums, added up over lanes.
+    #[inline(always)]
+    fn times_sums<F: KQuant<BYTES>, const BYTES: usize>(
+        &self,
+        x: X<'_, ELEMENTS, GROUPS>,
+    ) -> int32x4_t {
         let scales = match F::GROUPS {
-            Groups::Of32 => [vcombine_s16(vget_low_s16(scales[0]), vget_low_s16(scales[1])); 2],
-            Groups::Of16 | Groups::Of16Wide => scales,
+            Groups::Of32 => {
+                [vcombine_s16(vget_low_s16(self.scales[0]), vget_low_s16(self.scales[1])), none()]
+            }
+            Groups::Of16 | Groups::Of16Wide => self.scales,
         };
-        sum = vmlaq_n_s32(sum, products(scales), F::OFFSET);
+        products::<F, BYTES>(scales, x)
     }
-    (sum, if F::HAS_MINIMUM { products(minima) } else { vdupq_n_s32(0) })
+
+    /// The minima times the activations' sums, added up over lanes.
+    #[inline(always)]
+    fn minima_times_sums<F: KQuant<BYTES>, const BYTES: usize>(
+        &self,
+        x: X<'_, ELEMENTS, GROUPS>,
+    ) -> int32x4_t {
+        products::<F, BYTES>(self.minima, x)
+    }
+}
+
+/// A number of each group times its sum.
+#[inline(always)]
+fn products<F: KQuant<BYTES>, const BYTES: usize>(
+    numbers: [int16x8_t; 2],
+    x: X<'_, ELEMENTS, GROUPS>,
+) -> int32x4_t {
+    let sums = [x.sum_vector(0), x.sum_vector(1)];
+    match F::GROUPS {
+        Groups::Of32 => dot(numbers[0], vpaddq_s16(sums[0], sums[1])),
+        Groups::Of16 | Groups::Of16Wide => add_dot(dot(numbers[0], sums[0]), numbers[1], sums[1]),
+    }
 }
 
 /// Products of 8 pairs, added in pairs.
@@ -113,10 +145,10 @@ fn long(bytes: int8x16_t) -> [int16x8_t; 2] {
     [vmovl_s8(vget_low_s8(bytes)), vmovl_high_s8(bytes)]
 }
 
-/// No minima.
+/// No numbers.
 #[inline(always)]
-fn none() -> [int16x8_t; 2] {
-    [vdupq_n_s16(0); 2]
+fn none() -> int16x8_t {
+    vdupq_n_s16(0)
 }
 
 /// Scales and minima of Q4_K and Q5_K: see [`crate::quant::k_quants::scales_and_minima`].
@@ -134,7 +166,7 @@ fn scales_and_minima<const BYTES: usize>(block: &[u8; BYTES], at: usize) -> Scal
     let scales = long(vtrn1_u32(low, high));
     Scales {
         scales: [scales, vextq_s16::<4>(scales, scales)],
-        minima: [long(vtrn2_u32(low, high)), vdupq_n_s16(0)],
+        minima: [long(vtrn2_u32(low, high)), none()],
     }
 }
 
@@ -192,7 +224,7 @@ impl KQuant<110> for Q3_K {
         let packed: [_; 2] =
             core::array::from_fn(|i| load(block, Self::QUANTS.start + 32 * half + 16 * i));
         let inverse: [_; 2] =
-            core::array::from_fn(|i| vmvnq_u8(load(block, Self::HIGH_BITS.start + 16 * i)));
+            core::array::from_fn(|i| invert(load(block, Self::HIGH_BITS.start + 16 * i)));
         core::array::from_fn(|i| {
             let pair = pair_on_top(packed[i % 2], i / 2);
             let quant = vsliq_n_u8::<2>(pair, has_bit(inverse[i % 2], 4 * half + i / 2));
@@ -212,7 +244,7 @@ impl KQuant<110> for Q3_K {
         let pairs = vshlq_u8(vreinterpretq_u8_u32(last), shifts);
         let six_bits = vandq_u8(vsliq_n_u8::<4>(nibbles, pairs), vdupq_n_u8(0x3f));
         let scales = vsubq_s8(vreinterpretq_s8_u8(six_bits), vdupq_n_s8(32));
-        Scales { scales: long(scales), minima: none() }
+        Scales { scales: long(scales), minima: [none(); 2] }
     }
 }
 
@@ -250,7 +282,7 @@ impl KQuant<176> for Q5_K {
     #[inline(always)]
     fn quants(block: &[u8; 176], half: usize) -> [int8x16_t; 8] {
         let inverse: [_; 2] =
-            core::array::from_fn(|i| vmvnq_u8(load(block, Self::HIGH_BITS.start + 16 * i)));
+            core::array::from_fn(|i| invert(load(block, Self::HIGH_BITS.start + 16 * i)));
         core::array::from_fn(|i| {
             let run = Self::QUANTS.start + 64 * half + 32 * (i / 4);
             let packed = load(block, run + 16 * (i % 2));
@@ -297,6 +329,6 @@ impl KQuant<210> for Q6_K {
     #[inline(always)]
     fn scales(block: &[u8; 210]) -> Scales {
         let scales = long(vreinterpretq_s8_u8(load(block, Self::SCALES.start)));
-        Scales { scales, minima: none() }
+        Scales { scales, minima: [none(); 2] }
     }
 }

@@ -8,6 +8,7 @@
 
 use super::intrinsics::*;
 use super::level::Level;
+use super::registers::{smlal, smlal_lane, smlal2, smlal2_lane, smull};
 use crate::quant::activations::MAX_QUANT;
 
 /// NEON without `sdot`.
@@ -21,15 +22,14 @@ const fn assert_fits(products: i32, max: i32) {
 /// 16 products in 8 lanes, 2 in each.
 #[inline(always)]
 fn dot_16(quants: int8x16_t, x: int8x16_t) -> int16x8_t {
-    vmlal_high_s8(vmull_s8(vget_low_s8(quants), vget_low_s8(x)), quants, x)
+    smlal2(smull(quants, x), quants, x)
 }
 
 /// 32 products in 8 lanes, 4 in each.
 #[inline(always)]
 fn dot_32(quants: [int8x16_t; 2], x: [int8x16_t; 2]) -> int16x8_t {
     let sum = dot_16(quants[0], x[0]);
-    let sum = vmlal_s8(sum, vget_low_s8(quants[1]), vget_low_s8(x[1]));
-    vmlal_high_s8(sum, quants[1], x[1])
+    smlal2(smlal(sum, quants[1], x[1]), quants[1], x[1])
 }
 
 /// Adds the lower lanes times scale `A` and the upper ones times scale `B`.
@@ -39,8 +39,7 @@ fn add_scaled<const A: i32, const B: i32>(
     lanes: int16x8_t,
     scales: int16x8_t,
 ) -> int32x4_t {
-    let sum = vmlal_laneq_s16::<A>(sum, vget_low_s16(lanes), scales);
-    vmlal_high_laneq_s16::<B>(sum, lanes, scales)
+    smlal2_lane::<B>(smlal_lane::<A>(sum, lanes, scales), lanes, scales)
 }
 
 impl Level for Neon {

@@ -143,34 +143,118 @@ pub(super) fn gather(bits: [u16; 4]) -> uint16x4_t {
     unsafe { vld1_u16(bits.as_ptr()) }
 }
 
-/// Asks for the cache line at `base + offset`, which need not be inside of anything.
+/// Asks for up to 4 cache lines of 64 bytes at `base + offset`, which need not be inside of
+/// anything.
 #[inline(always)]
-pub(super) fn prefetch(base: *const u8, offset: usize) {
-    // SAFETY: a prefetch of an address that cannot be read does nothing.
-    unsafe {
-        asm!(
-            "prfm pldl1keep, [{address}]",
-            address = in(reg) base.wrapping_add(offset),
-            options(readonly, nostack, preserves_flags),
-        );
+pub(super) fn prefetch(base: *const u8, offset: usize, lines: usize) {
+    macro_rules! line {
+        ($offset:literal) => {
+            // SAFETY: a prefetch of an address that cannot be read does nothing.
+            unsafe {
+                asm!(
+                    concat!("prfm pldl1keep, [{address}, #", $offset, "]"),
+                    address = in(reg) base.wrapping_add(offset),
+                    options(readonly, nostack, preserves_flags),
+                );
+            }
+        };
+    }
+    debug_assert!(lines <= 4);
+    line!("0");
+    if lines > 1 {
+        line!("64");
+    }
+    if lines > 2 {
+        line!("128");
+    }
+    if lines > 3 {
+        line!("192");
     }
 }
 
-/// Adds to each lane of `sum` four products: bytes `4 * i ..` of `a` and `b` to lane `i`.
-/// Only for [`super::dotprod`], whose tables are had by showing that the CPU has `sdot`.
+/// Declares instructions that update their first operand, named as the assembler names them.
+///
+/// The compiler knows most of them, but only by patterns that it breaks up: it moves the widening
+/// of an operand out of a loop, or turns the sign extension of a number that it knows to be
+/// positive into a zero extension, and then needs three instructions for one.
+macro_rules! instructions {
+    ($(
+        $(#[$doc:meta])*
+        fn $name:ident $(<const $lane:ident>)?($sum:ty, $a:ty, $class:ident: $b:ty) = $($code:literal),+;
+    )*) => {
+        $(
+            $(#[$doc])*
+            #[inline(always)]
+            pub(super) fn $name $(<const $lane: i32>)? (sum: $sum, a: $a, b: $b) -> $sum {
+                let mut sum = sum;
+                // SAFETY: registers only. The instruction is baseline NEON, or its documentation
+                // says who checked that the CPU has it.
+                unsafe {
+                    asm!(
+                        $($code,)+
+                        sum = inout(vreg) sum,
+                        a = in(vreg) a,
+                        b = in($class) b,
+                        $(lane = const $lane,)?
+                        options(pure, nomem, nostack, preserves_flags),
+                    );
+                }
+                sum
+            }
+        )*
+    };
+}
+
+instructions! {
+    /// Adds the products of the low 8 bytes.
+    fn smlal(int16x8_t, int8x16_t, vreg: int8x16_t) = "smlal {sum:v}.8h, {a:v}.8b, {b:v}.8b";
+    /// Adds the products of the high 8 bytes.
+    fn smlal2(int16x8_t, int8x16_t, vreg: int8x16_t) = "smlal2 {sum:v}.8h, {a:v}.16b, {b:v}.16b";
+    /// Adds the low 4 numbers times lane `LANE` of `b`.
+    fn smlal_lane<const LANE>(int32x4_t, int16x8_t, vreg_low16: int16x8_t) =
+        "smlal {sum:v}.4s, {a:v}.4h, {b:v}.h[{lane}]";
+    /// Adds the high 4 numbers times lane `LANE` of `b`.
+    fn smlal2_lane<const LANE>(int32x4_t, int16x8_t, vreg_low16: int16x8_t) =
+        "smlal2 {sum:v}.4s, {a:v}.8h, {b:v}.h[{lane}]";
+    /// Adds 4 numbers times lane `LANE` of `b`.
+    fn mla_lane<const LANE>(int32x4_t, int32x4_t, vreg: int32x4_t) =
+        "mla {sum:v}.4s, {a:v}.4s, {b:v}.s[{lane}]";
+    /// Adds to each lane of `sum` four products: bytes `4 * i ..` of `a` and `b` to lane `i`.
+    /// Only for [`super::dotprod`], whose tables are had by showing that the CPU has it.
+    fn sdot(int32x4_t, int8x16_t, vreg: int8x16_t) =
+        ".arch_extension dotprod", "sdot {sum:v}.4s, {a:v}.16b, {b:v}.16b";
+}
+
+/// The products of the low 8 bytes.
 #[inline(always)]
-pub(super) fn sdot(sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
-    let mut sum = sum;
-    // SAFETY: registers only; `dotprod::tables` checked that the CPU has the instruction.
+pub(super) fn smull(a: int8x16_t, b: int8x16_t) -> int16x8_t {
+    let products: int16x8_t;
+    // SAFETY: baseline NEON, registers only.
     unsafe {
         asm!(
-            ".arch_extension dotprod",
-            "sdot {sum:v}.4s, {a:v}.16b, {b:v}.16b",
-            sum = inout(vreg) sum,
+            "smull {products:v}.8h, {a:v}.8b, {b:v}.8b",
+            products = lateout(vreg) products,
             a = in(vreg) a,
             b = in(vreg) b,
             options(pure, nomem, nostack, preserves_flags),
         );
     }
-    sum
+    products
+}
+
+/// Every bit inverted, in a way that the compiler does not see through: it would undo the inversion
+/// in favour of two instructions in place of each `cmtst` that follows.
+#[inline(always)]
+pub(super) fn invert(bits: uint8x16_t) -> uint8x16_t {
+    let inverse: uint8x16_t;
+    // SAFETY: baseline NEON, registers only.
+    unsafe {
+        asm!(
+            "mvn {inverse:v}.16b, {bits:v}.16b",
+            inverse = lateout(vreg) inverse,
+            bits = in(vreg) bits,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    inverse
 }
