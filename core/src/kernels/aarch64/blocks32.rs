@@ -4,10 +4,11 @@
 //! subtracted from every quant of a block (or left to be) is added to the integer sum as a multiple
 //! of the activations' sum, once for all weight rows.
 
-use super::format::{Format, X, each_row};
+use super::format::{Format, ROWS, X, each_row};
 use super::intrinsics::*;
 use super::level::{self, Level};
 use super::registers::{bytes, load};
+use super::tile::Tile;
 use crate::quant::BlockFormat;
 use crate::quant::blocks32::{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
 
@@ -16,10 +17,8 @@ const GROUPS: usize = 2;
 
 /// A format of blocks of 32.
 pub(super) trait Blocks32<const BYTES: usize>: BlockFormat<BYTES, ELEMENTS, GROUPS> {
-    /// Where the f16 scale is.
+    /// Where the f16 scale is; an f16 minimum follows it.
     const SCALE_AT: usize;
-    /// Where the f16 minimum is; anywhere in a block that has none.
-    const MINIMUM_AT: usize;
     /// What the format's quants are above those of [`Self::quants`].
     const OFFSET: i32;
     /// Whether quants exceed a magnitude of 16.
@@ -31,16 +30,15 @@ pub(super) trait Blocks32<const BYTES: usize>: BlockFormat<BYTES, ELEMENTS, GROU
 
 impl<F: Blocks32<BYTES>, const BYTES: usize> Format<BYTES, ELEMENTS, GROUPS> for F {
     const SCALE_AT: usize = F::SCALE_AT;
-    const MINIMUM_AT: usize = F::MINIMUM_AT;
     const ADDS_MINIMUM: bool = true;
 
     #[inline(always)]
     fn integer_sums<L: Level>(
-        blocks: [&[u8; BYTES]; 4],
+        blocks: [&[u8; BYTES]; ROWS],
         x: X<'_, ELEMENTS, GROUPS>,
     ) -> (int32x4_t, int32x4_t) {
         let quants = [x.vector(0), x.vector(1)];
-        let x_sum = i32::from(x.sums[0]) + i32::from(x.sums[1]);
+        let x_sum = x.total();
         let sum = if F::WIDE {
             level::reduce(each_row(|row| L::dot_32_wide(F::quants(blocks[row]), quants)))
         } else {
@@ -49,6 +47,30 @@ impl<F: Blocks32<BYTES>, const BYTES: usize> Format<BYTES, ELEMENTS, GROUPS> for
         let offset =
             if F::OFFSET == 0 { sum } else { vaddq_s32(sum, vdupq_n_s32(F::OFFSET * x_sum)) };
         (offset, vdupq_n_s32(x_sum))
+    }
+
+    #[inline(always)]
+    fn fill(tile: &mut Tile, blocks: [&[u8; BYTES]; ROWS]) {
+        let quants = each_row(|row| F::quants(blocks[row]));
+        let offset = vdupq_n_s8(F::OFFSET as i8);
+        tile.set_quants(0, each_row(|row| vaddq_s8(quants[row][0], offset)));
+        tile.set_quants(1, each_row(|row| vaddq_s8(quants[row][1], offset)));
+    }
+
+    #[inline(always)]
+    fn tile_sums(
+        tile: &Tile,
+        x: &[X<'_, ELEMENTS, GROUPS>; ROWS],
+    ) -> ([int32x4_t; ROWS], [int32x4_t; ROWS]) {
+        (tile.sums_of_32(x), each_row(|row| vdupq_n_s32(x[row].total())))
+    }
+}
+
+impl X<'_, ELEMENTS, GROUPS> {
+    /// The sum of all activations.
+    #[inline(always)]
+    fn total(&self) -> i32 {
+        i32::from(self.sums[0]) + i32::from(self.sums[1])
     }
 }
 
@@ -78,7 +100,6 @@ fn five_bits_minus_16(packed: uint8x16_t, high_bits: [u8; 4]) -> [int8x16_t; 2] 
 
 impl Blocks32<18> for Q4_0 {
     const SCALE_AT: usize = Self::SCALE.start;
-    const MINIMUM_AT: usize = 0;
     const OFFSET: i32 = -8;
     const WIDE: bool = false;
 
@@ -90,7 +111,6 @@ impl Blocks32<18> for Q4_0 {
 
 impl Blocks32<20> for Q4_1 {
     const SCALE_AT: usize = Self::SCALE.start;
-    const MINIMUM_AT: usize = Self::MINIMUM.start;
     const OFFSET: i32 = 0;
     const WIDE: bool = false;
 
@@ -102,7 +122,6 @@ impl Blocks32<20> for Q4_1 {
 
 impl Blocks32<22> for Q5_0 {
     const SCALE_AT: usize = Self::SCALE.start;
-    const MINIMUM_AT: usize = 0;
     const OFFSET: i32 = 0;
     const WIDE: bool = false;
 
@@ -114,7 +133,6 @@ impl Blocks32<22> for Q5_0 {
 
 impl Blocks32<24> for Q5_1 {
     const SCALE_AT: usize = Self::SCALE.start;
-    const MINIMUM_AT: usize = Self::MINIMUM.start;
     const OFFSET: i32 = 16;
     const WIDE: bool = false;
 
@@ -126,7 +144,6 @@ impl Blocks32<24> for Q5_1 {
 
 impl Blocks32<34> for Q8_0 {
     const SCALE_AT: usize = Self::SCALE.start;
-    const MINIMUM_AT: usize = 0;
     const OFFSET: i32 = 0;
     const WIDE: bool = true;
 

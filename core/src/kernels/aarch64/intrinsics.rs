@@ -7,8 +7,8 @@
 #![allow(unsafe_code)]
 
 pub(super) use core::arch::aarch64::{
-    float32x4_t, int8x8_t, int8x16_t, int16x4_t, int16x8_t, int32x4_t, uint8x8_t, uint8x16_t,
-    uint16x4_t, uint16x8_t, uint32x2_t, uint32x4_t, uint64x2_t,
+    float32x4_t, int8x8_t, int8x16_t, int16x4_t, int16x8_t, int32x4_t, int64x2_t, uint8x8_t,
+    uint8x16_t, uint16x4_t, uint16x8_t, uint32x2_t, uint32x4_t, uint64x2_t,
 };
 
 const _: () = assert!(cfg!(target_feature = "neon"));
@@ -30,6 +30,7 @@ macro_rules! registers_only {
 registers_only! {
     fn vaddq_f32(a: float32x4_t, b: float32x4_t) -> float32x4_t;
     fn vaddq_s32(a: int32x4_t, b: int32x4_t) -> int32x4_t;
+    fn vaddq_s8(a: int8x16_t, b: int8x16_t) -> int8x16_t;
     fn vaddq_u8(a: uint8x16_t, b: uint8x16_t) -> uint8x16_t;
     fn vand_u8(a: uint8x8_t, b: uint8x8_t) -> uint8x8_t;
     fn vandq_u8(a: uint8x16_t, b: uint8x16_t) -> uint8x16_t;
@@ -55,10 +56,12 @@ registers_only! {
     fn vmlal_high_s16(a: int32x4_t, b: int16x8_t, c: int16x8_t) -> int32x4_t;
     fn vmlal_s16(a: int32x4_t, b: int16x4_t, c: int16x4_t) -> int32x4_t;
     fn vmlaq_n_s32(a: int32x4_t, b: int32x4_t, c: i32) -> int32x4_t;
+    fn vmlaq_s32(a: int32x4_t, b: int32x4_t, c: int32x4_t) -> int32x4_t;
     fn vmovl_high_s8(a: int8x16_t) -> int16x8_t;
     fn vmovl_s16(a: int16x4_t) -> int32x4_t;
     fn vmovl_s8(a: int8x8_t) -> int16x8_t;
     fn vmovl_u8(a: uint8x8_t) -> uint16x8_t;
+    fn vmovn_u32(a: uint32x4_t) -> uint16x4_t;
     fn vmull_s16(a: int16x4_t, b: int16x4_t) -> int32x4_t;
     fn vmulq_f32(a: float32x4_t, b: float32x4_t) -> float32x4_t;
     fn vmulq_n_f32(a: float32x4_t, b: f32) -> float32x4_t;
@@ -70,6 +73,9 @@ registers_only! {
     fn vreinterpret_u32_u8(a: uint8x8_t) -> uint32x2_t;
     fn vreinterpret_u8_u32(a: uint32x2_t) -> uint8x8_t;
     fn vreinterpretq_s16_u16(a: uint16x8_t) -> int16x8_t;
+    fn vreinterpretq_s32_s8(a: int8x16_t) -> int32x4_t;
+    fn vreinterpretq_s64_s32(a: int32x4_t) -> int64x2_t;
+    fn vreinterpretq_s8_s64(a: int64x2_t) -> int8x16_t;
     fn vreinterpretq_s8_u8(a: uint8x16_t) -> int8x16_t;
     fn vreinterpretq_u16_u8(a: uint8x16_t) -> uint16x8_t;
     fn vreinterpretq_u8_u32(a: uint32x4_t) -> uint8x16_t;
@@ -77,6 +83,7 @@ registers_only! {
     fn vshl_u8(a: uint8x8_t, b: int8x8_t) -> uint8x8_t;
     fn vshlq_u8(a: uint8x16_t, b: int8x16_t) -> uint8x16_t;
     fn vshr_n_u8<const N: i32>(a: uint8x8_t) -> uint8x8_t;
+    fn vshrn_n_u32<const N: i32>(a: uint32x4_t) -> uint16x4_t;
     fn vshrq_n_u8<const N: i32>(a: uint8x16_t) -> uint8x16_t;
     fn vsli_n_u8<const N: i32>(a: uint8x8_t, b: uint8x8_t) -> uint8x8_t;
     fn vsliq_n_u8<const N: i32>(a: uint8x16_t, b: uint8x16_t) -> uint8x16_t;
@@ -84,6 +91,12 @@ registers_only! {
     fn vsubq_f32(a: float32x4_t, b: float32x4_t) -> float32x4_t;
     fn vsubq_s8(a: int8x16_t, b: int8x16_t) -> int8x16_t;
     fn vtrn1_u32(a: uint32x2_t, b: uint32x2_t) -> uint32x2_t;
+    fn vtrn1q_s32(a: int32x4_t, b: int32x4_t) -> int32x4_t;
+    fn vtrn1q_s64(a: int64x2_t, b: int64x2_t) -> int64x2_t;
     fn vtrn2_u32(a: uint32x2_t, b: uint32x2_t) -> uint32x2_t;
+    fn vtrn2q_s32(a: int32x4_t, b: int32x4_t) -> int32x4_t;
+    fn vtrn2q_s64(a: int64x2_t, b: int64x2_t) -> int64x2_t;
     fn vtstq_u8(a: uint8x16_t, b: uint8x16_t) -> uint8x16_t;
+    fn vzip1q_s16(a: int16x8_t, b: int16x8_t) -> int16x8_t;
+    fn vzip2q_s16(a: int16x8_t, b: int16x8_t) -> int16x8_t;
 }

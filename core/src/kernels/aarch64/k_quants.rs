@@ -7,6 +7,7 @@ use super::format::{Format, ROWS, X, each_row};
 use super::intrinsics::*;
 use super::level::{self, Level};
 use super::registers::{bytes, invert, load, load_half};
+use super::tile::Tile;
 use crate::quant::BlockFormat;
 use crate::quant::k_quants::{Q2_K, Q3_K, Q4_K, Q5_K, Q6_K};
 
@@ -32,10 +33,8 @@ pub(super) struct Scales {
 
 /// A format of blocks of 256.
 pub(super) trait KQuant<const BYTES: usize>: BlockFormat<BYTES, ELEMENTS, GROUPS> {
-    /// Where the f16 scale is.
+    /// Where the f16 scale is; an f16 minimum follows it.
     const SCALE_AT: usize;
-    /// Where the f16 minimum is; anywhere in a block that has none.
-    const MINIMUM_AT: usize;
     /// What the format's quants are above those of [`Self::quants`].
     const OFFSET: i32;
     /// How they are scaled.
@@ -50,29 +49,17 @@ pub(super) trait KQuant<const BYTES: usize>: BlockFormat<BYTES, ELEMENTS, GROUPS
 
 impl<F: KQuant<BYTES>, const BYTES: usize> Format<BYTES, ELEMENTS, GROUPS> for F {
     const SCALE_AT: usize = F::SCALE_AT;
-    const MINIMUM_AT: usize = F::MINIMUM_AT;
     const ADDS_MINIMUM: bool = false;
 
     #[inline(always)]
     fn integer_sums<L: Level>(
-        blocks: [&[u8; BYTES]; 4],
+        blocks: [&[u8; BYTES]; ROWS],
         x: X<'_, ELEMENTS, GROUPS>,
     ) -> (int32x4_t, int32x4_t) {
         let scales = each_row(|row| F::scales(blocks[row]));
-        // A half's activations stay in 8 registers while all rows have their turn.
-        let add_half = |sums: [int32x4_t; ROWS], half: usize| {
-            let x = core::array::from_fn(|at| x.vector(8 * half + at));
-            each_row(|row| {
-                let quants = F::quants(blocks[row], half);
-                let scales = scales[row].scales[half];
-                match F::GROUPS {
-                    Groups::Of32 => L::add_groups_of_32(sums[row], quants, &x, scales),
-                    Groups::Of16 => L::add_groups_of_16(sums[row], quants, &x, scales),
-                    Groups::Of16Wide => L::add_groups_of_16_wide(sums[row], quants, &x, scales),
-                }
-            })
-        };
-        let mut sums = add_half(add_half([vdupq_n_s32(0); ROWS], 0), 1);
+        let sums = [vdupq_n_s32(0); ROWS];
+        let sums = add_half::<F, L, BYTES>(sums, blocks, x, &scales, 0);
+        let mut sums = add_half::<F, L, BYTES>(sums, blocks, x, &scales, 1);
         if F::OFFSET != 0 {
             sums = each_row(|row| {
                 let products = scales[row].times_sums::<F, BYTES>(x);
@@ -86,9 +73,95 @@ impl<F: KQuant<BYTES>, const BYTES: usize> Format<BYTES, ELEMENTS, GROUPS> for F
         };
         (level::reduce(sums), minima)
     }
+
+    #[inline(always)]
+    fn fill(tile: &mut Tile, blocks: [&[u8; BYTES]; ROWS]) {
+        let offset = vdupq_n_s8(F::OFFSET as i8);
+        for half in 0..2 {
+            let quants = each_row(|row| F::quants(blocks[row], half));
+            for at in 0..8 {
+                let rows = each_row(|row| vaddq_s8(quants[row][at], offset));
+                tile.set_quants(8 * half + at, rows);
+            }
+        }
+        let rows = each_row(|row| F::scales(blocks[row]));
+        match F::GROUPS {
+            Groups::Of32 => {
+                tile.set_scales(0, each_row(|row| rows[row].scales_of_32()));
+                tile.set_minima(0, each_row(|row| rows[row].minima[0]));
+            }
+            Groups::Of16 | Groups::Of16Wide => {
+                for at in 0..2 {
+                    tile.set_scales(at, each_row(|row| rows[row].scales[at]));
+                    if F::HAS_MINIMUM {
+                        tile.set_minima(at, each_row(|row| rows[row].minima[at]));
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn tile_sums(
+        tile: &Tile,
+        x: &[X<'_, ELEMENTS, GROUPS>; ROWS],
+    ) -> ([int32x4_t; ROWS], [int32x4_t; ROWS]) {
+        let none = vdupq_n_s32(0);
+        match F::GROUPS {
+            Groups::Of32 => {
+                let minima = each_row(|row| tile.add_minima(0, none, x[row].sums_of_32()));
+                (tile.scaled_sums(2, x), minima)
+            }
+            Groups::Of16 | Groups::Of16Wide if !F::HAS_MINIMUM => {
+                (tile.scaled_sums(1, x), [none; ROWS])
+            }
+            Groups::Of16 | Groups::Of16Wide => {
+                let minima = each_row(|row| {
+                    let low = tile.add_minima(0, none, x[row].sum_vector(0));
+                    tile.add_minima(1, low, x[row].sum_vector(1))
+                });
+                (tile.scaled_sums(1, x), minima)
+            }
+        }
+    }
+}
+
+/// Adds the products of a half. Its activations stay in 8 registers while all rows have their turn.
+#[inline(always)]
+fn add_half<F: KQuant<BYTES>, L: Level, const BYTES: usize>(
+    sums: [int32x4_t; ROWS],
+    blocks: [&[u8; BYTES]; ROWS],
+    x: X<'_, ELEMENTS, GROUPS>,
+    scales: &[Scales; ROWS],
+    half: usize,
+) -> [int32x4_t; ROWS] {
+    let x = core::array::from_fn(|at| x.vector(8 * half + at));
+    each_row(|row| {
+        let quants = F::quants(blocks[row], half);
+        let scales = scales[row].scales[half];
+        match F::GROUPS {
+            Groups::Of32 => L::add_groups_of_32(sums[row], quants, &x, scales),
+            Groups::Of16 => L::add_groups_of_16(sums[row], quants, &x, scales),
+            Groups::Of16Wide => L::add_groups_of_16_wide(sums[row], quants, &x, scales),
+        }
+    })
+}
+
+impl X<'_, ELEMENTS, GROUPS> {
+    /// The sums of 32.
+    #[inline(always)]
+    fn sums_of_32(&self) -> int16x8_t {
+        vpaddq_s16(self.sum_vector(0), self.sum_vector(1))
+    }
 }
 
 impl Scales {
+    /// The scales of groups of 32, all in one vector.
+    #[inline(always)]
+    fn scales_of_32(&self) -> int16x8_t {
+        vcombine_s16(vget_low_s16(self.scales[0]), vget_low_s16(self.scales[1]))
+    }
+
     /// The scales times the activations' sums, added up over lanes.
     #[inline(always)]
     fn times_sums<F: KQuant<BYTES>, const BYTES: usize>(
@@ -96,9 +169,7 @@ impl Scales {
         x: X<'_, ELEMENTS, GROUPS>,
     ) -> int32x4_t {
         let scales = match F::GROUPS {
-            Groups::Of32 => {
-                [vcombine_s16(vget_low_s16(self.scales[0]), vget_low_s16(self.scales[1])), none()]
-            }
+            Groups::Of32 => [self.scales_of_32(), none()],
             Groups::Of16 | Groups::Of16Wide => self.scales,
         };
         products::<F, BYTES>(scales, x)
@@ -122,7 +193,7 @@ fn products<F: KQuant<BYTES>, const BYTES: usize>(
 ) -> int32x4_t {
     let sums = [x.sum_vector(0), x.sum_vector(1)];
     match F::GROUPS {
-        Groups::Of32 => dot(numbers[0], vpaddq_s16(sums[0], sums[1])),
+        Groups::Of32 => dot(numbers[0], x.sums_of_32()),
         Groups::Of16 | Groups::Of16Wide => add_dot(dot(numbers[0], sums[0]), numbers[1], sums[1]),
     }
 }
@@ -183,7 +254,6 @@ fn pair_on_top(packed: uint8x16_t, j: usize) -> uint8x16_t {
 
 impl KQuant<84> for Q2_K {
     const SCALE_AT: usize = Self::SCALE.start;
-    const MINIMUM_AT: usize = Self::MINIMUM.start;
     const OFFSET: i32 = 0;
     const GROUPS: Groups = Groups::Of16;
 
@@ -213,7 +283,6 @@ fn has_bit(bytes: uint8x16_t, j: usize) -> uint8x16_t {
 
 impl KQuant<110> for Q3_K {
     const SCALE_AT: usize = Self::SCALE.start;
-    const MINIMUM_AT: usize = 0;
     const OFFSET: i32 = 0;
     const GROUPS: Groups = Groups::Of16;
 
@@ -250,7 +319,6 @@ impl KQuant<110> for Q3_K {
 
 impl KQuant<144> for Q4_K {
     const SCALE_AT: usize = Self::SCALE.start;
-    const MINIMUM_AT: usize = Self::MINIMUM.start;
     const OFFSET: i32 = 0;
     const GROUPS: Groups = Groups::Of32;
 
@@ -274,7 +342,6 @@ impl KQuant<144> for Q4_K {
 
 impl KQuant<176> for Q5_K {
     const SCALE_AT: usize = Self::SCALE.start;
-    const MINIMUM_AT: usize = Self::MINIMUM.start;
     const OFFSET: i32 = 16;
     const GROUPS: Groups = Groups::Of32;
 
@@ -302,7 +369,6 @@ impl KQuant<176> for Q5_K {
 
 impl KQuant<210> for Q6_K {
     const SCALE_AT: usize = Self::SCALE.start;
-    const MINIMUM_AT: usize = 0;
     const OFFSET: i32 = -32;
     const GROUPS: Groups = Groups::Of16Wide;
 

@@ -8,6 +8,8 @@ use super::{Candidate, VectorCandidate, joined, portable};
 #[cfg(target_feature = "neon")]
 mod blocks32;
 #[cfg(target_feature = "neon")]
+mod decode;
+#[cfg(target_feature = "neon")]
 mod dotprod;
 #[cfg(target_feature = "neon")]
 mod format;
@@ -23,6 +25,8 @@ mod neon;
 mod registers;
 #[cfg(target_feature = "neon")]
 mod tables;
+#[cfg(target_feature = "neon")]
+mod tile;
 
 #[cfg(target_feature = "neon")]
 const OWN: &[Candidate] = tables::ALL;

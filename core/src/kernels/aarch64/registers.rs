@@ -8,7 +8,7 @@
 
 use super::intrinsics::*;
 use core::arch::aarch64::{
-    vld1_u16, vld1q_f32, vld1q_s8, vld1q_s16, vld1q_s32, vld1q_u8, vst1q_f32, vst1q_s8, vst1q_s32,
+    vld1_u16, vld1q_f32, vld1q_s8, vld1q_s16, vld1q_u8, vld1q_u32, vst1q_f32, vst1q_s8, vst1q_s16,
 };
 use core::arch::asm;
 
@@ -27,12 +27,6 @@ pub(super) fn load<const BYTES: usize>(block: &[u8; BYTES], at: usize) -> uint8x
 #[inline(always)]
 pub(super) fn load_half<const BYTES: usize>(block: &[u8; BYTES], at: usize) -> uint8x8_t {
     vcreate_u8(u64::from_le_bytes(bytes(block, at)))
-}
-
-/// 2 bytes of a block, from `at` on: the bits of an f16.
-#[inline(always)]
-pub(super) fn load_f16<const BYTES: usize>(block: &[u8; BYTES], at: usize) -> u16 {
-    u16::from_le_bytes(bytes(block, at))
 }
 
 /// `N` bytes of a block, from `at` on.
@@ -64,13 +58,6 @@ pub(super) fn load_i16(values: &[i16; 8]) -> int16x8_t {
 
 /// 4 numbers.
 #[inline(always)]
-pub(super) fn load_i32(values: &[i32; 4]) -> int32x4_t {
-    // SAFETY: the reference is to 4 readable numbers.
-    unsafe { vld1q_s32(values.as_ptr()) }
-}
-
-/// 4 numbers.
-#[inline(always)]
 pub(super) fn load_f32(values: &[f32; 4]) -> float32x4_t {
     // SAFETY: the reference is to 4 readable numbers.
     unsafe { vld1q_f32(values.as_ptr()) }
@@ -90,11 +77,11 @@ pub(super) fn store_i8(to: &mut [i8; 16], values: int8x16_t) {
     unsafe { vst1q_s8(to.as_mut_ptr(), values) }
 }
 
-/// Writes 4 numbers.
+/// Writes 8 numbers.
 #[inline(always)]
-pub(super) fn store_i32(to: &mut [i32; 4], values: int32x4_t) {
-    // SAFETY: the reference is to 4 writable numbers.
-    unsafe { vst1q_s32(to.as_mut_ptr(), values) }
+pub(super) fn store_i16(to: &mut [i16; 8], values: int16x8_t) {
+    // SAFETY: the reference is to 8 writable numbers.
+    unsafe { vst1q_s16(to.as_mut_ptr(), values) }
 }
 
 /// Writes 4 numbers.
@@ -138,9 +125,19 @@ pub(super) fn narrow(wide: float32x4_t) -> uint16x4_t {
 
 /// Four f16, as bits, in one vector.
 #[inline(always)]
-pub(super) fn gather(bits: [u16; 4]) -> uint16x4_t {
+pub(super) fn gather(halves: [[u8; 2]; 4]) -> uint16x4_t {
+    let bits = halves.map(u16::from_le_bytes);
     // SAFETY: the array is 4 readable numbers.
     unsafe { vld1_u16(bits.as_ptr()) }
+}
+
+/// Four pairs of f16, as bits: the first of each pair, then the second.
+#[inline(always)]
+pub(super) fn gather_pairs(pairs: [[u8; 4]; 4]) -> (uint16x4_t, uint16x4_t) {
+    let bits = pairs.map(u32::from_le_bytes);
+    // SAFETY: the array is 4 readable numbers.
+    let pairs = unsafe { vld1q_u32(bits.as_ptr()) };
+    (vmovn_u32(pairs), vshrn_n_u32::<16>(pairs))
 }
 
 /// Asks for up to 4 cache lines of 64 bytes at `base + offset`, which need not be inside of
@@ -219,6 +216,10 @@ instructions! {
     /// Adds 4 numbers times lane `LANE` of `b`.
     fn mla_lane<const LANE>(int32x4_t, int32x4_t, vreg: int32x4_t) =
         "mla {sum:v}.4s, {a:v}.4s, {b:v}.s[{lane}]";
+    /// Adds to lane `i` of `sum` the products of bytes `4 * i ..` of `a` with bytes `4 * LANE ..`
+    /// of `b`. Only for [`super::dotprod`], as [`sdot`].
+    fn sdot_lane<const LANE>(int32x4_t, int8x16_t, vreg: int8x16_t) =
+        ".arch_extension dotprod", "sdot {sum:v}.4s, {a:v}.16b, {b:v}.4b[{lane}]";
     /// Adds to each lane of `sum` four products: bytes `4 * i ..` of `a` and `b` to lane `i`.
     /// Only for [`super::dotprod`], whose tables are had by showing that the CPU has it.
     fn sdot(int32x4_t, int8x16_t, vreg: int8x16_t) =

@@ -3,11 +3,31 @@
 #![cfg_attr(test, allow(unsafe_code))]
 
 use super::dotprod::DotProd;
-use super::format;
+use super::format::Format;
+use super::level::Level;
 use super::neon::Neon;
-use crate::kernels::{Candidate, FormatKernels, joined};
+use crate::kernels::portable::integer;
+use crate::kernels::{Candidate, Encoding, FormatKernels, joined};
 use crate::port::{CpuFeature, CpuFeatures};
 use crate::quant::{blocks32, k_quants};
+
+/// The table of format `F` on level `L`.
+const fn kernels<F, L, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>()
+-> FormatKernels
+where
+    F: Format<BYTES, ELEMENTS, GROUPS>,
+    L: Level,
+{
+    FormatKernels {
+        tensor_type: F::TENSOR_TYPE,
+        level: L::NAME,
+        encoding: Encoding::Int8 { block: ELEMENTS, order: 0 },
+        // NEON is the baseline that the compiler turns these loops into.
+        dequantize: integer::dequantize::<F, BYTES, ELEMENTS, GROUPS>,
+        encode: integer::encode::<ELEMENTS>,
+        matmul: L::matmul::<F, BYTES, ELEMENTS, GROUPS>,
+    }
+}
 
 /// Declares a module of constructors, one for each block format, that ask for `$feature`.
 macro_rules! level {
@@ -20,7 +40,7 @@ macro_rules! level {
                 ($name:ident, $format:ty) => {
                     /// The format's table, for CPUs that have the level.
                     fn $name(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
-                        static KERNELS: FormatKernels = format::kernels::<$format, $marker, _, _, _>();
+                        static KERNELS: FormatKernels = kernels::<$format, $marker, _, _, _>();
                         let has_level = true $(&& cpu.has(CpuFeature::$feature))+;
                         has_level.then_some(&KERNELS)
                     }
