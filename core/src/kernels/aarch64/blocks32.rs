@@ -40,9 +40,9 @@ impl<F: Blocks32<BYTES>, const BYTES: usize> Format<BYTES, ELEMENTS, GROUPS> for
         let quants = [x.vector(0), x.vector(1)];
         let x_sum = x.total();
         let sum = if F::WIDE {
-            level::reduce(each_row(|row| L::dot_32_wide(F::quants(blocks[row]), quants)))
+            level::reduce(each_row!(|row| L::dot_32_wide(F::quants(blocks[row]), quants)))
         } else {
-            L::reduce(each_row(|row| L::dot_32(F::quants(blocks[row]), quants)))
+            L::reduce(each_row!(|row| L::dot_32(F::quants(blocks[row]), quants)))
         };
         let offset =
             if F::OFFSET == 0 { sum } else { vaddq_s32(sum, vdupq_n_s32(F::OFFSET * x_sum)) };
@@ -51,10 +51,10 @@ impl<F: Blocks32<BYTES>, const BYTES: usize> Format<BYTES, ELEMENTS, GROUPS> for
 
     #[inline(always)]
     fn fill(tile: &mut Tile, blocks: [&[u8; BYTES]; ROWS]) {
-        let quants = each_row(|row| F::quants(blocks[row]));
+        let quants = each_row!(|row| F::quants(blocks[row]));
         let offset = vdupq_n_s8(F::OFFSET as i8);
-        tile.set_quants(0, each_row(|row| vaddq_s8(quants[row][0], offset)));
-        tile.set_quants(1, each_row(|row| vaddq_s8(quants[row][1], offset)));
+        tile.set_quants(0, each_row!(|row| vaddq_s8(quants[row][0], offset)));
+        tile.set_quants(1, each_row!(|row| vaddq_s8(quants[row][1], offset)));
     }
 
     #[inline(always)]
@@ -62,7 +62,7 @@ impl<F: Blocks32<BYTES>, const BYTES: usize> Format<BYTES, ELEMENTS, GROUPS> for
         tile: &Tile,
         x: &[X<'_, ELEMENTS, GROUPS>; ROWS],
     ) -> ([int32x4_t; ROWS], [int32x4_t; ROWS]) {
-        (tile.sums_of_32(x), each_row(|row| vdupq_n_s32(x[row].total())))
+        (tile.sums_of_32(x), each_row!(|row| vdupq_n_s32(x[row].total())))
     }
 }
 

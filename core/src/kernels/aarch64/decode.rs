@@ -42,7 +42,7 @@ pub(super) fn rows<F, L, const BYTES: usize, const ELEMENTS: usize, const GROUPS
     let last = out.columns().saturating_sub(1);
     for column in (0..out.columns()).step_by(ROWS) {
         // Beyond the last row it is computed again and thrown away.
-        let weights = each_row(|row| &weights[(column + row).min(last) * blocks..][..blocks]);
+        let weights = each_row!(|row| &weights[(column + row).min(last) * blocks..][..blocks]);
         for row in range.clone() {
             let x = Row::new(activations, row);
             let lanes = Loop::<F, L, BYTES, ELEMENTS, GROUPS>::DOTS(weights, &x);
@@ -87,16 +87,16 @@ where
 {
     const { assert!(STEPS == 1 || STEPS == SMALL_STEPS && SMALL_STEPS == 4) };
     let count = x.quants.len();
-    let rows = each_row(|row| &rows[row][..count]);
+    let rows = each_row!(|row| &rows[row][..count]);
     let (quants, rest_quants) = x.quants.as_chunks::<STEPS>();
     let (scales, rest_scales) = x.scales[..count].as_chunks::<STEPS>();
     let (sums, rest_sums) = x.sums[..count].as_chunks::<STEPS>();
-    let whole = each_row(|row| rows[row].as_chunks::<STEPS>().0);
+    let whole = each_row!(|row| rows[row].as_chunks::<STEPS>().0);
     let mut dots = vdupq_n_f32(0.0);
     for index in 0..count / STEPS {
         prefetch_rows(rows[0], index * STEPS, STEPS);
         let step = Step {
-            blocks: each_row(|row| &whole[row][index]),
+            blocks: each_row!(|row| &whole[row][index]),
             quants: &quants[index],
             sums: &sums[index],
             scales: &scales[index],
@@ -108,9 +108,9 @@ where
             dots = step.add::<F, L>(dots, 3);
         }
     }
-    let rest = each_row(|row| rows[row].as_chunks::<STEPS>().1);
+    let rest = each_row!(|row| rows[row].as_chunks::<STEPS>().1);
     for (index, &scale) in rest_scales.iter().enumerate() {
-        let blocks = each_row(|row| &rest[row][index]);
+        let blocks = each_row!(|row| &rest[row][index]);
         let x = X { quants: &rest_quants[index], sums: &rest_sums[index] };
         dots = add_block::<F, L, BYTES, ELEMENTS, GROUPS>(dots, blocks, x, scale);
     }
@@ -138,7 +138,7 @@ impl<const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize, const STEPS
         F: Format<BYTES, ELEMENTS, GROUPS>,
         L: Level,
     {
-        let blocks = each_row(|row| &self.blocks[row][at]);
+        let blocks = each_row!(|row| &self.blocks[row][at]);
         let x = X { quants: &self.quants[at], sums: &self.sums[at] };
         add_block::<F, L, BYTES, ELEMENTS, GROUPS>(dots, blocks, x, self.scales[at])
     }

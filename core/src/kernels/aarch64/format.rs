@@ -46,11 +46,31 @@ pub(super) trait Format<const BYTES: usize, const ELEMENTS: usize, const GROUPS:
     ) -> ([int32x4_t; ROWS], [int32x4_t; ROWS]);
 }
 
-/// `of(row)` for each row; spelled out, because a loop would end in memory.
-#[inline(always)]
-pub(super) fn each_row<T>(mut of: impl FnMut(usize) -> T) -> [T; ROWS] {
-    [of(0), of(1), of(2), of(3)]
+/// `[of(0), of(1), of(2), of(3)]` for `of = |row| ...`, spelled out: as a loop the values would go
+/// through memory, and a closure the compiler may decide to call.
+macro_rules! each_row {
+    (|$row:pat_param| $of:expr) => {
+        [
+            {
+                let $row = 0;
+                $of
+            },
+            {
+                let $row = 1;
+                $of
+            },
+            {
+                let $row = 2;
+                $of
+            },
+            {
+                let $row = 3;
+                $of
+            },
+        ]
+    };
 }
+pub(super) use each_row;
 
 /// A block of activations.
 #[derive(Clone, Copy)]
@@ -113,10 +133,10 @@ impl Factors {
         F: Format<BYTES, ELEMENTS, GROUPS>,
     {
         if F::HAS_MINIMUM {
-            let (scales, minima) = gather_pairs(each_row(|row| bytes(blocks[row], F::SCALE_AT)));
+            let (scales, minima) = gather_pairs(each_row!(|row| bytes(blocks[row], F::SCALE_AT)));
             Self { scale: widen(scales), minimum: widen(minima) }
         } else {
-            let scales = gather(each_row(|row| bytes(blocks[row], F::SCALE_AT)));
+            let scales = gather(each_row!(|row| bytes(blocks[row], F::SCALE_AT)));
             Self { scale: widen(scales), minimum: vdupq_n_f32(0.0) }
         }
     }
@@ -149,7 +169,7 @@ pub(super) fn prefetch_rows<const BYTES: usize>(row: &[[u8; BYTES]], index: usiz
     let base = row.as_ptr().cast::<u8>();
     let ahead = index * BYTES + PREFETCH_BYTES;
     let ahead = if ahead < row_bytes { ahead } else { ahead + (ROWS - 1) * row_bytes };
-    each_row(|which| {
+    each_row!(|which| {
         let lines = (blocks * BYTES).div_ceil(CACHE_LINE_BYTES);
         prefetch(base, which * row_bytes + ahead, lines);
     });

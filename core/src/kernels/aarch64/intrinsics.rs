@@ -7,8 +7,8 @@
 #![allow(unsafe_code)]
 
 pub(super) use core::arch::aarch64::{
-    float32x4_t, int8x8_t, int8x16_t, int16x4_t, int16x8_t, int32x4_t, int64x2_t, uint8x8_t,
-    uint8x16_t, uint16x4_t, uint16x8_t, uint32x2_t, uint32x4_t, uint64x2_t,
+    float32x4_t, float64x2_t, int8x8_t, int8x16_t, int16x4_t, int16x8_t, int32x4_t, int64x2_t,
+    uint8x8_t, uint8x16_t, uint16x4_t, uint16x8_t, uint32x2_t, uint32x4_t, uint64x2_t,
 };
 
 const _: () = assert!(cfg!(target_feature = "neon"));
@@ -53,6 +53,7 @@ registers_only! {
     fn vget_high_s16(a: int16x8_t) -> int16x4_t;
     fn vget_low_s16(a: int16x8_t) -> int16x4_t;
     fn vget_low_s8(a: int8x16_t) -> int8x8_t;
+    fn vget_low_u16(a: uint16x8_t) -> uint16x4_t;
     fn vmlal_high_s16(a: int32x4_t, b: int16x8_t, c: int16x8_t) -> int32x4_t;
     fn vmlal_s16(a: int32x4_t, b: int16x4_t, c: int16x4_t) -> int32x4_t;
     fn vmlaq_n_s32(a: int32x4_t, b: int32x4_t, c: i32) -> int32x4_t;
@@ -67,11 +68,16 @@ registers_only! {
     fn vmulq_n_f32(a: float32x4_t, b: f32) -> float32x4_t;
     fn vpadalq_s16(a: int32x4_t, b: int16x8_t) -> int32x4_t;
     fn vpaddlq_s16(a: int16x8_t) -> int32x4_t;
+    fn vpaddq_f32(a: float32x4_t, b: float32x4_t) -> float32x4_t;
     fn vpaddq_s16(a: int16x8_t, b: int16x8_t) -> int16x8_t;
     fn vpaddq_s32(a: int32x4_t, b: int32x4_t) -> int32x4_t;
     fn vqtbl1q_u8(a: uint8x16_t, b: uint8x16_t) -> uint8x16_t;
     fn vreinterpret_u32_u8(a: uint8x8_t) -> uint32x2_t;
     fn vreinterpret_u8_u32(a: uint32x2_t) -> uint8x8_t;
+    fn vreinterpretq_f32_f64(a: float64x2_t) -> float32x4_t;
+    fn vreinterpretq_f32_u32(a: uint32x4_t) -> float32x4_t;
+    fn vreinterpretq_f32_u8(a: uint8x16_t) -> float32x4_t;
+    fn vreinterpretq_f64_f32(a: float32x4_t) -> float64x2_t;
     fn vreinterpretq_s16_u16(a: uint16x8_t) -> int16x8_t;
     fn vreinterpretq_s32_s8(a: int8x16_t) -> int32x4_t;
     fn vreinterpretq_s64_s32(a: int32x4_t) -> int64x2_t;
@@ -81,6 +87,8 @@ registers_only! {
     fn vreinterpretq_u8_u32(a: uint32x4_t) -> uint8x16_t;
     fn vreinterpretq_u8_u64(a: uint64x2_t) -> uint8x16_t;
     fn vshl_u8(a: uint8x8_t, b: int8x8_t) -> uint8x8_t;
+    fn vshll_high_n_u16<const N: i32>(a: uint16x8_t) -> uint32x4_t;
+    fn vshll_n_u16<const N: i32>(a: uint16x4_t) -> uint32x4_t;
     fn vshlq_u8(a: uint8x16_t, b: int8x16_t) -> uint8x16_t;
     fn vshr_n_u8<const N: i32>(a: uint8x8_t) -> uint8x8_t;
     fn vshrn_n_u32<const N: i32>(a: uint32x4_t) -> uint16x4_t;
@@ -97,6 +105,8 @@ registers_only! {
     fn vtrn2q_s32(a: int32x4_t, b: int32x4_t) -> int32x4_t;
     fn vtrn2q_s64(a: int64x2_t, b: int64x2_t) -> int64x2_t;
     fn vtstq_u8(a: uint8x16_t, b: uint8x16_t) -> uint8x16_t;
+    fn vzip1q_f64(a: float64x2_t, b: float64x2_t) -> float64x2_t;
     fn vzip1q_s16(a: int16x8_t, b: int16x8_t) -> int16x8_t;
+    fn vzip2q_f64(a: float64x2_t, b: float64x2_t) -> float64x2_t;
     fn vzip2q_s16(a: int16x8_t, b: int16x8_t) -> int16x8_t;
 }

@@ -56,18 +56,18 @@ impl<F: KQuant<BYTES>, const BYTES: usize> Format<BYTES, ELEMENTS, GROUPS> for F
         blocks: [&[u8; BYTES]; ROWS],
         x: X<'_, ELEMENTS, GROUPS>,
     ) -> (int32x4_t, int32x4_t) {
-        let scales = each_row(|row| F::scales(blocks[row]));
+        let scales = each_row!(|row| F::scales(blocks[row]));
         let sums = [vdupq_n_s32(0); ROWS];
         let sums = add_half::<F, L, BYTES>(sums, blocks, x, &scales, 0);
         let mut sums = add_half::<F, L, BYTES>(sums, blocks, x, &scales, 1);
         if F::OFFSET != 0 {
-            sums = each_row(|row| {
+            sums = each_row!(|row| {
                 let products = scales[row].times_sums::<F, BYTES>(x);
                 vmlaq_n_s32(sums[row], products, F::OFFSET)
             });
         }
         let minima = if F::HAS_MINIMUM {
-            level::reduce(each_row(|row| scales[row].minima_times_sums::<F, BYTES>(x)))
+            level::reduce(each_row!(|row| scales[row].minima_times_sums::<F, BYTES>(x)))
         } else {
             vdupq_n_s32(0)
         };
@@ -78,23 +78,23 @@ impl<F: KQuant<BYTES>, const BYTES: usize> Format<BYTES, ELEMENTS, GROUPS> for F
     fn fill(tile: &mut Tile, blocks: [&[u8; BYTES]; ROWS]) {
         let offset = vdupq_n_s8(F::OFFSET as i8);
         for half in 0..2 {
-            let quants = each_row(|row| F::quants(blocks[row], half));
+            let quants = each_row!(|row| F::quants(blocks[row], half));
             for at in 0..8 {
-                let rows = each_row(|row| vaddq_s8(quants[row][at], offset));
+                let rows = each_row!(|row| vaddq_s8(quants[row][at], offset));
                 tile.set_quants(8 * half + at, rows);
             }
         }
-        let rows = each_row(|row| F::scales(blocks[row]));
+        let rows = each_row!(|row| F::scales(blocks[row]));
         match F::GROUPS {
             Groups::Of32 => {
-                tile.set_scales(0, each_row(|row| rows[row].scales_of_32()));
-                tile.set_minima(0, each_row(|row| rows[row].minima[0]));
+                tile.set_scales(0, each_row!(|row| rows[row].scales_of_32()));
+                tile.set_minima(0, each_row!(|row| rows[row].minima[0]));
             }
             Groups::Of16 | Groups::Of16Wide => {
                 for at in 0..2 {
-                    tile.set_scales(at, each_row(|row| rows[row].scales[at]));
+                    tile.set_scales(at, each_row!(|row| rows[row].scales[at]));
                     if F::HAS_MINIMUM {
-                        tile.set_minima(at, each_row(|row| rows[row].minima[at]));
+                        tile.set_minima(at, each_row!(|row| rows[row].minima[at]));
                     }
                 }
             }
@@ -109,14 +109,14 @@ impl<F: KQuant<BYTES>, const BYTES: usize> Format<BYTES, ELEMENTS, GROUPS> for F
         let none = vdupq_n_s32(0);
         match F::GROUPS {
             Groups::Of32 => {
-                let minima = each_row(|row| tile.add_minima(0, none, x[row].sums_of_32()));
+                let minima = each_row!(|row| tile.add_minima(0, none, x[row].sums_of_32()));
                 (tile.scaled_sums(2, x), minima)
             }
             Groups::Of16 | Groups::Of16Wide if !F::HAS_MINIMUM => {
                 (tile.scaled_sums(1, x), [none; ROWS])
             }
             Groups::Of16 | Groups::Of16Wide => {
-                let minima = each_row(|row| {
+                let minima = each_row!(|row| {
                     let low = tile.add_minima(0, none, x[row].sum_vector(0));
                     tile.add_minima(1, low, x[row].sum_vector(1))
                 });
@@ -136,7 +136,7 @@ fn add_half<F: KQuant<BYTES>, L: Level, const BYTES: usize>(
     half: usize,
 ) -> [int32x4_t; ROWS] {
     let x = core::array::from_fn(|at| x.vector(8 * half + at));
-    each_row(|row| {
+    each_row!(|row| {
         let quants = F::quants(blocks[row], half);
         let scales = scales[row].scales[half];
         match F::GROUPS {

@@ -12,11 +12,15 @@ mod decode;
 #[cfg(target_feature = "neon")]
 mod dotprod;
 #[cfg(target_feature = "neon")]
+mod float;
+#[cfg(target_feature = "neon")]
 mod format;
 #[cfg(target_feature = "neon")]
 mod intrinsics;
 #[cfg(target_feature = "neon")]
 mod k_quants;
+#[cfg(target_feature = "neon")]
+mod lanes;
 #[cfg(target_feature = "neon")]
 mod level;
 #[cfg(target_feature = "neon")]
@@ -27,15 +31,19 @@ mod registers;
 mod tables;
 #[cfg(target_feature = "neon")]
 mod tile;
-
 #[cfg(target_feature = "neon")]
-const OWN: &[Candidate] = tables::ALL;
+mod vector;
+
+/// The kernels of this folder.
+#[cfg(target_feature = "neon")]
+const OWN: (&[Candidate], &[VectorCandidate]) = (tables::ALL, &[vector::VECTOR]);
 #[cfg(not(target_feature = "neon"))]
-const OWN: &[Candidate] = &[];
+const OWN: (&[Candidate], &[VectorCandidate]) = (&[], &[]);
 
 /// Every format's kernels, best first.
 pub const ALL: &[Candidate] =
-    &joined::<_, { OWN.len() + portable::ALL.len() }>(&[OWN, portable::ALL]);
+    &joined::<_, { OWN.0.len() + portable::ALL.len() }>(&[OWN.0, portable::ALL]);
 
 /// The vector kernels, best first.
-pub const VECTORS: &[VectorCandidate] = portable::VECTORS;
+pub const VECTORS: &[VectorCandidate] =
+    &joined::<_, { OWN.1.len() + portable::VECTORS.len() }>(&[OWN.1, portable::VECTORS]);

@@ -8,7 +8,8 @@
 
 use super::intrinsics::*;
 use core::arch::aarch64::{
-    vld1_u16, vld1q_f32, vld1q_s8, vld1q_s16, vld1q_u8, vld1q_u32, vst1q_f32, vst1q_s8, vst1q_s16,
+    vld1_u16, vld1q_f32, vld1q_s8, vld1q_s16, vld1q_u8, vld1q_u16, vld1q_u32, vst1_u16, vst1q_f32,
+    vst1q_s8, vst1q_s16,
 };
 use core::arch::asm;
 
@@ -63,11 +64,32 @@ pub(super) fn load_f32(values: &[f32; 4]) -> float32x4_t {
     unsafe { vld1q_f32(values.as_ptr()) }
 }
 
-/// 8 f16 or bf16, as bits.
+/// 8 numbers.
 #[inline(always)]
-pub(super) fn load_u16(values: &[[u8; 2]; 8]) -> uint16x8_t {
-    // SAFETY: the reference is to 16 readable bytes.
+pub(super) fn load_u16(values: &[u16; 8]) -> uint16x8_t {
+    // SAFETY: the reference is to 8 readable numbers.
+    unsafe { vld1q_u16(values.as_ptr()) }
+}
+
+/// Writes 4 numbers.
+#[inline(always)]
+pub(super) fn store_u16(to: &mut [u16; 4], values: uint16x4_t) {
+    // SAFETY: the reference is to 4 writable numbers.
+    unsafe { vst1_u16(to.as_mut_ptr(), values) }
+}
+
+/// 8 numbers of 2 bytes at any address.
+#[inline(always)]
+pub(super) fn load_pairs(values: &[[u8; 2]; 8]) -> uint16x8_t {
+    // SAFETY: the reference is to 16 readable bytes; the load is of bytes, without alignment.
     unsafe { vreinterpretq_u16_u8(vld1q_u8(values.as_ptr().cast())) }
+}
+
+/// 4 numbers of 4 bytes at any address.
+#[inline(always)]
+pub(super) fn load_quads(values: &[[u8; 4]; 4]) -> float32x4_t {
+    // SAFETY: the reference is to 16 readable bytes; the load is of bytes, without alignment.
+    unsafe { vreinterpretq_f32_u8(vld1q_u8(values.as_ptr().cast())) }
 }
 
 /// Writes 16 quants.
@@ -91,36 +113,39 @@ pub(super) fn store_f32(to: &mut [f32; 4], values: float32x4_t) {
     unsafe { vst1q_f32(to.as_mut_ptr(), values) }
 }
 
-/// The f16 `bits` as f32: exact. (`vcvt_f32_f16` is stable since 1.94 only.)
-#[inline(always)]
-pub(super) fn widen(bits: uint16x4_t) -> float32x4_t {
-    let wide: float32x4_t;
-    // SAFETY: baseline NEON, registers only.
-    unsafe {
-        asm!(
-            "fcvtl {wide:v}.4s, {bits:v}.4h",
-            wide = out(vreg) wide,
-            bits = in(vreg) bits,
-            options(pure, nomem, nostack, preserves_flags),
-        );
-    }
-    wide
+/// Declares instructions that make one vector from another.
+macro_rules! conversions {
+    ($($(#[$doc:meta])* fn $name:ident($from:ty) -> $to:ty = $code:literal;)*) => {
+        $(
+            $(#[$doc])*
+            #[inline(always)]
+            pub(super) fn $name(from: $from) -> $to {
+                let to: $to;
+                // SAFETY: baseline NEON, registers only.
+                unsafe {
+                    asm!(
+                        $code,
+                        to = lateout(vreg) to,
+                        from = in(vreg) from,
+                        options(pure, nomem, nostack, preserves_flags),
+                    );
+                }
+                to
+            }
+        )*
+    };
 }
 
-/// f32 to the bits of the nearest f16, ties to even.
-#[inline(always)]
-pub(super) fn narrow(wide: float32x4_t) -> uint16x4_t {
-    let bits: uint16x4_t;
-    // SAFETY: baseline NEON, registers only.
-    unsafe {
-        asm!(
-            "fcvtn {bits:v}.4h, {wide:v}.4s",
-            bits = out(vreg) bits,
-            wide = in(vreg) wide,
-            options(pure, nomem, nostack, preserves_flags),
-        );
-    }
-    bits
+conversions! {
+    /// 4 f16, as bits, to f32: exact. (`vcvt_f32_f16` is stable since 1.94 only.)
+    fn widen(uint16x4_t) -> float32x4_t = "fcvtl {to:v}.4s, {from:v}.4h";
+    /// The upper 4 of 8 f16, as bits, to f32.
+    fn widen_high(uint16x8_t) -> float32x4_t = "fcvtl2 {to:v}.4s, {from:v}.8h";
+    /// f32 to the bits of the nearest f16, ties to even.
+    fn narrow(float32x4_t) -> uint16x4_t = "fcvtn {to:v}.4h, {from:v}.4s";
+    /// Every bit inverted, in a way that the compiler does not see through: it would undo the
+    /// inversion in favour of two instructions in place of each `cmtst` that follows.
+    fn invert(uint8x16_t) -> uint8x16_t = "mvn {to:v}.16b, {from:v}.16b";
 }
 
 /// Four f16, as bits, in one vector.
@@ -241,21 +266,4 @@ pub(super) fn smull(a: int8x16_t, b: int8x16_t) -> int16x8_t {
         );
     }
     products
-}
-
-/// Every bit inverted, in a way that the compiler does not see through: it would undo the inversion
-/// in favour of two instructions in place of each `cmtst` that follows.
-#[inline(always)]
-pub(super) fn invert(bits: uint8x16_t) -> uint8x16_t {
-    let inverse: uint8x16_t;
-    // SAFETY: baseline NEON, registers only.
-    unsafe {
-        asm!(
-            "mvn {inverse:v}.16b, {bits:v}.16b",
-            inverse = lateout(vreg) inverse,
-            bits = in(vreg) bits,
-            options(pure, nomem, nostack, preserves_flags),
-        );
-    }
-    inverse
 }

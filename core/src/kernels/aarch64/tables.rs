@@ -74,9 +74,36 @@ level!(
     neon, Neon, Neon
 );
 
+/// The tables of the float formats, which are the same on both levels.
+pub(super) mod floats {
+    use super::super::float;
+    use super::*;
+    use crate::quant::float::{BF16, F16, F32};
+
+    fn f32(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
+        static KERNELS: FormatKernels = float::kernels::<F32, _>();
+        cpu.has(CpuFeature::Neon).then_some(&KERNELS)
+    }
+
+    fn f16(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
+        static KERNELS: FormatKernels = float::kernels::<F16, _>();
+        cpu.has(CpuFeature::Neon).then_some(&KERNELS)
+    }
+
+    fn bf16(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
+        static KERNELS: FormatKernels = float::kernels::<BF16, _>();
+        cpu.has(CpuFeature::Neon).then_some(&KERNELS)
+    }
+
+    /// Every float format.
+    pub(super) const ALL: &[Candidate] = &[f32, f16, bf16];
+}
+
 /// Every kernel that is not portable, best first.
-pub(super) const ALL: &[Candidate] =
-    &joined::<_, { dotprod::ALL.len() + neon::ALL.len() }>(&[dotprod::ALL, neon::ALL]);
+pub(super) const ALL: &[Candidate] = &joined::<
+    _,
+    { dotprod::ALL.len() + neon::ALL.len() + floats::ALL.len() },
+>(&[dotprod::ALL, neon::ALL, floats::ALL]);
 
 #[cfg(test)]
 mod tests {
@@ -90,6 +117,7 @@ mod tests {
         // SAFETY: the module is compiled only for targets with NEON.
         let cpu = unsafe { CpuFeatures::baseline().with(CpuFeature::Neon) };
         equals_portable(neon::ALL, cpu);
+        equals_portable(floats::ALL, cpu);
         assert!(dotprod::ALL.iter().all(|candidate| candidate(cpu).is_none()));
         assert!(ALL.iter().all(|candidate| candidate(CpuFeatures::baseline()).is_none()));
     }

@@ -81,16 +81,16 @@ impl Tile {
         sums: &mut [int32x4_t; TOGETHER],
         x: &[X<'_, ELEMENTS, GROUPS>; TOGETHER],
     ) {
-        let x: [_; TOGETHER] = each_row(|row| x[row].vector(at));
+        let x: [_; TOGETHER] = each_row!(|row| x[row].vector(at));
         let [a, b, c, d] = &self.quants[at];
         let words = load_i8(a);
-        *sums = each_row(|row| sdot_lane::<0>(sums[row], words, x[row]));
+        *sums = each_row!(|row| sdot_lane::<0>(sums[row], words, x[row]));
         let words = load_i8(b);
-        *sums = each_row(|row| sdot_lane::<1>(sums[row], words, x[row]));
+        *sums = each_row!(|row| sdot_lane::<1>(sums[row], words, x[row]));
         let words = load_i8(c);
-        *sums = each_row(|row| sdot_lane::<2>(sums[row], words, x[row]));
+        *sums = each_row!(|row| sdot_lane::<2>(sums[row], words, x[row]));
         let words = load_i8(d);
-        *sums = each_row(|row| sdot_lane::<3>(sums[row], words, x[row]));
+        *sums = each_row!(|row| sdot_lane::<3>(sums[row], words, x[row]));
     }
 
     /// The first 32 weights' sums, without scales.
@@ -124,7 +124,7 @@ impl Tile {
                     self.add_products(at + 1, &mut group_sums, x);
                 }
                 let scales = vmovl_s16(*scales);
-                sums = each_row(|row| vmlaq_s32(sums[row], group_sums[row], scales));
+                sums = each_row!(|row| vmlaq_s32(sums[row], group_sums[row], scales));
             }
         }
         sums
@@ -198,20 +198,20 @@ fn batch<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
     let mut tile = Tile::new();
     for column in (0..out.columns()).step_by(ROWS) {
         let rows: [_; ROWS] =
-            each_row(|row| &weights[(column + row).min(last) * row_blocks..][..row_blocks]);
+            each_row!(|row| &weights[(column + row).min(last) * row_blocks..][..row_blocks]);
         let mut dots = [vdupq_n_f32(0.0); BATCH];
         for index in 0..row_blocks {
             prefetch_rows(rows[0], index, 1);
-            let blocks = each_row(|row| &rows[row][index]);
+            let blocks = each_row!(|row| &rows[row][index]);
             F::fill(&mut tile, blocks);
             let factors = Factors::of::<F, BYTES, ELEMENTS, GROUPS>(blocks);
             let together = dots.as_chunks_mut::<TOGETHER>().0.iter_mut();
             let x = x.as_chunks::<TOGETHER>().0.iter();
             for (dots, x) in together.zip(x).take(count.div_ceil(TOGETHER)) {
                 let block =
-                    each_row(|row| X { quants: &x[row].quants[index], sums: &x[row].sums[index] });
+                    each_row!(|row| X { quants: &x[row].quants[index], sums: &x[row].sums[index] });
                 let (isums, msums) = F::tile_sums(&tile, &block);
-                *dots = each_row(|row| {
+                *dots = each_row!(|row| {
                     let scale = x[row].scales[index];
                     let (isum, msum) = (isums[row], msums[row]);
                     vaddq_f32(dots[row], factors.combine::<F, BYTES, _, _>(scale, isum, msum))
