@@ -225,4 +225,4 @@ pub fn bind(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -39,6 +39,9 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 fn dots(x: &[f32], rows: &[f32], out: &mut [f32]) {
+    if x.is_empty() {
+        out.fill(0.0);
+    }
     for (out, row) in out.iter_mut().zip(rows.chunks_exact(x.len().max(1))) {
         *out = dot(x, row);
     }

@@ -2,8 +2,18 @@
 
 use super::{Candidate, VectorCandidate, joined, portable};
 
+pub mod avx512;
+
 /// Every format's kernels, best first.
-pub const ALL: &[Candidate] = &joined::<_, { portable::ALL.len() }>(&[portable::ALL]);
+pub const ALL: &[Candidate] = &joined::<_, { 3 * portable::ALL.len() }>(&[
+    avx512::vnni::ALL,
+    avx512::plain::ALL,
+    portable::ALL,
+]);
 
 /// The vector kernels, best first.
-pub const VECTORS: &[VectorCandidate] = portable::VECTORS;
+pub const VECTORS: &[VectorCandidate] =
+    &joined::<_, { 1 + portable::VECTORS.len() }>(&[&[avx512::vector::VECTOR], portable::VECTORS]);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! F32, F16 and BF16 on AVX-512: a vector is the 16 lanes that every float reduction has.
+//!
+//! Four weight rows at a time, so that the additions of one need not wait for each other, times up
+//! to four activation rows, which share the converted weights.
+// Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
+#![allow(unsafe_code)]
+
+use super::lanes;
+use crate::kernels::Activations;
+use crate::mem::Tile;
+use crate::num::LANES;
+use crate::quant::float::{BF16, F16, F32};
+use core::arch::x86_64::*;
+
+/// Weight rows side by side.
+const ROWS: usize = 4;
+
+/// Activation rows side by side: 4 * 4 accumulators leave 16 of 32 registers.
+const BATCH: usize = 4;
+
+/// How a format becomes f32.
+pub(super) trait Number {
+    /// Bytes of a number.
+    const BYTES: usize;
+
+    /// The 16 numbers at `start`, those outside `mask` 0 and not read.
+    unsafe fn load(start: *const u8, mask: __mmask16) -> __m512;
+}
+
+impl Number for F32 {
+    const BYTES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn load(start: *const u8, mask: __mmask16) -> __m512 {
+        // SAFETY: the caller's.
+        unsafe { _mm512_maskz_loadu_ps(mask, start.cast()) }
+    }
+}
+
+impl Number for F16 {
+    const BYTES: usize = 2;
+
+    #[inline(always)]
+    unsafe fn load(start: *const u8, mask: __mmask16) -> __m512 {
+        // SAFETY: the caller's.
+        unsafe { _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, start.cast())) }
+    }
+}
+
+impl Number for BF16 {
+    const BYTES: usize = 2;
+
+    #[inline(always)]
+    unsafe fn load(start: *const u8, mask: __mmask16) -> __m512 {
+        // SAFETY: the caller's.
+        unsafe {
+            let halves = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, start.cast()));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves))
+        }
+    }
+}
+
+/// Weight rows times activation rows.
+///
+/// # Safety
+///
+/// The CPU has AVX-512. Lengths are those that `FormatKernels::matmul` checks.
+#[inline(always)]
+pub(super) unsafe fn matmul<F: Number>(
+    weights: &[u8],
+    activations: &Activations<'_>,
+    out: &mut Tile<'_>,
+) {
+    let mut column = 0;
+    while column < out.columns() {
+        // SAFETY: the caller's; `column..column + ROWS` are weight rows.
+        unsafe {
+            if out.columns() - column >= ROWS {
+                batches::<F, ROWS>(weights, activations, column, out);
+                column += ROWS;
+            } else {
+                batches::<F, 1>(weights, activations, column, out);
+                column += 1;
+            }
+        }
+    }
+}
+
+/// Weight rows from `column` on times all activation rows.
+#[inline(always)]
+unsafe fn batches<F: Number, const N: usize>(
+    weights: &[u8],
+    activations: &Activations<'_>,
+    column: usize,
+    out: &mut Tile<'_>,
+) {
+    let mut row = 0;
+    while row < activations.rows {
+        // SAFETY: the caller's; `row..row + BATCH` are activation rows.
+        unsafe {
+            if activations.rows - row >= BATCH {
+                block::<F, N, BATCH>(weights, activations, column, row, out);
+                row += BATCH;
+            } else {
+                block::<F, N, 1>(weights, activations, column, row, out);
+                row += 1;
+            }
+        }
+    }
+}
+
+/// `N` weight rows times `M` activation rows.
+#[inline(always)]
+unsafe fn block<F: Number, const N: usize, const M: usize>(
+    weights: &[u8],
+    activations: &Activations<'_>,
+    column: usize,
+    row: usize,
+    out: &mut Tile<'_>,
+) {
+    let columns = activations.columns;
+    let row_bytes = columns * F::BYTES;
+    let w: [*const u8; N] = core::array::from_fn(|i| weights[(column + i) * row_bytes..].as_ptr());
+    let x: [*const f32; M] =
+        core::array::from_fn(|i| activations.float[(row + i) * columns..].as_ptr());
+    // SAFETY: the caller's; 16 elements from `at` on, or those of `mask`, are the rows'.
+    unsafe {
+        let mut sums = [[_mm512_setzero_ps(); N]; M];
+        let mut add = |at: usize, mask: __mmask16| {
+            let w = w.map(|w| F::load(w.add(at * F::BYTES), mask));
+            for (sums, x) in sums.iter_mut().zip(x) {
+                let x = _mm512_maskz_loadu_ps(mask, x.add(at));
+                for (sum, w) in sums.iter_mut().zip(w) {
+                    *sum = _mm512_add_ps(*sum, _mm512_mul_ps(w, x));
+                }
+            }
+        };
+        for at in (0..columns / LANES).map(|piece| piece * LANES) {
+            if at % (64 / F::BYTES) == 0 {
+                for w in w {
+                    lanes::prefetch::<64>(w.add(at * F::BYTES));
+                }
+            }
+            add(at, u16::MAX);
+        }
+        let rest = columns % LANES;
+        if rest > 0 {
+            add(columns - rest, (1 << rest) - 1);
+        }
+        for (i, sums) in sums.into_iter().enumerate() {
+            for (j, sum) in sums.into_iter().enumerate() {
+                out.row_mut(row + i)[column + j] = tree_sum(sum);
+            }
+        }
+    }
+}
+
+/// [`crate::num::tree_sum`] of a vector.
+///
+/// # Safety
+///
+/// The CPU has AVX-512.
+#[inline(always)]
+pub(super) unsafe fn tree_sum(lanes: __m512) -> f32 {
+    // SAFETY: the caller's.
+    unsafe {
+        let high = _mm512_extractf32x8_ps::<1>(lanes);
+        let eight = _mm256_add_ps(_mm512_castps512_ps256(lanes), high);
+        let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+        let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+        _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+    }
+}

@@ -1,0 +1,289 @@
+//! What every AVX-512 loop is made of: integer dot products, reductions of several vectors at once,
+//! and the transposition that puts weight rows into lanes.
+//!
+//! Everything here is `inline(always)` and without a `target_feature` of its own: it becomes part
+//! of the one function of a table entry that has them. Hence `unsafe`: the caller has AVX-512 F,
+//! BW, DQ and VL, and what the [`Level`] needs.
+// Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
+#![allow(unsafe_code)]
+
+use core::arch::x86_64::*;
+
+/// AVX-512 with or without VNNI: the two differ in how they multiply integers.
+pub(super) trait Level {
+    /// As `PICOLM_CPU` spells it.
+    const NAME: &'static str;
+
+    /// `sum` plus, in each 32-bit lane, four products of an unsigned with a signed byte.
+    ///
+    /// # Safety
+    ///
+    /// The CPU has the level.
+    unsafe fn dot_bytes(sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i;
+
+    /// [`Self::dot_bytes`] for unsigned bytes of at most 127.
+    ///
+    /// # Safety
+    ///
+    /// The CPU has the level.
+    unsafe fn dot_small_bytes(sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i;
+
+    /// `sum` plus, in each 32-bit lane, two products of signed words.
+    ///
+    /// # Safety
+    ///
+    /// The CPU has the level.
+    unsafe fn dot_words(sum: __m512i, a: __m512i, b: __m512i) -> __m512i;
+}
+
+/// AVX-512 with VNNI.
+pub(super) struct Vnni;
+
+impl Level for Vnni {
+    const NAME: &'static str = "avx512-vnni";
+
+    #[inline(always)]
+    unsafe fn dot_bytes(sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i {
+        // SAFETY: the caller has VNNI.
+        unsafe { _mm512_dpbusd_epi32(sum, unsigned, signed) }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_small_bytes(sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i {
+        // SAFETY: the caller has VNNI.
+        unsafe { _mm512_dpbusd_epi32(sum, unsigned, signed) }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_words(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: the caller has VNNI.
+        unsafe { _mm512_dpwssd_epi32(sum, a, b) }
+    }
+}
+
+/// AVX-512 without VNNI.
+pub(super) struct Plain;
+
+impl Level for Plain {
+    const NAME: &'static str = "avx512";
+
+    /// `vpmaddubsw` saturates at 2^15, which two products of a byte above 128 reach: the upper bit
+    /// is multiplied apart.
+    #[inline(always)]
+    unsafe fn dot_bytes(sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i {
+        // SAFETY: the caller has AVX-512.
+        unsafe {
+            let low = _mm512_and_si512(unsigned, _mm512_set1_epi8(0x7f));
+            let high = _mm512_and_si512(_mm512_srli_epi16::<7>(unsigned), _mm512_set1_epi8(1));
+            let high = _mm512_maddubs_epi16(high, signed);
+            let high = _mm512_madd_epi16(high, _mm512_set1_epi16(128));
+            Self::dot_small_bytes(_mm512_add_epi32(sum, high), low, signed)
+        }
+    }
+
+    /// 2 * 127 * 127 = 32,258 does not saturate.
+    #[inline(always)]
+    unsafe fn dot_small_bytes(sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i {
+        // SAFETY: the caller has AVX-512.
+        unsafe {
+            let pairs = _mm512_maddubs_epi16(unsigned, signed);
+            _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_words(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_add_epi32(sum, _mm512_madd_epi16(a, b)) }
+    }
+}
+
+/// 64 bytes of any alignment.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F; 64 bytes from `start` on may be read.
+#[inline(always)]
+pub(super) unsafe fn load(start: *const u8) -> __m512i {
+    // SAFETY: the caller's.
+    unsafe { _mm512_loadu_si512(start.cast()) }
+}
+
+/// 32 bytes, twice.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F; 32 bytes from `start` on may be read.
+#[inline(always)]
+pub(super) unsafe fn load_twice(start: *const u8) -> __m512i {
+    // SAFETY: the caller's.
+    unsafe { _mm512_broadcast_i64x4(_mm256_loadu_si256(start.cast())) }
+}
+
+/// Four times 16 bytes, one in each 128-bit lane.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F; 16 bytes from each start on may be read.
+#[inline(always)]
+pub(super) unsafe fn load_lanes(starts: [*const u8; 4]) -> __m512i {
+    // SAFETY: the caller's.
+    unsafe {
+        let [a, b, c, d] = starts.map(|start| _mm_loadu_si128(start.cast()));
+        let low = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(a), b);
+        let high = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(c), d);
+        _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
+    }
+}
+
+/// Four bytes in every 32-bit lane.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F; 4 bytes from `start` on may be read.
+#[inline(always)]
+pub(super) unsafe fn load_dword<T>(start: *const T) -> __m512i {
+    // SAFETY: the caller's.
+    unsafe { _mm512_set1_epi32(start.cast::<i32>().read_unaligned()) }
+}
+
+/// `a + b` of neighbours: in each 128-bit lane `[a0+a2, b0+b2, a1+a3, b1+b3]`.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F.
+#[inline(always)]
+unsafe fn fold_pair(a: __m512i, b: __m512i) -> __m512i {
+    // SAFETY: the caller's.
+    unsafe { _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b)) }
+}
+
+/// In each 128-bit lane the sums of that lane's four values of `a`, `b`, `c` and `d`.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F.
+#[inline(always)]
+pub(super) unsafe fn lane_sums(a: __m512i, b: __m512i, c: __m512i, d: __m512i) -> __m512i {
+    // SAFETY: the caller's.
+    unsafe {
+        let (ab, cd) = (fold_pair(a, b), fold_pair(c, d));
+        _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd))
+    }
+}
+
+/// The sums of all sixteen values of `a`, `b`, `c` and `d`.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F.
+#[inline(always)]
+pub(super) unsafe fn sums(a: __m512i, b: __m512i, c: __m512i, d: __m512i) -> __m128i {
+    // SAFETY: the caller's.
+    unsafe {
+        let lanes = lane_sums(a, b, c, d);
+        let low = _mm512_castsi512_si256(lanes);
+        let halves = _mm256_add_epi32(low, _mm512_extracti64x4_epi64::<1>(lanes));
+        let low = _mm256_castsi256_si128(halves);
+        _mm_add_epi32(low, _mm256_extracti128_si256::<1>(halves))
+    }
+}
+
+/// The sums of each 128-bit lane's four values.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F.
+#[inline(always)]
+pub(super) unsafe fn sums_within_lanes(a: __m512i) -> __m128i {
+    // SAFETY: the caller's.
+    unsafe {
+        let a = _mm512_add_epi32(a, _mm512_shuffle_epi32::<0b01_00_11_10>(a));
+        let a = _mm512_add_epi32(a, _mm512_shuffle_epi32::<0b10_11_00_01>(a));
+        let first = _mm512_setr_epi32(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
+        _mm512_castsi512_si128(_mm512_permutexvar_epi32(first, a))
+    }
+}
+
+/// Rows and columns of a 16 x 16 matrix of 32-bit values exchanged.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F.
+#[inline(always)]
+pub(super) unsafe fn transposed(rows: &[__m512i; 16]) -> [__m512i; 16] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut columns = [_mm512_setzero_si512(); 16];
+        // `quads[i][c]`, lane L: column 4 L + c of rows 4 i to 4 i + 3.
+        let mut quads = [[_mm512_setzero_si512(); 4]; 4];
+        for (quad, rows) in quads.iter_mut().zip(rows.as_chunks::<4>().0) {
+            let low = _mm512_unpacklo_epi32(rows[0], rows[1]);
+            let high = _mm512_unpackhi_epi32(rows[0], rows[1]);
+            let next_low = _mm512_unpacklo_epi32(rows[2], rows[3]);
+            let next_high = _mm512_unpackhi_epi32(rows[2], rows[3]);
+            quad[0] = _mm512_unpacklo_epi64(low, next_low);
+            quad[1] = _mm512_unpackhi_epi64(low, next_low);
+            quad[2] = _mm512_unpacklo_epi64(high, next_high);
+            quad[3] = _mm512_unpackhi_epi64(high, next_high);
+        }
+        for c in 0..4 {
+            let even = _mm512_shuffle_i32x4::<0x88>(quads[0][c], quads[1][c]);
+            let odd = _mm512_shuffle_i32x4::<0xdd>(quads[0][c], quads[1][c]);
+            let next_even = _mm512_shuffle_i32x4::<0x88>(quads[2][c], quads[3][c]);
+            let next_odd = _mm512_shuffle_i32x4::<0xdd>(quads[2][c], quads[3][c]);
+            columns[c] = _mm512_shuffle_i32x4::<0x88>(even, next_even);
+            columns[4 + c] = _mm512_shuffle_i32x4::<0x88>(odd, next_odd);
+            columns[8 + c] = _mm512_shuffle_i32x4::<0xdd>(even, next_even);
+            columns[12 + c] = _mm512_shuffle_i32x4::<0xdd>(odd, next_odd);
+        }
+        columns
+    }
+}
+
+/// The bytes of 16 rows as 32-bit values with the rows in lanes: `rows[k]`, 128-bit lane L, holds
+/// the 16 bytes of row 4 L + k; the result's entry `g` holds byte `g` of every row, zero-extended.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F and BW.
+#[inline(always)]
+pub(super) unsafe fn transposed_bytes(rows: [__m512i; 4]) -> [__m512i; 16] {
+    // SAFETY: the caller's.
+    unsafe {
+        let [a, b, c, d] = rows;
+        let (ab_low, ab_high) = (_mm512_unpacklo_epi8(a, b), _mm512_unpackhi_epi8(a, b));
+        let (cd_low, cd_high) = (_mm512_unpacklo_epi8(c, d), _mm512_unpackhi_epi8(c, d));
+        // `quads[q]`, lane L, 32-bit value j: byte 4 q + j of rows 4 L to 4 L + 3.
+        let quads = [
+            _mm512_unpacklo_epi16(ab_low, cd_low),
+            _mm512_unpackhi_epi16(ab_low, cd_low),
+            _mm512_unpacklo_epi16(ab_high, cd_high),
+            _mm512_unpackhi_epi16(ab_high, cd_high),
+        ];
+        let mut bytes = [_mm512_setzero_si512(); 16];
+        for (q, &quad) in quads.iter().enumerate() {
+            for j in 0..4 {
+                let lanes = _mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+                let lanes = _mm512_add_epi32(lanes, _mm512_set1_epi32(j));
+                let rows = _mm512_castsi512_si128(_mm512_permutexvar_epi32(lanes, quad));
+                bytes[4 * q + j as usize] = _mm512_cvtepu8_epi32(rows);
+            }
+        }
+        bytes
+    }
+}
+
+/// Asks for the cache lines of `BYTES` bytes, [`PREFETCH_BYTES`] beyond `start`.
+#[inline(always)]
+pub(super) fn prefetch<const BYTES: usize>(start: *const u8) {
+    let ahead = start.wrapping_add(PREFETCH_BYTES);
+    for line in 0..BYTES.div_ceil(64) {
+        // SAFETY: a prefetch reads nothing; an address that does not exist is ignored.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(line * 64).cast()) };
+    }
+}
+
+/// How far ahead weights are asked for: about 0.2 microseconds at 12 GB/s, twice a DRAM access.
+/// The hardware's own prefetching stops at every page of 4 KiB.
+const PREFETCH_BYTES: usize = 2304;
