@@ -108,7 +108,8 @@ pub(super) const ALL: &[Candidate] = &joined::<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::tests::equals_portable;
+    use crate::kernels::aarch64::vector::VECTOR;
+    use crate::kernels::tests::{equals_portable, vectors_equal_portable};
 
     extern crate std;
 
@@ -118,6 +119,7 @@ mod tests {
         let cpu = unsafe { CpuFeatures::baseline().with(CpuFeature::Neon) };
         equals_portable(neon::ALL, cpu);
         equals_portable(floats::ALL, cpu);
+        vectors_equal_portable(&[VECTOR], cpu);
         assert!(dotprod::ALL.iter().all(|candidate| candidate(cpu).is_none()));
         assert!(ALL.iter().all(|candidate| candidate(CpuFeatures::baseline()).is_none()));
     }
