@@ -10,8 +10,8 @@ use crate::mem::Tile;
 use core::marker::PhantomData;
 use core::ops::Range;
 
-/// Blocks smaller than a cache line are taken four at a time: what is done for each step of the loop
-/// costs a third of a small block's own instructions.
+/// Blocks smaller than a cache line are taken four at a time: what is done for each step of the
+/// loop costs a third of a small block's own instructions.
 const SMALL_STEPS: usize = 4;
 
 /// Weight rows times activation rows.

@@ -15,7 +15,10 @@ const _: () = assert!(cfg!(target_feature = "neon"));
 
 /// Wraps intrinsics that take and give registers only.
 macro_rules! registers_only {
-    ($(fn $name:ident $(<const $number:ident: i32>)? ($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
+    ($(
+        fn $name:ident $(<const $number:ident: i32>)? ($($argument:ident: $type:ty),*)
+            -> $result:ty;
+    )*) => {
         $(
             #[doc = concat!("`core::arch::aarch64::", stringify!($name), "`.")]
             #[inline(always)]

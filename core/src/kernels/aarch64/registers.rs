@@ -202,7 +202,8 @@ pub(super) fn prefetch(base: *const u8, offset: usize, lines: usize) {
 macro_rules! instructions {
     ($(
         $(#[$doc:meta])*
-        fn $name:ident $(<const $lane:ident>)?($sum:ty, $a:ty, $class:ident: $b:ty) = $($code:literal),+;
+        fn $name:ident $(<const $lane:ident>)? ($sum:ty, $a:ty, $class:ident: $b:ty) =
+            $($code:literal),+;
     )*) => {
         $(
             $(#[$doc])*

@@ -13,6 +13,7 @@
 use crate::kernels::portable::integer;
 use crate::kernels::{Activations, Candidate, Encoding, FormatKernels};
 use crate::mem::Tile;
+use crate::num;
 use crate::port::{CpuFeature, CpuFeatures};
 use crate::quant::BlockFormat;
 use crate::quant::blocks32::{Q4_0, Q4_1, Q8_0};
@@ -23,8 +24,27 @@ use core::arch::asm;
 trait Format<const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>:
     BlockFormat<BYTES, ELEMENTS, GROUPS>
 {
+    /// Where the f16 scale is; an f16 minimum follows it.
+    const SCALE_AT: usize;
+
     /// `isum` and `msum` of a block.
     fn sums(block: &[u8; BYTES], x: &[i8; ELEMENTS], x_sums: &[i16; GROUPS]) -> (i32, i32);
+
+    /// The block's scale and minimum. `unpack` knows them too, but the compiler keeps the rest of
+    /// what it does.
+    #[inline(always)]
+    fn factors(block: &[u8; BYTES]) -> (f32, f32) {
+        let half = |at: usize| {
+            let bytes = block.get(at..).and_then(|bytes| bytes.first_chunk());
+            num::f16_le(bytes.copied().unwrap_or_default())
+        };
+        if !Self::HAS_MINIMUM {
+            return (half(Self::SCALE_AT), 0.0);
+        }
+        // The formats of 32 add theirs.
+        let minimum = half(Self::SCALE_AT + 2);
+        (half(Self::SCALE_AT), if ELEMENTS == 32 { -minimum } else { minimum })
+    }
 }
 
 const fn kernels<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>()
@@ -63,9 +83,8 @@ fn matmul<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
             let mut dot = 0.0;
             for (bytes, ((quants, sums), &x_scale)) in weights.iter().zip(x) {
                 let (isum, msum) = F::sums(bytes, quants, sums);
-                // Of what `unpack` reads only these two are used, and the rest is not compiled.
-                let block = F::unpack(bytes);
-                dot += F::combine(block.scale, block.minimum, x_scale, isum, msum);
+                let (scale, minimum) = F::factors(bytes);
+                dot += F::combine(scale, minimum, x_scale, isum, msum);
             }
             if let Some(out) = out.row_mut(row).get_mut(column) {
                 *out = dot;
@@ -130,6 +149,8 @@ fn total(x_sums: &[i16; 2]) -> i32 {
 }
 
 impl Format<18, 32, 2> for Q4_0 {
+    const SCALE_AT: usize = Self::SCALE.start;
+
     #[inline(always)]
     fn sums(block: &[u8; 18], x: &[i8; 32], x_sums: &[i16; 2]) -> (i32, i32) {
         (nibbles_dot(&block[Self::QUANTS], x) - 8 * total(x_sums), 0)
@@ -137,6 +158,8 @@ impl Format<18, 32, 2> for Q4_0 {
 }
 
 impl Format<20, 32, 2> for Q4_1 {
+    const SCALE_AT: usize = Self::SCALE.start;
+
     #[inline(always)]
     fn sums(block: &[u8; 20], x: &[i8; 32], x_sums: &[i16; 2]) -> (i32, i32) {
         (nibbles_dot(&block[Self::QUANTS], x), total(x_sums))
@@ -144,6 +167,8 @@ impl Format<20, 32, 2> for Q4_1 {
 }
 
 impl Format<34, 32, 2> for Q8_0 {
+    const SCALE_AT: usize = Self::SCALE.start;
+
     #[inline(always)]
     fn sums(block: &[u8; 34], x: &[i8; 32], _: &[i16; 2]) -> (i32, i32) {
         let quants = &block[Self::QUANTS];
@@ -223,6 +248,8 @@ macro_rules! q4_k_run {
 }
 
 impl Format<144, 256, 16> for Q4_K {
+    const SCALE_AT: usize = Self::SCALE.start;
+
     #[inline(always)]
     fn sums(block: &[u8; 144], x: &[i8; 256], x_sums: &[i16; 16]) -> (i32, i32) {
         let quants = &block[Self::QUANTS];
@@ -310,6 +337,8 @@ macro_rules! q5_k_run {
 }
 
 impl Format<176, 256, 16> for Q5_K {
+    const SCALE_AT: usize = Self::SCALE.start;
+
     #[inline(always)]
     fn sums(block: &[u8; 176], x: &[i8; 256], x_sums: &[i16; 16]) -> (i32, i32) {
         let (quants, high_bits) = (&block[Self::QUANTS], &block[Self::HIGH_BITS]);
@@ -405,6 +434,8 @@ macro_rules! q6_k_column {
 }
 
 impl Format<210, 256, 16> for Q6_K {
+    const SCALE_AT: usize = Self::SCALE.start;
+
     #[inline(always)]
     fn sums(block: &[u8; 210], x: &[i8; 256], x_sums: &[i16; 16]) -> (i32, i32) {
         let (quants, pairs) = (&block[Self::QUANTS], &block[Self::HIGH_BITS]);
