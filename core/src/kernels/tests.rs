@@ -278,7 +278,7 @@ fn hard_numbers(count: usize, random: &mut Random) -> Vec<f32> {
     (0..count)
         .map(|_| match random.next() % 40 {
             0 => special[random.next() as usize % special.len()],
-            1 if random.next() % 8 == 0 => not_finite[random.next() as usize % 3],
+            1 if random.next().is_multiple_of(8) => not_finite[random.next() as usize % 3],
             2..10 => 90.0 * random.normal(),
             _ => random.normal(),
         })

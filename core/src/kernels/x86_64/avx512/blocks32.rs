@@ -4,8 +4,9 @@
 //! in theirs.
 //!
 //! **Few rows** (decode): sixteen blocks of a weight row at a time; the sums of all sixteen are
-//! reduced together and their float parts computed in lanes. The parts of eight weight rows are
-//! then added up side by side, blocks ascending: a row alone would wait for each addition.
+//! reduced together and their float parts computed in lanes. The parts of sixteen weight rows
+//! are then transposed and added up side by side, blocks ascending: a row alone would wait for each
+//! addition.
 //!
 //! **Many rows** (prefill): two blocks of 16 weight rows are unpacked once with the rows in lanes
 //! and multiplied with every activation row, four bytes of which at a time are broadcast.
@@ -21,6 +22,7 @@ use crate::kernels::Activations;
 use crate::mem::Tile;
 use crate::quant::blocks32::{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
 use core::arch::x86_64::*;
+use core::mem::MaybeUninit;
 use core::ops::Range;
 
 const ELEMENTS: usize = 32;
@@ -37,15 +39,15 @@ const MIN_TILE_BATCH: usize = 4;
 /// Activation rows that share a tile: their accumulators, 64 * 64 bytes, stay in L1.
 const TILE_BATCH: usize = 64;
 
-/// Weight rows whose parts are added up side by side.
-const GROUP_ROWS: usize = 8;
+/// Weight rows whose parts are added up side by side, in lanes.
+const GROUP_ROWS: usize = 16;
 
-/// Blocks of a row whose parts are kept at a time: 8 * 256 * 4 bytes stay in L1, and rows of 8,192
+/// Blocks of a row whose parts are kept at a time: 16 * 256 * 4 bytes stay in L1, and rows of 8,192
 /// weights are walked to their end.
 const GROUP_BLOCKS: usize = 256;
 
-/// Stands in for blocks beyond a row's end: scale 0 makes its part 0.
-static NO_BLOCK: [u8; 64] = [0; 64];
+/// Stands in for two blocks of a row that does not exist: scale 0 makes their parts 0.
+static NO_BLOCK: [u8; 128] = [0; 128];
 
 /// How a format's blocks are taken apart.
 pub(super) trait SmallBlock {
@@ -66,8 +68,8 @@ pub(super) trait SmallBlock {
 unsafe fn nibbles(starts: [*const u8; 2]) -> __m512i {
     // SAFETY: the caller has AVX-512 and 16 bytes at each start.
     unsafe {
-        let [a, b] = starts.map(|start| _mm_loadu_si128(start.cast()));
-        let both = _mm512_mask_broadcast_i32x4(_mm512_broadcast_i32x4(a), 0xff00, b);
+        let a = _mm512_broadcast_i32x4(_mm_loadu_si128(starts[0].cast()));
+        let both = _mm512_mask_broadcast_i32x4(a, 0xff00, _mm_loadu_si128(starts[1].cast()));
         let counts = _mm512_setr_epi64(0, 0, 4, 4, 0, 0, 4, 4);
         _mm512_and_si512(_mm512_srlv_epi64(both, counts), _mm512_set1_epi8(0x0f))
     }
@@ -121,8 +123,8 @@ impl SmallBlock for Q8_0 {
     unsafe fn quants(blocks: [*const u8; 2]) -> __m512i {
         // SAFETY: the caller's blocks have 34 bytes.
         unsafe {
-            let [a, b] =
-                blocks.map(|block| _mm256_loadu_si256(block.add(Self::QUANTS.start).cast()));
+            let a = _mm256_loadu_si256(blocks[0].add(Self::QUANTS.start).cast());
+            let b = _mm256_loadu_si256(blocks[1].add(Self::QUANTS.start).cast());
             let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(a), b);
             _mm512_xor_si512(both, _mm512_set1_epi8(-128))
         }
@@ -187,15 +189,17 @@ pub(super) unsafe fn matmul<F: SmallBlock, L: Level>(
     let blocks = activations.columns / ELEMENTS;
     let row_bytes = blocks * F::BYTES;
     if blocks == 0 || activations.rows < MIN_TILE_BATCH {
+        let mut parts = MaybeUninit::uninit();
         for column in (0..out.columns()).step_by(GROUP_ROWS) {
             let count = GROUP_ROWS.min(out.columns() - column);
             let weights = &weights[column * row_bytes..][..count * row_bytes];
             for row in 0..activations.rows {
                 let x = (blocks > 0).then(|| Row::new(activations, row));
-                // SAFETY: the caller's; `weights` is `count` rows of `blocks` blocks.
-                let dots = x.map_or([0.0; GROUP_ROWS], |x| unsafe {
-                    dots::<F, L>(weights, count, x, blocks)
-                });
+                let dots = match x {
+                    // SAFETY: the caller's; `weights` is `count` rows of `blocks` blocks.
+                    Some(x) => unsafe { dots::<F, L>(weights, count, x, blocks, &mut parts) },
+                    None => [0.0; GROUP_ROWS],
+                };
                 out.row_mut(row)[column..column + count].copy_from_slice(&dots[..count]);
             }
         }
@@ -215,107 +219,195 @@ pub(super) unsafe fn matmul<F: SmallBlock, L: Level>(
     }
 }
 
-/// Up to 8 weight rows times one activation row.
+/// The parts of a group's blocks: whole units of up to 256 blocks. `[units, GROUP_ROWS, UNIT]`
+type Parts = [[[f32; UNIT]; GROUP_ROWS]; GROUP_BLOCKS / UNIT];
+
+/// Up to 16 weight rows times one activation row.
 ///
 /// # Safety
 ///
-/// The CPU has the level; `weights` is `count` (at most 8) rows of `blocks` blocks.
+/// The CPU has the level; `weights` is `count` (at most 16) rows of `blocks` blocks.
 #[inline(always)]
 unsafe fn dots<F: SmallBlock, L: Level>(
     weights: &[u8],
     count: usize,
     x: Row,
     blocks: usize,
+    parts: &mut MaybeUninit<Parts>,
 ) -> [f32; GROUP_ROWS] {
-    let mut parts = [[0.0; GROUP_BLOCKS]; GROUP_ROWS];
+    let parts = parts.as_mut_ptr().cast::<[[f32; UNIT]; GROUP_ROWS]>();
     let mut dots = [0.0; GROUP_ROWS];
-    for first in (0..blocks).step_by(GROUP_BLOCKS) {
-        let here = GROUP_BLOCKS.min(blocks - first);
-        for (row, parts) in parts.iter_mut().enumerate().take(count) {
-            let start = weights[(row * blocks + first) * F::BYTES..].as_ptr();
-            // SAFETY: the caller's; `here` blocks from `first` on are the row's, and `parts` has
-            // room for them, rounded up to whole units.
-            unsafe { row_parts::<F, L>(start, x.from(first), here, parts) };
-        }
-        for block in 0..here {
-            for (dot, parts) in dots.iter_mut().zip(&parts) {
-                *dot += parts[block];
+    // SAFETY: the caller's. Of `parts`, the `units` first entries are written for `count` rows before
+    // they are read; the lanes of other rows may hold anything and are not used.
+    unsafe {
+        let mut sums = _mm512_setzero_ps();
+        for first in (0..blocks).step_by(GROUP_BLOCKS) {
+            let here = GROUP_BLOCKS.min(blocks - first);
+            let units = here / UNIT;
+            for row in 0..GROUP_ROWS {
+                for unit in 0..units {
+                    let at = parts.add(unit).cast::<[f32; UNIT]>().add(row);
+                    if row < count {
+                        let block = first + unit * UNIT;
+                        let start = weights.as_ptr().add((row * blocks + block) * F::BYTES);
+                        unit_parts::<F, L>(start, x.from(block), &mut *at);
+                    } else {
+                        *at = [0.0; UNIT];
+                    }
+                }
+            }
+            for unit in 0..units {
+                let rows = (*parts.add(unit)).as_ptr();
+                let mut vectors = [_mm512_setzero_si512(); GROUP_ROWS];
+                for (row, vector) in vectors.iter_mut().enumerate() {
+                    *vector = lanes::load(rows.add(row).cast());
+                }
+                for block in lanes::transposed(&vectors) {
+                    sums = _mm512_add_ps(sums, _mm512_castsi512_ps(block));
+                }
+            }
+            for block in (first + units * UNIT..first + here).step_by(2) {
+                let row = |row: usize| {
+                    let start = (row * blocks + block) * F::BYTES;
+                    if row < count { weights.as_ptr().add(start) } else { NO_BLOCK.as_ptr() }
+                };
+                let second = block + 1 < blocks;
+                let (low, high) = (core::array::from_fn(row), core::array::from_fn(|i| row(8 + i)));
+                let low = pair_parts::<F, L>(low, x.from(block), second);
+                let high = pair_parts::<F, L>(high, x.from(block), second);
+                let even =
+                    _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+                sums = _mm512_add_ps(sums, _mm512_permutex2var_ps(low, even, high));
+                if second {
+                    let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+                    sums = _mm512_add_ps(sums, _mm512_permutex2var_ps(low, odd, high));
+                }
             }
         }
+        _mm512_storeu_ps(dots.as_mut_ptr(), sums);
     }
     dots
 }
 
-/// The parts of a weight row's `count` blocks in its dot product; those up to the next multiple of
-/// 16 are undefined.
+/// The parts of the 16 blocks at `start`.
 #[inline(always)]
-unsafe fn row_parts<F: SmallBlock, L: Level>(
-    start: *const u8,
-    x: Row,
-    count: usize,
-    parts: &mut [f32; GROUP_BLOCKS],
-) {
-    for (unit, parts) in parts.as_chunks_mut::<UNIT>().0.iter_mut().enumerate() {
-        let first = unit * UNIT;
-        if first >= count {
-            return;
+unsafe fn unit_parts<F: SmallBlock, L: Level>(start: *const u8, x: Row, parts: &mut [f32; UNIT]) {
+    // SAFETY: the caller's level and pointers.
+    unsafe {
+        lanes::prefetch::<{ 16 * 20 }>(start);
+        let mut sums = [_mm512_setzero_si512(); UNIT / 2];
+        for (pair, sum) in sums.iter_mut().enumerate() {
+            let block = start.add(2 * pair * F::BYTES);
+            let quants = F::quants([block, block.add(F::BYTES)]);
+            *sum = dot::<F, L>(*sum, quants, lanes::load(x.quants.add(2 * pair * ELEMENTS)));
         }
-        // SAFETY: the caller's; `unit` reads blocks `first..min(first + 16, count)` only.
-        unsafe {
-            let (start, x) = (start.add(first * F::BYTES), x.from(first));
-            if count - first >= UNIT {
-                unit_parts::<F, L, true>(start, x, UNIT, parts);
-            } else {
-                unit_parts::<F, L, false>(start, x, count - first, parts);
-            }
-        }
+        let isum = block_sums(sums);
+        let scale = every_half::<F, 0>(start);
+        let minimum = if F::MINIMUM { every_half::<F, 2>(start) } else { _mm512_setzero_ps() };
+        let dx = _mm512_loadu_ps(x.scales);
+        let x_sums = lanes::load(x.sums.cast());
+        _mm512_storeu_ps(parts.as_mut_ptr(), combine::<F>(scale, minimum, dx, isum, x_sums));
     }
 }
 
-/// The parts of the `count` blocks at `start`; `WHOLE` says that they are 16.
+/// The f16 at byte `at` (even) of each of the 16 blocks at `start`, as f32.
+///
+/// The blocks are read 64 bytes at a time, and a permutation of words takes from each what lies in
+/// it. A word's place within 64 bytes is its place in all modulo 32, so that all permutations are
+/// the same and only their masks differ.
 #[inline(always)]
-unsafe fn unit_parts<F: SmallBlock, L: Level, const WHOLE: bool>(
-    start: *const u8,
-    x: Row,
-    count: usize,
-    parts: &mut [f32; UNIT],
-) {
-    // SAFETY: the caller's level and pointers; blocks beyond `count` are `NO_BLOCK`, and their
-    // activations are not loaded: the masks below end at `count`.
+unsafe fn every_half<F: SmallBlock, const AT: usize>(start: *const u8) -> __m512 {
+    // SAFETY: the caller has AVX-512 and 16 blocks at `start`; the last load ends with them.
     unsafe {
-        lanes::prefetch::<{ 16 * 20 }>(start);
-        let there = u64::MAX >> (64 - 4 * count);
-        let block = |i: usize| {
-            if WHOLE || i < count { start.add(i * F::BYTES) } else { NO_BLOCK.as_ptr() }
-        };
-        let mut sums = [_mm512_setzero_si512(); UNIT / 2];
-        for (pair, sum) in sums.iter_mut().enumerate() {
-            if !WHOLE && 2 * pair >= count {
+        let place = const { Places::new(F::BYTES, AT) };
+        let index = lanes::load((&raw const place.words).cast());
+        let mut halves = _mm512_setzero_si512();
+        for (part, &mask) in place.masks.iter().enumerate() {
+            // The words of this part, or none.
+            let words = (UNIT * F::BYTES / 2).saturating_sub(32 * part).min(32);
+            if words == 0 {
                 break;
             }
-            let at = x.quants.add(2 * pair * ELEMENTS);
-            let x = if WHOLE || 2 * pair + 1 < count {
-                lanes::load(at)
+            let bytes = start.add(64 * part);
+            let bytes = if words == 32 {
+                lanes::load(bytes)
             } else {
-                _mm512_zextsi256_si512(_mm256_loadu_si256(at.cast()))
+                _mm512_maskz_loadu_epi16((1 << words) - 1, bytes.cast())
             };
-            *sum = dot::<F, L>(*sum, F::quants([block(2 * pair), block(2 * pair + 1)]), x);
+            halves = _mm512_mask_permutexvar_epi16(halves, mask, index, bytes);
         }
-        let isum = block_sums(sums);
-        let there_16 = (there >> (3 * count)) as u16 & (u32::MAX >> (32 - count)) as u16;
-        let x_sums = _mm512_maskz_loadu_epi16(u32::MAX >> (32 - 2 * count), x.sums);
-        let dx = _mm512_maskz_loadu_ps(there_16, x.scales);
-        let mut halves = [[0u16; UNIT]; 2];
-        for i in 0..UNIT {
-            halves[0][i] = block(i).cast::<u16>().read_unaligned();
-            if F::MINIMUM {
-                halves[1][i] = block(i).add(2).cast::<u16>().read_unaligned();
-            }
+        _mm512_cvtph_ps(_mm512_castsi512_si256(halves))
+    }
+}
+
+/// Where a field of 16 blocks lies.
+struct Places {
+    /// The word within its 64 bytes, for each block.
+    words: [i16; 32],
+    /// The blocks whose field lies in each 64 bytes, of at most 16 * 34.
+    masks: [u32; 9],
+}
+
+impl Places {
+    /// Of the field at byte `at` of blocks of `bytes` bytes, both even.
+    const fn new(bytes: usize, at: usize) -> Self {
+        let mut places = Self { words: [0; 32], masks: [0; 9] };
+        let mut block = 0;
+        while block < UNIT {
+            let word = (block * bytes + at) / 2;
+            places.words[block] = (word % 32) as i16;
+            places.masks[word / 32] |= 1 << block;
+            block += 1;
         }
-        let [scale, minimum] =
-            halves.map(|halves| _mm512_cvtph_ps(_mm256_loadu_si256(halves.as_ptr().cast())));
-        let part = combine::<F>(scale, minimum, dx, isum, x_sums);
-        _mm512_storeu_ps(parts.as_mut_ptr(), part);
+        places
+    }
+}
+
+/// The f16 at byte `at` of each of 16 blocks, as f32.
+#[inline(always)]
+unsafe fn pair_halves(pairs: [[*const u8; 2]; 8], at: usize) -> __m512 {
+    let mut halves = [[0u16; 2]; 8];
+    for (halves, pair) in halves.iter_mut().zip(pairs) {
+        for (half, block) in halves.iter_mut().zip(pair) {
+            // SAFETY: the caller's blocks have the field.
+            *half = unsafe { block.add(at).cast::<u16>().read_unaligned() };
+        }
+    }
+    // SAFETY: the caller has AVX-512; `halves` are 32 bytes.
+    unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(halves.as_ptr().cast())) }
+}
+
+/// The parts of one block or two of each of 8 weight rows, row by row: what is left of the rows when
+/// it is too little for a unit.
+#[inline(always)]
+unsafe fn pair_parts<F: SmallBlock, L: Level>(
+    rows: [*const u8; 8],
+    x: Row,
+    second: bool,
+) -> __m512 {
+    // SAFETY: the caller's level and pointers; without a second block nothing of it is read.
+    unsafe {
+        let pairs = rows
+            .map(|row| [row, if second { row.wrapping_add(F::BYTES) } else { NO_BLOCK.as_ptr() }]);
+        let quants = if second {
+            lanes::load(x.quants)
+        } else {
+            _mm512_zextsi256_si512(_mm256_loadu_si256(x.quants.cast()))
+        };
+        let mut sums = [_mm512_setzero_si512(); 8];
+        for (sum, pair) in sums.iter_mut().zip(pairs) {
+            *sum = dot::<F, L>(*sum, F::quants(pair), quants);
+        }
+        let scale = pair_halves(pairs, 0);
+        let minimum = if F::MINIMUM { pair_halves(pairs, 2) } else { _mm512_setzero_ps() };
+        let dx = [*x.scales, if second { *x.scales.add(1) } else { 0.0 }];
+        let dx = _mm512_castpd_ps(_mm512_set1_pd(dx.as_ptr().cast::<f64>().read_unaligned()));
+        let x_sums = [
+            [*x.sums, *x.sums.add(1)],
+            if second { [*x.sums.add(2), *x.sums.add(3)] } else { [0, 0] },
+        ];
+        let x_sums = _mm512_set1_epi64(x_sums.as_ptr().cast::<i64>().read_unaligned());
+        combine::<F>(scale, minimum, dx, block_sums(sums), x_sums)
     }
 }
 
@@ -422,14 +514,19 @@ unsafe fn unpack<F: SmallBlock>(starts: [[*const u8; TILE_ROWS]; 2]) -> Unpacked
                 }
             }
         }
-        let wide =
-            |halves: &[u16; TILE_ROWS]| _mm512_cvtph_ps(_mm256_loadu_si256(halves.as_ptr().cast()));
         Unpacked {
             quants: lanes::transposed(&vectors),
-            scales: [wide(&halves[0][0]), wide(&halves[1][0])],
-            minima: [wide(&halves[0][1]), wide(&halves[1][1])],
+            scales: [wide_halves(&halves[0][0]), wide_halves(&halves[1][0])],
+            minima: [wide_halves(&halves[0][1]), wide_halves(&halves[1][1])],
         }
     }
+}
+
+/// 16 f16 as f32.
+#[inline(always)]
+unsafe fn wide_halves(halves: &[u16; TILE_ROWS]) -> __m512 {
+    // SAFETY: the caller has AVX-512; `halves` are 32 bytes.
+    unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(halves.as_ptr().cast())) }
 }
 
 /// Adds the parts of `BLOCKS` unpacked blocks to the sums of all `rows`.
@@ -441,20 +538,22 @@ unsafe fn multiply_all<F: SmallBlock, L: Level, const BLOCKS: usize>(
     block: usize,
     sums: &mut [[f32; TILE_ROWS]],
 ) {
-    let (mut row, mut sums) = (rows.start, sums);
-    // SAFETY: the caller's; rows are below `rows.end`.
+    let mut row = rows.start;
+    let (eights, rest) = sums[..rows.len()].as_chunks_mut::<8>();
+    let (fours, ones) = rest.as_chunks_mut::<4>();
+    // SAFETY: the caller's; there is an activation row for each entry of `sums`.
     unsafe {
-        while rows.end - row >= 8 {
+        for sums in eights {
             multiply::<F, L, BLOCKS, 8>(unpacked, activations, row, block, sums);
-            (row, sums) = (row + 8, &mut sums[8..]);
+            row += 8;
         }
-        if rows.end - row >= 4 {
+        for sums in fours {
             multiply::<F, L, BLOCKS, 4>(unpacked, activations, row, block, sums);
-            (row, sums) = (row + 4, &mut sums[4..]);
+            row += 4;
         }
-        while row < rows.end {
+        for sums in ones.as_chunks_mut::<1>().0 {
             multiply::<F, L, BLOCKS, 1>(unpacked, activations, row, block, sums);
-            (row, sums) = (row + 1, &mut sums[1..]);
+            row += 1;
         }
     }
 }
@@ -466,26 +565,28 @@ unsafe fn multiply<F: SmallBlock, L: Level, const BLOCKS: usize, const ROWS: usi
     activations: &Activations<'_>,
     first: usize,
     block: usize,
-    sums: &mut [[f32; TILE_ROWS]],
+    sums: &mut [[f32; TILE_ROWS]; ROWS],
 ) {
-    let rows: [Row; ROWS] =
-        core::array::from_fn(|row| Row::new(activations, first + row).from(block));
-    // SAFETY: the caller has the level; the row has `BLOCKS` blocks from `block` on.
+    let start = Row::new(activations, first).from(block);
+    let blocks = activations.columns / ELEMENTS;
+    // SAFETY: the caller has the level; the batch has `ROWS` rows from `first` on, and they have
+    // `BLOCKS` blocks from `block` on.
     unsafe {
-        let mut totals: [__m512; ROWS] =
-            core::array::from_fn(|row| _mm512_loadu_ps(sums[row].as_ptr()));
-        for index in 0..BLOCKS {
-            let mut products = [_mm512_setzero_si512(); ROWS];
-            let quants = &unpacked.quants[index * 8..(index + 1) * 8];
-            for (i, &quants) in quants.iter().enumerate() {
-                for (products, row) in products.iter_mut().zip(rows) {
-                    let x = lanes::load_dword(row.quants.add(index * ELEMENTS + 4 * i));
-                    *products = dot::<F, L>(*products, quants, x);
-                }
-            }
-            for ((total, isum), row) in totals.iter_mut().zip(products).zip(rows) {
-                let dx = _mm512_set1_ps(*row.scales.add(index));
-                let x_sums = lanes::load_dword(row.sums.add(2 * index));
+        let mut totals = [_mm512_setzero_ps(); ROWS];
+        for (total, sums) in totals.iter_mut().zip(&*sums) {
+            *total = _mm512_loadu_ps(sums.as_ptr());
+        }
+        for (index, quants) in unpacked.quants.as_chunks::<8>().0[..BLOCKS].iter().enumerate() {
+            let row = start.from(index);
+            let x = row.quants.cast();
+            let isums = if F::OFFSET > 64 {
+                lanes::products::<L, false, 8, ROWS>(quants, x, activations.columns)
+            } else {
+                lanes::products::<L, true, 8, ROWS>(quants, x, activations.columns)
+            };
+            for (i, (total, isum)) in totals.iter_mut().zip(isums).enumerate() {
+                let dx = _mm512_set1_ps(*row.scales.add(i * blocks));
+                let x_sums = lanes::load_dword(row.sums.add(2 * i * blocks));
                 let (scale, minimum) = (unpacked.scales[index], unpacked.minima[index]);
                 let part = combine::<F>(scale, minimum, dx, isum, x_sums);
                 *total = _mm512_add_ps(*total, part);

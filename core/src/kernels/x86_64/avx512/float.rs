@@ -126,30 +126,45 @@ unsafe fn block<F: Number, const N: usize, const M: usize>(
     // SAFETY: the caller's; 16 elements from `at` on, or those of `mask`, are the rows'.
     unsafe {
         let mut sums = [[_mm512_setzero_ps(); N]; M];
-        let mut add = |at: usize, mask: __mmask16| {
-            let w = w.map(|w| F::load(w.add(at * F::BYTES), mask));
-            for (sums, x) in sums.iter_mut().zip(x) {
-                let x = _mm512_maskz_loadu_ps(mask, x.add(at));
-                for (sum, w) in sums.iter_mut().zip(w) {
-                    *sum = _mm512_add_ps(*sum, _mm512_mul_ps(w, x));
-                }
-            }
-        };
         for at in (0..columns / LANES).map(|piece| piece * LANES) {
             if at % (64 / F::BYTES) == 0 {
                 for w in w {
                     lanes::prefetch::<64>(w.add(at * F::BYTES));
                 }
             }
-            add(at, u16::MAX);
+            add_products::<F, N, M>(&mut sums, w, x, at, u16::MAX);
         }
         let rest = columns % LANES;
         if rest > 0 {
-            add(columns - rest, (1 << rest) - 1);
+            add_products::<F, N, M>(&mut sums, w, x, columns - rest, (1 << rest) - 1);
         }
         for (i, sums) in sums.into_iter().enumerate() {
             for (j, sum) in sums.into_iter().enumerate() {
                 out.row_mut(row + i)[column + j] = tree_sum(sum);
+            }
+        }
+    }
+}
+
+/// Adds the products of elements `at..at + 16`, or of those in `mask`.
+#[inline(always)]
+unsafe fn add_products<F: Number, const N: usize, const M: usize>(
+    sums: &mut [[__m512; N]; M],
+    w: [*const u8; N],
+    x: [*const f32; M],
+    at: usize,
+    mask: __mmask16,
+) {
+    // SAFETY: the caller has AVX-512, and the rows have these elements.
+    unsafe {
+        let mut weights = [_mm512_setzero_ps(); N];
+        for (weights, w) in weights.iter_mut().zip(w) {
+            *weights = F::load(w.add(at * F::BYTES), mask);
+        }
+        for (sums, x) in sums.iter_mut().zip(x) {
+            let x = _mm512_maskz_loadu_ps(mask, x.add(at));
+            for (sum, weights) in sums.iter_mut().zip(weights) {
+                *sum = _mm512_add_ps(*sum, _mm512_mul_ps(weights, x));
             }
         }
     }

@@ -93,6 +93,13 @@ unsafe fn counts(low: i64, high: i64) -> __m512i {
     unsafe { _mm512_setr_epi64(low, low, low, low, high, high, high, high) }
 }
 
+/// The bits of the lower and the upper half moved up, around each 64.
+#[inline(always)]
+unsafe fn rotated(bits: __m512i, low: i64, high: i64) -> __m512i {
+    // SAFETY: the caller has AVX-512.
+    unsafe { _mm512_rolv_epi64(bits, counts(low, high)) }
+}
+
 /// The low nibbles of 64 bytes and the high ones.
 #[inline(always)]
 unsafe fn nibbles(bytes: __m512i) -> [__m512i; 2] {
@@ -164,12 +171,11 @@ impl SuperBlock for Q5_K {
             let [c, d] = nibbles(lanes::load(start.add(64)));
             let high = lanes::load_twice(block.add(Self::HIGH_BITS.start));
             // Bit j of a byte belongs to the j-th 32 and moves to bit 4.
-            let to_bit_4 = |low, upper| _mm512_rolv_epi64(high, counts(low, upper));
             [
-                joined(a, to_bit_4(4, 2), 0x10),
-                joined(b, to_bit_4(3, 1), 0x10),
-                joined(c, to_bit_4(0, 62), 0x10),
-                joined(d, to_bit_4(63, 61), 0x10),
+                joined(a, rotated(high, 4, 2), 0x10),
+                joined(b, rotated(high, 3, 1), 0x10),
+                joined(c, rotated(high, 0, 62), 0x10),
+                joined(d, rotated(high, 63, 61), 0x10),
             ]
         }
     }
@@ -187,10 +193,13 @@ unsafe fn pairs(start: *const u8) -> [__m512i; 4] {
     // SAFETY: the caller has AVX-512 and 64 bytes.
     unsafe {
         let mask = _mm512_set1_epi8(3);
-        let plane =
-            |bytes, low, high| _mm512_and_si512(_mm512_srlv_epi64(bytes, counts(low, high)), mask);
         let (first, second) = (lanes::load_twice(start), lanes::load_twice(start.add(32)));
-        [plane(first, 0, 4), plane(first, 2, 6), plane(second, 0, 4), plane(second, 2, 6)]
+        [
+            _mm512_and_si512(_mm512_srlv_epi64(first, counts(0, 4)), mask),
+            _mm512_and_si512(_mm512_srlv_epi64(first, counts(2, 6)), mask),
+            _mm512_and_si512(_mm512_srlv_epi64(second, counts(0, 4)), mask),
+            _mm512_and_si512(_mm512_srlv_epi64(second, counts(2, 6)), mask),
+        ]
     }
 }
 
@@ -240,12 +249,11 @@ impl SuperBlock for Q3_K {
             let [a, b, c, d] = pairs(block.add(Self::QUANTS.start));
             let high = lanes::load_twice(block.add(Self::HIGH_BITS.start));
             // Bit j of a byte belongs to the j-th 32 and moves to bit 2.
-            let to_bit_2 = |low, upper| _mm512_rolv_epi64(high, counts(low, upper));
             [
-                joined(a, to_bit_2(2, 0), 4),
-                joined(b, to_bit_2(1, 63), 4),
-                joined(c, to_bit_2(62, 60), 4),
-                joined(d, to_bit_2(61, 59), 4),
+                joined(a, rotated(high, 2, 0), 4),
+                joined(b, rotated(high, 1, 63), 4),
+                joined(c, rotated(high, 62, 60), 4),
+                joined(d, rotated(high, 61, 59), 4),
             ]
         }
     }
@@ -270,6 +278,16 @@ impl SuperBlock for Q3_K {
     }
 }
 
+/// The low nibbles of 32 bytes, then the high ones.
+#[inline(always)]
+unsafe fn six_low(start: *const u8) -> __m512i {
+    // SAFETY: the caller has AVX-512 and 32 bytes.
+    unsafe {
+        let nibbles = _mm512_srlv_epi64(lanes::load_twice(start), counts(0, 4));
+        _mm512_and_si512(nibbles, _mm512_set1_epi8(0x0f))
+    }
+}
+
 impl SuperBlock for Q6_K {
     const BYTES: usize = 210;
     const SCALE: usize = Self::SCALE.start;
@@ -281,20 +299,15 @@ impl SuperBlock for Q6_K {
     unsafe fn quants(block: *const u8) -> [__m512i; 4] {
         // SAFETY: the caller's block has 210 bytes: 128, 64 and 18.
         unsafe {
-            let quad = |at: usize, low: i64, high: i64, upper: __m512i| {
-                let nibbles = lanes::load_twice(block.add(Self::QUANTS.start + at));
-                let nibbles = _mm512_srlv_epi64(nibbles, counts(0, 4));
-                let nibbles = _mm512_and_si512(nibbles, _mm512_set1_epi8(0x0f));
-                // Two bits of a byte move to bits 4 and 5.
-                joined(nibbles, _mm512_rolv_epi64(upper, counts(low, high)), 0x30)
-            };
             let first = lanes::load_twice(block.add(Self::HIGH_BITS.start));
             let second = lanes::load_twice(block.add(Self::HIGH_BITS.start + 32));
+            let quants = block.add(Self::QUANTS.start);
+            // Two bits of a byte move to bits 4 and 5.
             [
-                quad(0, 4, 0, first),
-                quad(32, 2, 62, first),
-                quad(64, 4, 0, second),
-                quad(96, 2, 62, second),
+                joined(six_low(quants), rotated(first, 4, 0), 0x30),
+                joined(six_low(quants.add(32)), rotated(first, 2, 62), 0x30),
+                joined(six_low(quants.add(64)), rotated(second, 4, 0), 0x30),
+                joined(six_low(quants.add(96)), rotated(second, 2, 62), 0x30),
             ]
         }
     }
@@ -420,7 +433,11 @@ unsafe fn four<F: SuperBlock, L: Level, const COUNT: usize>(
         let groups = F::groups(blocks);
         let words = u32::MAX >> (32 - SUMS * COUNT);
         let sums = _mm512_maskz_loadu_epi16(words, row.sums.add(SUMS * first));
-        let uppers = || _mm512_maskz_loadu_epi16(words, row.uppers.add(SUMS * first));
+        let uppers = if F::GROUP == 16 {
+            _mm512_maskz_loadu_epi16(words, row.uppers.add(SUMS * first))
+        } else {
+            _mm512_setzero_si512()
+        };
         let factor_sums = factor_sums::<F, L>(groups, sums, uppers);
 
         let mut scales = [0u8; 64];
@@ -444,7 +461,7 @@ unsafe fn four<F: SuperBlock, L: Level, const COUNT: usize>(
 unsafe fn factor_sums<F: SuperBlock, L: Level>(
     groups: __m512i,
     sums: __m512i,
-    uppers: impl FnOnce() -> __m512i,
+    uppers: __m512i,
 ) -> __m128i {
     // SAFETY: the caller has the level.
     unsafe {
@@ -457,7 +474,7 @@ unsafe fn factor_sums<F: SuperBlock, L: Level>(
         let lower = _mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(factors));
         let upper = _mm512_srai_epi16::<8>(factors);
         let products = _mm512_madd_epi16(lower, sums);
-        let products = L::dot_words(products, _mm512_sub_epi16(upper, lower), uppers());
+        let products = L::dot_words(products, _mm512_sub_epi16(upper, lower), uppers);
         lanes::sums_within_lanes(products)
     }
 }
@@ -586,18 +603,20 @@ unsafe fn tile<F: SuperBlock, L: Level>(
                 })
             });
             unpack::<F>(starts, &mut unpacked);
-            let (mut row, mut sums) = (rows.start, &mut sums[..]);
-            while rows.end - row >= 8 {
+            let mut row = rows.start;
+            let (eights, rest) = sums[..rows.len()].as_chunks_mut::<8>();
+            let (fours, ones) = rest.as_chunks_mut::<4>();
+            for sums in eights {
                 multiply::<F, L, 8>(&unpacked, activations, row, block, sums);
-                (row, sums) = (row + 8, &mut sums[8..]);
+                row += 8;
             }
-            if rows.end - row >= 4 {
+            for sums in fours {
                 multiply::<F, L, 4>(&unpacked, activations, row, block, sums);
-                (row, sums) = (row + 4, &mut sums[4..]);
+                row += 4;
             }
-            while row < rows.end {
+            for sums in ones.as_chunks_mut::<1>().0 {
                 multiply::<F, L, 1>(&unpacked, activations, row, block, sums);
-                (row, sums) = (row + 1, &mut sums[1..]);
+                row += 1;
             }
         }
     }
@@ -620,8 +639,10 @@ unsafe fn unpack<F: SuperBlock>(starts: [*const u8; TILE_ROWS], out: &mut Unpack
         for (vector, quants) in vectors.iter().zip(out.quants.as_chunks_mut::<16>().0) {
             *quants = lanes::transposed(vector);
         }
-        let groups: [__m512i; 4] =
-            core::array::from_fn(|k| F::groups(core::array::from_fn(|lane| starts[4 * lane + k])));
+        let mut groups = [_mm512_setzero_si512(); 4];
+        for (k, groups) in groups.iter_mut().enumerate() {
+            *groups = F::groups([starts[k], starts[4 + k], starts[8 + k], starts[12 + k]]);
+        }
         unpack_groups::<F>(groups, out);
         let mut halves = [[0u16; TILE_ROWS]; 2];
         for (row, start) in starts.iter().enumerate() {
@@ -630,10 +651,23 @@ unsafe fn unpack<F: SuperBlock>(starts: [*const u8; TILE_ROWS], out: &mut Unpack
                 halves[1][row] = start.add(F::SCALE + 2).cast::<u16>().read_unaligned();
             }
         }
-        let [scale, minimum] =
-            halves.map(|halves| _mm512_cvtph_ps(_mm256_loadu_si256(halves.as_ptr().cast())));
-        (out.scale, out.minimum) = (scale, minimum);
+        out.scale = _mm512_cvtph_ps(_mm256_loadu_si256(halves[0].as_ptr().cast()));
+        out.minimum = _mm512_cvtph_ps(_mm256_loadu_si256(halves[1].as_ptr().cast()));
     }
+}
+
+/// The lower byte of each lane, sign-extended.
+#[inline(always)]
+unsafe fn extended(bytes: __m512i) -> __m512i {
+    // SAFETY: the caller has AVX-512.
+    unsafe { _mm512_srai_epi32::<24>(_mm512_slli_epi32::<24>(bytes)) }
+}
+
+/// The lower words of `low` and of `high` in one lane.
+#[inline(always)]
+unsafe fn pair(low: __m512i, high: __m512i) -> __m512i {
+    // SAFETY: the caller has AVX-512.
+    unsafe { _mm512_mask_blend_epi16(0xaaaa_aaaa, low, _mm512_slli_epi32::<16>(high)) }
 }
 
 /// The groups' scales and factors, rows in lanes.
@@ -641,10 +675,6 @@ unsafe fn unpack<F: SuperBlock>(starts: [*const u8; TILE_ROWS], out: &mut Unpack
 unsafe fn unpack_groups<F: SuperBlock>(groups: [__m512i; 4], out: &mut Unpacked) {
     // SAFETY: the caller has AVX-512.
     unsafe {
-        let low_words = _mm512_set1_epi32(0xffff);
-        let pair = |low: __m512i, high: __m512i| {
-            _mm512_or_si512(_mm512_and_si512(low, low_words), _mm512_slli_epi32::<16>(high))
-        };
         // The 32 of the activations' order `i` is this one of the block.
         let natural = |i: usize| [0, 2, 1, 3][i % 4] + i / 4 * 4;
         if F::GROUP == 32 {
@@ -657,13 +687,17 @@ unsafe fn unpack_groups<F: SuperBlock>(groups: [__m512i; 4], out: &mut Unpacked)
             }
             return;
         }
-        let extended = |byte: __m512i| _mm512_srai_epi32::<24>(_mm512_slli_epi32::<24>(byte));
-        let scales = lanes::transposed_bytes(groups.map(|groups| F::scale_of(groups)));
+        let [a, b, c, d] = groups;
+        let scales = [F::scale_of(a), F::scale_of(b), F::scale_of(c), F::scale_of(d)];
+        let scales = lanes::transposed_bytes(scales);
         for (i, scale) in out.scales.iter_mut().enumerate() {
             *scale = extended(scales[2 * natural(i / 2) + i % 2]);
         }
-        let factors = lanes::transposed_bytes(groups.map(|groups| F::factor_of(groups)));
-        let factors = factors.map(|factor| extended(factor));
+        let factors = [F::factor_of(a), F::factor_of(b), F::factor_of(c), F::factor_of(d)];
+        let mut factors = lanes::transposed_bytes(factors);
+        for factor in &mut factors {
+            *factor = extended(*factor);
+        }
         for i in 0..SUMS / 2 {
             let [a, b, c, d] = [0, 1, 2, 3].map(|j| factors[4 * i + j]);
             out.factors[i] = pair(a, c);
@@ -679,41 +713,33 @@ unsafe fn multiply<F: SuperBlock, L: Level, const ROWS: usize>(
     activations: &Activations<'_>,
     first: usize,
     block: usize,
-    sums: &mut [[f32; TILE_ROWS]],
+    sums: &mut [[f32; TILE_ROWS]; ROWS],
 ) {
-    let rows: [Row; ROWS] = core::array::from_fn(|row| Row::new(activations, first + row));
-    // SAFETY: the caller has the level; `block` is one of every row.
+    let start = Row::new(activations, first);
+    let columns = activations.columns;
+    let blocks = columns / ELEMENTS;
+    // SAFETY: the caller has the level; the batch has `ROWS` rows from `first` on, and `block` is one
+    // of every row.
     unsafe {
-        let zero = _mm512_setzero_si512();
-        let x = rows.map(|row| row.quants.add(block * ELEMENTS));
-        let mut isums = [zero; ROWS];
-        let per_group = F::GROUP / 4;
-        for (group, quants) in unpacked.quants.chunks_exact(per_group).enumerate() {
-            let mut products = [zero; ROWS];
-            for (i, &quants) in quants.iter().enumerate() {
-                let at = (group * per_group + i) * 4;
-                for (products, x) in products.iter_mut().zip(x) {
-                    *products = L::dot_small_bytes(*products, quants, lanes::load_dword(x.add(at)));
-                }
-            }
-            for (isum, products) in isums.iter_mut().zip(products) {
-                let scaled = _mm512_mullo_epi32(products, unpacked.scales[group]);
-                *isum = _mm512_add_epi32(*isum, scaled);
-            }
-        }
-        for ((row, isum), sums) in rows.into_iter().zip(isums).zip(sums) {
-            let mut factor_sum = zero;
+        let x = start.quants.add(block * ELEMENTS);
+        let isums = if F::GROUP == 32 {
+            scaled_sums::<L, 8, ROWS>(unpacked, x, columns)
+        } else {
+            scaled_sums::<L, 4, ROWS>(unpacked, x, columns)
+        };
+        for ((row, isum), sums) in isums.into_iter().enumerate().zip(sums) {
+            let mut factor_sum = _mm512_setzero_si512();
+            let x = start.sums.add((row * blocks * 2 + block) * SUMS);
             for (i, &factors) in unpacked.factors.iter().enumerate() {
-                let x = lanes::load_dword(row.sums.add(block * SUMS + 2 * i));
-                factor_sum = L::dot_words(factor_sum, factors, x);
+                factor_sum = L::dot_words(factor_sum, factors, lanes::load_dword(x.add(2 * i)));
             }
             if F::GROUP == 16 {
+                let x = x.add(blocks * SUMS);
                 for (i, &factors) in unpacked.upper_factors.iter().enumerate() {
-                    let x = lanes::load_dword(row.uppers.add(block * SUMS + 2 * i));
-                    factor_sum = L::dot_words(factor_sum, factors, x);
+                    factor_sum = L::dot_words(factor_sum, factors, lanes::load_dword(x.add(2 * i)));
                 }
             }
-            let dx = _mm512_set1_ps(*row.scales.add(block));
+            let dx = _mm512_set1_ps(*start.scales.add(row * blocks + block));
             let scale = _mm512_mul_ps(unpacked.scale, dx);
             let part = if F::MINIMA {
                 let minimum = _mm512_mul_ps(unpacked.minimum, dx);
@@ -728,5 +754,28 @@ unsafe fn multiply<F: SuperBlock, L: Level, const ROWS: usize>(
             let sum = _mm512_add_ps(_mm512_loadu_ps(sums.as_ptr()), part);
             _mm512_storeu_ps(sums.as_mut_ptr(), sum);
         }
+    }
+}
+
+/// `sum of s * q * x` of an unpacked block with groups of 4 `N` weights, for `ROWS` activation rows
+/// that lie `stride` bytes apart.
+#[inline(always)]
+unsafe fn scaled_sums<L: Level, const N: usize, const ROWS: usize>(
+    unpacked: &Unpacked,
+    x: *const i8,
+    stride: usize,
+) -> [__m512i; ROWS] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [_mm512_setzero_si512(); ROWS];
+        let groups = unpacked.quants.as_chunks::<N>().0;
+        for (group, (quants, &scale)) in groups.iter().zip(&unpacked.scales).enumerate() {
+            let x = x.add(group * 4 * N);
+            let products = lanes::products::<L, true, N, ROWS>(quants, x, stride);
+            for (sum, products) in sums.iter_mut().zip(products) {
+                *sum = _mm512_add_epi32(*sum, _mm512_mullo_epi32(products, scale));
+            }
+        }
+        sums
     }
 }
