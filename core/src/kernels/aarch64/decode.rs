@@ -93,11 +93,11 @@ where
     let (sums, rest_sums) = x.sums[..count].as_chunks::<STEPS>();
     let whole = each_row!(|row| rows[row].as_chunks::<STEPS>().0);
     let mut dots = vdupq_n_f32(0.0);
-    for index in 0..count / STEPS {
+    for (index, quants) in quants.iter().enumerate() {
         prefetch_rows(rows[0], index * STEPS, STEPS);
         let step = Step {
             blocks: each_row!(|row| &whole[row][index]),
-            quants: &quants[index],
+            quants,
             sums: &sums[index],
             scales: &scales[index],
         };

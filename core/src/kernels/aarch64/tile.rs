@@ -46,8 +46,8 @@ impl Tile {
     /// Takes weights `16 * at ..` of each row.
     #[inline(always)]
     pub(super) fn set_quants(&mut self, at: usize, rows: [int8x16_t; ROWS]) {
-        let rows = rows.map(|row| vreinterpretq_s32_s8(row));
-        let long = |words| vreinterpretq_s64_s32(words);
+        let rows = rows.map(vreinterpretq_s32_s8);
+        let long = vreinterpretq_s64_s32;
         let even = [long(vtrn1q_s32(rows[0], rows[1])), long(vtrn1q_s32(rows[2], rows[3]))];
         let odd = [long(vtrn2q_s32(rows[0], rows[1])), long(vtrn2q_s32(rows[2], rows[3]))];
         let words = [
