@@ -39,8 +39,10 @@ info:        -c as above
 tokenize:    -p or stdin; --no-special: no tokens added, no special tokens recognised
 logits:      --all: every position, not only the last; -c -j as above
 perplexity:  -f FILE, -c N: tokens of a window [512]; -j --quiet as above
-bench:       -p N: prompt tokens [128], -n N: generated tokens [32],
-             -r N: repetitions, of which the median counts [3]; -j; --json
+bench:       -p N: prompt tokens [128], -n N: generated tokens [32], 0 for none;
+             --depth N: generated after N positions [0],
+             -r N: repetitions, of which the median counts [5]; -j; --json;
+             --bandwidth: only how fast the machine reads the file
 
 A first argument that is a command's name is the command: a model file called `info` is
 reached as ./info. `--` ends the options.
@@ -125,8 +127,12 @@ pub(crate) struct Bench {
     pub(crate) model: PathBuf,
     pub(crate) prompt_tokens: u32,
     pub(crate) generated_tokens: u32,
+    /// Positions that are filled before generated tokens are timed.
+    pub(crate) depth: u32,
     pub(crate) repetitions: u32,
     pub(crate) threads: usize,
+    /// Only the reading of the file.
+    pub(crate) bandwidth_only: bool,
     pub(crate) json: bool,
 }
 
@@ -255,21 +261,32 @@ fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
 }
 
 fn parse_bench(mut options: Options) -> Result<Command, Failure> {
-    let (mut prompt_tokens, mut generated_tokens, mut repetitions) = (128, 32, 3);
-    let (mut threads, mut json) = (0, false);
+    let mut bench = Bench {
+        model: PathBuf::new(),
+        prompt_tokens: 128,
+        generated_tokens: 32,
+        depth: 0,
+        repetitions: 5,
+        threads: 0,
+        bandwidth_only: false,
+        json: false,
+    };
     while let Some(option) = options.next()? {
         match option.as_str() {
-            "-p" | "--prompt-tokens" => prompt_tokens = options.integer(&option, 1)?,
-            "-n" | "--max-tokens" => generated_tokens = options.integer(&option, 1)?,
-            "-r" | "--repetitions" => repetitions = options.integer(&option, 1)?,
-            "-j" | "--threads" => threads = options.integer(&option, 1)?,
-            "--json" => json = true,
+            "-p" | "--prompt-tokens" => bench.prompt_tokens = options.integer(&option, 0)?,
+            "-n" | "--max-tokens" => bench.generated_tokens = options.integer(&option, 0)?,
+            "--depth" => bench.depth = options.integer(&option, 0)?,
+            "-r" | "--repetitions" => bench.repetitions = options.integer(&option, 1)?,
+            "-j" | "--threads" => bench.threads = options.integer(&option, 1)?,
+            "--bandwidth" => bench.bandwidth_only = true,
+            "--json" => bench.json = true,
             _ => return Err(unknown(&option)),
         }
     }
-    options.finish(|model| {
-        Command::Bench(Bench { model, prompt_tokens, generated_tokens, repetitions, threads, json })
-    })
+    if bench.depth.checked_add(bench.generated_tokens).is_none() {
+        return Err(Failure::usage("--depth: more positions than there can be"));
+    }
+    options.finish(|model| Command::Bench(Bench { model, ..bench }))
 }
 
 /// The options of one command, one after the other; the model and the options that every command
@@ -466,6 +483,8 @@ mod tests {
             ("logits m --tokens 1,-2", "--tokens: '-2'"),
             ("perplexity m -f t -c 3", "-c: '3'"),
             ("bench m -r 0", "-r: '0'"),
+            ("bench m --depth x", "--depth: 'x'"),
+            ("bench m --depth 4294967295", "--depth: more positions"),
         ] {
             let message = refused(line);
             assert!(message.starts_with(option), "{line}: {message}");
@@ -500,6 +519,12 @@ mod tests {
             panic!()
         };
         assert!(!tokenize.special && tokenize.text.is_none());
+        let line = "bench m -p 0 -n 7 --depth 100 -r 1 -j 2 --bandwidth --json";
+        let Command::Bench(bench) = parsed(line).unwrap() else { panic!() };
+        let numbers = (bench.prompt_tokens, bench.generated_tokens, bench.depth);
+        assert_eq!(numbers, (0, 7, 100));
+        assert_eq!((bench.repetitions, bench.threads), (1, 2));
+        assert!(bench.bandwidth_only && bench.json);
     }
 
     #[test]

@@ -154,15 +154,63 @@ fn bench_reports_numbers_that_add_up() {
     let arguments = ["bench", &path, "-p", "20", "-n", "4", "-r", "2", "-j", "2", "--json"];
     let json: serde_json::Value = serde_json::from_slice(&stdout_of(&arguments)).unwrap();
     assert_eq!(json["model"], path.as_str());
-    for (key, value) in
-        [("threads", 2), ("context", 20), ("prompt_tokens", 20), ("generated_tokens", 4)]
-    {
+    for (key, value) in [
+        ("threads", 2),
+        ("context", 20),
+        ("prompt_tokens", 20),
+        ("generated_tokens", 4),
+        ("depth", 0),
+        ("repetitions", 2),
+    ] {
         assert_eq!(json[key], value, "{key}");
     }
-    assert!(json["prefill_tokens_per_s"].as_f64().unwrap() > 0.0);
-    assert!(json["decode_tokens_per_s"].as_f64().unwrap() > 0.0);
+    let number = |key: &str| json[key].as_f64().unwrap_or_else(|| panic!("{key}"));
+    for key in ["prefill", "decode"] {
+        let samples = json[format!("{key}_samples")].as_array().unwrap();
+        assert_eq!(samples.len(), 2, "{key}");
+        let sum: f64 = samples.iter().map(|sample| sample.as_f64().unwrap()).sum();
+        let median = number(&format!("{key}_tokens_per_s"));
+        assert!(median > 0.0 && (median - sum / 2.0).abs() < 1e-2 * median, "{key}");
+    }
+    assert!(number("start_to_first_token_s") > 0.0);
+    let bytes_per_s = number("decode_tokens_per_s") * number("decode_bytes_per_token");
+    assert!((number("decode_bytes_per_s") / bytes_per_s - 1.0).abs() < 1e-3);
+    let share = number("decode_bytes_per_s") / number("readable_bytes_per_s");
+    assert!((number("readable_share") - share).abs() <= 1e-3);
     let text = String::from_utf8(stdout_of(&arguments[..arguments.len() - 1])).unwrap();
-    assert!(text.contains("prefill: ") && text.contains("decode: "));
+    assert!(text.contains("\nprefill 20, tok/s ") && text.contains("\ndecode 4, tok/s "), "{text}");
+}
+
+/// The traffic of a token, counted by hand from the fixture's shape.
+#[test]
+fn bench_counts_the_bytes_that_a_token_reads() {
+    let path = model("llama");
+    let bytes_at = |depth: &str| {
+        let arguments =
+            ["bench", &path, "-p", "0", "-n", "2", "--depth", depth, "-r", "1", "--json"];
+        let json: serde_json::Value = serde_json::from_slice(&stdout_of(&arguments)).unwrap();
+        assert!(json["prefill_tokens_per_s"].is_null());
+        json["decode_bytes_per_token"].as_f64().unwrap()
+    };
+    // All F32: output and one embedding row, two layers of attention and feed-forward with two
+    // norms each, the last norm; 8 rotary frequencies of heads of 16.
+    let values = 384 * 128 + 128 + 2 * (128 * 320 + 3 * 128 * 256 + 256) + 128 + 8;
+    // A position has a key and a value of 2 heads of 16, f16, in 2 layers; tokens at positions 0
+    // and 1 see 1 and 2 of them.
+    let position = 2 * 2 * (16 + 16) * 2;
+    assert_eq!(bytes_at("0"), f64::from(values * 4) + 1.5 * f64::from(position));
+    assert_eq!(bytes_at("40"), f64::from(values * 4) + 41.5 * f64::from(position));
+}
+
+#[test]
+fn bench_reads_the_file_alone() {
+    let path = model("llama");
+    let arguments = ["bench", &path, "--bandwidth", "-r", "3", "-j", "2", "--json"];
+    let json: serde_json::Value = serde_json::from_slice(&stdout_of(&arguments)).unwrap();
+    assert_eq!(json["file_bytes"], std::fs::metadata(&path).unwrap().len());
+    let samples = json["readable_samples"].as_array().unwrap();
+    let best = samples.iter().map(|sample| sample.as_f64().unwrap()).fold(0.0, f64::max);
+    assert_eq!((samples.len(), json["readable_bytes_per_s"].as_f64()), (3, Some(best)));
 }
 
 #[test]

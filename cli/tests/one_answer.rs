@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{fixtures, stdout_of};
+use common::{fixtures, picolm, stdout_of};
 use picolm_core::gguf::Gguf;
 use picolm_core::kernels::portable;
 use picolm_core::mem::Arena;
@@ -48,4 +48,61 @@ fn mapped_and_threaded_is_as_from_a_slice() {
             assert!(ours == expected, "{model} with {threads} threads");
         }
     }
+}
+
+/// Names of levels of every architecture, as `PICOLM_CPU` takes them. Those that this CPU lacks are
+/// left out: which ones those are, the program says.
+const LEVELS: [&str; 13] = [
+    "portable",
+    "sse2",
+    "ssse3",
+    "avx2",
+    "avx-vnni",
+    "avx512",
+    "avx512-vnni",
+    "neon",
+    "dotprod",
+    "i8mm",
+    "vfp",
+    "dsp",
+    "swar",
+];
+
+#[test]
+fn every_level_of_this_cpu_gives_the_bits_of_portable() {
+    let tokens: Vec<u32> = (0..67).map(|index| index * 53 % 384).collect();
+    let list = tokens.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    let models: Vec<_> = ["arch", "quant"]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(fixtures().join(folder)).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "gguf"))
+        .collect();
+    let (mut compared, mut levels) = (0, Vec::new());
+    for model in models {
+        let model = model.to_str().unwrap();
+        let arguments = ["logits", model, "--tokens", &list, "--all", "-j", "2"];
+        let run = |level: &str| picolm(&arguments).env("PICOLM_CPU", level).output().unwrap();
+        let portable = run("portable");
+        if !portable.status.success() {
+            // An architecture or a format that the engine does not have.
+            continue;
+        }
+        compared += 1;
+        for level in &LEVELS[1..] {
+            let output = run(level);
+            if output.status.success() {
+                assert!(output.stdout == portable.stdout, "{model} on {level}");
+                if !levels.contains(level) {
+                    levels.push(level);
+                }
+            } else {
+                let error = String::from_utf8_lossy(&output.stderr);
+                let absent = error.contains("this CPU has no") || error.contains("is none of");
+                assert!(absent, "{model} on {level}: {error}");
+            }
+        }
+    }
+    assert!(compared >= 10, "only {compared} models ran");
+    println!("{compared} models on portable and on {levels:?}");
 }

@@ -48,9 +48,10 @@ fn more_workers_than_cores_finish_too() {
 
 #[test]
 fn sleeping_helpers_wake_and_a_slow_helper_is_awaited() {
-    let pool = Pool::new(3);
     let both = AtomicUsize::new(0);
     for _ in 0..5 {
+        // A pool of its own: the next job may do without a helper that was as slow as this one.
+        let pool = Pool::new(3);
         std::thread::sleep(Duration::from_millis(20));
         both.store(0, Ordering::SeqCst);
         // Each of two chunks waits for the other, so two workers must have come; then one of them
@@ -63,6 +64,27 @@ fn sleeping_helpers_wake_and_a_slow_helper_is_awaited() {
             std::thread::sleep(Duration::from_millis(10 * turn as u64));
         });
     }
+}
+
+/// Helpers that are preempted sit out and come back; whatever they do, every chunk runs once.
+#[test]
+fn jobs_are_whole_while_helpers_are_preempted() {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..usable_cores() {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    core::hint::spin_loop();
+                }
+            });
+        }
+        let pool = Pool::new(usable_cores() + 1);
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(500) {
+            run_checked(&pool, 32, || (0..1000).for_each(|_| core::hint::spin_loop()));
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]

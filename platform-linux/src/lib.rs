@@ -7,8 +7,10 @@
 // The workspace is built whole on every system: elsewhere this crate is empty.
 #![cfg(unix)]
 
+pub mod bandwidth;
 pub mod clock;
 pub mod console;
 pub mod cpu;
 pub mod map;
+mod rest;
 pub mod threads;

@@ -1,25 +1,38 @@
-//! `picolm bench`: tokens per second.
+//! `picolm bench`: tokens per second, beside what the machine's memory allows.
 //!
-//! Prefill and decode are measured apart, each from an empty context, after one pass that warms
-//! caches and clock; of the repetitions the median counts. The tokens are random ones, the same
-//! every time: what they say does not change the work.
+//! Prefill and decode are measured apart, prefill from an empty context, decode from the depth
+//! that was asked for; of the repetitions the median counts. In turn with them all threads read
+//! the mapped file, as fast as loads alone can, and the best of that is the readable bandwidth. The
+//! tokens are random ones, the same every time: what they say does not change the work.
+
+mod report;
 
 use super::{Outcome, print};
 use crate::args::Bench;
 use crate::engine::{Machine, ModelFile, Plan};
+use crate::platform::bandwidth;
 use crate::platform::clock::MonotonicClock;
-use crate::report::{Failure, Span, json_string};
+use crate::report::{Failure, Span};
 use picolm_core::mem::Arena;
-use picolm_core::port::{Clock, Parallel};
+use picolm_core::model::{Traffic, family};
+use picolm_core::port::{Clock, Parallel, Weights};
 use picolm_core::sampler::Rng;
 use picolm_core::session::{Options, Session};
+use report::{Bandwidth, Measured, Samples};
+
+/// Tokens of the prompt whose first answer is awaited: a short question.
+const START_TOKENS: u32 = 5;
 
 pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
-    let Bench { prompt_tokens, generated_tokens, repetitions, .. } = *arguments;
+    let clock = MonotonicClock::new();
+    let Bench { prompt_tokens, generated_tokens, depth, repetitions, .. } = *arguments;
     let file = ModelFile::open(&arguments.model)?;
-    let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
-    let context = prompt_tokens.max(generated_tokens);
+    if arguments.bandwidth_only {
+        return read_only(arguments, &file, &machine);
+    }
+    let gguf = file.gguf()?;
+    let context = prompt_tokens.max(depth + generated_tokens).max(START_TOKENS);
     let options = Options { context, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)?;
     let mut memory = plan.reserve()?;
@@ -27,24 +40,59 @@ pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
     let session = plan.session(&file, &gguf, &machine, &mut arena)?;
 
     let tokens = random_tokens(context, plan.config.n_vocab);
-    let mut stopwatch = Stopwatch { session, clock: MonotonicClock::new(), tokens };
-    stopwatch.prefill(prompt_tokens.min(2))?;
-    let mut prefill = Vec::new();
-    let mut decode = Vec::new();
+    let mut stopwatch = Stopwatch { session, clock, tokens };
+    // Also the pass that warms caches and clock.
+    stopwatch.prefill(START_TOKENS)?;
+    let start_to_first_token_ns = clock.now_ns();
+    let mut reader = Reader { file: &file, machine: &machine, clock };
+    // No pass has touched all pages of the embedding: only from here on it is reading alone.
+    reader.bytes_per_s();
+    let (mut prefill, mut decode) = (Samples::default(), Samples::default());
+    let mut read = Samples::default();
     for _ in 0..repetitions {
-        prefill.push(stopwatch.prefill(prompt_tokens)?.tokens_per_s());
-        decode.push(stopwatch.decode(generated_tokens)?.tokens_per_s());
+        if prompt_tokens > 0 {
+            prefill.push(stopwatch.prefill(prompt_tokens)?.tokens_per_s());
+        }
+        if generated_tokens > 0 {
+            decode.push(stopwatch.decode(depth, generated_tokens)?.tokens_per_s());
+        }
+        read.push(reader.bytes_per_s());
     }
+    let traffic = Traffic::of(&gguf, family::ALL).map_err(|error| file.failure(error))?;
     let result = Measured {
         model: arguments.model.display().to_string(),
         threads: machine.pool.workers(),
         context,
         prompt_tokens,
         generated_tokens,
+        depth,
         repetitions,
         memory_bytes: plan.memory.total().unwrap_or(u64::MAX),
-        prefill_tokens_per_s: median(prefill),
-        decode_tokens_per_s: median(decode),
+        start_tokens: START_TOKENS,
+        start_to_first_token_ns,
+        bytes_per_token: traffic.mean(depth, generated_tokens),
+        prefill,
+        decode,
+        read,
+    };
+    print(&if arguments.json { result.json() } else { result.text() })
+}
+
+/// The readable bandwidth alone.
+fn read_only(arguments: &Bench, file: &ModelFile, machine: &Machine) -> Result<Outcome, Failure> {
+    let mut reader = Reader { file, machine, clock: MonotonicClock::new() };
+    // Brings the file into memory, and its pages into the table.
+    reader.bytes_per_s();
+    let mut read = Samples::default();
+    for _ in 0..arguments.repetitions {
+        read.push(reader.bytes_per_s());
+    }
+    let result = Bandwidth {
+        model: arguments.model.display().to_string(),
+        threads: machine.pool.workers(),
+        repetitions: arguments.repetitions,
+        file_bytes: file.weights().file_bytes(),
+        read,
     };
     print(&if arguments.json { result.json() } else { result.text() })
 }
@@ -54,11 +102,21 @@ fn random_tokens(count: u32, n_vocab: u32) -> Vec<u32> {
     (0..count).map(|_| (rng.next_f64() * f64::from(n_vocab)) as u32).collect()
 }
 
-/// The middle of `values`, or the mean of the two in the middle.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let half = values.len() / 2;
-    if values.len() % 2 == 1 { values[half] } else { (values[half - 1] + values[half]) / 2.0 }
+/// Reads the mapped file on the threads that also do the multiplying.
+struct Reader<'m> {
+    file: &'m ModelFile,
+    machine: &'m Machine,
+    clock: MonotonicClock,
+}
+
+impl Reader<'_> {
+    fn bytes_per_s(&mut self) -> f64 {
+        let bytes = self.file.weights().bytes();
+        let start_ns = self.clock.now_ns();
+        core::hint::black_box(bandwidth::read_all(&self.machine.pool, bytes));
+        let duration_ns = (self.clock.now_ns() - start_ns).max(1);
+        bytes.len() as f64 * 1e9 / duration_ns as f64
+    }
 }
 
 struct Stopwatch<'m> {
@@ -72,18 +130,27 @@ impl Stopwatch<'_> {
     fn prefill(&mut self, count: u32) -> Result<Span, Failure> {
         self.session.rewind(0);
         let start = self.clock.now_ns();
-        self.session.prefill(&self.tokens[..count as usize], &mut |_| true).map_err(failure)?;
+        self.fill(count)?;
         Ok(self.since(start, count))
     }
 
-    /// Evaluates the first `count` tokens one by one.
-    fn decode(&mut self, count: u32) -> Result<Span, Failure> {
-        self.session.rewind(0);
+    /// Evaluates `count` tokens from position `depth` on, one by one.
+    fn decode(&mut self, depth: u32, count: u32) -> Result<Span, Failure> {
+        if self.session.position() < depth {
+            self.fill(depth)?;
+        }
+        self.session.rewind(depth);
         let start = self.clock.now_ns();
-        for &token in &self.tokens[..count as usize] {
+        for &token in &self.tokens[depth as usize..(depth + count) as usize] {
             self.session.decode(token).map_err(failure)?;
         }
         Ok(self.since(start, count))
+    }
+
+    /// Evaluates the tokens that are missing up to `position`.
+    fn fill(&mut self, position: u32) -> Result<(), Failure> {
+        let missing = &self.tokens[self.session.position() as usize..position as usize];
+        self.session.prefill(missing, &mut |_| true).map_err(failure)
     }
 
     fn since(&self, start: u64, count: u32) -> Span {
@@ -96,61 +163,9 @@ fn failure(error: impl core::fmt::Display) -> Failure {
     Failure::new(error.to_string())
 }
 
-/// What was measured, with which settings.
-struct Measured {
-    model: String,
-    threads: usize,
-    context: u32,
-    prompt_tokens: u32,
-    generated_tokens: u32,
-    repetitions: u32,
-    memory_bytes: u64,
-    prefill_tokens_per_s: f64,
-    decode_tokens_per_s: f64,
-}
-
-impl Measured {
-    fn json(&self) -> String {
-        format!(
-            "{{\"model\": {}, \"threads\": {}, \"context\": {}, \"prompt_tokens\": {}, \
-             \"generated_tokens\": {}, \"repetitions\": {}, \"memory_bytes\": {}, \
-             \"prefill_tokens_per_s\": {:.3}, \"decode_tokens_per_s\": {:.3}}}\n",
-            json_string(&self.model),
-            self.threads,
-            self.context,
-            self.prompt_tokens,
-            self.generated_tokens,
-            self.repetitions,
-            self.memory_bytes,
-            self.prefill_tokens_per_s,
-            self.decode_tokens_per_s,
-        )
-    }
-
-    fn text(&self) -> String {
-        format!(
-            "prefill: {:.2} tok/s ({} tokens)\ndecode: {:.2} tok/s ({} tokens)\n{} threads, \
-             median of {}\n",
-            self.prefill_tokens_per_s,
-            self.prompt_tokens,
-            self.decode_tokens_per_s,
-            self.generated_tokens,
-            self.threads,
-            self.repetitions,
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_median_is_the_middle() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(vec![4.0, 1.0, 3.0, 2.0]), 2.5);
-        assert_eq!(median(vec![7.0]), 7.0);
-    }
 
     #[test]
     fn random_tokens_are_in_the_vocabulary_and_repeat() {

@@ -8,6 +8,7 @@
 //! | `kv_cache` | keys and values of every position |
 //! | `experts` | the mixture-of-experts feed-forward |
 //! | `forward` | the pass itself, read straight down |
+//! | [`traffic`](Traffic) | the bytes that a decode pass reads |
 
 mod config;
 mod error;
@@ -16,9 +17,11 @@ pub mod family;
 mod forward;
 mod kv_cache;
 mod tensors;
+mod traffic;
 
 pub use config::Config;
 pub use error::{ModelError, Name, TensorSlot};
 pub use family::Family;
 pub(crate) use forward::State;
 pub use forward::{ForwardError, Model, ModelOptions, Parts, Row};
+pub use traffic::Traffic;

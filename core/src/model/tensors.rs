@@ -140,7 +140,7 @@ pub(super) struct Globals {
 
 /// What a tensor's name says.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Embedding,
     OutputNorm,
     Output,
@@ -203,10 +203,10 @@ const LAYER_PARTS: &[(&str, Part)] = &[
 
 /// A tensor's shape: `[experts, rows, columns]`, rows and experts 1 for a vector.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Shape {
-    columns: u32,
-    rows: u32,
-    experts: u32,
+pub(super) struct Shape {
+    pub(super) columns: u32,
+    pub(super) rows: u32,
+    pub(super) experts: u32,
 }
 
 impl Part {
@@ -250,7 +250,7 @@ impl Part {
         belongs.then_some(shape)
     }
 
-    const fn is_vector(self) -> bool {
+    pub(super) const fn is_vector(self) -> bool {
         matches!(
             self,
             Self::OutputNorm
@@ -290,15 +290,15 @@ fn recognise(name: &[u8], n_layer: u32) -> Option<(TensorSlot, Part)> {
 }
 
 /// One tensor of the file with its part.
-struct Placed<'a> {
+pub(super) struct Placed<'a> {
     slot: TensorSlot,
-    part: Part,
-    shape: Shape,
-    info: TensorInfo<'a>,
+    pub(super) part: Part,
+    pub(super) shape: Shape,
+    pub(super) info: TensorInfo<'a>,
 }
 
 /// Every tensor with its part, shape checked.
-fn placed<'a>(
+pub(super) fn placed<'a>(
     gguf: &Gguf<'a>,
     config: &Config,
 ) -> impl Iterator<Item = Result<Placed<'a>, ModelError>> {

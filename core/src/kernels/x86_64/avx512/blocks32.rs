@@ -473,6 +473,9 @@ unsafe fn tile<F: SmallBlock, L: Level>(
 ) -> [[f32; TILE_ROWS]; TILE_BATCH] {
     let mut sums = [[0.0; TILE_ROWS]; TILE_BATCH];
     for block in (0..blocks).step_by(2) {
+        // The next 16 rows follow these: a part of them for each pair of blocks, in their order.
+        let next = weights.len() + block * TILE_ROWS * F::BYTES;
+        lanes::prefetch_at(weights.as_ptr().wrapping_add(next), 2 * TILE_ROWS * F::BYTES);
         let count = 2.min(blocks - block);
         let starts: [[*const u8; TILE_ROWS]; 2] = core::array::from_fn(|i| {
             core::array::from_fn(|row| {
@@ -506,6 +509,7 @@ unsafe fn unpack<F: SmallBlock>(starts: [[*const u8; TILE_ROWS]; 2]) -> Unpacked
         let mut halves = [[[0u16; TILE_ROWS]; 2]; 2];
         for (row, vector) in vectors.iter_mut().enumerate() {
             let blocks = starts.map(|starts| starts[row]);
+            lanes::prefetch_soon::<64>(blocks[1].wrapping_add(F::BYTES));
             *vector = F::quants(blocks);
             for (halves, block) in halves.iter_mut().zip(blocks) {
                 halves[0][row] = block.cast::<u16>().read_unaligned();

@@ -595,6 +595,9 @@ unsafe fn tile<F: SuperBlock, L: Level>(
             minimum: _mm512_setzero_ps(),
         };
         for block in 0..blocks {
+            // The next 16 rows follow these: a part of them for each block, in their order.
+            let part = TILE_ROWS * F::BYTES;
+            lanes::prefetch_at(weights.as_ptr().wrapping_add(weights.len() + block * part), part);
             let starts: [*const u8; TILE_ROWS] = core::array::from_fn(|row| {
                 let start = (row * blocks + block) * F::BYTES;
                 weights.get(start..).map_or(NO_BLOCK.as_ptr(), |bytes| match bytes {
@@ -630,7 +633,7 @@ unsafe fn unpack<F: SuperBlock>(starts: [*const u8; TILE_ROWS], out: &mut Unpack
     unsafe {
         let mut vectors = [[_mm512_setzero_si512(); TILE_ROWS]; 4];
         for (row, &start) in starts.iter().enumerate() {
-            lanes::prefetch::<64>(start);
+            lanes::prefetch_soon::<160>(start.wrapping_add(F::BYTES));
             let quants = F::quants(start);
             for (vector, quants) in vectors.iter_mut().zip(quants) {
                 vector[row] = quants;

@@ -313,10 +313,24 @@ pub(super) unsafe fn products<L: Level, const SMALL: bool, const N: usize, const
 /// while L2 has room for more and hands lines to L1 in time.
 #[inline(always)]
 pub(super) fn prefetch<const BYTES: usize>(start: *const u8) {
-    let ahead = start.wrapping_add(PREFETCH_BYTES);
+    prefetch_at(start.wrapping_add(PREFETCH_BYTES), BYTES);
+}
+
+/// Asks the L2 cache for the lines of `bytes` bytes at `start`.
+#[inline(always)]
+pub(super) fn prefetch_at(start: *const u8, bytes: usize) {
+    for line in 0..bytes.div_ceil(64) {
+        // SAFETY: a prefetch reads nothing; an address that does not exist is ignored.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(line * 64).cast()) };
+    }
+}
+
+/// Asks the L1 cache for the lines of `BYTES` bytes at `start`, which L2 should have by now.
+#[inline(always)]
+pub(super) fn prefetch_soon<const BYTES: usize>(start: *const u8) {
     for line in 0..BYTES.div_ceil(64) {
         // SAFETY: a prefetch reads nothing; an address that does not exist is ignored.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(line * 64).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(line * 64).cast()) };
     }
 }
 

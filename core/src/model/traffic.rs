@@ -1,0 +1,97 @@
+//! What a decode pass reads from memory: the number that bounds its speed.
+//!
+//! Every matrix is read once for each token, of a mixture only the experts chosen, of the
+//! embedding one row (all of it, once more, where it is the output head too). Attention reads the
+//! keys and values of the positions that the token sees. Activations stay in the caches and are
+//! not counted.
+
+use super::config::Config;
+use super::error::ModelError;
+use super::family::Family;
+use super::tensors::{Part, Placed, placed};
+use crate::gguf::Gguf;
+
+/// Bytes that decoding one token reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// Weights, whatever the position.
+    pub weights_bytes: u64,
+    /// Keys and values of one position, all layers.
+    pub position_bytes: u64,
+    /// Positions that a token sees at most, itself included; 0 for all.
+    pub window: u32,
+}
+
+impl Traffic {
+    /// The traffic of the model that `gguf` describes.
+    pub fn of(gguf: &Gguf<'_>, families: &[&Family]) -> Result<Self, ModelError> {
+        let config = Config::read(gguf, families)?;
+        // Norms, biases and the rotary frequencies are f32 in memory, whatever the file has.
+        let f32_bytes = size_of::<f32>() as u64;
+        let mut weights_bytes = u64::from(config.rope.dimensions / 2) * f32_bytes;
+        let (mut embedding_bytes, mut has_output) = (0, false);
+        for placed in placed(gguf, &config) {
+            let Placed { part, shape, info, .. } = placed?;
+            let read_bytes = match part {
+                Part::RopeFactors => 0,
+                part if part.is_vector() => u64::from(shape.columns) * f32_bytes,
+                Part::Embedding => {
+                    embedding_bytes = info.bytes;
+                    info.bytes / u64::from(shape.rows.max(1))
+                }
+                Part::ExpertGates | Part::ExpertUps | Part::ExpertDowns => {
+                    info.bytes / u64::from(shape.experts.max(1)) * u64::from(config.n_expert_used)
+                }
+                _ => info.bytes,
+            };
+            has_output |= part == Part::Output;
+            weights_bytes = sum(weights_bytes, read_bytes)?;
+        }
+        if !has_output {
+            weights_bytes = sum(weights_bytes, embedding_bytes)?;
+        }
+        let heads = u64::from(config.n_layer) * u64::from(config.n_head_kv);
+        let dimensions = u64::from(config.key_dim) + u64::from(config.value_dim);
+        let f16_bytes = size_of::<u16>() as u64;
+        let position_bytes = heads.checked_mul(dimensions * f16_bytes);
+        Ok(Self {
+            weights_bytes,
+            position_bytes: position_bytes.ok_or(ModelError::TooLarge)?,
+            window: config.attention().window,
+        })
+    }
+
+    /// Bytes that the token at `position` reads: weights, and the positions up to its own.
+    pub fn at(&self, position: u32) -> u64 {
+        let seen = u64::from(position) + 1;
+        let seen = if self.window == 0 { seen } else { seen.min(u64::from(self.window)) };
+        self.weights_bytes.saturating_add(self.position_bytes.saturating_mul(seen))
+    }
+
+    /// The mean of `count` tokens from position `first` on.
+    pub fn mean(&self, first: u32, count: u32) -> f64 {
+        let total: f64 =
+            (first..first.saturating_add(count)).map(|position| self.at(position) as f64).sum();
+        total / f64::from(count.max(1))
+    }
+}
+
+fn sum(bytes: u64, more: u64) -> Result<u64, ModelError> {
+    bytes.checked_add(more).ok_or(ModelError::TooLarge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_and_windows_count() {
+        let all = Traffic { weights_bytes: 1000, position_bytes: 10, window: 0 };
+        assert_eq!((all.at(0), all.at(99), all.at(u32::MAX)), (1010, 2000, 1000 + (10 << 32)));
+        assert_eq!(all.mean(4, 3), 1060.0);
+        let window = Traffic { window: 32, ..all };
+        assert_eq!((window.at(30), window.at(31), window.at(32)), (1310, 1320, 1320));
+        assert_eq!(window.mean(30, 2), 1315.0);
+        assert_eq!(Traffic { weights_bytes: u64::MAX, ..all }.at(5), u64::MAX);
+    }
+}
