@@ -2,8 +2,11 @@
 
 use super::{Candidate, VectorCandidate, joined, portable};
 
+mod neon;
+
 /// Every format's kernels, best first.
-pub const ALL: &[Candidate] = &joined::<_, { portable::ALL.len() }>(&[portable::ALL]);
+pub const ALL: &[Candidate] =
+    &joined::<_, { neon::ALL.len() + portable::ALL.len() }>(&[neon::ALL, portable::ALL]);
 
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] = portable::VECTORS;

@@ -47,7 +47,7 @@ fn dots(x: &[f32], rows: &[f32], out: &mut [f32]) {
     }
 }
 
-fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
+pub(in crate::kernels) fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
     let mut lanes = [0.0; LANES];
     for chunk in x.chunks_mut(LANES) {
         for (lane, x) in lanes.iter_mut().zip(chunk) {
@@ -58,7 +58,7 @@ fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
     tree_sum(lanes)
 }
 
-fn silu_product(gate: &mut [f32], up: &[f32]) {
+pub(in crate::kernels) fn silu_product(gate: &mut [f32], up: &[f32]) {
     for (gate, up) in gate.iter_mut().zip(up) {
         *gate = *gate / (1.0 + num::exp(-*gate)) * up;
     }
