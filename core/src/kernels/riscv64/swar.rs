@@ -1,0 +1,393 @@
+//! One loop for all block formats: several products in one 64-bit multiplication.
+//!
+//! A word of weights holds a small integer in each of its lanes, a word of activations holds
+//! signed integers in the same lanes, in reverse order:
+//!
+//! ```text
+//! w = w0 + w1 << 16 + w2 << 32 + w3 << 48          0 <= wi
+//! a = x3 + x2 << 16 + x1 << 32 + x0 << 48          -127 <= xi <= 127, negative ones borrow
+//! w * a mod 2^64 = (w0 x0 + w1 x1 + w2 x2 + w3 x3) << 48 + what comes of other pairs, below
+//! ```
+//!
+//! so that the top lane is the dot product of four weights. Sums of such words keep that meaning as
+//! long as the top lane does not overflow. With half of its unit, 2^47, added, the sum of lower
+//! lanes (which may be negative) no longer changes the top lane, and an arithmetic shift by 48
+//! takes it out. A constant that the format subtracts from each weight, `OFFSET`, is taken out of
+//! the sum beforehand: `-OFFSET * (1 + 2^16 + 2^32 + 2^48) * a`, a word computed once for many rows
+//! together with the 2^47. [`assert_lanes`] holds each format to the bounds.
+//!
+//! Wider lanes are the same with 32 for 16: two products a multiplication, for 8-bit weights.
+//!
+//! Activations are packed into such words once a call, for as many columns as fit on the stack,
+//! and used by all weight rows of the tile. Numbers follow [`crate::quant::block`]: exact integer
+//! sums, one f32 accumulator per output, blocks ascending.
+
+use super::words::{MAX_WINDOW, Stream, Window};
+use crate::kernels::{Activations, Encoding, FormatKernels, portable};
+use crate::mem::Tile;
+use crate::quant::{BlockFormat, GROUP_ELEMENTS, activations::MAX_QUANT};
+
+/// What a format adds to [`BlockFormat`] for this loop.
+///
+/// 8 columns of bytes hold the bits of 8 weights in each of `PLANES` groups; `PER` words of
+/// `8 / PER` lanes hold 8 weights.
+pub(super) trait SwarFormat<
+    const BYTES: usize,
+    const ELEMENTS: usize,
+    const GROUPS: usize,
+    const PLANES: usize,
+    const PER: usize,
+>: BlockFormat<BYTES, ELEMENTS, GROUPS>
+{
+    /// What is subtracted from each stored weight.
+    const OFFSET: u64;
+    /// Byte of the block from which on the words are counted.
+    const FIRST: usize;
+    /// Words from there that [`Self::lanes`] reads.
+    const WORDS: usize;
+    /// Columns, 8 or 16, whose products may be summed in a lane.
+    const COLUMNS: usize;
+
+    /// The stored weights of the 8 columns from `column` on, for each plane: word `j` of a plane
+    /// holds the weights of columns `column + j + PER * lane`.
+    fn lanes(
+        block: &[u8; BYTES],
+        word: impl Fn(usize) -> u64,
+        column: usize,
+    ) -> [[u64; PER]; PLANES];
+}
+
+/// Bits of a lane.
+const fn lane_bits(per: usize) -> u32 {
+    8 * per as u32
+}
+
+/// A number in every lane.
+const fn in_each_lane(number: u64, per: usize) -> u64 {
+    u64::MAX / ((1 << lane_bits(per)) - 1) * number
+}
+
+/// Half of the top lane's unit.
+const fn half_unit(per: usize) -> u64 {
+    1 << (63 - lane_bits(per))
+}
+
+/// Fails to compile where a sum of lanes would not be exact.
+///
+/// `products` words are summed, of `8 / PER` lanes each. The greatest top lanes: Q4_1's of
+/// 4 * 4 * 15 * 127 = 30,480 and Q6_K's and Q5_0's of 2 * 4 * 32 * 127 = 32,512, of 32,767.
+pub(super) const fn assert_lanes<
+    F,
+    const BYTES: usize,
+    const ELEMENTS: usize,
+    const GROUPS: usize,
+    const PLANES: usize,
+    const PER: usize,
+>()
+where
+    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER>,
+{
+    assert!(F::COLUMNS == 8 || F::COLUMNS == GROUP_ELEMENTS);
+    assert!(F::WORDS < MAX_WINDOW && F::FIRST + 8 * F::WORDS <= BYTES);
+    assert!(GROUPS.is_multiple_of(PLANES));
+    let lanes = 8 / PER as i128;
+    let products = (F::COLUMNS / 8 * PER) as i128;
+    let product = F::MAX_QUANT as i128 * MAX_QUANT as i128;
+    let unit = 1 << (64 - lane_bits(PER));
+    let top = products * lanes * product;
+    assert!(top < 1 << (lane_bits(PER) - 1));
+    // Pairs that meet in lane `lane` below the top one are `lane + 1`.
+    let (mut lane, mut below) = (0, 0);
+    while lane < lanes - 1 {
+        below += (products * (lane + 1) * product) << (lane * lane_bits(PER) as i128);
+        lane += 1;
+    }
+    assert!(below < unit / 2);
+}
+
+/// Elements that are packed at once: a TinyLlama row, in 6 KiB of stack.
+const PACKED: usize = 2048;
+
+/// Rows of the batch whose activations are packed at once: each pass over the weights serves them.
+const BATCH: usize = 4;
+
+/// Weight rows at a time: each loaded activation word is used so often.
+const ROWS: usize = 2;
+
+/// 16 activations as words.
+#[derive(Clone, Copy)]
+struct Group<const PER: usize> {
+    /// Of 8 columns each.
+    words: [[u64; PER]; 2],
+    /// What a sum of the products with each of `words` starts from; for formats that sum both in
+    /// one lane the first stands for both.
+    start: [u64; 2],
+}
+
+/// The table of format `F`.
+pub(super) const fn kernels<
+    F,
+    const BYTES: usize,
+    const ELEMENTS: usize,
+    const GROUPS: usize,
+    const PLANES: usize,
+    const PER: usize,
+>() -> FormatKernels
+where
+    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER>,
+{
+    const { assert_lanes::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER>() };
+    FormatKernels {
+        tensor_type: F::TENSOR_TYPE,
+        level: "swar",
+        encoding: Encoding::Int8 { block: ELEMENTS, order: 0 },
+        dequantize: portable::integer::dequantize::<F, BYTES, ELEMENTS, GROUPS>,
+        encode: portable::integer::encode::<ELEMENTS>,
+        matmul: matmul::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER>,
+    }
+}
+
+fn matmul<
+    F,
+    const BYTES: usize,
+    const ELEMENTS: usize,
+    const GROUPS: usize,
+    const PLANES: usize,
+    const PER: usize,
+>(
+    weights: &[u8],
+    activations: &Activations<'_>,
+    out: &mut Tile<'_>,
+) where
+    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER>,
+{
+    let row_blocks = activations.columns / ELEMENTS;
+    let mut packed = [Group::<PER>::ZERO; PACKED / GROUP_ELEMENTS];
+    let mut first_row = 0;
+    while first_row < activations.rows {
+        let rows = BATCH.min(activations.rows - first_row);
+        // One row packs all of the words, several a part each.
+        let row_groups = packed.len() / if rows == 1 { 1 } else { BATCH };
+        for row in first_row..first_row + rows {
+            out.row_mut(row).fill(0.0);
+        }
+        let mut first_block = 0;
+        while first_block < row_blocks {
+            let blocks = (row_groups / GROUPS).min(row_blocks - first_block);
+            for (row, groups) in packed.chunks_exact_mut(row_groups).take(rows).enumerate() {
+                let start = (first_row + row) * activations.columns + first_block * ELEMENTS;
+                let quants = &activations.quants[start..][..blocks * ELEMENTS];
+                for (group, quants) in groups.iter_mut().zip(quants.as_chunks().0) {
+                    *group = Group::pack(quants, F::OFFSET, F::COLUMNS);
+                }
+            }
+            let part = Part { packed: &packed, row_groups, first_row, rows, first_block, blocks };
+            multiply::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER>(weights, activations, &part, out);
+            first_block += blocks;
+        }
+        first_row += BATCH;
+    }
+}
+
+impl<const PER: usize> Group<PER> {
+    const ZERO: Self = Self { words: [[0; PER]; 2], start: [0; 2] };
+
+    fn pack(quants: &[i8; GROUP_ELEMENTS], offset: u64, columns: usize) -> Self {
+        let mut group = Self::ZERO;
+        for (words, quants) in group.words.iter_mut().zip(quants.as_chunks::<8>().0) {
+            for (index, word) in words.iter_mut().enumerate() {
+                for &quant in quants.iter().skip(index).step_by(PER) {
+                    *word = (*word << lane_bits(PER)).wrapping_add_signed(i64::from(quant));
+                }
+            }
+        }
+        let offsets = in_each_lane(offset, PER);
+        let taken = group.words.map(|words| {
+            words.iter().fold(0, |sum: u64, word| sum.wrapping_add(offsets.wrapping_mul(*word)))
+        });
+        group.start = if columns == GROUP_ELEMENTS {
+            [half_unit(PER).wrapping_sub(taken[0]).wrapping_sub(taken[1]), 0]
+        } else {
+            taken.map(|taken| half_unit(PER).wrapping_sub(taken))
+        };
+        group
+    }
+}
+
+/// What is packed: blocks `first_block ..` of some rows of the batch.
+struct Part<'a, const PER: usize> {
+    /// `[rows, row_groups]`, the first `blocks` blocks of each row in use.
+    packed: &'a [Group<PER>],
+    row_groups: usize,
+    first_row: usize,
+    rows: usize,
+    first_block: usize,
+    blocks: usize,
+}
+
+/// Adds what is packed times all weight rows to `out`.
+fn multiply<
+    F,
+    const BYTES: usize,
+    const ELEMENTS: usize,
+    const GROUPS: usize,
+    const PLANES: usize,
+    const PER: usize,
+>(
+    weights: &[u8],
+    activations: &Activations<'_>,
+    part: &Part<'_, PER>,
+    out: &mut Tile<'_>,
+) where
+    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER>,
+{
+    let row_blocks = activations.columns / ELEMENTS;
+    let stream = Stream::new(weights);
+    let blocks = weights.as_chunks::<BYTES>().0;
+    for (row, packed) in part.packed.chunks_exact(part.row_groups).take(part.rows).enumerate() {
+        let row = part.first_row + row;
+        let start = row * row_blocks + part.first_block;
+        let x = Row {
+            packed: &packed.as_chunks::<GROUPS>().0[..part.blocks],
+            scales: &activations.scales[start..][..part.blocks],
+            sums: &activations.sums.as_chunks::<GROUPS>().0[start..][..part.blocks],
+        };
+        let (chunks, rest) = out.row_mut(row).as_chunks_mut::<ROWS>();
+        let mut weights = Weights { stream, blocks, first: part.first_block, row_blocks };
+        for dots in chunks {
+            add_dots::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, ROWS>(weights, &x, dots);
+            weights.first += ROWS * row_blocks;
+        }
+        for dots in rest.as_chunks_mut::<1>().0 {
+            add_dots::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, 1>(weights, &x, dots);
+            weights.first += row_blocks;
+        }
+    }
+}
+
+/// One row of the activations: the blocks that are packed.
+struct Row<'a, const GROUPS: usize, const PER: usize> {
+    packed: &'a [[Group<PER>; GROUPS]], // [blocks]
+    scales: &'a [f32],                  // [blocks]
+    sums: &'a [[i16; GROUPS]],          // [blocks]
+}
+
+/// Neighbouring weight rows from block `first` on.
+#[derive(Clone, Copy)]
+struct Weights<'a, const BYTES: usize> {
+    stream: Stream<'a>,
+    blocks: &'a [[u8; BYTES]],
+    first: usize,
+    row_blocks: usize,
+}
+
+/// Adds the dot products of `R` weight rows with `x` to `dots`.
+fn add_dots<
+    F,
+    const BYTES: usize,
+    const ELEMENTS: usize,
+    const GROUPS: usize,
+    const PLANES: usize,
+    const PER: usize,
+    const R: usize,
+>(
+    weights: Weights<'_, BYTES>,
+    x: &Row<'_, GROUPS, PER>,
+    dots: &mut [f32; R],
+) where
+    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER>,
+{
+    let mut copies = [[0; MAX_WINDOW]; R];
+    let mut sums = *dots;
+    for (index, packed) in x.packed.iter().enumerate() {
+        let at: [usize; R] =
+            core::array::from_fn(|row| weights.first + row * weights.row_blocks + index);
+        let blocks = at.map(|at| &weights.blocks[at]);
+        let mut row = 0;
+        let windows = copies.each_mut().map(|copy| {
+            let start = at[row] * BYTES + F::FIRST;
+            row += 1;
+            weights.stream.window(start, F::WORDS + 1, copy)
+        });
+        let parts = blocks.map(F::unpack);
+        let scales = core::array::from_fn(|row| &parts[row].scales);
+        // Only formats of whole words are aligned more often than now and then.
+        let aligned = BYTES.is_multiple_of(8) && windows.iter().all(Window::is_aligned);
+        let isums = if aligned {
+            integer_sums::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, R>(
+                blocks,
+                |row, index| windows[row].word::<true>(index),
+                scales,
+                packed,
+            )
+        } else {
+            integer_sums::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, R>(
+                blocks,
+                |row, index| windows[row].word::<false>(index),
+                scales,
+                packed,
+            )
+        };
+        for ((sum, part), isum) in sums.iter_mut().zip(&parts).zip(isums) {
+            let msum = if F::HAS_MINIMUM { part.minimum_sum(&x.sums[index]) } else { 0 };
+            *sum += F::combine(part.scale, part.minimum, x.scales[index], isum, msum);
+        }
+    }
+    *dots = sums;
+}
+
+/// `isum` of one block of each of `R` weight rows; see [`crate::quant::block`].
+#[inline(always)]
+fn integer_sums<
+    F,
+    const BYTES: usize,
+    const ELEMENTS: usize,
+    const GROUPS: usize,
+    const PLANES: usize,
+    const PER: usize,
+    const R: usize,
+>(
+    blocks: [&[u8; BYTES]; R],
+    word: impl Fn(usize, usize) -> u64,
+    scales: [&[i8; GROUPS]; R],
+    x: &[Group<PER>; GROUPS],
+) -> [i32; R]
+where
+    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER>,
+{
+    // 32 columns of bytes are two groups of each plane, those of the formats of 32 but one.
+    let run = (ELEMENTS / GROUP_ELEMENTS / PLANES).min(2);
+    let mut isums = [0i64; R];
+    for unit in 0..GROUPS / PLANES {
+        let first_group = unit / run * run * PLANES + unit % run;
+        let mut sums = [[0u64; PLANES]; R];
+        let mut tops = [[0i64; PLANES]; R];
+        for half in 0..2 {
+            let column = GROUP_ELEMENTS * unit + 8 * half;
+            let (starts, ends) = (half == 0 || F::COLUMNS == 8, half == 1 || F::COLUMNS == 8);
+            for row in 0..R {
+                let lanes = F::lanes(blocks[row], |index| word(row, index), column);
+                for plane in 0..PLANES {
+                    let group = &x[first_group + run * plane];
+                    let sum = &mut sums[row][plane];
+                    if starts {
+                        *sum = if F::OFFSET == 0 { half_unit(PER) } else { group.start[half] };
+                    }
+                    for (weights, x) in lanes[plane].iter().zip(&group.words[half]) {
+                        *sum = sum.wrapping_add(weights.wrapping_mul(*x));
+                    }
+                    if ends {
+                        tops[row][plane] += *sum as i64 >> (64 - lane_bits(PER));
+                    }
+                }
+            }
+        }
+        for row in 0..R {
+            for plane in 0..PLANES {
+                let scale = scales[row][first_group + run * plane];
+                isums[row] += i64::from(scale) * tops[row][plane];
+            }
+        }
+    }
+    isums.map(|isum| isum as i32)
+}
