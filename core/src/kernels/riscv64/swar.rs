@@ -23,8 +23,9 @@
 //! sums, one f32 accumulator per output, blocks ascending.
 
 use super::words::{MAX_WINDOW, Stream, Window};
-use crate::kernels::{Activations, Encoding, FormatKernels, portable};
+use crate::kernels::{Activations, Encoding, FormatKernels, SUM_ELEMENTS, portable};
 use crate::mem::Tile;
+use crate::num;
 use crate::quant::{BlockFormat, GROUP_ELEMENTS, activations::MAX_QUANT};
 
 /// What a format adds to [`BlockFormat`] for this loop.
@@ -43,10 +44,16 @@ pub(super) trait SwarFormat<
     const OFFSET: u64;
     /// Byte of the block from which on the words are counted.
     const FIRST: usize;
-    /// Words from there that [`Self::lanes`] reads.
+    /// Words from there that [`Self::lanes`] and [`Self::scales`] read.
     const WORDS: usize;
     /// Columns, 8 or 16, whose products may be summed in a lane.
     const COLUMNS: usize;
+    /// Weights, 16 or 32, that share an integer scale.
+    const SCALE_ELEMENTS: usize;
+    /// Byte of the block's f16 scale.
+    const SCALE: usize;
+    /// Byte of the block's f16 minimum, if it has one.
+    const MINIMUM: Option<usize>;
 
     /// The stored weights of the 8 columns from `column` on, for each plane: word `j` of a plane
     /// holds the weights of columns `column + j + PER * lane`.
@@ -55,6 +62,27 @@ pub(super) trait SwarFormat<
         word: impl Fn(usize) -> u64,
         column: usize,
     ) -> [[u64; PER]; PLANES];
+
+    /// The integer scales and minima.
+    fn scales(word: impl Fn(usize) -> u64) -> Scales;
+
+    /// Integer scale `index`.
+    fn scale(block: &[u8; BYTES], scales: &Scales, index: usize) -> i64;
+}
+
+/// Integer scales and minima as bytes of words, the first one lowest.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Scales {
+    pub(super) scales: [u64; 2],
+    pub(super) minima: [u64; 2],
+}
+
+impl Scales {
+    /// Byte `index` of the scales.
+    #[inline(always)]
+    pub(super) const fn byte(&self, index: usize) -> i64 {
+        (self.scales[index / 8] >> (index % 8 * 8) & 0xff) as i64
+    }
 }
 
 /// Bits of a lane.
@@ -88,7 +116,7 @@ where
     F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER>,
 {
     assert!(F::COLUMNS == 8 || F::COLUMNS == GROUP_ELEMENTS);
-    assert!(F::WORDS < MAX_WINDOW && F::FIRST + 8 * F::WORDS <= BYTES);
+    assert!(F::WORDS < MAX_WINDOW && F::FIRST + 8 * F::WORDS <= BYTES.next_multiple_of(8));
     assert!(GROUPS.is_multiple_of(PLANES));
     let lanes = 8 / PER as i128;
     let products = (F::COLUMNS / 8 * PER) as i128;
@@ -122,6 +150,8 @@ struct Group<const PER: usize> {
     /// What a sum of the products with each of `words` starts from; for formats that sum both in
     /// one lane the first stands for both.
     start: [u64; 2],
+    /// Of group `i` of a block: the activations' sums that meet two minima, in 32-bit lanes.
+    sums: u64,
 }
 
 /// The table of format `F`.
@@ -177,8 +207,15 @@ fn matmul<
             for (row, groups) in packed.chunks_exact_mut(row_groups).take(rows).enumerate() {
                 let start = (first_row + row) * activations.columns + first_block * ELEMENTS;
                 let quants = &activations.quants[start..][..blocks * ELEMENTS];
+                let sums = &activations.sums[start / SUM_ELEMENTS..];
                 for (group, quants) in groups.iter_mut().zip(quants.as_chunks().0) {
                     *group = Group::pack(quants, F::OFFSET, F::COLUMNS);
+                }
+                if F::MINIMUM.is_some() {
+                    let blocks = groups.as_chunks_mut::<GROUPS>().0.iter_mut().take(blocks);
+                    for (groups, sums) in blocks.zip(sums.as_chunks::<GROUPS>().0) {
+                        pack_sums(groups, sums, F::SCALE_ELEMENTS);
+                    }
                 }
             }
             let part = Part { packed: &packed, row_groups, first_row, rows, first_block, blocks };
@@ -190,7 +227,7 @@ fn matmul<
 }
 
 impl<const PER: usize> Group<PER> {
-    const ZERO: Self = Self { words: [[0; PER]; 2], start: [0; 2] };
+    const ZERO: Self = Self { words: [[0; PER]; 2], start: [0; 2], sums: 0 };
 
     fn pack(quants: &[i8; GROUP_ELEMENTS], offset: u64, columns: usize) -> Self {
         let mut group = Self::ZERO;
@@ -211,6 +248,23 @@ impl<const PER: usize> Group<PER> {
             taken.map(|taken| half_unit(PER).wrapping_sub(taken))
         };
         group
+    }
+}
+
+/// The sums of `scale_elements` activations as words: bytes `j` and `j + 4` of each word of minima
+/// meet in word `j`.
+fn pack_sums<const GROUPS: usize, const PER: usize>(
+    groups: &mut [Group<PER>; GROUPS],
+    sums: &[i16; GROUPS],
+    scale_elements: usize,
+) {
+    let each = scale_elements / SUM_ELEMENTS;
+    let sum = |index: usize| -> i64 {
+        sums.iter().skip(index * each).take(each).map(|&sum| i64::from(sum)).sum()
+    };
+    for (index, group) in groups.iter_mut().enumerate().take(GROUPS / each / 2) {
+        let first = index / 4 * 8 + index % 4;
+        group.sums = (sum(first + 4) as u64).wrapping_add((sum(first) as u64) << 32);
     }
 }
 
@@ -309,34 +363,62 @@ fn add_dots<
             row += 1;
             weights.stream.window(start, F::WORDS + 1, copy)
         });
-        let parts = blocks.map(F::unpack);
-        let scales = core::array::from_fn(|row| &parts[row].scales);
         // Only formats of whole words are aligned more often than now and then.
         let aligned = BYTES.is_multiple_of(8) && windows.iter().all(Window::is_aligned);
-        let isums = if aligned {
+        let [isums, msums] = if aligned {
             integer_sums::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, R>(
                 blocks,
                 |row, index| windows[row].word::<true>(index),
-                scales,
                 packed,
             )
         } else {
             integer_sums::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, R>(
                 blocks,
                 |row, index| windows[row].word::<false>(index),
-                scales,
                 packed,
             )
         };
-        for ((sum, part), isum) in sums.iter_mut().zip(&parts).zip(isums) {
-            let msum = if F::HAS_MINIMUM { part.minimum_sum(&x.sums[index]) } else { 0 };
-            *sum += F::combine(part.scale, part.minimum, x.scales[index], isum, msum);
+        for row in 0..R {
+            let scale = f16(blocks[row], F::SCALE);
+            let (minimum, msum) = match F::MINIMUM {
+                None => (0.0, 0),
+                // The formats of 32 add theirs: see [`crate::quant::block`].
+                Some(at) if ELEMENTS == 32 => {
+                    let msum = x.sums[index].iter().map(|&sum| i32::from(sum)).sum();
+                    (-f16(blocks[row], at), msum)
+                }
+                Some(at) => (f16(blocks[row], at), msums[row]),
+            };
+            sums[row] += F::combine(scale, minimum, x.scales[index], isums[row], msum);
         }
     }
     *dots = sums;
 }
 
-/// `isum` of one block of each of `R` weight rows; see [`crate::quant::block`].
+/// The f16 at byte `at` of a block.
+///
+/// [`num::f16_to_f32`] takes 16 instructions, which a block of 32 feels. Here the f16's exponent
+/// and mantissa move to the f32's places and a multiplication adds the difference of the two
+/// exponents' biases; it is exact also for subnormals, which RISC-V's floats always have.
+#[inline(always)]
+fn f16<const BYTES: usize>(block: &[u8; BYTES], at: usize) -> f32 {
+    /// 2^(127 - 15).
+    const REBIAS: f32 = f32::from_bits((127 + 112) << 23);
+    let half = u16::from_le_bytes([block[at], block[at + 1]]);
+    if half & 0x7c00 == 0x7c00 {
+        return infinite_or_nan(half);
+    }
+    let bits = (i32::from(half as i16) << 13) as u32 & 0x8fff_e000;
+    f32::from_bits(bits) * REBIAS
+}
+
+#[cold]
+#[inline(never)]
+fn infinite_or_nan(half: u16) -> f32 {
+    num::f16_to_f32(half)
+}
+
+/// `isum` and, for K-quants, `msum` of one block of each of `R` weight rows; see [`crate::quant::block`].
 #[inline(always)]
 fn integer_sums<
     F,
@@ -349,19 +431,20 @@ fn integer_sums<
 >(
     blocks: [&[u8; BYTES]; R],
     word: impl Fn(usize, usize) -> u64,
-    scales: [&[i8; GROUPS]; R],
     x: &[Group<PER>; GROUPS],
-) -> [i32; R]
+) -> [[i32; R]; 2]
 where
     F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER>,
 {
+    let scales: [Scales; R] = core::array::from_fn(|row| F::scales(|index| word(row, index)));
     // 32 columns of bytes are two groups of each plane, those of the formats of 32 but one.
-    let run = (ELEMENTS / GROUP_ELEMENTS / PLANES).min(2);
+    let run = (GROUPS / PLANES).min(2);
+    let units_per_scale = (F::SCALE_ELEMENTS / GROUP_ELEMENTS).min(run);
     let mut isums = [0i64; R];
+    let mut tops = [[0i64; PLANES]; R];
     for unit in 0..GROUPS / PLANES {
         let first_group = unit / run * run * PLANES + unit % run;
         let mut sums = [[0u64; PLANES]; R];
-        let mut tops = [[0i64; PLANES]; R];
         for half in 0..2 {
             let column = GROUP_ELEMENTS * unit + 8 * half;
             let (starts, ends) = (half == 0 || F::COLUMNS == 8, half == 1 || F::COLUMNS == 8);
@@ -382,12 +465,32 @@ where
                 }
             }
         }
-        for row in 0..R {
-            for plane in 0..PLANES {
-                let scale = scales[row][first_group + run * plane];
-                isums[row] += i64::from(scale) * tops[row][plane];
+        if (unit + 1).is_multiple_of(units_per_scale) {
+            for row in 0..R {
+                for plane in 0..PLANES {
+                    let index = (first_group + run * plane) / units_per_scale;
+                    let scale = F::scale(blocks[row], &scales[row], index);
+                    isums[row] += scale * tops[row][plane];
+                    tops[row][plane] = 0;
+                }
             }
         }
     }
-    isums.map(|isum| isum as i32)
+    let msums = scales.map(|scales| minimum_sum::<GROUPS, PER>(scales.minima, x, F::SCALE_ELEMENTS));
+    [isums.map(|isum| isum as i32), msums]
+}
+
+/// `msum` of a block, two products a multiplication: each at most 63 * 32 * 127, of 2^31.
+#[inline(always)]
+fn minimum_sum<const GROUPS: usize, const PER: usize>(
+    minima: [u64; 2],
+    x: &[Group<PER>; GROUPS],
+    scale_elements: usize,
+) -> i32 {
+    let mut sum = 1 << 31;
+    for index in 0..GROUP_ELEMENTS * GROUPS / scale_elements / 2 {
+        let pair = minima[index / 4] >> (8 * (index % 4)) & 0x0000_00ff_0000_00ff;
+        sum = pair.wrapping_mul(x[index].sums).wrapping_add(sum);
+    }
+    (sum >> 32) as i32
 }

@@ -6,7 +6,7 @@
 // Unsafe: views aligned bytes as words.
 #![allow(unsafe_code)]
 
-/// Most words that a block's window may have: Q6_K's 192 bytes and one word more.
+/// Most words that a block's window may have: Q6_K's 24 and one more for the shift.
 pub(super) const MAX_WINDOW: usize = 25;
 
 /// The bytes of a tile's weight rows and the aligned words among them.
