@@ -1,7 +1,7 @@
 //! How each block format fills lanes; see [`super::swar`] for what lanes are and
 //! [`crate::quant`] for the layouts.
 
-use super::swar::{Scales, SwarFormat};
+use super::swar::{Scales, SwarFormat, byte};
 use crate::quant::blocks32::{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
 use crate::quant::k_quants::{Q2_K, Q3_K, Q4_K, Q5_K, Q6_K};
 
@@ -61,17 +61,17 @@ fn six_bits(first: u64, second: u64) -> Scales {
 /// Implements [`SwarFormat`]: the format's three constant parameters and what differs.
 macro_rules! format {
     (
-        $format:ty, $bytes:literal, $elements:literal, $groups:literal, $planes:literal, $per:literal;
-        offset $offset:literal; $words:literal words from $first:expr; $columns:literal columns;
+        $format:ty, $bytes:literal, $elements:literal, $groups:literal, $planes:literal, $per:literal,
+        $window:literal;
+        offset $offset:literal; words from $first:expr; $columns:literal columns;
         f16 $scale:expr, $minimum:expr; $scale_elements:literal a scale;
         lanes |$block:pat_param, $word:ident, $column:ident| $lanes:expr;
         scales |$scale_word:pat_param| $scales:expr;
-        scale |$scale_block:pat_param, $all:pat_param, $index:pat_param| $one:expr;
+        scale |$scale_block:pat_param, $all:pat_param, $before:pat_param, $index:pat_param| $one:expr;
     ) => {
-        impl SwarFormat<$bytes, $elements, $groups, $planes, $per> for $format {
+        impl SwarFormat<$bytes, $elements, $groups, $planes, $per, $window> for $format {
             const OFFSET: u64 = $offset;
             const FIRST: usize = $first;
-            const WORDS: usize = $words;
             const COLUMNS: usize = $columns;
             const SCALE_ELEMENTS: usize = $scale_elements;
             const SCALE: usize = $scale.start;
@@ -92,7 +92,7 @@ macro_rules! format {
             }
 
             #[inline(always)]
-            fn scale($scale_block: &[u8; $bytes], $all: &Scales, $index: usize) -> i64 {
+            fn scale($scale_block: &[u8; $bytes], $all: u64, $before: usize, $index: usize) -> i64 {
                 $one
             }
         }
@@ -100,32 +100,32 @@ macro_rules! format {
 }
 
 format! {
-    Q4_0, 18, 32, 2, 2, 2;
-    offset 8; 2 words from Self::QUANTS.start; 16 columns;
+    Q4_0, 18, 32, 2, 2, 2, 3;
+    offset 8; words from Self::QUANTS.start; 16 columns;
     f16 <Q4_0>::SCALE, None; 32 a scale;
     lanes |_, word, column| {
         let word = word(column / 8);
         [low_nibbles(word), high_nibbles(word)]
     };
     scales |_| Scales::default();
-    scale |_, _, _| 1;
+    scale |_, _, _, _| 1;
 }
 
 format! {
-    Q4_1, 20, 32, 2, 2, 2;
-    offset 0; 2 words from Self::QUANTS.start; 16 columns;
+    Q4_1, 20, 32, 2, 2, 2, 3;
+    offset 0; words from Self::QUANTS.start; 16 columns;
     f16 <Q4_1>::SCALE, Some(Self::MINIMUM.start); 32 a scale;
     lanes |_, word, column| {
         let word = word(column / 8);
         [low_nibbles(word), high_nibbles(word)]
     };
     scales |_| Scales::default();
-    scale |_, _, _| 1;
+    scale |_, _, _, _| 1;
 }
 
 format! {
-    Q5_0, 22, 32, 2, 2, 2;
-    offset 16; 2 words from Self::QUANTS.start; 16 columns;
+    Q5_0, 22, 32, 2, 2, 2, 3;
+    offset 16; words from Self::QUANTS.start; 16 columns;
     f16 <Q5_0>::SCALE, None; 32 a scale;
     lanes |block, word, column| {
         let high = Self::HIGH_BITS.start + column / 8;
@@ -136,12 +136,12 @@ format! {
         ]
     };
     scales |_| Scales::default();
-    scale |_, _, _| 1;
+    scale |_, _, _, _| 1;
 }
 
 format! {
-    Q5_1, 24, 32, 2, 2, 2;
-    offset 0; 2 words from Self::QUANTS.start; 8 columns;
+    Q5_1, 24, 32, 2, 2, 2, 3;
+    offset 0; words from Self::QUANTS.start; 8 columns;
     f16 <Q5_1>::SCALE, Some(Self::MINIMUM.start); 32 a scale;
     lanes |block, word, column| {
         let high = Self::HIGH_BITS.start + column / 8;
@@ -152,12 +152,12 @@ format! {
         ]
     };
     scales |_| Scales::default();
-    scale |_, _, _| 1;
+    scale |_, _, _, _| 1;
 }
 
 format! {
-    Q8_0, 34, 32, 2, 1, 4;
-    offset 128; 4 words from Self::QUANTS.start; 16 columns;
+    Q8_0, 34, 32, 2, 1, 4, 5;
+    offset 128; words from Self::QUANTS.start; 16 columns;
     f16 <Q8_0>::SCALE, None; 32 a scale;
     lanes |_, word, column| {
         // Flipping its sign bit adds 128 to a signed byte.
@@ -165,12 +165,12 @@ format! {
         [[0, 8, 16, 24].map(|shift| word >> shift & 0x0000_00ff_0000_00ff)]
     };
     scales |_| Scales::default();
-    scale |_, _, _| 1;
+    scale |_, _, _, _| 1;
 }
 
 format! {
-    Q2_K, 84, 256, 16, 4, 2;
-    offset 0; 10 words from Self::SCALES.start; 16 columns;
+    Q2_K, 84, 256, 16, 4, 2, 11;
+    offset 0; words from Self::SCALES.start; 16 columns;
     f16 <Q2_K>::SCALE, Some(Self::MINIMUM.start); 16 a scale;
     lanes |_, word, column| {
         let word = word(2 + column / 8);
@@ -183,12 +183,12 @@ format! {
             minima: words.map(|word| word >> 4 & mask(0x0f0f)),
         }
     };
-    scale |_, scales, index| scales.byte(index);
+    scale |_, scales, _, index| byte(scales, index);
 }
 
 format! {
-    Q3_K, 110, 256, 16, 4, 2;
-    offset 4; 14 words from Self::HIGH_BITS.start; 16 columns;
+    Q3_K, 110, 256, 16, 4, 2, 15;
+    offset 4; words from Self::HIGH_BITS.start; 16 columns;
     f16 <Q3_K>::SCALE, None; 16 a scale;
     lanes |_, word, column| {
         // The one run of high bits serves both runs of pairs, its upper halves the second.
@@ -207,24 +207,24 @@ format! {
         let scales = [low & mask(0x0f0f) | first, low >> 4 & mask(0x0f0f) | second];
         Scales { scales, minima: [0; 2] }
     };
-    scale |_, scales, index| scales.byte(index) - 32;
+    scale |_, scales, _, index| byte(scales, index) - 32;
 }
 
 format! {
-    Q4_K, 144, 256, 16, 2, 2;
-    offset 0; 18 words from 0; 16 columns;
+    Q4_K, 144, 256, 16, 2, 2, 19;
+    offset 0; words from 0; 16 columns;
     f16 <Q4_K>::SCALE, Some(Self::MINIMUM.start); 32 a scale;
     lanes |_, word, column| {
         let word = word(2 + column / 8);
         [low_nibbles(word), high_nibbles(word)]
     };
     scales |word| six_bits(word(0), word(1));
-    scale |_, scales, index| scales.byte(index);
+    scale |_, scales, _, index| byte(scales, index);
 }
 
 format! {
-    Q5_K, 176, 256, 16, 2, 2;
-    offset 0; 22 words from 0; 8 columns;
+    Q5_K, 176, 256, 16, 2, 2, 23;
+    offset 0; words from 0; 8 columns;
     f16 <Q5_K>::SCALE, Some(Self::MINIMUM.start); 32 a scale;
     lanes |_, word, column| {
         let high = word(2 + column / 8 % 4) >> (column / 32 * 2);
@@ -235,12 +235,12 @@ format! {
         ]
     };
     scales |word| six_bits(word(0), word(1));
-    scale |_, scales, index| scales.byte(index);
+    scale |_, scales, _, index| byte(scales, index);
 }
 
 format! {
-    Q6_K, 210, 256, 16, 4, 2;
-    offset 32; 24 words from Self::QUANTS.start; 8 columns;
+    Q6_K, 210, 256, 16, 4, 2, 25;
+    offset 32; words from Self::QUANTS.start; 8 columns;
     f16 <Q6_K>::SCALE, None; 16 a scale;
     lanes |_, word, column| {
         // 128 weights are two runs of nibbles, 4 words each, and one of pairs.
@@ -253,5 +253,5 @@ format! {
         })
     };
     scales |_| Scales::default();
-    scale |block, _, index| i64::from(block[Self::SCALES.start + index] as i8);
+    scale |block, _, first, index| i64::from(block[Self::SCALES.start + first + index] as i8);
 }

@@ -16,7 +16,7 @@ macro_rules! formats {
             pub mod $module {
                 use super::*;
 
-                static KERNELS: FormatKernels = swar::kernels::<$format, _, _, _, _, _>();
+                static KERNELS: FormatKernels = swar::kernels::<$format, _, _, _, _, _, _>();
 
                 /// The kernels, which run on every CPU: they need 64-bit registers, no feature.
                 pub fn new(_: CpuFeatures) -> Option<&'static FormatKernels> {

@@ -22,7 +22,7 @@
 //! and used by all weight rows of the tile. Numbers follow [`crate::quant::block`]: exact integer
 //! sums, one f32 accumulator per output, blocks ascending.
 
-use super::words::{MAX_WINDOW, Stream, Window};
+use super::words::{Stream, Window};
 use crate::kernels::{Activations, Encoding, FormatKernels, SUM_ELEMENTS, portable};
 use crate::mem::Tile;
 use crate::num;
@@ -31,21 +31,20 @@ use crate::quant::{BlockFormat, GROUP_ELEMENTS, activations::MAX_QUANT};
 /// What a format adds to [`BlockFormat`] for this loop.
 ///
 /// 8 columns of bytes hold the bits of 8 weights in each of `PLANES` groups; `PER` words of
-/// `8 / PER` lanes hold 8 weights.
+/// `8 / PER` lanes hold 8 weights. `WINDOW` is one more than the words of a block that are read.
 pub(super) trait SwarFormat<
     const BYTES: usize,
     const ELEMENTS: usize,
     const GROUPS: usize,
     const PLANES: usize,
     const PER: usize,
+    const WINDOW: usize,
 >: BlockFormat<BYTES, ELEMENTS, GROUPS>
 {
     /// What is subtracted from each stored weight.
     const OFFSET: u64;
     /// Byte of the block from which on the words are counted.
     const FIRST: usize;
-    /// Words from there that [`Self::lanes`] and [`Self::scales`] read.
-    const WORDS: usize;
     /// Columns, 8 or 16, whose products may be summed in a lane.
     const COLUMNS: usize;
     /// Weights, 16 or 32, that share an integer scale.
@@ -66,8 +65,8 @@ pub(super) trait SwarFormat<
     /// The integer scales and minima.
     fn scales(word: impl Fn(usize) -> u64) -> Scales;
 
-    /// Integer scale `index`.
-    fn scale(block: &[u8; BYTES], scales: &Scales, index: usize) -> i64;
+    /// Integer scale `first + index`; `scales` holds those from `first` on as bytes.
+    fn scale(block: &[u8; BYTES], scales: u64, first: usize, index: usize) -> i64;
 }
 
 /// Integer scales and minima as bytes of words, the first one lowest.
@@ -78,11 +77,17 @@ pub(super) struct Scales {
 }
 
 impl Scales {
-    /// Byte `index` of the scales.
+    /// The scales of run `run`, which has `count` of them: 1, 2 or 8.
     #[inline(always)]
-    pub(super) const fn byte(&self, index: usize) -> i64 {
-        (self.scales[index / 8] >> (index % 8 * 8) & 0xff) as i64
+    const fn run(&self, run: usize, count: usize) -> u64 {
+        if count == 8 { self.scales[run] } else { self.scales[0] >> (8 * count * run) }
     }
+}
+
+/// Byte `index` of a word.
+#[inline(always)]
+pub(super) const fn byte(word: u64, index: usize) -> i64 {
+    (word >> (8 * index) & 0xff) as i64
 }
 
 /// Bits of a lane.
@@ -111,12 +116,13 @@ pub(super) const fn assert_lanes<
     const GROUPS: usize,
     const PLANES: usize,
     const PER: usize,
+    const WINDOW: usize,
 >()
 where
-    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER>,
+    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>,
 {
     assert!(F::COLUMNS == 8 || F::COLUMNS == GROUP_ELEMENTS);
-    assert!(F::WORDS < MAX_WINDOW && F::FIRST + 8 * F::WORDS <= BYTES.next_multiple_of(8));
+    assert!(F::FIRST + 8 * (WINDOW - 1) <= BYTES.next_multiple_of(8));
     assert!(GROUPS.is_multiple_of(PLANES));
     let lanes = 8 / PER as i128;
     let products = (F::COLUMNS / 8 * PER) as i128;
@@ -162,18 +168,19 @@ pub(super) const fn kernels<
     const GROUPS: usize,
     const PLANES: usize,
     const PER: usize,
+    const WINDOW: usize,
 >() -> FormatKernels
 where
-    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER>,
+    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>,
 {
-    const { assert_lanes::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER>() };
+    const { assert_lanes::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>() };
     FormatKernels {
         tensor_type: F::TENSOR_TYPE,
         level: "swar",
         encoding: Encoding::Int8 { block: ELEMENTS, order: 0 },
         dequantize: portable::integer::dequantize::<F, BYTES, ELEMENTS, GROUPS>,
         encode: portable::integer::encode::<ELEMENTS>,
-        matmul: matmul::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER>,
+        matmul: matmul::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>,
     }
 }
 
@@ -184,12 +191,13 @@ fn matmul<
     const GROUPS: usize,
     const PLANES: usize,
     const PER: usize,
+    const WINDOW: usize,
 >(
     weights: &[u8],
     activations: &Activations<'_>,
     out: &mut Tile<'_>,
 ) where
-    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER>,
+    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>,
 {
     let row_blocks = activations.columns / ELEMENTS;
     let mut packed = [Group::<PER>::ZERO; PACKED / GROUP_ELEMENTS];
@@ -219,7 +227,7 @@ fn matmul<
                 }
             }
             let part = Part { packed: &packed, row_groups, first_row, rows, first_block, blocks };
-            multiply::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER>(weights, activations, &part, out);
+            multiply::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>(weights, activations, &part, out);
             first_block += blocks;
         }
         first_row += BATCH;
@@ -287,13 +295,14 @@ fn multiply<
     const GROUPS: usize,
     const PLANES: usize,
     const PER: usize,
+    const WINDOW: usize,
 >(
     weights: &[u8],
     activations: &Activations<'_>,
     part: &Part<'_, PER>,
     out: &mut Tile<'_>,
 ) where
-    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER>,
+    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>,
 {
     let row_blocks = activations.columns / ELEMENTS;
     let stream = Stream::new(weights);
@@ -309,11 +318,11 @@ fn multiply<
         let (chunks, rest) = out.row_mut(row).as_chunks_mut::<ROWS>();
         let mut weights = Weights { stream, blocks, first: part.first_block, row_blocks };
         for dots in chunks {
-            add_dots::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, ROWS>(weights, &x, dots);
+            add_dots::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW, ROWS>(weights, &x, dots);
             weights.first += ROWS * row_blocks;
         }
         for dots in rest.as_chunks_mut::<1>().0 {
-            add_dots::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, 1>(weights, &x, dots);
+            add_dots::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW, 1>(weights, &x, dots);
             weights.first += row_blocks;
         }
     }
@@ -343,15 +352,16 @@ fn add_dots<
     const GROUPS: usize,
     const PLANES: usize,
     const PER: usize,
+    const WINDOW: usize,
     const R: usize,
 >(
     weights: Weights<'_, BYTES>,
     x: &Row<'_, GROUPS, PER>,
     dots: &mut [f32; R],
 ) where
-    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER>,
+    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>,
 {
-    let mut copies = [[0; MAX_WINDOW]; R];
+    let mut copies = [[0; WINDOW]; R];
     let mut sums = *dots;
     for (index, packed) in x.packed.iter().enumerate() {
         let at: [usize; R] =
@@ -361,18 +371,18 @@ fn add_dots<
         let windows = copies.each_mut().map(|copy| {
             let start = at[row] * BYTES + F::FIRST;
             row += 1;
-            weights.stream.window(start, F::WORDS + 1, copy)
+            weights.stream.window(start, copy)
         });
         // Only formats of whole words are aligned more often than now and then.
         let aligned = BYTES.is_multiple_of(8) && windows.iter().all(Window::is_aligned);
         let [isums, msums] = if aligned {
-            integer_sums::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, R>(
+            integer_sums::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW, R>(
                 blocks,
                 |row, index| windows[row].word::<true>(index),
                 packed,
             )
         } else {
-            integer_sums::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, R>(
+            integer_sums::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW, R>(
                 blocks,
                 |row, index| windows[row].word::<false>(index),
                 packed,
@@ -427,6 +437,7 @@ fn integer_sums<
     const GROUPS: usize,
     const PLANES: usize,
     const PER: usize,
+    const WINDOW: usize,
     const R: usize,
 >(
     blocks: [&[u8; BYTES]; R],
@@ -434,50 +445,112 @@ fn integer_sums<
     x: &[Group<PER>; GROUPS],
 ) -> [[i32; R]; 2]
 where
-    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER>,
+    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>,
 {
     let scales: [Scales; R] = core::array::from_fn(|row| F::scales(|index| word(row, index)));
-    // 32 columns of bytes are two groups of each plane, those of the formats of 32 but one.
-    let run = (GROUPS / PLANES).min(2);
-    let units_per_scale = (F::SCALE_ELEMENTS / GROUP_ELEMENTS).min(run);
+    // The columns of a run come first for its first plane, then for the second, and so on.
+    let units = (GROUPS / PLANES).min(2);
+    let units_per_scale = (F::SCALE_ELEMENTS / GROUP_ELEMENTS).min(units);
+    let run_scales = PLANES * units / units_per_scale;
     let mut isums = [0i64; R];
-    let mut tops = [[0i64; PLANES]; R];
-    for unit in 0..GROUPS / PLANES {
-        let first_group = unit / run * run * PLANES + unit % run;
-        let mut sums = [[0u64; PLANES]; R];
-        for half in 0..2 {
-            let column = GROUP_ELEMENTS * unit + 8 * half;
-            let (starts, ends) = (half == 0 || F::COLUMNS == 8, half == 1 || F::COLUMNS == 8);
-            for row in 0..R {
-                let lanes = F::lanes(blocks[row], |index| word(row, index), column);
-                for plane in 0..PLANES {
-                    let group = &x[first_group + run * plane];
-                    let sum = &mut sums[row][plane];
-                    if starts {
-                        *sum = if F::OFFSET == 0 { half_unit(PER) } else { group.start[half] };
-                    }
-                    for (weights, x) in lanes[plane].iter().zip(&group.words[half]) {
-                        *sum = sum.wrapping_add(weights.wrapping_mul(*x));
-                    }
-                    if ends {
-                        tops[row][plane] += *sum as i64 >> (64 - lane_bits(PER));
-                    }
-                }
-            }
+    for run in 0..GROUPS / (PLANES * units) {
+        let x = &x[run * PLANES * units..][..PLANES * units];
+        let mut dots = [[[0i64; PLANES]; 2]; R];
+        // Spelled out for two units and two rows: as a loop it stays one, as a closure a call.
+        macro_rules! unit {
+            ($row:literal, $unit:literal) => {
+                dots[$row][$unit] = unit_dots::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>(
+                    blocks[$row],
+                    |index| word($row, index),
+                    units * run + $unit,
+                    core::array::from_fn(|plane| &x[units * plane + $unit]),
+                )
+            };
         }
-        if (unit + 1).is_multiple_of(units_per_scale) {
-            for row in 0..R {
-                for plane in 0..PLANES {
-                    let index = (first_group + run * plane) / units_per_scale;
-                    let scale = F::scale(blocks[row], &scales[row], index);
-                    isums[row] += scale * tops[row][plane];
-                    tops[row][plane] = 0;
-                }
+        unit!(0, 0);
+        if R == 2 {
+            unit!(1, 0);
+        }
+        if units == 2 {
+            unit!(0, 1);
+        }
+        if units == 2 && R == 2 {
+            unit!(1, 1);
+        }
+        for row in 0..R {
+            let scales = scales[row].run(run, run_scales);
+            let scale = |index| F::scale(blocks[row], scales, run * run_scales, index);
+            for plane in 0..PLANES {
+                let dots = [dots[row][0][plane], dots[row][1][plane]];
+                isums[row] += if units_per_scale == units {
+                    scale(plane) * (dots[0] + dots[1])
+                } else {
+                    scale(2 * plane) * dots[0] + scale(2 * plane + 1) * dots[1]
+                };
             }
         }
     }
-    let msums = scales.map(|scales| minimum_sum::<GROUPS, PER>(scales.minima, x, F::SCALE_ELEMENTS));
+    let msums = scales.map(|scales| minimum_sum(scales.minima, x, F::SCALE_ELEMENTS));
     [isums.map(|isum| isum as i32), msums]
+}
+
+/// The dot products of the groups, one a plane, that have 16 columns of bytes in common.
+#[inline(always)]
+fn unit_dots<
+    F,
+    const BYTES: usize,
+    const ELEMENTS: usize,
+    const GROUPS: usize,
+    const PLANES: usize,
+    const PER: usize,
+    const WINDOW: usize,
+>(
+    block: &[u8; BYTES],
+    word: impl Fn(usize) -> u64,
+    unit: usize,
+    x: [&Group<PER>; PLANES],
+) -> [i64; PLANES]
+where
+    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>,
+{
+    let first = F::lanes(block, &word, GROUP_ELEMENTS * unit);
+    let second = F::lanes(block, &word, GROUP_ELEMENTS * unit + 8);
+    let mut dots = [0; PLANES];
+    for (plane, dot) in dots.iter_mut().enumerate() {
+        let weights = [first[plane], second[plane]];
+        *dot = group_dot::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>(weights, x[plane]);
+    }
+    dots
+}
+
+/// The dot product of one group.
+#[inline(always)]
+fn group_dot<
+    F,
+    const BYTES: usize,
+    const ELEMENTS: usize,
+    const GROUPS: usize,
+    const PLANES: usize,
+    const PER: usize,
+    const WINDOW: usize,
+>(
+    weights: [[u64; PER]; 2],
+    x: &Group<PER>,
+) -> i64
+where
+    F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>,
+{
+    let start = |half: usize| if F::OFFSET == 0 { half_unit(PER) } else { x.start[half] };
+    let add = |sum: u64, half: usize| {
+        let products = weights[half].iter().zip(&x.words[half]);
+        products.fold(sum, |sum, (weights, x)| sum.wrapping_add(weights.wrapping_mul(*x)))
+    };
+    let top = |sum: u64| sum as i64 >> (64 - lane_bits(PER));
+    if F::COLUMNS == GROUP_ELEMENTS {
+        top(add(add(start(0), 0), 1))
+    } else {
+        top(add(start(0), 0)) + top(add(start(1), 1))
+    }
 }
 
 /// `msum` of a block, two products a multiplication: each at most 63 * 32 * 127, of 2^31.

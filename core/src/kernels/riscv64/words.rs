@@ -6,9 +6,6 @@
 // Unsafe: views aligned bytes as words.
 #![allow(unsafe_code)]
 
-/// Most words that a block's window may have: Q6_K's 24 and one more for the shift.
-pub(super) const MAX_WINDOW: usize = 25;
-
 /// The bytes of a tile's weight rows and the aligned words among them.
 #[derive(Clone, Copy)]
 pub(super) struct Stream<'a> {
@@ -25,27 +22,25 @@ impl<'a> Stream<'a> {
         Self { bytes, head: head.len(), words }
     }
 
-    /// Words from byte `start` on, at least `count - 1` whole ones. What lies across the ends of
-    /// the aligned words is copied to `copy`, so it costs something in a tile's first and last
-    /// block only.
+    /// Words from byte `start` on: `N - 1` whole ones. What lies across the ends of the aligned
+    /// words is copied to `copy`, so it costs something in a tile's first and last block only.
     #[inline(always)]
-    pub(super) fn window<'w>(
+    pub(super) fn window<'w, const N: usize>(
         &self,
         start: usize,
-        count: usize,
-        copy: &'w mut [u64; MAX_WINDOW],
-    ) -> Window<'w>
+        copy: &'w mut [u64; N],
+    ) -> Window<'w, N>
     where
         'a: 'w,
     {
-        let from_head = start.wrapping_sub(self.head);
-        let first = from_head / 8;
         // A start before the first word wraps around to beyond the last one.
-        match self.words.get(first..first.wrapping_add(count)) {
+        let from_head = start.wrapping_sub(self.head);
+        let words = self.words.get(from_head / 8..).and_then(|words| words.first_chunk());
+        match words {
             Some(words) => Window { words, shift: (from_head % 8 * 8) as u32 },
             None => {
                 copy_words(self.bytes, start, copy);
-                Window { words: &copy[..count], shift: 0 }
+                Window { words: copy, shift: 0 }
             }
         }
     }
@@ -54,7 +49,7 @@ impl<'a> Stream<'a> {
 /// The bytes from `start` on, as far as there are any, as words at the start of `copy`.
 #[cold]
 #[inline(never)]
-fn copy_words(bytes: &[u8], start: usize, copy: &mut [u64; MAX_WINDOW]) {
+fn copy_words(bytes: &[u8], start: usize, copy: &mut [u64]) {
     let bytes = bytes.get(start..).unwrap_or(&[]);
     for (word, bytes) in copy.iter_mut().zip(bytes.chunks(8)) {
         let mut whole = [0; 8];
@@ -67,12 +62,12 @@ fn copy_words(bytes: &[u8], start: usize, copy: &mut [u64; MAX_WINDOW]) {
 
 /// Words of one block, and how many bits of the first come before it.
 #[derive(Clone, Copy)]
-pub(super) struct Window<'w> {
-    words: &'w [u64],
+pub(super) struct Window<'w, const N: usize> {
+    words: &'w [u64; N],
     shift: u32,
 }
 
-impl Window<'_> {
+impl<const N: usize> Window<'_, N> {
     /// Whether the block begins with a word.
     pub(super) const fn is_aligned(&self) -> bool {
         self.shift == 0
