@@ -76,14 +76,6 @@ pub(super) struct Scales {
     pub(super) minima: [u64; 2],
 }
 
-impl Scales {
-    /// The scales of run `run`, which has `count` of them: 1, 2 or 8.
-    #[inline(always)]
-    const fn run(&self, run: usize, count: usize) -> u64 {
-        if count == 8 { self.scales[run] } else { self.scales[0] >> (8 * count * run) }
-    }
-}
-
 /// Byte `index` of a word.
 #[inline(always)]
 pub(super) const fn byte(word: u64, index: usize) -> i64 {
@@ -216,12 +208,16 @@ fn matmul<
                 let start = (first_row + row) * activations.columns + first_block * ELEMENTS;
                 let quants = &activations.quants[start..][..blocks * ELEMENTS];
                 let sums = &activations.sums[start / SUM_ELEMENTS..];
-                for (group, quants) in groups.iter_mut().zip(quants.as_chunks().0) {
-                    *group = Group::pack(quants, F::OFFSET, F::COLUMNS);
+                let quants = quants.as_chunks::<ELEMENTS>().0;
+                let blocks = groups.as_chunks_mut::<GROUPS>().0;
+                for (groups, quants) in blocks.iter_mut().zip(quants) {
+                    for (index, group) in groups.iter_mut().enumerate() {
+                        let quants = &quants.as_chunks().0[group_at::<GROUPS, PLANES>(index)];
+                        *group = Group::pack(quants, F::OFFSET, F::COLUMNS);
+                    }
                 }
                 if F::MINIMUM.is_some() {
-                    let blocks = groups.as_chunks_mut::<GROUPS>().0.iter_mut().take(blocks);
-                    for (groups, sums) in blocks.zip(sums.as_chunks::<GROUPS>().0) {
+                    for (groups, sums) in blocks.iter_mut().take(quants.len()).zip(sums.as_chunks::<GROUPS>().0) {
                         pack_sums(groups, sums, F::SCALE_ELEMENTS);
                     }
                 }
@@ -232,6 +228,15 @@ fn matmul<
         }
         first_row += BATCH;
     }
+}
+
+/// The group that is packed at `index` of a block: first those that the first 16 columns of bytes
+/// hold, one a plane. Two times 16 columns are a run, whose planes follow each other; the formats
+/// of 32 have one time.
+const fn group_at<const GROUPS: usize, const PLANES: usize>(index: usize) -> usize {
+    let (unit, plane) = (index / PLANES, index % PLANES);
+    let run = if GROUPS / PLANES < 2 { 1 } else { 2 };
+    unit / run * run * PLANES + run * plane + unit % run
 }
 
 impl<const PER: usize> Group<PER> {
@@ -448,55 +453,33 @@ where
     F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>,
 {
     let scales: [Scales; R] = core::array::from_fn(|row| F::scales(|index| word(row, index)));
-    // The columns of a run come first for its first plane, then for the second, and so on.
-    let units = (GROUPS / PLANES).min(2);
-    let units_per_scale = (F::SCALE_ELEMENTS / GROUP_ELEMENTS).min(units);
-    let run_scales = PLANES * units / units_per_scale;
     let mut isums = [0i64; R];
-    for run in 0..GROUPS / (PLANES * units) {
-        let x = &x[run * PLANES * units..][..PLANES * units];
-        let mut dots = [[[0i64; PLANES]; 2]; R];
-        // Spelled out for two units and two rows: as a loop it stays one, as a closure a call.
-        macro_rules! unit {
-            ($row:literal, $unit:literal) => {
-                dots[$row][$unit] = unit_dots::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>(
+    // A loop that stays one: with all units in one piece the compiler runs out of registers.
+    for (unit, x) in x.as_chunks::<PLANES>().0.iter().enumerate() {
+        // Spelled out for two rows: as a loop it stays one, as a closure a call.
+        macro_rules! row {
+            ($row:literal) => {
+                isums[$row] += unit_sum::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>(
                     blocks[$row],
                     |index| word($row, index),
-                    units * run + $unit,
-                    core::array::from_fn(|plane| &x[units * plane + $unit]),
+                    &scales[$row],
+                    unit,
+                    x,
                 )
             };
         }
-        unit!(0, 0);
+        row!(0);
         if R == 2 {
-            unit!(1, 0);
-        }
-        if units == 2 {
-            unit!(0, 1);
-        }
-        if units == 2 && R == 2 {
-            unit!(1, 1);
-        }
-        for row in 0..R {
-            let scales = scales[row].run(run, run_scales);
-            let scale = |index| F::scale(blocks[row], scales, run * run_scales, index);
-            for plane in 0..PLANES {
-                let dots = [dots[row][0][plane], dots[row][1][plane]];
-                isums[row] += if units_per_scale == units {
-                    scale(plane) * (dots[0] + dots[1])
-                } else {
-                    scale(2 * plane) * dots[0] + scale(2 * plane + 1) * dots[1]
-                };
-            }
+            row!(1);
         }
     }
     let msums = scales.map(|scales| minimum_sum(scales.minima, x, F::SCALE_ELEMENTS));
     [isums.map(|isum| isum as i32), msums]
 }
 
-/// The dot products of the groups, one a plane, that have 16 columns of bytes in common.
+/// The part in `isum` of the groups, one a plane, that have 16 columns of bytes in common.
 #[inline(always)]
-fn unit_dots<
+fn unit_sum<
     F,
     const BYTES: usize,
     const ELEMENTS: usize,
@@ -507,20 +490,31 @@ fn unit_dots<
 >(
     block: &[u8; BYTES],
     word: impl Fn(usize) -> u64,
+    scales: &Scales,
     unit: usize,
-    x: [&Group<PER>; PLANES],
-) -> [i64; PLANES]
+    x: &[Group<PER>; PLANES],
+) -> i64
 where
     F: SwarFormat<BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>,
 {
     let first = F::lanes(block, &word, GROUP_ELEMENTS * unit);
     let second = F::lanes(block, &word, GROUP_ELEMENTS * unit + 8);
-    let mut dots = [0; PLANES];
-    for (plane, dot) in dots.iter_mut().enumerate() {
+    // Two units share the scales of groups of 32, all in one word; those of 16 alternate between
+    // the units. No index into an array, which would be one in memory.
+    let (base, stride, word) = if F::SCALE_ELEMENTS == GROUP_ELEMENTS {
+        let word = if unit < 2 { scales.scales[0] } else { scales.scales[1] };
+        (unit / 2 * 2 * PLANES + unit % 2, 2, word)
+    } else {
+        (unit / 2 * PLANES, 1, scales.scales[0])
+    };
+    let bytes = word >> (8 * (base % 8));
+    let mut isum = 0;
+    for (plane, x) in x.iter().enumerate() {
         let weights = [first[plane], second[plane]];
-        *dot = group_dot::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>(weights, x[plane]);
+        let dot = group_dot::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>(weights, x);
+        isum += F::scale(block, bytes, base, stride * plane) * dot;
     }
-    dots
+    isum
 }
 
 /// The dot product of one group.
