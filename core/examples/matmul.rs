@@ -16,9 +16,8 @@ use std::process::exit;
 fn kernels(level: &str, format: &str) -> Option<&'static FormatKernels> {
     let features = [CpuFeature::Neon, CpuFeature::DotProd, CpuFeature::I8mm, CpuFeature::ArmDsp];
     // SAFETY: the emulated CPU has them: the caller asks for a level only where it has.
-    let cpu = features.iter().fold(CpuFeatures::baseline(), |cpu, &feature| unsafe {
-        cpu.with(feature)
-    });
+    let cpu =
+        features.iter().fold(CpuFeatures::baseline(), |cpu, &feature| unsafe { cpu.with(feature) });
     ALL.iter()
         .filter_map(|candidate| candidate(cpu))
         .find(|kernels| kernels.level() == level && kernels.tensor_type().name() == format)

@@ -1,9 +1,12 @@
 //! Kernels of 32-bit Arm: the DSP instructions of ARMv6 and, for integers only, NEON.
 
+pub mod dsp;
+
 use super::{Candidate, VectorCandidate, joined, portable};
 
 /// Every format's kernels, best first.
-pub const ALL: &[Candidate] = &joined::<_, { portable::ALL.len() }>(&[portable::ALL]);
+pub const ALL: &[Candidate] =
+    &joined::<_, { dsp::ALL.len() + portable::ALL.len() }>(&[dsp::ALL, portable::ALL]);
 
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] = portable::VECTORS;

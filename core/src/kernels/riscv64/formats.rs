@@ -49,12 +49,9 @@ fn with(words: [u64; 2], bits: [u64; 2]) -> [u64; 2] {
 #[inline(always)]
 fn six_bits(first: u64, second: u64) -> Scales {
     let in_low = 0x3f3f_3f3f;
-    let scales = first >> 32 & in_low
-        | second & 0x0f0f_0f0f << 32
-        | first >> 2 & 0x3030_3030 << 32;
-    let minima = second & in_low
-        | second >> 4 & 0x0f0f_0f0f << 32
-        | second << 30 & 0x3030_3030 << 32;
+    let scales = first >> 32 & in_low | second & 0x0f0f_0f0f << 32 | first >> 2 & 0x3030_3030 << 32;
+    let minima =
+        second & in_low | second >> 4 & 0x0f0f_0f0f << 32 | second << 30 & 0x3030_3030 << 32;
     Scales { scales: [scales, 0], minima: [minima, 0] }
 }
 

@@ -217,13 +217,20 @@ fn matmul<
                     }
                 }
                 if F::MINIMUM.is_some() {
-                    for (groups, sums) in blocks.iter_mut().take(quants.len()).zip(sums.as_chunks::<GROUPS>().0) {
+                    for (groups, sums) in
+                        blocks.iter_mut().take(quants.len()).zip(sums.as_chunks::<GROUPS>().0)
+                    {
                         pack_sums(groups, sums, F::SCALE_ELEMENTS);
                     }
                 }
             }
             let part = Part { packed: &packed, row_groups, first_row, rows, first_block, blocks };
-            multiply::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>(weights, activations, &part, out);
+            multiply::<F, BYTES, ELEMENTS, GROUPS, PLANES, PER, WINDOW>(
+                weights,
+                activations,
+                &part,
+                out,
+            );
             first_block += blocks;
         }
         first_row += BATCH;
@@ -560,4 +567,17 @@ fn minimum_sum<const GROUPS: usize, const PER: usize>(
         sum = pair.wrapping_mul(x[index].sums).wrapping_add(sum);
     }
     (sum >> 32) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f16_widens_as_everywhere() {
+        for bits in 0..=u16::MAX {
+            let (ours, theirs) = (f16(&bits.to_le_bytes(), 0), num::f16_to_f32(bits));
+            assert!(ours.to_bits() == theirs.to_bits() || ours.is_nan() && theirs.is_nan());
+        }
+    }
 }
