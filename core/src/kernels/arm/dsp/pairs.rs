@@ -7,6 +7,10 @@
 //! ([`crate::quant::block::assert_exact`]). What a format subtracts from each weight, `OFFSET`, is
 //! taken from a group's sum as `OFFSET` times the sum of its activations.
 //!
+//! None of the assembler is declared `pure`: so it stays in the order that is written here, in which
+//! the registers suffice. Left free, the compiler takes one row after the other and keeps the
+//! widened activations in memory meanwhile.
+//!
 //! Two weight rows at a time share the widened activations. Numbers follow
 //! [`crate::quant::block`]: exact integer sums, one f32 accumulator per output, blocks ascending.
 // Unsafe: instructions beyond the target's baseline, in assembler, as their intrinsics are not
@@ -197,14 +201,17 @@ where
     let mut dots = [[0; PLANES]; R];
     for columns in 0..GROUP_ELEMENTS / 4 {
         let column = GROUP_ELEMENTS * unit + 4 * columns;
-        let lanes = blocks.map(|block| F::lanes(|at| word(block, at), column));
-        for plane in 0..PLANES {
+        let mut pairs = [[0; 2]; PLANES];
+        for (plane, pair) in pairs.iter_mut().enumerate() {
             let element = GROUP_ELEMENTS * (first_group + run * plane) + 4 * columns;
             let x = word(x, element);
-            let (even, odd) = (widened_even(x), widened_odd(x));
-            for row in 0..R {
-                let sum = multiply_add(lanes[row][plane][0], even, dots[row][plane]);
-                dots[row][plane] = multiply_add(lanes[row][plane][1], odd, sum);
+            *pair = [widened_even(x), widened_odd(x)];
+        }
+        for (block, dots) in blocks.iter().zip(&mut dots) {
+            let lanes = F::lanes(|at| word(block, at), column);
+            for ((dot, lanes), pair) in dots.iter_mut().zip(lanes).zip(pairs) {
+                *dot = multiply_add(lanes[0], pair[0], *dot);
+                *dot = multiply_add(lanes[1], pair[1], *dot);
             }
         }
     }
@@ -224,7 +231,7 @@ fn word<T: Byte, const N: usize>(bytes: &[T; N], at: usize) -> u32 {
             "ldr {word}, [{address}]",
             word = lateout(reg) word,
             address = in(reg) bytes.as_ptr(),
-            options(pure, readonly, nostack, preserves_flags)
+            options(readonly, nostack, preserves_flags)
         );
     }
     u32::from_le(word)
@@ -245,7 +252,7 @@ pub(super) fn widened_even(bytes: u32) -> u32 {
             "sxtb16 {halves}, {bytes}",
             halves = lateout(reg) halves,
             bytes = in(reg) bytes,
-            options(pure, nomem, nostack, preserves_flags)
+            options(nomem, nostack, preserves_flags)
         );
     }
     halves
@@ -261,7 +268,7 @@ pub(super) fn widened_odd(bytes: u32) -> u32 {
             "sxtb16 {halves}, {bytes}, ror #8",
             halves = lateout(reg) halves,
             bytes = in(reg) bytes,
-            options(pure, nomem, nostack, preserves_flags)
+            options(nomem, nostack, preserves_flags)
         );
     }
     halves
@@ -280,7 +287,7 @@ fn multiply_add(a: u32, b: u32, sum: i32) -> i32 {
             a = in(reg) a,
             b = in(reg) b,
             sum = in(reg) sum,
-            options(pure, nomem, nostack, preserves_flags)
+            options(nomem, nostack, preserves_flags)
         );
     }
     result
