@@ -12,5 +12,6 @@ cargo_from_source() {
     need_packages rustc-web cargo-web rust-web-src
     # rustup's shims stand earlier in PATH; cargo finds its compiler by these.
     env -u RUSTUP_TOOLCHAIN -u RUSTFLAGS RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc \
-        RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$cache/build-std" "${cargo_program:-/usr/bin/cargo}" "$@"
+        RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$cache/build-std" \
+        "${cargo_program:-/usr/bin/cargo}" "$@"
 }

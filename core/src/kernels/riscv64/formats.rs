@@ -32,10 +32,10 @@ fn bytes(word: u64) -> [u64; 2] {
 #[inline(always)]
 fn fifth_bits(bits: u8) -> [u64; 2] {
     // Bit 2 * lane goes to bit 4 + 16 * lane: 4 + 14 * lane higher. Copies of 8 bits every 14 bits
-    // do not touch.
-    const EVEN: u64 = 1 << 4 | 1 << 18 | 1 << 32 | 1 << 46;
+    // do not touch: 2^4 + 2^18 + 2^32 + 2^46.
+    const EVEN: u64 = 0x0000_4001_0004_0010;
     let bits = u64::from(bits);
-    [bits * EVEN & mask(0x10), bits * (EVEN >> 1) & mask(0x10)]
+    [(bits * EVEN) & mask(0x10), (bits * (EVEN >> 1)) & mask(0x10)]
 }
 
 /// Each word with the bits of another one.
@@ -58,13 +58,14 @@ fn six_bits(first: u64, second: u64) -> Scales {
 /// Implements [`SwarFormat`]: the format's three constant parameters and what differs.
 macro_rules! format {
     (
-        $format:ty, $bytes:literal, $elements:literal, $groups:literal, $planes:literal, $per:literal,
-        $window:literal;
+        $format:ty, $bytes:literal, $elements:literal, $groups:literal, $planes:literal,
+        $per:literal, $window:literal;
         offset $offset:literal; words from $first:expr; $columns:literal columns;
         f16 $scale:expr, $minimum:expr; $scale_elements:literal a scale;
         lanes |$block:pat_param, $word:ident, $column:ident| $lanes:expr;
         scales |$scale_word:pat_param| $scales:expr;
-        scale |$scale_block:pat_param, $all:pat_param, $before:pat_param, $index:pat_param| $one:expr;
+        scale |$scale_block:pat_param, $all:pat_param, $before:pat_param, $index:pat_param|
+            $one:expr;
     ) => {
         impl SwarFormat<$bytes, $elements, $groups, $planes, $per, $window> for $format {
             const OFFSET: u64 = $offset;

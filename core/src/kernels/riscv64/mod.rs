@@ -86,7 +86,6 @@ mod tests {
         let mut out = [0.0];
         let tiles = Tiles::new(&mut out, grid).unwrap();
         kernels.matmul(weights, &activations, &mut tiles.tile(0).unwrap()).unwrap();
-        drop(tiles);
         out[0]
     }
 

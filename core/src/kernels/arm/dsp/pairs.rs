@@ -7,8 +7,8 @@
 //! ([`crate::quant::block::assert_exact`]). What a format subtracts from each weight, `OFFSET`, is
 //! taken from a group's sum as `OFFSET` times the sum of its activations.
 //!
-//! None of the assembler is declared `pure`: so it stays in the order that is written here, in which
-//! the registers suffice. Left free, the compiler takes one row after the other and keeps the
+//! No assembler here is declared `pure`: so it stays in the order that is written, in which the
+//! registers suffice best. Left free, the compiler takes one row after the other and keeps the
 //! widened activations in memory meanwhile.
 //!
 //! Two weight rows at a time share the widened activations. Numbers follow
@@ -201,17 +201,14 @@ where
     let mut dots = [[0; PLANES]; R];
     for columns in 0..GROUP_ELEMENTS / 4 {
         let column = GROUP_ELEMENTS * unit + 4 * columns;
-        let mut pairs = [[0; 2]; PLANES];
-        for (plane, pair) in pairs.iter_mut().enumerate() {
+        let lanes = blocks.map(|block| F::lanes(|at| word(block, at), column));
+        for plane in 0..PLANES {
             let element = GROUP_ELEMENTS * (first_group + run * plane) + 4 * columns;
             let x = word(x, element);
-            *pair = [widened_even(x), widened_odd(x)];
-        }
-        for (block, dots) in blocks.iter().zip(&mut dots) {
-            let lanes = F::lanes(|at| word(block, at), column);
-            for ((dot, lanes), pair) in dots.iter_mut().zip(lanes).zip(pairs) {
-                *dot = multiply_add(lanes[0], pair[0], *dot);
-                *dot = multiply_add(lanes[1], pair[1], *dot);
+            let (even, odd) = (widened_even(x), widened_odd(x));
+            for (dots, lanes) in dots.iter_mut().zip(&lanes) {
+                dots[plane] = multiply_add(lanes[plane][0], even, dots[plane]);
+                dots[plane] = multiply_add(lanes[plane][1], odd, dots[plane]);
             }
         }
     }
