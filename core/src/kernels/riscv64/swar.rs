@@ -440,7 +440,8 @@ fn infinite_or_nan(half: u16) -> f32 {
     num::f16_to_f32(half)
 }
 
-/// `isum` and, for K-quants, `msum` of one block of each of `R` weight rows; see [`crate::quant::block`].
+/// `isum` and, for K-quants, `msum` of one block of each of `R` weight rows; see
+/// [`crate::quant::block`].
 #[inline(always)]
 fn integer_sums<
     F,
