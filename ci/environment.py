@@ -13,7 +13,13 @@ import sys
 from pathlib import Path
 
 # gguf-py is the reference for tensor types; its values must not change under the tests.
-PINS = {"gguf": "gguf==0.19.0", "numpy": "numpy==2.4.6"}
+# zig links for targets that Debian has no C library of (ARMv6 hard float, musl).
+PINS = {
+    "gguf": "gguf==0.19.0",
+    "numpy": "numpy==2.4.6",
+    "ziglang": "ziglang==0.14.1",
+    "cargo-zigbuild": "cargo-zigbuild==0.24.0",
+}
 
 
 def cache() -> Path:

@@ -1,12 +1,16 @@
 //! Kernels of 32-bit Arm: the DSP instructions of ARMv6 and, for integers only, NEON.
 
+pub mod dsp;
+
 use super::{Candidate, VectorCandidate, joined, portable};
 
 mod neon;
 
 /// Every format's kernels, best first.
-pub const ALL: &[Candidate] =
-    &joined::<_, { neon::ALL.len() + portable::ALL.len() }>(&[neon::ALL, portable::ALL]);
+pub const ALL: &[Candidate] = &joined::<
+    _,
+    { neon::ALL.len() + dsp::ALL.len() + portable::ALL.len() },
+>(&[neon::ALL, dsp::ALL, portable::ALL]);
 
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] = portable::VECTORS;

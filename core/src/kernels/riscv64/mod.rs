@@ -1,9 +1,125 @@
 //! Kernels of RV64 without vectors: several small products in one 64-bit multiplication.
 
-use super::{Candidate, VectorCandidate, joined, portable};
+mod formats;
+mod swar;
+mod words;
+
+use super::{Candidate, FormatKernels, VectorCandidate, joined, portable};
+use crate::port::CpuFeatures;
+use crate::quant::{blocks32, k_quants};
+
+/// Declares a module for each format: its table and the constructor that gives it to any CPU.
+macro_rules! formats {
+    ($($module:ident: $format:ty;)*) => {
+        $(
+            #[doc = concat!("Kernels of `", stringify!($module), "`.")]
+            pub mod $module {
+                use super::*;
+
+                static KERNELS: FormatKernels = swar::kernels::<$format, _, _, _, _, _, _>();
+
+                /// The kernels, which run on every CPU: they need 64-bit registers, no feature.
+                pub fn new(_: CpuFeatures) -> Option<&'static FormatKernels> {
+                    Some(&KERNELS)
+                }
+            }
+        )*
+
+        /// The kernels of this instruction set alone.
+        const SWAR: &[Candidate] = &[$($module::new,)*];
+    };
+}
+
+formats! {
+    q4_0: blocks32::Q4_0;
+    q4_1: blocks32::Q4_1;
+    q5_0: blocks32::Q5_0;
+    q5_1: blocks32::Q5_1;
+    q8_0: blocks32::Q8_0;
+    q2_k: k_quants::Q2_K;
+    q3_k: k_quants::Q3_K;
+    q4_k: k_quants::Q4_K;
+    q5_k: k_quants::Q5_K;
+    q6_k: k_quants::Q6_K;
+}
 
 /// Every format's kernels, best first.
-pub const ALL: &[Candidate] = &joined::<_, { portable::ALL.len() }>(&[portable::ALL]);
+pub const ALL: &[Candidate] =
+    &joined::<_, { SWAR.len() + portable::ALL.len() }>(&[SWAR, portable::ALL]);
 
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] = portable::VECTORS;
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::kernels::tests::equals_portable;
+    use crate::kernels::{Activations, EncodedRow, bind};
+    use crate::mem::{Grid, Tiles};
+    use std::vec::Vec;
+
+    #[test]
+    fn swar_equals_portable() {
+        equals_portable(SWAR, CpuFeatures::baseline());
+    }
+
+    /// The dot product of one row of weights with activations that are all `x`.
+    fn dot(kernels: &FormatKernels, weights: &[u8], x: f32, columns: usize) -> f32 {
+        let x = std::vec![x; columns];
+        let (mut quants, mut sums) = (std::vec![0; columns], std::vec![0; columns / 16]);
+        let block = kernels.tensor_type().block_elements() as usize;
+        let mut scales = std::vec![0.0; columns / block];
+        let row = EncodedRow { quants: &mut quants, scales: &mut scales, sums: &mut sums };
+        kernels.encode(&x, row).unwrap();
+        let activations = Activations {
+            rows: 1,
+            columns,
+            float: &x,
+            quants: &quants,
+            scales: &scales,
+            sums: &sums,
+        };
+        let grid =
+            Grid { rows: 1, stride: 1, first_column: 0, columns: 1, tile_rows: 1, tile_columns: 1 };
+        let mut out = [0.0];
+        let tiles = Tiles::new(&mut out, grid).unwrap();
+        kernels.matmul(weights, &activations, &mut tiles.tile(0).unwrap()).unwrap();
+        out[0]
+    }
+
+    #[test]
+    fn lanes_hold_the_greatest_sums() {
+        // Every activation 127 or -127, every weight byte the same: all lanes at their extremes at
+        // once, which random numbers never reach. 0x1d and 0x1d1d as f16 are small and finite.
+        for candidate in SWAR {
+            let kernels = candidate(CpuFeatures::baseline()).unwrap();
+            let tensor_type = kernels.tensor_type();
+            let portable = bind(portable::ALL, CpuFeatures::baseline(), tensor_type).unwrap();
+            let block = tensor_type.block_bytes() as usize;
+            for byte in 0..=u8::MAX {
+                let mut weights: Vec<u8> = std::vec![byte; 3 * block];
+                for block in weights.chunks_exact_mut(block) {
+                    // The f16 fields lie at one of the ends.
+                    let (at_start, at_end) = match tensor_type.name() {
+                        "Q2_K" => (0, 4),
+                        "Q3_K" | "Q6_K" => (0, 2),
+                        "Q4_0" | "Q5_0" | "Q8_0" => (2, 0),
+                        _ => (4, 0),
+                    };
+                    let end = block.len() - at_end;
+                    block[..at_start].fill(0x1d);
+                    block[end..].fill(0x1d);
+                }
+                let columns = 3 * tensor_type.block_elements() as usize;
+                for x in [1.0, -1.0] {
+                    let ours = dot(kernels, &weights, x, columns);
+                    let theirs = dot(portable, &weights, x, columns);
+                    assert!(theirs.is_finite());
+                    assert_eq!(ours, theirs, "{} {byte:#x} {x}", tensor_type.name());
+                }
+            }
+        }
+    }
+}
