@@ -93,7 +93,7 @@ pub(super) unsafe fn dots<F: SmallBlock, L: Level>(
 unsafe fn unit_parts<F: SmallBlock, L: Level>(start: *const u8, x: Row, parts: &mut [f32; UNIT]) {
     // SAFETY: the caller's level and pointers.
     unsafe {
-        prefetch(start, 16 * 20);
+        prefetch(start, UNIT * F::BYTES);
         let mut sums = [_mm512_setzero_si512(); UNIT / 2];
         for (pair, sum) in sums.iter_mut().enumerate() {
             let block = start.add(2 * pair * F::BYTES);

@@ -52,7 +52,7 @@ unsafe fn four<F: SuperBlock, L: Level, const COUNT: usize>(
     // the loads of sums and activations' scales are masked.
     unsafe {
         let start = weights.add(first * F::BYTES);
-        prefetch(start, 4 * 144);
+        prefetch(start, 4 * F::BYTES);
         let blocks: [*const u8; 4] = core::array::from_fn(|i| {
             if i < COUNT { start.add(i * F::BYTES) } else { NO_BLOCK.as_ptr() }
         });
