@@ -176,36 +176,41 @@ pub(super) unsafe fn lane_sums(a: __m512i, b: __m512i, c: __m512i, d: __m512i) -
     }
 }
 
-/// The sums of all sixteen values of `a`, `b`, `c` and `d`.
+/// The sums of all sixteen values of each of eight vectors.
 ///
 /// # Safety
 ///
 /// The CPU has AVX-512 F.
 #[inline(always)]
-pub(super) unsafe fn sums(a: __m512i, b: __m512i, c: __m512i, d: __m512i) -> __m128i {
+pub(super) unsafe fn sums_of_eight(vectors: [__m512i; 8]) -> __m256i {
     // SAFETY: the caller's.
     unsafe {
-        let lanes = lane_sums(a, b, c, d);
-        let low = _mm512_castsi512_si256(lanes);
-        let halves = _mm256_add_epi32(low, _mm512_extracti64x4_epi64::<1>(lanes));
-        let low = _mm256_castsi256_si128(halves);
-        _mm_add_epi32(low, _mm256_extracti128_si256::<1>(halves))
+        let [a, b, c, d, e, f, g, h] = vectors;
+        let (low, high) = (lane_sums(a, b, c, d), lane_sums(e, f, g, h));
+        // Lanes 0 + 2 and 1 + 3 of both, then these two.
+        let halves = _mm512_add_epi32(
+            _mm512_shuffle_i32x4::<0b01_00_01_00>(low, high),
+            _mm512_shuffle_i32x4::<0b11_10_11_10>(low, high),
+        );
+        let even = _mm512_shuffle_i32x4::<0b10_00_10_00>(halves, halves);
+        let odd = _mm512_shuffle_i32x4::<0b11_01_11_01>(halves, halves);
+        _mm256_add_epi32(_mm512_castsi512_si256(even), _mm512_castsi512_si256(odd))
     }
 }
 
-/// The sums of each 128-bit lane's four values.
+/// The sums of each 128-bit lane's four values: those of the first vector, then of the second.
 ///
 /// # Safety
 ///
 /// The CPU has AVX-512 F.
 #[inline(always)]
-pub(super) unsafe fn sums_within_lanes(a: __m512i) -> __m128i {
+pub(super) unsafe fn lane_sums_of_two([a, b]: [__m512i; 2]) -> __m256i {
     // SAFETY: the caller's.
     unsafe {
-        let a = _mm512_add_epi32(a, _mm512_shuffle_epi32::<0b01_00_11_10>(a));
-        let a = _mm512_add_epi32(a, _mm512_shuffle_epi32::<0b10_11_00_01>(a));
-        let first = _mm512_setr_epi32(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
-        _mm512_castsi512_si128(_mm512_permutexvar_epi32(first, a))
+        let pairs = fold_pair(a, b);
+        let sums = _mm512_add_epi32(pairs, _mm512_shuffle_epi32::<0b01_00_11_10>(pairs));
+        let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0);
+        _mm512_castsi512_si256(_mm512_permutexvar_epi32(order, sums))
     }
 }
 

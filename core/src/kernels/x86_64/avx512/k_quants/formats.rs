@@ -18,6 +18,8 @@ pub(in crate::kernels::x86_64::avx512) trait SuperBlock {
     const OFFSET_LOG2: u32;
     /// Weights that share a scale: 16 or 32.
     const GROUP: usize;
+    /// Factors of sums in a block: of groups of 32, the minima, or of groups of 16.
+    const FACTORS: usize = 256 / Self::GROUP;
 
     /// The block's quants as unsigned bytes of at most 63, in the order of the activations.
     unsafe fn quants(block: *const u8) -> [__m512i; 4];
@@ -26,6 +28,11 @@ pub(in crate::kernels::x86_64::avx512) trait SuperBlock {
     /// scales, then the 8 minima; of those with groups of 16 the 16 bytes as [`Self::scale_of`]
     /// and [`Self::factor_of`] take them.
     unsafe fn groups(blocks: [*const u8; 4]) -> __m512i;
+
+    /// The words that the products of vectors 0 and 1, and of 2 and 3, are multiplied by when they
+    /// are packed: in each 128 bits four of the one, then four of the other vector. Writes the
+    /// block's [`Self::FACTORS`] factors of sums to `factors`, as bytes.
+    unsafe fn scales(block: *const u8, factors: *mut u8) -> [__m512i; 2];
 
     /// The scales in `groups`, as bytes.
     unsafe fn scale_of(groups: __m512i) -> __m512i {
@@ -70,23 +77,66 @@ unsafe fn nibbles(bytes: __m512i) -> [__m512i; 2] {
     }
 }
 
-/// The 8 scales and 8 minima of Q4_K and Q5_K from the first 16 bytes of four blocks, after
-/// `scales_and_minima` of the format's description.
+/// The 8 scales and 8 minima of Q4_K and Q5_K, after `scales_and_minima` of the formats'
+/// description; in integer registers, which vectors leave idle.
+#[inline(always)]
+unsafe fn scales_and_minima(block: *const u8) -> [u64; 2] {
+    // SAFETY: the caller's block has more than 16 bytes.
+    let [_, scales, minima, both] = unsafe { block.cast::<[u32; 4]>().read_unaligned() };
+    let upper = |bits: u32| bits >> 2 & 0x3030_3030;
+    let joined = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low & 0x3f3f_3f3f);
+    [
+        joined(scales, both & 0x0f0f_0f0f | upper(scales)),
+        joined(minima, both >> 4 & 0x0f0f_0f0f | upper(minima)),
+    ]
+}
+
+/// The scales as words for packed products; the 8 minima are written to `factors`.
+#[inline(always)]
+unsafe fn packed_scales(block: *const u8, factors: *mut u8) -> [__m512i; 2] {
+    // SAFETY: the caller has AVX-512, a block of more than 16 bytes and room for 8.
+    unsafe {
+        let [scales, minima] = scales_and_minima(block);
+        factors.cast::<u64>().write_unaligned(minima);
+        let scales = _mm512_set1_epi64(scales as i64);
+        // Groups 0 and 1 in the lower, 2 and 3 in the upper half; 0xff gives a zero.
+        let (a, b, c, d) =
+            (four_times(0xff00), four_times(0xff01), four_times(0xff02), four_times(0xff03));
+        let first = _mm512_setr_epi64(a, b, a, b, c, d, c, d);
+        let second = _mm512_or_si512(first, _mm512_set1_epi16(4));
+        [_mm512_shuffle_epi8(scales, first), _mm512_shuffle_epi8(scales, second)]
+    }
+}
+
+/// Four times a word.
+const fn four_times(word: u64) -> i64 {
+    (word << 48 | word << 32 | word << 16 | word) as i64
+}
+
+/// The 8 scales and 8 minima of four blocks.
 #[inline(always)]
 unsafe fn packed_groups(blocks: [*const u8; 4]) -> __m512i {
-    // SAFETY: the caller has AVX-512 and blocks of more than 16 bytes.
+    let mut groups = [[0; 2]; 4];
+    for (groups, block) in groups.iter_mut().zip(blocks) {
+        // SAFETY: the caller's blocks have more than 16 bytes.
+        *groups = unsafe { scales_and_minima(block) };
+    }
+    // SAFETY: the caller has AVX-512; `groups` are 64 bytes.
+    unsafe { lanes::load(groups.as_ptr().cast()) }
+}
+
+/// 16 scales as words for packed products.
+#[inline(always)]
+unsafe fn spread(scales: __m128i) -> [__m512i; 2] {
+    // SAFETY: the caller has AVX-512.
     unsafe {
-        let bytes = lanes::load_lanes(blocks);
-        // Bytes 4-7: scales 0-3 and upper bits of 4-7; 8-11: the minima's; 12-15: both's lower
-        // nibbles. -1 is zero.
-        let low = _mm_setr_epi8(4, 5, 6, 7, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
-        let high = _mm_setr_epi8(-1, -1, -1, -1, 4, 5, 6, 7, -1, -1, -1, -1, 8, 9, 10, 11);
-        let low = _mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(low));
-        let high = _mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(high));
-        let low = _mm512_srlv_epi32(low, _mm512_broadcast_i32x4(_mm_setr_epi32(0, 0, 0, 4)));
-        let kept = _mm_setr_epi32(0x3f3f_3f3f, 0x0f0f_0f0f, 0x3f3f_3f3f, 0x0f0f_0f0f);
-        let low = _mm512_and_si512(low, _mm512_broadcast_i32x4(kept));
-        joined(low, _mm512_srli_epi16::<2>(high), 0x30)
+        let words = _mm512_castsi256_si512(_mm256_cvtepi8_epi16(scales));
+        // In 128 bits i the groups of 16 that vectors 0 and 1 have there; 8 further on for 2 and 3.
+        let [a, b, c, d] = [four_times(0), four_times(2), four_times(1), four_times(3)];
+        let [e, f, g, h] = [four_times(4), four_times(6), four_times(5), four_times(7)];
+        let first = _mm512_setr_epi64(a, b, c, d, e, f, g, h);
+        let second = _mm512_or_si512(first, _mm512_set1_epi16(8));
+        [_mm512_permutexvar_epi16(first, words), _mm512_permutexvar_epi16(second, words)]
     }
 }
 
@@ -112,6 +162,12 @@ impl SuperBlock for Q4_K {
     unsafe fn groups(blocks: [*const u8; 4]) -> __m512i {
         // SAFETY: the caller's.
         unsafe { packed_groups(blocks) }
+    }
+
+    #[inline(always)]
+    unsafe fn scales(block: *const u8, factors: *mut u8) -> [__m512i; 2] {
+        // SAFETY: the caller's.
+        unsafe { packed_scales(block, factors) }
     }
 }
 
@@ -144,6 +200,12 @@ impl SuperBlock for Q5_K {
     unsafe fn groups(blocks: [*const u8; 4]) -> __m512i {
         // SAFETY: the caller's.
         unsafe { packed_groups(blocks) }
+    }
+
+    #[inline(always)]
+    unsafe fn scales(block: *const u8, factors: *mut u8) -> [__m512i; 2] {
+        // SAFETY: the caller's.
+        unsafe { packed_scales(block, factors) }
     }
 }
 
@@ -179,7 +241,20 @@ impl SuperBlock for Q2_K {
     #[inline(always)]
     unsafe fn groups(blocks: [*const u8; 4]) -> __m512i {
         // SAFETY: the caller's; the scales are the first 16 bytes.
-        unsafe { lanes::load_lanes(blocks.map(|block| block.add(Self::SCALES.start))) }
+        unsafe { lanes::load_lanes(blocks) }
+    }
+
+    #[inline(always)]
+    unsafe fn scales(block: *const u8, factors: *mut u8) -> [__m512i; 2] {
+        const { assert!(Self::SCALES.start == 0) };
+        // SAFETY: the caller's; the scales are the first 16 bytes.
+        unsafe {
+            let both = _mm_loadu_si128(block.cast());
+            let mask = _mm_set1_epi8(0x0f);
+            let minima = _mm_and_si128(_mm_srli_epi16::<4>(both), mask);
+            _mm_storeu_si128(factors.cast(), minima);
+            spread(_mm_and_si128(both, mask))
+        }
     }
 
     #[inline(always)]
@@ -220,21 +295,42 @@ impl SuperBlock for Q3_K {
 
     #[inline(always)]
     unsafe fn groups(blocks: [*const u8; 4]) -> __m512i {
-        // The block's last 16 bytes: two of quants, 12 of scales, the f16. After `Q3_K::scales`.
-        const START: usize = Q3_K::SCALES.start - 2;
-        // SAFETY: the caller has AVX-512 and blocks of 110 = START + 16 bytes.
-        unsafe {
-            let bytes = lanes::load_lanes(blocks.map(|block| block.add(START)));
-            let low = _mm_setr_epi8(2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5, 6, 7, 8, 9);
-            let high = _mm_setr_epi32(0x0d0c_0b0a, 0x0d0c_0b0a, 0x0d0c_0b0a, 0x0d0c_0b0a);
-            let low = _mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(low));
-            let high = _mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(high));
-            let low = _mm512_srlv_epi64(low, _mm512_broadcast_i32x4(_mm_setr_epi32(0, 0, 4, 0)));
-            let low = _mm512_and_si512(low, _mm512_set1_epi8(0x0f));
-            // Two bits at 2 * (i / 4) of the byte move to bit 4.
-            let high = _mm512_rolv_epi32(high, _mm512_broadcast_i32x4(_mm_setr_epi32(4, 2, 0, 30)));
-            _mm512_sub_epi8(joined(low, high, 0x30), _mm512_set1_epi8(32))
+        let mut groups = [[0u8; 16]; 4];
+        for (groups, block) in groups.iter_mut().zip(blocks) {
+            // SAFETY: the caller's level and blocks.
+            unsafe { _mm_storeu_si128(groups.as_mut_ptr().cast(), three_bit_scales(block)) };
         }
+        // SAFETY: the caller has AVX-512; `groups` are 64 bytes.
+        unsafe { lanes::load(groups.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn scales(block: *const u8, factors: *mut u8) -> [__m512i; 2] {
+        // SAFETY: the caller's.
+        unsafe {
+            let scales = three_bit_scales(block);
+            _mm_storeu_si128(factors.cast(), scales);
+            spread(scales)
+        }
+    }
+}
+
+/// The 16 scales of a block of Q3_K, after `Q3_K::scales`.
+#[inline(always)]
+unsafe fn three_bit_scales(block: *const u8) -> __m128i {
+    // The block's last 16 bytes: two of quants, 12 of scales, the f16.
+    const START: usize = Q3_K::SCALES.start - 2;
+    // SAFETY: the caller has AVX-512 and a block of 110 = START + 16 bytes.
+    unsafe {
+        let bytes = _mm_loadu_si128(block.add(START).cast());
+        let low = _mm_setr_epi8(2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5, 6, 7, 8, 9);
+        let low = _mm_srlv_epi64(_mm_shuffle_epi8(bytes, low), _mm_setr_epi32(0, 0, 4, 0));
+        let high = _mm_shuffle_epi8(bytes, _mm_set1_epi32(0x0d0c_0b0a));
+        // Two bits at 2 * (i / 4) of the byte move to bit 4.
+        let high = _mm_rolv_epi32(high, _mm_setr_epi32(4, 2, 0, 30));
+        let high = _mm_and_si128(high, _mm_set1_epi8(0x30));
+        let scales = _mm_or_si128(_mm_and_si128(low, _mm_set1_epi8(0x0f)), high);
+        _mm_sub_epi8(scales, _mm_set1_epi8(32))
     }
 }
 
@@ -276,5 +372,15 @@ impl SuperBlock for Q6_K {
     unsafe fn groups(blocks: [*const u8; 4]) -> __m512i {
         // SAFETY: the caller's; scales are 16 bytes within the block.
         unsafe { lanes::load_lanes(blocks.map(|block| block.add(Self::SCALES.start))) }
+    }
+
+    #[inline(always)]
+    unsafe fn scales(block: *const u8, factors: *mut u8) -> [__m512i; 2] {
+        // SAFETY: the caller's; scales are 16 bytes within the block.
+        unsafe {
+            let scales = _mm_loadu_si128(block.add(Self::SCALES.start).cast());
+            _mm_storeu_si128(factors.cast(), scales);
+            spread(scales)
+        }
     }
 }
