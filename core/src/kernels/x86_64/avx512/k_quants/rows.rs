@@ -6,6 +6,7 @@ use super::{ELEMENTS, NO_BLOCK, Row, SUMS, SuperBlock};
 use crate::kernels::x86_64::avx512::lanes::{self, Level};
 use crate::kernels::x86_64::prefetch::prefetch;
 use core::arch::x86_64::*;
+use core::mem::MaybeUninit;
 
 /// Blocks whose sums are reduced together and whose float parts are computed in lanes.
 const UNIT: usize = 8;
@@ -40,7 +41,9 @@ pub(super) unsafe fn dot<F: SuperBlock, L: Level>(weights: &[u8], row: Row, bloc
 
 /// Factors of the sums of a unit's blocks, as bytes: 8 or 16 for each, one block after the other.
 #[repr(align(64))]
-struct Factors([u8; 16 * UNIT]);
+struct Factors {
+    _bytes: [u8; 16 * UNIT],
+}
 
 /// The parts of blocks `first..first + count` in a dot product; `WHOLE` says that they are 8. Those
 /// beyond are undefined.
@@ -64,35 +67,50 @@ unsafe fn unit<F: SuperBlock, L: Level, const WHOLE: bool>(
         let block = |i: usize| {
             if WHOLE || i < count { start.add(i * F::BYTES) } else { NO_BLOCK.as_ptr() }
         };
-        let mut factors = Factors([0; 16 * UNIT]);
-        let mut isums = [_mm512_setzero_si512(); UNIT];
-        for (i, isum) in isums.iter_mut().enumerate() {
-            if !WHOLE && i >= count {
-                break;
-            }
-            let scales = F::scales(block(i), factors.0.as_mut_ptr().add(i * F::FACTORS));
-            let x = row.quants.add((first + i) * ELEMENTS).cast();
-            *isum = block_sum::<F, L>(block(i), scales, x);
-        }
+        let mut factors = MaybeUninit::<Factors>::uninit();
+        let to = factors.as_mut_ptr().cast::<u8>();
+        let x = row.quants.add(first * ELEMENTS).cast();
+        // Written out: as a loop, the sums of all eight went through memory.
+        let isums = [
+            block_sum::<F, L, WHOLE>(start, 0, count, x, to),
+            block_sum::<F, L, WHOLE>(start, 1, count, x, to),
+            block_sum::<F, L, WHOLE>(start, 2, count, x, to),
+            block_sum::<F, L, WHOLE>(start, 3, count, x, to),
+            block_sum::<F, L, WHOLE>(start, 4, count, x, to),
+            block_sum::<F, L, WHOLE>(start, 5, count, x, to),
+            block_sum::<F, L, WHOLE>(start, 6, count, x, to),
+            block_sum::<F, L, WHOLE>(start, 7, count, x, to),
+        ];
         let isum = lanes::sums_of_eight(isums);
         let words = u64::MAX >> (64 - SUMS * count);
-        let factor_sums = factor_sums::<F, L>(&factors, row, first, words);
+        let factor_sums = factor_sums::<F, L>(to, row, first, words);
         let dx = _mm256_maskz_loadu_ps(0xff >> (UNIT - count), row.scales.add(first));
         let blocks = core::array::from_fn(block);
         _mm256_storeu_ps(parts.as_mut_ptr(), combine::<F>(blocks, dx, isum, factor_sums));
     }
 }
 
-/// One block's `sum of s * q * x` in 16 partial sums.
+/// `sum of s * q * x` of block `index` in 16 partial sums, its factors written to `factors`; zeros
+/// for a block that does not exist.
 #[inline(always)]
-unsafe fn block_sum<F: SuperBlock, L: Level>(
-    block: *const u8,
-    scales: [__m512i; 2],
+unsafe fn block_sum<F: SuperBlock, L: Level, const WHOLE: bool>(
+    start: *const u8,
+    index: usize,
+    count: usize,
     x: *const u8,
+    factors: *mut u8,
 ) -> __m512i {
-    // SAFETY: the caller's level and pointers.
+    // SAFETY: the caller's level and pointers; `factors` has room for eight blocks.
     unsafe {
         let zero = _mm512_setzero_si512();
+        let factors = factors.add(index * F::FACTORS);
+        if !WHOLE && index >= count {
+            factors.write_bytes(0, F::FACTORS);
+            return zero;
+        }
+        let block = start.add(index * F::BYTES);
+        let x = x.add(index * ELEMENTS);
+        let scales = F::scales(block, factors);
         let [a, b, c, d] = F::quants(block);
         let a = L::dot_small_bytes(zero, a, lanes::load(x));
         let b = L::dot_small_bytes(zero, b, lanes::load(x.add(64)));
@@ -108,14 +126,13 @@ unsafe fn block_sum<F: SuperBlock, L: Level>(
 /// has 8 bits a block.
 #[inline(always)]
 unsafe fn factor_sums<F: SuperBlock, L: Level>(
-    factors: &Factors,
+    factors: *const u8,
     row: Row,
     first: usize,
     words: u64,
 ) -> __m256i {
     // SAFETY: the caller has the level, and the row has the blocks that `words` says.
     unsafe {
-        let factors = factors.0.as_ptr();
         let (sums, uppers) = (row.sums.add(SUMS * first), row.uppers.add(SUMS * first));
         let mut products = [_mm512_setzero_si512(); 2];
         for (half, products) in products.iter_mut().enumerate() {
