@@ -37,8 +37,8 @@ const TILE_ROWS: usize = 16;
 /// From how many activation rows on a tile pays: unpacking costs about as much as three.
 const MIN_TILE_BATCH: usize = 4;
 
-/// Activation rows that share a tile: their accumulators, 64 * 64 bytes, stay in L1.
-const TILE_BATCH: usize = 64;
+/// Activation rows that share a tile: their accumulators are 256 * 64 bytes.
+const TILE_BATCH: usize = 256;
 
 /// Stands in for two blocks of a row that does not exist: scale 0 makes their parts 0.
 static NO_BLOCK: [u8; 128] = [0; 128];
@@ -104,15 +104,17 @@ pub(super) unsafe fn matmul<F: SmallBlock, L: Level>(
         }
         return;
     }
+    let mut sums = [[0.0; TILE_ROWS]; TILE_BATCH];
     for first in (0..activations.rows).step_by(TILE_BATCH) {
-        let batch = first..activations.rows.min(first + TILE_BATCH);
+        let sums = &mut sums[..TILE_BATCH.min(activations.rows - first)];
         for column in (0..out.columns()).step_by(TILE_ROWS) {
             let count = TILE_ROWS.min(out.columns() - column);
             let weights = &weights[column * row_bytes..][..count * row_bytes];
-            // SAFETY: the caller's; `weights` has `count` whole rows.
-            let sums = unsafe { tile::tile::<F, L>(weights, activations, batch.clone(), blocks) };
-            for (row, sums) in batch.clone().zip(&sums) {
-                out.row_mut(row)[column..column + count].copy_from_slice(&sums[..count]);
+            // SAFETY: the caller's; `weights` has `count` whole rows, the batch those of `sums`.
+            unsafe { tile::tile::<F, L>(weights, activations, first, blocks, sums) };
+            for (row, sums) in sums.iter().enumerate() {
+                let out = &mut out.row_mut(first + row)[column..column + count];
+                out.copy_from_slice(&sums[..count]);
             }
         }
     }

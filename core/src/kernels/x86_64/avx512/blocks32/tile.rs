@@ -2,12 +2,11 @@
 // Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
 #![allow(unsafe_code)]
 
-use super::{ELEMENTS, NO_BLOCK, Row, SmallBlock, TILE_BATCH, TILE_ROWS, combine};
+use super::{ELEMENTS, NO_BLOCK, Row, SmallBlock, TILE_ROWS, combine};
 use crate::kernels::Activations;
 use crate::kernels::x86_64::avx512::lanes::{self, Level};
 use crate::kernels::x86_64::prefetch::{prefetch_at, prefetch_soon};
 use core::arch::x86_64::*;
-use core::ops::Range;
 
 /// Two blocks of 16 weight rows, unpacked with the rows in lanes.
 struct Unpacked {
@@ -17,7 +16,7 @@ struct Unpacked {
     minima: [__m512; 2],
 }
 
-/// Up to 16 weight rows times the activation rows `rows`, at most 64 of them.
+/// Up to 16 weight rows times the activation rows from `first` on, as many as there are `sums`.
 ///
 /// # Safety
 ///
@@ -26,10 +25,11 @@ struct Unpacked {
 pub(super) unsafe fn tile<F: SmallBlock, L: Level>(
     weights: &[u8],
     activations: &Activations<'_>,
-    rows: Range<usize>,
+    first: usize,
     blocks: usize,
-) -> [[f32; TILE_ROWS]; TILE_BATCH] {
-    let mut sums = [[0.0; TILE_ROWS]; TILE_BATCH];
+    sums: &mut [[f32; TILE_ROWS]],
+) {
+    sums.fill([0.0; TILE_ROWS]);
     for block in (0..blocks).step_by(2) {
         // The next 16 rows follow these: a part of them for each pair of blocks, in their order.
         let next = weights.len() + block * TILE_ROWS * F::BYTES;
@@ -49,13 +49,12 @@ pub(super) unsafe fn tile<F: SmallBlock, L: Level>(
         unsafe {
             let unpacked = unpack::<F>(starts);
             if count == 2 {
-                multiply_all::<F, L, 2>(&unpacked, activations, rows.clone(), block, &mut sums);
+                multiply_all::<F, L, 2>(&unpacked, activations, first, block, sums);
             } else {
-                multiply_all::<F, L, 1>(&unpacked, activations, rows.clone(), block, &mut sums);
+                multiply_all::<F, L, 1>(&unpacked, activations, first, block, sums);
             }
         }
     }
-    sums
 }
 
 /// Unpacks two blocks of each of 16 rows.
@@ -96,12 +95,12 @@ unsafe fn wide_halves(halves: &[u16; TILE_ROWS]) -> __m512 {
 unsafe fn multiply_all<F: SmallBlock, L: Level, const BLOCKS: usize>(
     unpacked: &Unpacked,
     activations: &Activations<'_>,
-    rows: Range<usize>,
+    first: usize,
     block: usize,
     sums: &mut [[f32; TILE_ROWS]],
 ) {
-    let mut row = rows.start;
-    let (eights, rest) = sums[..rows.len()].as_chunks_mut::<8>();
+    let mut row = first;
+    let (eights, rest) = sums.as_chunks_mut::<8>();
     let (fours, ones) = rest.as_chunks_mut::<4>();
     // SAFETY: the caller's; there is an activation row for each entry of `sums`.
     unsafe {

@@ -18,6 +18,8 @@ pub(in crate::kernels::x86_64::avx512) trait SuperBlock {
     const OFFSET_LOG2: u32;
     /// Weights that share a scale: 16 or 32.
     const GROUP: usize;
+    /// Whether the sum of 16 products fits in a word: 16 * 127 * 16 = 32,512 does.
+    const WORD_SUMS: bool;
     /// Factors of sums in a block: of groups of 32, the minima, or of groups of 16.
     const FACTORS: usize = 256 / Self::GROUP;
 
@@ -146,6 +148,7 @@ impl SuperBlock for Q4_K {
     const MINIMA: bool = true;
     const OFFSET_LOG2: u32 = 0;
     const GROUP: usize = 32;
+    const WORD_SUMS: bool = true;
 
     #[inline(always)]
     unsafe fn quants(block: *const u8) -> [__m512i; 4] {
@@ -177,6 +180,7 @@ impl SuperBlock for Q5_K {
     const MINIMA: bool = true;
     const OFFSET_LOG2: u32 = 0;
     const GROUP: usize = 32;
+    const WORD_SUMS: bool = false;
 
     #[inline(always)]
     unsafe fn quants(block: *const u8) -> [__m512i; 4] {
@@ -231,6 +235,7 @@ impl SuperBlock for Q2_K {
     const MINIMA: bool = true;
     const OFFSET_LOG2: u32 = 0;
     const GROUP: usize = 16;
+    const WORD_SUMS: bool = true;
 
     #[inline(always)]
     unsafe fn quants(block: *const u8) -> [__m512i; 4] {
@@ -276,6 +281,7 @@ impl SuperBlock for Q3_K {
     const MINIMA: bool = false;
     const OFFSET_LOG2: u32 = 2;
     const GROUP: usize = 16;
+    const WORD_SUMS: bool = true;
 
     #[inline(always)]
     unsafe fn quants(block: *const u8) -> [__m512i; 4] {
@@ -350,6 +356,7 @@ impl SuperBlock for Q6_K {
     const MINIMA: bool = false;
     const OFFSET_LOG2: u32 = 5;
     const GROUP: usize = 16;
+    const WORD_SUMS: bool = false;
 
     #[inline(always)]
     unsafe fn quants(block: *const u8) -> [__m512i; 4] {

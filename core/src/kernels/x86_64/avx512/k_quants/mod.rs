@@ -7,9 +7,10 @@
 //! the upper 16 of each 32. What a format multiplies with sums of 16, `a e + b o`, is
 //! `a (e + o) + (b - a) o`.
 //!
-//! **Few rows** (decode): each weight row is walked to its end, four blocks at a time. A vector's
-//! four-product sums fit in 16 bits (63 * 127 * 4 = 32,004), so one more instruction multiplies
-//! them by their group's scale and adds them up; the sums of four blocks are reduced together.
+//! **Few rows** (decode): each weight row is walked to its end, eight blocks at a time. Four-product
+//! sums fit in words (63 * 127 * 4 = 32,004, which packing must not saturate), so those of two
+//! vectors are packed and one instruction multiplies them by their groups' scales and adds; the
+//! sums of eight blocks are reduced together.
 //!
 //! **Many rows** (prefill): a block of 16 weight rows is unpacked once with the rows in lanes and
 //! multiplied with every activation row, four bytes of which at a time are broadcast.
@@ -44,8 +45,8 @@ const TILE_ROWS: usize = 16;
 /// From how many activation rows on a tile pays: unpacking costs about as much as three.
 const MIN_TILE_BATCH: usize = 4;
 
-/// Activation rows that share a tile: their accumulators, 64 * 64 bytes, stay in L1.
-const TILE_BATCH: usize = 64;
+/// Activation rows that share a tile: their accumulators are 256 * 64 bytes, read once a block.
+const TILE_BATCH: usize = 256;
 
 /// Stands in for blocks beyond a row's end: scale 0 makes its part 0, whatever the rest means.
 static NO_BLOCK: [u8; 256] = [0; 256];
@@ -97,16 +98,22 @@ pub(super) unsafe fn matmul<F: SuperBlock, L: Level>(
         }
         return;
     }
+    // SAFETY: the caller has the level.
+    let mut unpacked = unsafe { tile::Unpacked::new() };
+    let mut sums = [[0.0; TILE_ROWS]; TILE_BATCH];
     for first in (0..activations.rows).step_by(TILE_BATCH) {
-        let batch = first..activations.rows.min(first + TILE_BATCH);
+        let sums = &mut sums[..TILE_BATCH.min(activations.rows - first)];
         for column in (0..out.columns()).step_by(TILE_ROWS) {
             let weights = &weights[column * blocks * F::BYTES..];
             let count = TILE_ROWS.min(out.columns() - column);
             let weights = &weights[..count * blocks * F::BYTES];
-            // SAFETY: the caller's; `weights` has `count` whole rows.
-            let sums = unsafe { tile::tile::<F, L>(weights, activations, batch.clone(), blocks) };
-            for (row, sums) in batch.clone().zip(&sums) {
-                out.row_mut(row)[column..column + count].copy_from_slice(&sums[..count]);
+            // SAFETY: the caller's; `weights` has `count` whole rows, the batch those of `sums`.
+            unsafe {
+                tile::tile::<F, L>(weights, activations, first, blocks, &mut unpacked, sums);
+            }
+            for (row, sums) in sums.iter().enumerate() {
+                let out = &mut out.row_mut(first + row)[column..column + count];
+                out.copy_from_slice(&sums[..count]);
             }
         }
     }

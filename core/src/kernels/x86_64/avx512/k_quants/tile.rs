@@ -2,14 +2,14 @@
 // Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
 #![allow(unsafe_code)]
 
-use super::{ELEMENTS, NO_BLOCK, Row, SUMS, SuperBlock, TILE_BATCH, TILE_ROWS};
+use super::{ELEMENTS, NO_BLOCK, Row, SUMS, SuperBlock, TILE_ROWS};
 use crate::kernels::Activations;
 use crate::kernels::x86_64::avx512::lanes::{self, Level};
 use crate::kernels::x86_64::prefetch::{prefetch_at, prefetch_soon};
 use core::arch::x86_64::*;
 
 /// One block of 16 weight rows, unpacked with the rows in lanes.
-struct Unpacked {
+pub(super) struct Unpacked {
     /// Four weights of each row, in the order of the activations.
     quants: [__m512i; ELEMENTS / 4],
     /// Scales of the groups in that order; with groups of 32 the first 8.
@@ -22,7 +22,28 @@ struct Unpacked {
     minimum: __m512,
 }
 
-/// Up to 16 weight rows times the activation rows `rows`, at most 64 of them.
+impl Unpacked {
+    /// Room for a block.
+    ///
+    /// # Safety
+    ///
+    /// The CPU has AVX-512.
+    #[inline(always)]
+    pub(super) unsafe fn new() -> Self {
+        // SAFETY: the caller has AVX-512.
+        let (zero, number) = unsafe { (_mm512_setzero_si512(), _mm512_setzero_ps()) };
+        Self {
+            quants: [zero; ELEMENTS / 4],
+            scales: [zero; 16],
+            factors: [zero; SUMS / 2],
+            upper_factors: [zero; SUMS / 2],
+            scale: number,
+            minimum: number,
+        }
+    }
+}
+
+/// Up to 16 weight rows times the activation rows from `first` on, as many as there are `sums`.
 ///
 /// # Safety
 ///
@@ -31,21 +52,14 @@ struct Unpacked {
 pub(super) unsafe fn tile<F: SuperBlock, L: Level>(
     weights: &[u8],
     activations: &Activations<'_>,
-    rows: core::ops::Range<usize>,
+    first: usize,
     blocks: usize,
-) -> [[f32; TILE_ROWS]; TILE_BATCH] {
-    let mut sums = [[0.0; TILE_ROWS]; TILE_BATCH];
+    unpacked: &mut Unpacked,
+    sums: &mut [[f32; TILE_ROWS]],
+) {
+    sums.fill([0.0; TILE_ROWS]);
     // SAFETY: the caller's; every row of the chunk is one of the batch, every block one of the row.
     unsafe {
-        let zero = _mm512_setzero_si512();
-        let mut unpacked = Unpacked {
-            quants: [zero; 64],
-            scales: [zero; 16],
-            factors: [zero; 4],
-            upper_factors: [zero; 4],
-            scale: _mm512_setzero_ps(),
-            minimum: _mm512_setzero_ps(),
-        };
         for block in 0..blocks {
             // The next 16 rows follow these: a part of them for each block, in their order.
             let part = TILE_ROWS * F::BYTES;
@@ -57,25 +71,24 @@ pub(super) unsafe fn tile<F: SuperBlock, L: Level>(
                     bytes => bytes.as_ptr(),
                 })
             });
-            unpack::<F>(starts, &mut unpacked);
-            let mut row = rows.start;
-            let (eights, rest) = sums[..rows.len()].as_chunks_mut::<8>();
+            unpack::<F>(starts, unpacked);
+            let mut row = first;
+            let (eights, rest) = sums.as_chunks_mut::<8>();
             let (fours, ones) = rest.as_chunks_mut::<4>();
             for sums in eights {
-                multiply::<F, L, 8>(&unpacked, activations, row, block, sums);
+                multiply::<F, L, 8>(unpacked, activations, row, block, sums);
                 row += 8;
             }
             for sums in fours {
-                multiply::<F, L, 4>(&unpacked, activations, row, block, sums);
+                multiply::<F, L, 4>(unpacked, activations, row, block, sums);
                 row += 4;
             }
             for sums in ones.as_chunks_mut::<1>().0 {
-                multiply::<F, L, 1>(&unpacked, activations, row, block, sums);
+                multiply::<F, L, 1>(unpacked, activations, row, block, sums);
                 row += 1;
             }
         }
     }
-    sums
 }
 
 /// Unpacks a block of each of 16 rows.
@@ -147,6 +160,10 @@ unsafe fn unpack_groups<F: SuperBlock>(groups: [__m512i; 4], out: &mut Unpacked)
         let scales = lanes::transposed_bytes(scales);
         for (i, scale) in out.scales.iter_mut().enumerate() {
             *scale = extended(scales[2 * natural(i / 2) + i % 2]);
+            if F::WORD_SUMS {
+                // The upper word of a sum is its sign: it must meet a 0.
+                *scale = _mm512_and_si512(*scale, _mm512_set1_epi32(0xffff));
+            }
         }
         let factors = [F::factor_of(a), F::factor_of(b), F::factor_of(c), F::factor_of(d)];
         let mut factors = lanes::transposed_bytes(factors);
@@ -177,7 +194,13 @@ unsafe fn multiply<F: SuperBlock, L: Level, const ROWS: usize>(
     // one of every row.
     unsafe {
         let x = start.quants.add(block * ELEMENTS);
-        let isums = if F::GROUP == 32 {
+        let isums = if F::WORD_SUMS {
+            if F::GROUP == 32 {
+                scaled_word_sums::<L, 2, ROWS>(unpacked, x, columns)
+            } else {
+                scaled_word_sums::<L, 1, ROWS>(unpacked, x, columns)
+            }
+        } else if F::GROUP == 32 {
             scaled_sums::<L, 8, ROWS>(unpacked, x, columns)
         } else {
             scaled_sums::<L, 4, ROWS>(unpacked, x, columns)
@@ -229,6 +252,28 @@ unsafe fn scaled_sums<L: Level, const N: usize, const ROWS: usize>(
             let products = lanes::products::<L, true, N, ROWS>(quants, x, stride);
             for (sum, products) in sums.iter_mut().zip(products) {
                 *sum = _mm512_add_epi32(*sum, _mm512_mullo_epi32(products, scale));
+            }
+        }
+        sums
+    }
+}
+
+/// [`scaled_sums`] of formats whose sums of 16 products fit in words: one instruction multiplies
+/// them by their scale and adds. `SHARE` groups of 16 have the same scale.
+#[inline(always)]
+unsafe fn scaled_word_sums<L: Level, const SHARE: usize, const ROWS: usize>(
+    unpacked: &Unpacked,
+    x: *const i8,
+    stride: usize,
+) -> [__m512i; ROWS] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [_mm512_setzero_si512(); ROWS];
+        for (group, quants) in unpacked.quants.as_chunks::<4>().0.iter().enumerate() {
+            let products = lanes::products::<L, true, 4, ROWS>(quants, x.add(group * 16), stride);
+            let scale = unpacked.scales[group / SHARE];
+            for (sum, products) in sums.iter_mut().zip(products) {
+                *sum = L::dot_words(*sum, products, scale);
             }
         }
         sums
