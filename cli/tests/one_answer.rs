@@ -50,59 +50,81 @@ fn mapped_and_threaded_is_as_from_a_slice() {
     }
 }
 
-/// Names of levels of every architecture, as `PICOLM_CPU` takes them. Those that this CPU lacks are
-/// left out: which ones those are, the program says.
-const LEVELS: [&str; 13] = [
-    "portable",
-    "sse2",
-    "ssse3",
-    "avx2",
-    "avx-vnni",
-    "avx512",
-    "avx512-vnni",
-    "neon",
-    "dotprod",
-    "i8mm",
-    "vfp",
-    "dsp",
-    "swar",
-];
+/// The levels of this architecture, from the program's own list, and whether this CPU has each.
+fn levels(model: &str) -> Vec<(String, bool)> {
+    let arguments = ["logits", model, "--tokens", "1"];
+    let output = |level: &str| picolm(&arguments).env("PICOLM_CPU", level).output().unwrap();
+    let error = String::from_utf8(output("none such").stderr).unwrap();
+    let (_, names) = error.trim_end().split_once("is none of ").unwrap();
+    let levels = names.split(", ").map(|name| {
+        let output = output(name);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() || error.contains("this CPU has no"), "{name}: {error}");
+        (name.to_owned(), output.status.success())
+    });
+    levels.collect()
+}
+
+/// Levels that the CPU of the tests has beyond the architecture's baseline, as std says.
+fn detected() -> Vec<&'static str> {
+    #[allow(unused_mut)]
+    let mut levels = vec!["portable"];
+    #[cfg(target_arch = "x86_64")]
+    {
+        levels.push("sse2");
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("f16c") {
+            levels.push("avx2");
+        }
+        if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni") {
+            levels.push("avx512-vnni");
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    levels.push("neon");
+    #[cfg(target_arch = "riscv64")]
+    levels.push("swar");
+    levels
+}
 
 #[test]
 fn every_level_of_this_cpu_gives_the_bits_of_portable() {
-    let tokens: Vec<u32> = (0..67).map(|index| index * 53 % 384).collect();
-    let list = tokens.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
     let models: Vec<_> = ["arch", "quant"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(fixtures().join(folder)).unwrap())
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "gguf"))
         .collect();
-    let (mut compared, mut levels) = (0, Vec::new());
+    let levels = levels(&common::model("llama"));
+    for level in detected() {
+        assert!(levels.contains(&(level.to_owned(), true)), "{level} is not in {levels:?}");
+    }
+    // One batch of 150 rows, whose last row has seen all others; and rows by eight, each one's.
+    let lists = [150, 37].map(|count| {
+        let tokens = (0..count).map(|index: u32| (index * 53 % 384).to_string());
+        tokens.collect::<Vec<_>>().join(",")
+    });
+    let mut compared = 0;
     for model in models {
         let model = model.to_str().unwrap();
-        let arguments = ["logits", model, "--tokens", &list, "--all", "-j", "2"];
-        let run = |level: &str| picolm(&arguments).env("PICOLM_CPU", level).output().unwrap();
-        let portable = run("portable");
-        if !portable.status.success() {
-            // An architecture or a format that the engine does not have.
-            continue;
-        }
-        compared += 1;
-        for level in &LEVELS[1..] {
-            let output = run(level);
-            if output.status.success() {
-                assert!(output.stdout == portable.stdout, "{model} on {level}");
-                if !levels.contains(level) {
-                    levels.push(level);
-                }
-            } else {
-                let error = String::from_utf8_lossy(&output.stderr);
-                let absent = error.contains("this CPU has no") || error.contains("is none of");
-                assert!(absent, "{model} on {level}: {error}");
+        let long = ["logits", model, "--tokens", &lists[0], "-j", "2"];
+        let all = ["logits", model, "--tokens", &lists[1], "--all", "-j", "2"];
+        for arguments in [&long[..], &all[..]] {
+            let run = |level: &str| picolm(arguments).env("PICOLM_CPU", level).output().unwrap();
+            let portable = run("portable");
+            if !portable.status.success() {
+                // An architecture or a format that the engine does not have.
+                continue;
+            }
+            compared += 1;
+            // The empty name is the default: the best that the CPU has.
+            let there = levels.iter().filter(|(_, there)| *there).map(|(name, _)| name.as_str());
+            for level in there.chain([""]) {
+                let output = run(level);
+                assert!(output.status.success(), "{model} on {level}");
+                assert!(output.stdout == portable.stdout, "{model} on '{level}'");
             }
         }
     }
-    assert!(compared >= 10, "only {compared} models ran");
-    println!("{compared} models on portable and on {levels:?}");
+    assert!(compared >= 20, "only {compared} runs were compared");
+    println!("{compared} runs on {levels:?}");
 }

@@ -18,10 +18,9 @@ pub fn detect() -> CpuFeatures {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn detections() -> [(CpuFeature, bool); 6] {
+fn detections() -> [(CpuFeature, bool); 5] {
     use std::arch::is_x86_feature_detected as has;
     [
-        (CpuFeature::Ssse3, has!("ssse3")),
         (CpuFeature::Avx2, has!("avx2")),
         (CpuFeature::F16c, has!("f16c")),
         (
@@ -34,13 +33,9 @@ fn detections() -> [(CpuFeature, bool); 6] {
 }
 
 #[cfg(target_arch = "aarch64")]
-fn detections() -> [(CpuFeature, bool); 3] {
+fn detections() -> [(CpuFeature, bool); 2] {
     use std::arch::is_aarch64_feature_detected as has;
-    [
-        (CpuFeature::Neon, has!("neon")),
-        (CpuFeature::DotProd, has!("dotprod")),
-        (CpuFeature::I8mm, has!("i8mm")),
-    ]
+    [(CpuFeature::Neon, has!("neon")), (CpuFeature::DotProd, has!("dotprod"))]
 }
 
 /// std's macro for 32-bit Arm is not stable; Linux tells the same in the auxiliary vector.
@@ -65,7 +60,7 @@ fn detections() -> [(CpuFeature, bool); 0] {
     []
 }
 
-/// A named level: the features that kernels may use, the last being the one that makes the level.
+/// A named level: the features that its kernels use, all of which the CPU must have.
 struct Level {
     name: &'static str,
     /// As `std::env::consts::ARCH` spells it.
@@ -74,8 +69,7 @@ struct Level {
 }
 
 /// Every feature that there is to take away.
-const FEATURES: [CpuFeature; 10] = [
-    CpuFeature::Ssse3,
+const FEATURES: [CpuFeature; 8] = [
     CpuFeature::Avx2,
     CpuFeature::F16c,
     CpuFeature::Avx512,
@@ -83,25 +77,23 @@ const FEATURES: [CpuFeature; 10] = [
     CpuFeature::AvxVnni,
     CpuFeature::Neon,
     CpuFeature::DotProd,
-    CpuFeature::I8mm,
     CpuFeature::ArmDsp,
 ];
 
-const LEVELS: [Level; 12] = {
+const LEVELS: [Level; 11] = {
     use CpuFeature::*;
     const fn level(arch: &'static str, name: &'static str, keeps: &'static [CpuFeature]) -> Level {
         Level { name, arch, keeps }
     }
     [
         level("x86_64", "sse2", &[]),
-        level("x86_64", "ssse3", &[Ssse3]),
-        level("x86_64", "avx2", &[Ssse3, F16c, Avx2]),
-        level("x86_64", "avx-vnni", &[Ssse3, F16c, Avx2, AvxVnni]),
-        level("x86_64", "avx512", &[Ssse3, F16c, Avx2, Avx512]),
-        level("x86_64", "avx512-vnni", &[Ssse3, F16c, Avx2, Avx512, Avx512Vnni]),
+        level("x86_64", "avx2", &[F16c, Avx2]),
+        level("x86_64", "avx-vnni", &[F16c, Avx2, AvxVnni]),
+        level("x86_64", "avx512", &[F16c, Avx2, Avx512]),
+        level("x86_64", "avx512-vnni", &[F16c, Avx2, Avx512, Avx512Vnni]),
         level("aarch64", "neon", &[Neon]),
         level("aarch64", "dotprod", &[Neon, DotProd]),
-        level("aarch64", "i8mm", &[Neon, DotProd, I8mm]),
+        level("riscv64", "swar", &[]),
         level("arm", "vfp", &[]),
         level("arm", "dsp", &[ArmDsp]),
         level("arm", "neon", &[ArmDsp, Neon]),
@@ -129,7 +121,7 @@ pub fn limit(features: CpuFeatures, level: &str) -> Result<CpuFeatures, LevelErr
             .ok_or(LevelError::Unknown)?
             .keeps
     };
-    if keeps.last().is_some_and(|&needed| !features.has(needed)) {
+    if !keeps.iter().all(|&needed| features.has(needed)) {
         return Err(LevelError::Unsupported);
     }
     Ok(FEATURES

@@ -12,7 +12,7 @@
 //!
 //! Threads wait for a core where other programs want it too. A helper that has kept the caller
 //! waiting that way, or that the caller itself has to share a core with, sits out for a while
-//! (`rest`); with no helper left the caller works alone, with no atomics.
+//! (`rest`); with no helper left the caller works alone.
 //!
 //! The word, `Board::state`: bits 0-7 how many helpers are inside, bit 8 whether the job is
 //! open, bit 9 whether the caller sleeps until the last one leaves, bit 10 whether the pool ends,
@@ -117,7 +117,8 @@ unsafe impl Sync for Shared {}
 
 /// Threads that run [`Parallel`] jobs.
 ///
-/// With one worker there are no threads and no atomics: the caller does it all. A job must not
+/// With one worker there are no threads, and no atomics but the lock that keeps a second caller
+/// from being worker 0 at the same time: the caller does it all. A job must not
 /// call `run` of its own pool, which would wait for itself. A job that panics ends the process,
 /// because other threads still work on what its caller has borrowed.
 pub struct Pool {

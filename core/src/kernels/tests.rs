@@ -180,20 +180,37 @@ pub(crate) fn equals_portable(candidates: &[Candidate], cpu: CpuFeatures) {
         let oracle = bind(portable::ALL, CpuFeatures::baseline(), tensor_type).unwrap();
         check_kernels(kernels, oracle);
         check_long_rows(kernels, oracle);
+        check_large_batches(kernels, oracle);
         ran += 1;
     }
     assert!(ran > 0, "no kernels for this CPU");
 }
 
-/// Rows of so many blocks that a level which walks rows in pieces has several, the last not whole.
+/// Rows of so many blocks that a level which walks rows in pieces has several, the last not whole:
+/// the longest piece is 256 blocks of 32 (8,192 weights).
 fn check_long_rows(kernels: &FormatKernels, oracle: &FormatKernels) {
     let tensor_type = kernels.tensor_type();
     let mut random = Random(0x10f6 + tensor_type as u64);
-    let columns = 139 * tensor_type.block_elements() as usize;
+    let block = tensor_type.block_elements() as usize;
+    let columns = if block == 32 { (256 + 139) * block } else { 139 * block };
     let weights = weights(tensor_type, 9 * columns, Bytes::Plausible, &mut random);
     for rows in [1, 2, 5] {
         let x = activation_rows(rows, columns, &mut random);
         let what = format_args!("{} {}: long rows, {rows}", kernels.level(), tensor_type.name());
+        let ours = matmul(kernels, &weights, &x, columns);
+        assert_same(&ours, &matmul(oracle, &weights, &x, columns), what);
+    }
+}
+
+/// Batches beyond what a level multiplies at a time (32 and 256 rows), with every rest.
+fn check_large_batches(kernels: &FormatKernels, oracle: &FormatKernels) {
+    let tensor_type = kernels.tensor_type();
+    let mut random = Random(0xba7c + tensor_type as u64);
+    let columns = (3 * tensor_type.block_elements() as usize).max(40);
+    let weights = weights(tensor_type, 18 * columns, Bytes::Plausible, &mut random);
+    for rows in [33, 66, 131, 259, 270] {
+        let x = activation_rows(rows, columns, &mut random);
+        let what = format_args!("{} {}: batch of {rows}", kernels.level(), tensor_type.name());
         let ours = matmul(kernels, &weights, &x, columns);
         assert_same(&ours, &matmul(oracle, &weights, &x, columns), what);
     }

@@ -95,8 +95,8 @@ impl<'m> Encoder<'m> {
         Ok(())
     }
 
-    /// Room for the encodings that `wanted` names, until one does not fit; an error if that is the
-    /// first. `held` learns which.
+    /// Room for the encodings that `wanted` names, until one does not fit; `held` learns which. Who
+    /// asks for one that is not held gets an error.
     fn slots(
         &mut self,
         wanted: &mut dyn Iterator<Item = &'static FormatKernels>,

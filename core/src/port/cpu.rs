@@ -10,8 +10,6 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum CpuFeature {
-    /// x86-64 SSSE3 (`pshufb`, `pmaddubsw`).
-    Ssse3,
     /// x86-64 AVX2.
     Avx2,
     /// x86-64 F16C half-precision conversion.
@@ -26,8 +24,6 @@ pub enum CpuFeature {
     Neon,
     /// aarch64 `sdot`.
     DotProd,
-    /// aarch64 `smmla`.
-    I8mm,
     /// ARMv6 and later `smlad`.
     ArmDsp,
 }

@@ -14,7 +14,6 @@ fn detected() -> CpuFeatures {
     use std::arch::is_x86_feature_detected as has;
     let avx512 = has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl");
     let all = [
-        (CpuFeature::Ssse3, has!("ssse3")),
         (CpuFeature::Avx2, has!("avx2")),
         (CpuFeature::F16c, has!("f16c")),
         (CpuFeature::Avx512, avx512),
@@ -80,7 +79,7 @@ fn each_level_is_what_is_left_when_those_above_are_forced_off() {
             .with(CpuFeature::F16c)
             .with(CpuFeature::AvxVnni)
     };
-    assert_eq!(level(all), Some("avx_vnni"));
+    assert_eq!(level(all), Some("avx-vnni"));
     assert_eq!(level(all.without(CpuFeature::AvxVnni)), Some("avx2"));
     assert_eq!(level(all.without(CpuFeature::F16c)), Some("sse2"));
     assert_eq!(level(all.without(CpuFeature::Avx2)), Some("sse2"));

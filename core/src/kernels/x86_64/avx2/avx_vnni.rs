@@ -10,7 +10,7 @@ const fn runs_on(cpu: CpuFeatures) -> bool {
     super::runs_on(cpu) && cpu.has(CpuFeature::AvxVnni)
 }
 
-block_formats!(pub, "avx_vnni", "avx2,f16c,avxvnni", dot::AvxVnni, runs_on);
+block_formats!(pub, "avx-vnni", "avx2,f16c,avxvnni", dot::AvxVnni, runs_on);
 
 /// Every block format's kernels.
 pub const ALL: &[Candidate] = BLOCKS;

@@ -49,7 +49,7 @@ pub(super) unsafe fn dots<F: SmallBlock, L: Level>(
                     if row < count {
                         let block = first + unit * UNIT;
                         let start = weights.as_ptr().add((row * blocks + block) * F::BYTES);
-                        unit_parts::<F, L>(start, x.from(block), &mut *at);
+                        unit_parts::<F, L>(start, x.from(block), at.cast());
                     } else {
                         *at = [0.0; UNIT];
                     }
@@ -88,9 +88,9 @@ pub(super) unsafe fn dots<F: SmallBlock, L: Level>(
     dots
 }
 
-/// The parts of the 16 blocks at `start`.
+/// The parts of the 16 blocks at `start`, written to `parts`.
 #[inline(always)]
-unsafe fn unit_parts<F: SmallBlock, L: Level>(start: *const u8, x: Row, parts: &mut [f32; UNIT]) {
+unsafe fn unit_parts<F: SmallBlock, L: Level>(start: *const u8, x: Row, parts: *mut f32) {
     // SAFETY: the caller's level and pointers.
     unsafe {
         prefetch(start, UNIT * F::BYTES);
@@ -105,7 +105,7 @@ unsafe fn unit_parts<F: SmallBlock, L: Level>(start: *const u8, x: Row, parts: &
         let minimum = if F::MINIMUM { every_half::<F, 2>(start) } else { _mm512_setzero_ps() };
         let dx = _mm512_loadu_ps(x.scales);
         let x_sums = lanes::load(x.sums.cast());
-        _mm512_storeu_ps(parts.as_mut_ptr(), combine::<F>(scale, minimum, dx, isum, x_sums));
+        _mm512_storeu_ps(parts, combine::<F>(scale, minimum, dx, isum, x_sums));
     }
 }
 

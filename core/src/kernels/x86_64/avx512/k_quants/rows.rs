@@ -59,7 +59,7 @@ unsafe fn unit<F: SuperBlock, L: Level, const WHOLE: bool>(
     count: usize,
     parts: &mut [f32; UNIT],
 ) {
-    // SAFETY: the caller's; blocks beyond `count` are `NO_BLOCK`, of which only scales are read, and
+    // SAFETY: the caller's; blocks beyond `count` are `NO_BLOCK`, whose scales are read only, and
     // the loads of sums and of activations' scales are masked.
     unsafe {
         let start = weights.add(first * F::BYTES);
