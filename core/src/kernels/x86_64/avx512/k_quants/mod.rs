@@ -7,7 +7,7 @@
 //! the upper 16 of each 32. What a format multiplies with sums of 16, `a e + b o`, is
 //! `a (e + o) + (b - a) o`.
 //!
-//! **Few rows** (decode): each weight row is walked to its end, eight blocks at a time. Sums of four
+//! **Few rows** (decode): weight rows are walked to their ends, eight blocks at a time. Sums of four
 //! products fit in words (63 * 127 * 4 = 32,004, which packing must not saturate), so those of two
 //! vectors are packed and one instruction multiplies them by their groups' scales and adds; the
 //! sums of eight blocks are reduced together.
