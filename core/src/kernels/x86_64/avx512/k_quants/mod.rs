@@ -7,10 +7,10 @@
 //! the upper 16 of each 32. What a format multiplies with sums of 16, `a e + b o`, is
 //! `a (e + o) + (b - a) o`.
 //!
-//! **Few rows** (decode): weight rows are walked to their ends, eight blocks at a time. Sums of four
-//! products fit in words (63 * 127 * 4 = 32,004, which packing must not saturate), so those of two
-//! vectors are packed and one instruction multiplies them by their groups' scales and adds; the
-//! sums of eight blocks are reduced together.
+//! **Few rows** (decode): weight rows are walked to their ends, eight blocks at a time. Sums of
+//! four products fit in words (63 * 127 * 4 = 32,004, which packing must not saturate), so those
+//! of two vectors are packed and one instruction multiplies them by their groups' scales and adds;
+//! the sums of eight blocks are reduced together.
 //!
 //! **Many rows** (prefill): a block of 16 weight rows is unpacked once with the rows in lanes and
 //! multiplied with every activation row, four bytes of which at a time are broadcast.
