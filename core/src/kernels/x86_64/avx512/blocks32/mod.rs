@@ -17,7 +17,7 @@
 // Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
 #![allow(unsafe_code)]
 
-use super::lanes::Level;
+use super::lanes::{self, Level};
 use crate::kernels::Activations;
 use crate::mem::Tile;
 use core::arch::x86_64::*;
@@ -113,8 +113,7 @@ pub(super) unsafe fn matmul<F: SmallBlock, L: Level>(
             // SAFETY: the caller's; `weights` has `count` whole rows, the batch those of `sums`.
             unsafe { tile::tile::<F, L>(weights, activations, first, blocks, sums) };
             for (row, sums) in sums.iter().enumerate() {
-                let out = &mut out.row_mut(first + row)[column..column + count];
-                out.copy_from_slice(&sums[..count]);
+                lanes::copy(sums, &mut out.row_mut(first + row)[column..column + count]);
             }
         }
     }

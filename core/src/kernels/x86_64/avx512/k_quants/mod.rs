@@ -21,7 +21,7 @@
 // Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
 #![allow(unsafe_code)]
 
-use super::lanes::Level;
+use super::lanes::{self, Level};
 use crate::kernels::Activations;
 use crate::mem::Tile;
 
@@ -112,8 +112,7 @@ pub(super) unsafe fn matmul<F: SuperBlock, L: Level>(
                 tile::tile::<F, L>(weights, activations, first, blocks, &mut unpacked, sums);
             }
             for (row, sums) in sums.iter().enumerate() {
-                let out = &mut out.row_mut(first + row)[column..column + count];
-                out.copy_from_slice(&sums[..count]);
+                lanes::copy(sums, &mut out.row_mut(first + row)[column..column + count]);
             }
         }
     }
