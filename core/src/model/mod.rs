@@ -8,6 +8,8 @@
 //! | `tensors` | the parts of a file, found and checked |
 //! | `schedule` | in what order and in what stripes they are read |
 //! | `kv_cache` | keys and values of every position |
+//! | `stored` | keys and values as bytes, and what their bits depend on |
+//! | `forget` | positions taken out of a text without a pass |
 //! | `state` | buffers of the passes, planned to the byte |
 //! | `load` | a model ready to run |
 //! | `forward` | the pass itself, read straight down |
@@ -18,12 +20,14 @@ mod config;
 mod error;
 mod experts;
 pub mod family;
+mod forget;
 mod forward;
 mod kv_cache;
 mod load;
 mod parts;
 mod schedule;
 mod state;
+mod stored;
 mod tensors;
 mod traffic;
 
@@ -31,7 +35,9 @@ pub use config::Config;
 pub use error::{ModelError, Name, TensorSlot};
 pub use family::Family;
 pub use forward::{ForwardError, Row};
+pub(crate) use kv_cache::{Part, Run};
 pub use load::{Model, Parts};
 pub use state::ModelOptions;
 pub(crate) use state::State;
+pub(crate) use stored::StoredShape;
 pub use traffic::Traffic;
