@@ -87,19 +87,17 @@ pub(crate) fn write_on(session: &mut Session<'_>, count: usize) -> (Vec<u32>, Ve
 
 /// The same file with its checksums made right again: what someone hostile would write.
 pub(crate) fn with_checksums(mut file: Vec<u8>) -> Vec<u8> {
-    /// CRC-32C, a bit at a time.
-    fn checksum(bytes: &[u8]) -> u32 {
-        let byte = |mut rest: u32, byte: &u8| {
+    // CRC-32C, a bit at a time, of all content so far.
+    let mut rest = u32::MAX;
+    for frame in file.chunks_mut(65_536) {
+        let (content, checksum) = frame.split_at_mut(frame.len() - 4);
+        for byte in content {
             rest ^= u32::from(*byte);
-            (0..8).fold(rest, |rest, _| (rest >> 1) ^ (0x82f6_3b78 * (rest & 1)))
-        };
-        !bytes.iter().fold(u32::MAX, byte)
-    }
-    let mut end = 0;
-    while end < file.len() {
-        end = (end + 65_536).min(file.len());
-        let value = checksum(&file[..end - 4]);
-        file[end - 4..end].copy_from_slice(&value.to_le_bytes());
+            for _ in 0..8 {
+                rest = (rest >> 1) ^ (0x82f6_3b78 * (rest & 1));
+            }
+        }
+        checksum.copy_from_slice(&(!rest).to_le_bytes());
     }
     file
 }

@@ -30,7 +30,7 @@ fn prompts() -> impl Strategy<Value = (Vec<u32>, Vec<u32>, Vec<u32>)> {
 static MODELS: OnceLock<Vec<Fixture>> = OnceLock::new();
 
 proptest! {
-    #![proptest_config(pairs(40))]
+    #![proptest_config(pairs(12))]
 
     /// The second prompt's logits, and those of what is written on, are those of a fresh run; and
     /// so are those of a third run that goes on with all that the second has written.

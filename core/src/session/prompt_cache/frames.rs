@@ -1,7 +1,9 @@
-//! Bytes in frames of 64 KiB, each ending with the checksum of all bytes before it.
+//! Bytes in frames of 64 KiB, each ending with the checksum of all content up to there.
 //!
-//! One remainder runs through the whole stream, so that a frame's checksum says too that the frames
+//! One remainder runs through the whole content, so that a frame's checksum says too that the frames
 //! before it are those that were written, in their order, and the last one is that of everything.
+//! The checksums themselves are left out of it: a remainder that has seen its own checksum is the
+//! same whatever came before.
 
 use super::crc32c::Crc32c;
 use crate::port::{Sink, Source};
@@ -55,9 +57,7 @@ impl<'s, S: Sink> FrameWriter<'s, S> {
 
     fn end_frame(&mut self) -> Result<(), S::Error> {
         self.room = CONTENT_BYTES;
-        let value = self.checksum.value().to_le_bytes();
-        self.checksum.update(&value);
-        self.sink.write(&value)
+        self.sink.write(&self.checksum.value().to_le_bytes())
     }
 }
 
@@ -66,7 +66,7 @@ impl<'s, S: Sink> FrameWriter<'s, S> {
 pub(super) enum FrameError<E> {
     /// The source failed.
     Source(E),
-    /// A checksum is not that of the bytes before it.
+    /// A checksum is not that of the content before it.
     Checksum,
 }
 
@@ -109,7 +109,6 @@ impl<'s, S: Source> FrameReader<'s, S> {
         let expected = self.checksum.value().to_le_bytes();
         let mut found = [0; CHECKSUM_BYTES as usize];
         self.source.read(&mut found).map_err(FrameError::Source)?;
-        self.checksum.update(&found);
         if found == expected { Ok(()) } else { Err(FrameError::Checksum) }
     }
 }
