@@ -13,4 +13,5 @@ pub mod console;
 pub mod cpu;
 pub mod map;
 mod rest;
+pub mod save;
 pub mod threads;
