@@ -28,7 +28,7 @@ pub(super) fn penalize(
         dry.breakers.get(token as usize / 32).is_some_and(|_| allows(Some(dry.breakers), token))
     };
     // A repetition begins after the last breaker at the earliest.
-    let limit = (0..last).find(|&back| is_breaker(history.from_end(back))).unwrap_or(last);
+    let limit = (0..last).find(|&back| is_breaker(history.nth_last(back))).unwrap_or(last);
     if last <= allowed || limit < allowed {
         return;
     }
@@ -36,7 +36,7 @@ pub(super) fn penalize(
     match_lengths(history, matches);
     let extending = || {
         let long = |back: &usize| matches[*back] as usize >= allowed;
-        (1..last).filter(long).map(|back| (history.from_end(back - 1), matches[back]))
+        (1..last).filter(long).map(|back| (history.nth_last(back - 1), matches[back]))
     };
     extending().for_each(|(token, _)| longest[token as usize] = 0);
     for (token, length) in extending() {
@@ -69,7 +69,7 @@ fn match_lengths(history: &History<'_>, matches: &mut [u32]) {
         // Inside a match, the text is as it was that much nearer to its end.
         let known = if back < end { (matches[back - begin] as usize).min(end - back) } else { 0 };
         let mut length = known;
-        while back + length < last && history.from_end(length) == history.from_end(back + length) {
+        while back + length < last && history.nth_last(length) == history.nth_last(back + length) {
             length += 1;
         }
         matches[back] = length as u32;

@@ -32,7 +32,7 @@ impl<'m> History<'m> {
     }
 
     /// The token `back` places before the last one; `back < self.len()`.
-    pub(super) fn from_end(&self, back: usize) -> u32 {
+    pub(super) fn nth_last(&self, back: usize) -> u32 {
         let size = self.ring.len();
         self.ring[(self.next + size - 1 - back) % size]
     }
@@ -51,7 +51,7 @@ mod tests {
             history.push(token);
             assert_eq!(history.len(), expected.len());
             assert!(
-                (0..history.len()).map(|back| history.from_end(back)).eq(expected.iter().copied())
+                (0..history.len()).map(|back| history.nth_last(back)).eq(expected.iter().copied())
             );
         }
         history.clear();

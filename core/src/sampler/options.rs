@@ -99,52 +99,34 @@ pub struct Mirostat {
     pub eta: f32,
 }
 
-impl Default for Penalties {
-    fn default() -> Self {
-        Self { last: 64, repeat: 1.0, frequency: 0.0, presence: 0.0 }
-    }
+impl SamplerOptions<'_> {
+    /// The model's own distribution: every stage is neutral, and has llama.cpp's numbers for what
+    /// counts once it is not.
+    pub const NEUTRAL: Self = Self {
+        bias: &[],
+        penalties: Penalties { last: 64, repeat: 1.0, frequency: 0.0, presence: 0.0 },
+        dry: Dry { multiplier: 0.0, base: 1.75, allowed_length: 2, last: 64, breakers: &[] },
+        top_k: 0,
+        typical_p: 1.0,
+        top_p: 1.0,
+        min_p: 0.0,
+        xtc: Xtc { probability: 0.0, threshold: 0.1 },
+        temperature: 1.0,
+        dynamic: DynamicTemperature { range: 0.0, exponent: 1.0 },
+        mirostat: None,
+        seed: 0,
+    };
 }
 
-impl Default for Dry<'_> {
+impl Default for SamplerOptions<'_> {
     fn default() -> Self {
-        Self { multiplier: 0.0, base: 1.75, allowed_length: 2, last: 64, breakers: &[] }
-    }
-}
-
-impl Default for Xtc {
-    fn default() -> Self {
-        Self { probability: 0.0, threshold: 0.1 }
-    }
-}
-
-impl Default for DynamicTemperature {
-    fn default() -> Self {
-        Self { range: 0.0, exponent: 1.0 }
+        Self::NEUTRAL
     }
 }
 
 impl Default for Mirostat {
     fn default() -> Self {
         Self { tau: 5.0, eta: 0.1 }
-    }
-}
-
-impl Default for SamplerOptions<'_> {
-    fn default() -> Self {
-        Self {
-            bias: &[],
-            penalties: Penalties::default(),
-            dry: Dry::default(),
-            top_k: 0,
-            typical_p: 1.0,
-            top_p: 1.0,
-            min_p: 0.0,
-            xtc: Xtc::default(),
-            temperature: 1.0,
-            dynamic: DynamicTemperature::default(),
-            mirostat: None,
-            seed: 0,
-        }
     }
 }
 

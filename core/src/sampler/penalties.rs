@@ -25,7 +25,7 @@ pub(super) fn penalize(
     counts: &mut [u32],
 ) {
     let last = history.len().min(penalties.last as usize);
-    let tokens = || (0..last).map(|back| history.from_end(back));
+    let tokens = || (0..last).map(|back| history.nth_last(back));
     tokens().for_each(|token| counts[token as usize] = 0);
     tokens().for_each(|token| counts[token as usize] += 1);
     for token in tokens() {

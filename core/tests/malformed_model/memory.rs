@@ -5,9 +5,7 @@ use picolm_core::gguf::Gguf;
 use picolm_core::mem::{ARENA_ALIGN, Arena, MemoryPlan};
 use picolm_core::model::ModelError;
 use picolm_core::port::FlashWeights;
-use picolm_core::sampler::{
-    Dry, DynamicTemperature, Penalties, Sampler, SamplerError, SamplerOptions, Xtc,
-};
+use picolm_core::sampler::{Dry, Penalties, Sampler, SamplerError, SamplerOptions};
 use picolm_core::session::{Options, Session};
 use picolm_core::tokenizer::{Tokenizer, TokenizerError};
 use proptest::prelude::*;
@@ -43,18 +41,10 @@ impl Refusal {
 
 /// Every piece of memory that a sampler can take, it takes.
 const CHOICE: SamplerOptions<'_> = SamplerOptions {
-    bias: &[],
-    penalties: Penalties { last: 8, repeat: 1.1, frequency: 0.0, presence: 0.0 },
-    dry: Dry { multiplier: 0.5, base: 1.75, allowed_length: 2, last: 16, breakers: &[] },
-    top_k: 0,
-    typical_p: 1.0,
+    penalties: Penalties { repeat: 1.1, last: 8, ..SamplerOptions::NEUTRAL.penalties },
+    dry: Dry { multiplier: 0.5, last: 16, ..SamplerOptions::NEUTRAL.dry },
     top_p: 0.9,
-    min_p: 0.0,
-    xtc: Xtc { probability: 0.0, threshold: 0.1 },
-    temperature: 1.0,
-    dynamic: DynamicTemperature { range: 0.0, exponent: 1.0 },
-    mirostat: None,
-    seed: 7,
+    ..SamplerOptions::NEUTRAL
 };
 
 /// All that a caller plans before it lends memory.

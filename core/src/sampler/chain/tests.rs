@@ -7,21 +7,7 @@ use super::*;
 use proptest::prelude::*;
 use std::vec::Vec;
 
-/// The neutral options, whatever the defaults are.
-const OPTIONS: SamplerOptions<'_> = SamplerOptions {
-    bias: &[],
-    penalties: Penalties { last: 64, repeat: 1.0, frequency: 0.0, presence: 0.0 },
-    dry: Dry { multiplier: 0.0, base: 1.75, allowed_length: 2, last: 64, breakers: &[] },
-    top_k: 0,
-    typical_p: 1.0,
-    top_p: 1.0,
-    min_p: 0.0,
-    xtc: Xtc { probability: 0.0, threshold: 0.1 },
-    temperature: 1.0,
-    dynamic: DynamicTemperature { range: 0.0, exponent: 1.0 },
-    mirostat: None,
-    seed: 42,
-};
+const OPTIONS: SamplerOptions<'_> = SamplerOptions { seed: 42, ..SamplerOptions::NEUTRAL };
 
 /// How often each token is drawn in `draws`.
 fn histogram(options: SamplerOptions<'_>, logits: &[f32], draws: usize) -> Vec<usize> {
@@ -436,7 +422,7 @@ fn bias_changes_scores_and_cannot_forbid_everything() {
         let mut arena = Arena::new(&mut memory);
         let options = SamplerOptions { bias, ..greedy };
         Sampler::new(options, 3, &mut arena)
-            .and_then(|mut sampler| Ok(sampler.sample(&logits, mask).expect("scores are finite")))
+            .map(|mut sampler| sampler.sample(&logits, mask).expect("scores are finite"))
     };
     assert_eq!(with(&[(2, 2.5)], None), Ok(2));
     assert_eq!(with(&[(0, nowhere)], None), Ok(1));
