@@ -3,10 +3,12 @@
 //! A drop-in for PicoLM's options (`MODEL -p -n -t -k -s -c -j`), with long names, and the commands
 //! beside it. Every bad value is a usage error that names the option.
 
+pub(crate) mod keeping;
 pub(crate) mod sampling;
 
 use crate::platform::console;
 use crate::report::Failure;
+use keeping::Keeping;
 use lexopt::{Arg, Parser, ValueExt};
 use sampling::Sampling;
 use std::ffi::OsString;
@@ -33,6 +35,11 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -k, --top-p P            keep the likeliest tokens that hold share P   [0.9]
   -s, --seed S             same seed, same text                          [42]
   -c, --context N          tokens of prompt and text    [the model's, up to 2048]
+      --cache FILE         keep the text there: the next prompt skips what it shares
+      --cache-max SIZE     longest FILE: 64M, 500K, bytes      [what -c tokens need]
+      --shift [fast]       when the context is full, go on with its first tokens and
+                           newest half; `fast` approximates instead of computing anew
+      --keep N             first tokens that --shift keeps                   [4]
   -j, --threads N          at most 32                           [usable cores]
       --quiet              no statistics on stderr
       --top-k --min-p ...  how tokens are chosen: --help-sampling
@@ -79,6 +86,7 @@ pub(crate) struct Run {
     pub(crate) prompt: Option<Vec<u8>>,
     pub(crate) max_tokens: u32,
     pub(crate) sampling: Sampling,
+    pub(crate) keeping: Keeping,
     /// 0 for the default.
     pub(crate) context: u32,
     /// 0 for all usable cores.
@@ -166,6 +174,7 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
         prompt: None,
         max_tokens: 256,
         sampling: Sampling::default(),
+        keeping: Keeping::default(),
         context: 0,
         threads: 0,
         quiet: false,
@@ -179,12 +188,16 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
             "-c" | "--context" => run.context = options.integer(&option, 1)?,
             "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
             "--quiet" => run.quiet = true,
-            "--json" | "--cache" => {
+            "--json" => {
                 return Err(Failure::usage(format!("{option}: not available yet")));
             }
             _ if run.sampling.take(&option, &mut options)? => {}
+            _ if run.keeping.take(&option, &mut options)? => {}
             _ => return Err(unknown(&option)),
         }
+    }
+    if options.stop.is_none() {
+        run.keeping.check()?;
     }
     if escapes {
         run.prompt = Some(unescape(escaped_text(run.prompt.as_deref())?));
@@ -496,7 +509,6 @@ mod tests {
         assert!(refused("m -z").contains("-z"));
         assert!(refused("m --prompts x").contains("--prompts"));
         assert!(refused("m --json").contains("--json: not available yet"));
-        assert!(refused("m --cache x").contains("--cache: not available yet"));
         assert!(refused("logits m").contains("--tokens"));
         assert!(refused("perplexity m").contains("-f FILE"));
         assert!(refused("m --quiet=yes").contains("quiet"));

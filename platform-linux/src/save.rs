@@ -72,7 +72,8 @@ impl SavedFile {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let folder = std::fs::metadata(folder_of(path));
-                let there = folder.is_ok_and(|folder| folder.is_dir()) && path.file_name().is_some();
+                let there =
+                    folder.is_ok_and(|folder| folder.is_dir()) && path.file_name().is_some();
                 return if there { Ok(None) } else { Err(SaveError::NoFolder) };
             }
             Err(error) => return Err(error.into()),

@@ -2,6 +2,7 @@
 
 use super::{Outcome, write};
 use crate::args::Run;
+use crate::cache::CacheFile;
 use crate::engine::{self, Machine, ModelFile, Plan};
 use crate::platform::clock::MonotonicClock;
 use crate::platform::console;
@@ -16,6 +17,7 @@ use picolm_core::tokenizer::Tokenizer;
 
 pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     engine::require_text(arguments.prompt.as_deref())?;
+    let cache_file = CacheFile::open(&arguments.keeping)?;
     let file = ModelFile::open(&arguments.model)?;
     let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
@@ -26,7 +28,12 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());
     let tokenizer = Tokenizer::new(&gguf, &mut arena).map_err(|error| file.failure(error))?;
-    let session = plan.session(&file, &gguf, &machine, &mut arena)?;
+    let mut session = plan.session(&file, &gguf, &machine, &mut arena)?;
+    if let Some(shift) = arguments.keeping.shift() {
+        session
+            .shift_when_full(shift)
+            .map_err(|error| Failure::usage(format!("--shift: {error}")))?;
+    }
     let breakers = arguments.sampling.breaker_bits(&tokenizer);
     let choice = arguments.sampling.options(&breakers);
     let mut sampler = Sampler::new(choice, plan.config.n_vocab, &mut arena)
@@ -36,19 +43,27 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     let tokens = engine::encode(&tokenizer, &prompt, true, true)?;
     require_room(&tokens, &session)?;
     tokens.iter().for_each(|&token| sampler.accept(token));
+    let (reused, cache) = match cache_file {
+        Some(cache) => {
+            let restored = cache.restore(&mut session, &file, &gguf, &tokens, arguments.quiet)?;
+            (restored.0, Some(restored.1))
+        }
+        None => (0, None),
+    };
     let interrupted = console::on_interrupt();
     let mut generation = Generation { session, sampler, tokenizer: &tokenizer, interrupted };
     let clock = MonotonicClock::new();
-    let mut finish = generation.prefill(&tokens, arguments.quiet)?;
+    let mut finish = generation.prefill(&tokens[reused..], arguments.quiet)?;
     let prefilled = generation.session.position() as usize;
-    let prefill = Span { tokens: prefilled, evaluated: prefilled, duration_ns: clock.now_ns() };
+    let evaluated = prefilled - reused;
+    let prefill = Span { tokens: evaluated, evaluated, duration_ns: clock.now_ns() };
     let mut generated = Span { tokens: 0, evaluated: 0, duration_ns: 0 };
     if finish.is_none() {
         let (reason, tokens) = generation.write(arguments.max_tokens)?;
         finish = Some(reason);
         generated = Span {
             tokens: tokens as usize,
-            evaluated: generation.session.position() as usize - prefilled,
+            evaluated: generation.evaluated().saturating_sub(prefilled),
             duration_ns: clock.now_ns() - prefill.duration_ns,
         };
     }
@@ -65,7 +80,14 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
         let weights = Bytes(file.weights().file_bytes());
         report::line(format_args!("Prefill: {prefill}"));
         report::line(format_args!("Generation: {generated}"));
+        let dropped = generation.session.dropped();
+        if dropped > 0 {
+            report::line(format_args!("Shift: {dropped} tokens dropped, the context was full"));
+        }
         report::line(format_args!("Memory: {total} (and the model file, {weights}, mapped)"));
+    }
+    if let Some(cache) = cache {
+        cache.save(&mut generation.session)?;
     }
     Ok(if finish == Some(Finish::Interrupted) { Outcome::Interrupted } else { Outcome::Done })
 }
@@ -127,6 +149,12 @@ impl Generation<'_, '_> {
         Ok(interrupted.load(Ordering::Relaxed).then_some(Finish::Interrupted))
     }
 
+    /// Tokens that have had a position, those that are dropped included.
+    fn evaluated(&self) -> usize {
+        let dropped = usize::try_from(self.session.dropped()).unwrap_or(usize::MAX);
+        dropped.saturating_add(self.session.position() as usize)
+    }
+
     /// Writes at most `max_tokens` tokens to stdout, each as soon as its characters are whole.
     fn write(&mut self, max_tokens: u32) -> Result<(Finish, u32), Failure> {
         let mut stdout = Stdout { interrupted: self.interrupted, pending: Vec::new(), ended: None };
@@ -167,14 +195,24 @@ impl Output for Stdout<'_> {
         let written = if self.pending.is_empty() { Ok(()) } else { self.flush() };
         if let Err(end) = written {
             self.ended.get_or_insert(end);
-        } else if self.interrupted.load(Ordering::Relaxed) {
-            self.ended.get_or_insert(Ok(Finish::Interrupted));
         }
-        if self.ended.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        self.go_on()
+    }
+
+    fn shifting(&mut self, _done: usize, _total: usize) -> ControlFlow<()> {
+        // Nothing to see: a bar would be drawn over the text.
+        self.go_on()
     }
 }
 
 impl Stdout<'_> {
+    fn go_on(&mut self) -> ControlFlow<()> {
+        if self.interrupted.load(Ordering::Relaxed) {
+            self.ended.get_or_insert(Ok(Finish::Interrupted));
+        }
+        if self.ended.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
     fn flush(&mut self) -> Result<(), Result<Finish, Failure>> {
         let flow = write(&self.pending).map_err(Err)?;
         self.pending.clear();
