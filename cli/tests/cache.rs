@@ -83,8 +83,13 @@ fn a_conversation_goes_on_where_it_was() {
     assert_eq!(skipped(&errors), token_count(PROMPT) - 1);
     assert!(errors.contains("Prefill: 1 tokens"), "{errors}");
 
-    // A prompt that shares a part of it, and one that has nothing but the BOS in common.
-    for (prompt, least, most) in [(&PROMPT[..20], 3, token_count(PROMPT)), ("zebra", 1, 1)] {
+    // A prompt that shares a part of it, one that has nothing but its beginning in common, and one
+    // that goes on from the answer.
+    let longer = format!("{PROMPT}{} and more", String::from_utf8_lossy(&expected));
+    let all = token_count(PROMPT);
+    for (prompt, least, most) in
+        [(&PROMPT[..20], 3, all), ("zebra", 1, 2), (&longer, all - 1, all + 11)]
+    {
         let whole = std::fs::read(folder.file()).unwrap();
         let (text, errors) = cached(prompt, &folder.file(), &["-n", "12"]);
         assert_eq!(text, fresh(prompt, &["-n", "12"]), "{prompt}");
@@ -234,9 +239,10 @@ fn two_writers_never_mix() {
     let alone = prompts.map(|prompt| fresh(prompt, &["-n", "6"]));
     std::thread::scope(|scope| {
         for (prompt, alone) in prompts.iter().zip(&alone) {
-            scope.spawn(|| {
+            let file = folder.file();
+            scope.spawn(move || {
                 for _ in 0..10 {
-                    let (text, errors) = cached(prompt, &folder.file(), &["-n", "6"]);
+                    let (text, errors) = cached(prompt, &file, &["-n", "6"]);
                     assert_eq!(&text, alone);
                     assert!(!errors.contains("ignored"), "{errors}");
                 }

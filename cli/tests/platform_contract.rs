@@ -299,7 +299,9 @@ fn writers_do_not_disturb_each_other_and_clear_up_after_the_dead() {
     let abandoned = folder.0.join(".file.1-2-3.picolm-part");
     let others = [".file.1-2-3", ".other.1-2-3.picolm-part", "file.1-2-3.picolm-part"];
     std::fs::write(&abandoned, b"half").unwrap();
-    others.map(|name| std::fs::write(folder.0.join(name), b"somebody's").unwrap());
+    for name in others {
+        std::fs::write(folder.0.join(name), b"somebody's").unwrap();
+    }
     let mut first = Replacement::new(&path).unwrap();
     assert!(!abandoned.exists());
     let mut second = Replacement::new(&path).unwrap();
