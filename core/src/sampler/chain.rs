@@ -2,7 +2,9 @@
 //! the survivors, then one draw, the order that llama.cpp has. Temperature 0 takes the best token
 //! and draws nothing.
 
-use super::nucleus::nucleus;
+use super::candidates::Candidates;
+use super::mask::{allowed, mask_words};
+use super::nucleus::top_p;
 use super::rng::Rng;
 use crate::mem::{Arena, ArenaFull, MemoryPlan, PlanOverflow, Purpose};
 use crate::num::exp;
@@ -41,7 +43,7 @@ pub enum SampleError {
     },
     /// Every score is negative infinity.
     NothingPossible,
-    /// There are more or fewer scores than tokens in the vocabulary.
+    /// There are more or fewer scores, or bits of the mask, than tokens in the vocabulary.
     WrongLength,
 }
 
@@ -63,7 +65,7 @@ impl fmt::Display for SampleError {
         match self {
             Self::NonFinite { index } => write!(f, "non-finite logits (token {index})"),
             Self::NothingPossible => write!(f, "no token is possible"),
-            Self::WrongLength => write!(f, "scores do not match the vocabulary"),
+            Self::WrongLength => write!(f, "scores or mask do not match the vocabulary"),
         }
     }
 }
@@ -102,24 +104,38 @@ impl<'m> Sampler<'m> {
     }
 
     /// The next token for scores `logits` (`[n_vocab]`; negative infinity: impossible).
-    pub fn sample(&mut self, logits: &[f32]) -> Result<u32, SampleError> {
-        if logits.len() != self.candidates.len() {
+    ///
+    /// With a `mask` ([`super::mask_words`] words, a set bit allows a token) it is one that the
+    /// mask allows, whatever the scores say: the lowest id where all those are impossible. A mask
+    /// that allows a single token is an answer, for which nothing is drawn.
+    pub fn sample(&mut self, logits: &[f32], mask: Option<&[u32]>) -> Result<u32, SampleError> {
+        let n_vocab = self.candidates.len();
+        let mask_fits = mask.is_none_or(|mask| mask.len() == mask_words(n_vocab));
+        if logits.len() != n_vocab || !mask_fits {
             return Err(SampleError::WrongLength);
         }
-        let best = argmax(logits)?;
+        let mut best = argmax(logits)?;
+        if let Some(mask) = mask {
+            let mut ids = allowed(mask, n_vocab);
+            let first = ids.next().ok_or(SampleError::NothingPossible)?;
+            if ids.next().is_none() {
+                return Ok(first);
+            }
+            let better =
+                |best, id| if logits[id as usize] > logits[best as usize] { id } else { best };
+            best = allowed(mask, n_vocab).fold(first, better);
+        }
         let temperature = self.options.temperature;
         if temperature == 0.0 {
             return Ok(best);
         }
-        let highest = logits[best as usize];
         let uniform = self.rng.next_f64();
-        let drawn = if self.options.top_p < 1.0 {
-            let kept = nucleus(logits, highest, self.options.top_p, self.candidates);
-            draw(kept.iter().rev().copied(), logits, highest, temperature, uniform)
-        } else {
-            draw(0..logits.len() as u32, logits, highest, temperature, uniform)
-        };
-        Ok(drawn.unwrap_or(best))
+        let highest = logits[best as usize];
+        let mut candidates = Candidates::gather(logits, mask, self.candidates);
+        if self.options.top_p < 1.0 {
+            top_p(&mut candidates, logits, highest, self.options.top_p);
+        }
+        Ok(draw(candidates.ids(), logits, highest, temperature, uniform).unwrap_or(best))
     }
 }
 
@@ -139,19 +155,13 @@ pub fn argmax(logits: &[f32]) -> Result<u32, SampleError> {
 
 /// The token of `ids` at which the running sum of e^((score - highest) / temperature) passes
 /// `uniform` times the whole sum; both sums run in f64 in the order of `ids`.
-fn draw(
-    ids: impl Iterator<Item = u32> + Clone,
-    logits: &[f32],
-    highest: f32,
-    temperature: f32,
-    uniform: f64,
-) -> Option<u32> {
+fn draw(ids: &[u32], logits: &[f32], highest: f32, temperature: f32, uniform: f64) -> Option<u32> {
     let weight = |id: u32| f64::from(exp((logits[id as usize] - highest) / temperature));
-    let total: f64 = ids.clone().map(weight).sum();
+    let total: f64 = ids.iter().copied().map(weight).sum();
     let target = uniform * total;
     let mut mass = 0.0;
     let mut last = None;
-    for id in ids {
+    for &id in ids {
         let weight = weight(id);
         mass += weight;
         if mass > target {
@@ -182,7 +192,7 @@ mod tests {
         let mut sampler = Sampler::new(options, logits.len() as u32, &mut arena).unwrap();
         let mut counts = std::vec![0; logits.len()];
         for _ in 0..draws {
-            counts[sampler.sample(logits).unwrap() as usize] += 1;
+            counts[sampler.sample(logits, None).unwrap() as usize] += 1;
         }
         counts
     }
@@ -234,7 +244,7 @@ mod tests {
             let mut arena = Arena::new(&mut memory);
             let options = SamplerOptions { seed, ..OPTIONS };
             let mut sampler = Sampler::new(options, 64, &mut arena).unwrap();
-            [(); 4].map(|()| sampler.sample(&logits).unwrap())
+            [(); 4].map(|()| sampler.sample(&logits, None).unwrap())
         };
         let texts = [0, 1, 42, 1000].map(first);
         for (i, text) in texts.iter().enumerate() {
@@ -272,11 +282,36 @@ mod tests {
         let nowhere = f32::NEG_INFINITY;
         for bad in [f32::NAN, f32::INFINITY] {
             let non_finite = Err(SampleError::NonFinite { index: 2 });
-            assert_eq!(sampler.sample(&[0.0, nowhere, bad]), non_finite);
+            assert_eq!(sampler.sample(&[0.0, nowhere, bad], None), non_finite);
         }
-        assert_eq!(sampler.sample(&[nowhere; 3]), Err(SampleError::NothingPossible));
-        assert_eq!(sampler.sample(&[0.0; 2]), Err(SampleError::WrongLength));
-        assert_eq!(sampler.sample(&[nowhere, -1e30, nowhere]), Ok(1));
+        assert_eq!(sampler.sample(&[nowhere; 3], None), Err(SampleError::NothingPossible));
+        assert_eq!(sampler.sample(&[0.0; 2], None), Err(SampleError::WrongLength));
+        assert_eq!(sampler.sample(&[nowhere, -1e30, nowhere], None), Ok(1));
+    }
+
+    #[test]
+    fn a_mask_decides_what_may_come_and_a_forced_token_draws_nothing() {
+        let mut memory = [0u8; 1024];
+        let mut arena = Arena::new(&mut memory);
+        let mut sampler = Sampler::new(OPTIONS, 40, &mut arena).unwrap();
+        let mut logits = [0.0f32; 40];
+        logits[7] = 20.0;
+        let before = sampler.rng;
+        assert_eq!(sampler.sample(&logits, Some(&[1 << 9, 0])), Ok(9));
+        assert_eq!(sampler.rng, before);
+        let two = [1 << 9, 1 << 3];
+        for _ in 0..20 {
+            assert!([9, 35].contains(&sampler.sample(&logits, Some(&two)).unwrap()));
+        }
+        assert_ne!(sampler.rng, before);
+        // The model thinks neither possible: valid goes before likely.
+        (logits[9], logits[35]) = (f32::NEG_INFINITY, f32::NEG_INFINITY);
+        assert_eq!(sampler.sample(&logits, Some(&two)), Ok(9));
+        assert_eq!(sampler.sample(&logits, Some(&[0, 0])), Err(SampleError::NothingPossible));
+        // Bits beyond the vocabulary are no tokens.
+        let beyond = [0, u32::MAX << 8];
+        assert_eq!(sampler.sample(&logits, Some(&beyond)), Err(SampleError::NothingPossible));
+        assert_eq!(sampler.sample(&logits, Some(&[1])), Err(SampleError::WrongLength));
     }
 
     #[test]

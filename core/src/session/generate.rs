@@ -56,7 +56,7 @@ impl Session<'_> {
             if tokens == max_tokens {
                 break Stop::MaxTokens;
             }
-            let token = sampler.sample(self.logits()).map_err(SessionError::Sample)?;
+            let token = sampler.sample(self.logits(), None).map_err(SessionError::Sample)?;
             if tokenizer.is_end_of_generation(token) {
                 break Stop::EndOfGeneration;
             }

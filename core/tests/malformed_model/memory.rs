@@ -67,7 +67,7 @@ fn generate(
 
     session.prefill(&[tokenizer.bos().unwrap(), 4, 5, 6, 7], &mut |_| true).unwrap();
     let tokens = (0..20).map(|_| {
-        let token = sampler.sample(session.logits()).unwrap();
+        let token = sampler.sample(session.logits(), None).unwrap();
         session.decode(token).unwrap();
         token
     });

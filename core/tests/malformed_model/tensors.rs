@@ -135,7 +135,7 @@ fn sampled(tiny: &Tiny, options: SamplerOptions) -> Result<u32, SampleError> {
     let sampled = with_session(&tiny.bytes(), |session| {
         session.prefill(&[1, 4, 5], &mut |_| true).expect("a pass ends");
         session.decode(6).expect("a pass ends");
-        sampler.sample(session.logits())
+        sampler.sample(session.logits(), None)
     });
     sampled.expect("weights are not looked at when loading")
 }
