@@ -74,7 +74,7 @@ impl<'m> Session<'m> {
     ) -> Result<(MemoryPlan, Config), ModelError> {
         let config = Config::read(gguf, parts.families)?;
         let mut plan = MemoryPlan::new();
-        Model::plan(gguf, parts.families, &options.model_options(&config), &mut plan)?;
+        Model::plan(gguf, parts, &options.model_options(&config), &mut plan)?;
         Ok((plan, config))
     }
 
