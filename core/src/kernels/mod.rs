@@ -243,3 +243,12 @@ pub fn bind(
 
 #[cfg(test)]
 pub(crate) mod tests;
+
+/// What the CPU that runs the tests has, as far as the operations' tests need it.
+#[cfg(all(test, not(target_arch = "x86_64")))]
+pub(crate) fn detected() -> CpuFeatures {
+    CpuFeatures::baseline()
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+pub(crate) use x86_64::tests::detected;

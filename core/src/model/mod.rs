@@ -34,4 +34,5 @@ pub use forward::{ForwardError, Row};
 pub use load::{Model, Parts};
 pub use state::ModelOptions;
 pub(crate) use state::State;
+pub(crate) use state::row_bytes;
 pub use traffic::Traffic;

@@ -85,6 +85,18 @@ pub(super) fn work_columns(config: &Config) -> usize {
     attention.max(config.n_embd as usize).max(2 * config.hidden_slice() as usize)
 }
 
+/// Bytes of activations that a row of a batch takes, of integer formats and without experts.
+pub(crate) fn row_bytes(config: &Config) -> u64 {
+    let width = u64::from(config.n_embd).max(config.attention_len() as u64);
+    let float = u64::from(config.n_embd)
+        + width
+        + work_columns(config) as u64
+        + u64::from(config.rope.dimensions);
+    let encoded = encoder_columns(config) + u64::from(config.n_ff);
+    // A byte each, a scale of 4 for 32, a sum of 2 for every 16.
+    float * 4 + encoded + encoded / 32 * 4 + encoded / 16 * 2
+}
+
 impl Sizes {
     fn new(config: &Config, hidden: Wanted, options: &ModelOptions) -> Result<Self, ModelError> {
         let ModelOptions { context, sequences, batch, logit_rows, workers, .. } = *options;

@@ -87,9 +87,10 @@ impl<'m> Gathered<'m> {
         if slice == 0 || slice * rows != values.len() || end > columns {
             return Err(OpError::Shape);
         }
+        let elements = rows.checked_mul(columns).ok_or(OpError::Shape)?;
         let values = Disjoint::new(values, slice);
         let Encoding::Int8 { block, .. } = kernels.encoding() else {
-            let float = self.float.get_mut(..rows * columns).ok_or(OpError::Shape)?;
+            let float = self.float.get_mut(..elements).ok_or(OpError::Shape)?;
             let float = Disjoint::new(float, columns);
             return for_rows(parallel, rows, slice, &|row| {
                 let values = values.chunk(row)?;
@@ -98,11 +99,11 @@ impl<'m> Gathered<'m> {
                 Some(())
             });
         };
-        if first % block != 0 || slice % block != 0 || columns % block != 0 {
+        if ![first, slice, columns].into_iter().all(|length| length.is_multiple_of(block)) {
             return Err(OpError::Shape);
         }
         let (scales, sums) = (columns / block, columns / SUM_ELEMENTS);
-        let quants = self.quants.get_mut(..rows * columns).ok_or(OpError::Shape)?;
+        let quants = self.quants.get_mut(..elements).ok_or(OpError::Shape)?;
         let quants = Disjoint::new(quants, columns);
         let scale_rows = self.scales.get_mut(..rows * scales).ok_or(OpError::Shape)?;
         let scale_rows = Disjoint::new(scale_rows, scales);
@@ -126,12 +127,13 @@ impl<'m> Gathered<'m> {
         if self.kernels?.encoding() != encoding {
             return None;
         }
+        let elements = rows.checked_mul(columns)?;
         let mut found =
             Activations { rows, columns, float: &[], quants: &[], scales: &[], sums: &[] };
         match encoding {
-            Encoding::F32 => found.float = self.float.get(..rows * columns)?,
+            Encoding::F32 => found.float = self.float.get(..elements)?,
             Encoding::Int8 { block, .. } => {
-                found.quants = self.quants.get(..rows * columns)?;
+                found.quants = self.quants.get(..elements)?;
                 found.scales = self.scales.get(..rows * (columns / block))?;
                 found.sums = self.sums.get(..rows * (columns / SUM_ELEMENTS))?;
             }

@@ -4,7 +4,7 @@ mod generate;
 mod options;
 
 pub use generate::{Generated, Output, Stop};
-pub use options::{DEFAULT_BATCH, DEFAULT_CONTEXT, Options};
+pub use options::{DEFAULT_CONTEXT, Options};
 
 use crate::gguf::Gguf;
 use crate::mem::{Arena, MemoryPlan};
