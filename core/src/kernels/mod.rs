@@ -86,7 +86,7 @@ pub const SUM_ELEMENTS: usize = 16;
 
 /// A batch of activation rows, encoded.
 ///
-/// `float` is there for [`Encoding::F32`], the others for [`Encoding::Int8`]; what is not, is empty.
+/// `float` is there for [`Encoding::F32`], the others for [`Encoding::Int8`]; the rest is empty.
 #[derive(Clone, Copy)]
 pub struct Activations<'a> {
     /// Rows: the batch.

@@ -71,8 +71,8 @@ impl<'m> Gathered<'m> {
         (self.rows, self.columns, self.kernels) = (rows, columns, Some(kernels));
     }
 
-    /// Makes the columns from `first` on, `[rows, slice]` in `values`, row by row, and encodes them.
-    /// A slice begins at a block and ends with one.
+    /// Makes the columns from `first` on, `[rows, slice]` in `values`, row by row, and encodes
+    /// them. A slice begins at a block and ends with one.
     pub fn put(
         &mut self,
         parallel: &dyn Parallel,

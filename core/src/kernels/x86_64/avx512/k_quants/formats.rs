@@ -29,8 +29,8 @@ pub(in crate::kernels::x86_64::avx512) trait SuperBlock {
     /// and [`Self::factor_of`] take them.
     unsafe fn groups(blocks: [*const u8; 4]) -> __m512i;
 
-    /// The f16 scales of eight blocks, those of minima in the upper words. What takes less work for
-    /// eight blocks than for each is written to `groups`, 16 bytes a block.
+    /// The f16 scales of eight blocks, those of minima in the upper words. What takes less work
+    /// for eight blocks than for each is written to `groups`, 16 bytes a block.
     unsafe fn heads(blocks: [*const u8; 8], groups: *mut u8) -> __m256i;
 
     /// The words that the products of vectors 0 and 1, and of 2 and 3, are multiplied by when they
