@@ -33,7 +33,7 @@ pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
     }
     let gguf = file.gguf()?;
     let context = prompt_tokens.max(depth + generated_tokens).max(START_TOKENS);
-    let options = Options { context, ..Options::default() };
+    let options = Options { context, skipped: arguments.skipped, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());

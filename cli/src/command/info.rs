@@ -23,7 +23,8 @@ pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
 
     // What follows needs an architecture that the engine knows: show the rest in any case.
     let machine = Machine::new(0)?;
-    let options = Options { context: arguments.context, ..Options::default() };
+    let Info { context, skipped, .. } = *arguments;
+    let options = Options { context, skipped, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)
         .and_then(|plan| plan.with_tokenizer(&file, &gguf));
     if let Ok(plan) = &plan {
@@ -97,7 +98,12 @@ fn tensors(page: &mut Page, gguf: &Gguf<'_>) {
 /// The model's sizes, as the engine reads them.
 fn sizes(page: &mut Page, plan: &Plan) {
     let config = &plan.config;
-    page.line("layers", config.n_layer);
+    if config.skipped.is_empty() {
+        page.line("layers", config.n_layer);
+    } else {
+        let (stored, skipped) = (config.n_layer_stored(), config.skipped);
+        page.line("layers", format_args!("{} of {stored} (without {skipped})", config.n_layer));
+    }
     page.line("embedding", config.n_embd);
     page.line("feed-forward", config.n_ff);
     page.line(

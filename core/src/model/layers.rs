@@ -76,6 +76,8 @@ impl fmt::Display for LayerSet {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
     use std::string::ToString;
 
