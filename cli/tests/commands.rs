@@ -252,7 +252,10 @@ fn skipped_layers_are_left_out_by_every_command() {
         let arguments = ["bench", &path, "-p", "4", "-n", "4", "-r", "1", "--json"];
         let output = stdout_of(&[&arguments, skipping].concat());
         let result: serde_json::Value = serde_json::from_slice(&output).unwrap();
-        (result["decode_bytes_per_token"].as_f64().unwrap(), result["memory_bytes"].as_u64().unwrap())
+        (
+            result["decode_bytes_per_token"].as_f64().unwrap(),
+            result["memory_bytes"].as_u64().unwrap(),
+        )
     };
     let (whole, without) = (bench(&[]), bench(&["--skip-layers", "0"]));
     assert!(without.0 < whole.0 && without.1 < whole.1, "{without:?} {whole:?}");
