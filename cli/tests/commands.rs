@@ -246,6 +246,7 @@ fn skipped_layers_are_left_out_by_every_command() {
         String::from_utf8(stdout_of(&[&["info", &path, "-c", "64"], skipping].concat())).unwrap()
     };
     let (whole, without) = (info(&[]), info(&["--skip-layers", "1"]));
+    assert!(whole.contains("\nread per token:  "), "{whole}");
     assert!(whole.contains("\nlayers:          2\n"), "{whole}");
     assert!(without.contains("\nlayers:          1 of 2 (without 1)\n"), "{without}");
     let bench = |skipping: &[&str]| {

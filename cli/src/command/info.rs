@@ -7,6 +7,7 @@ use crate::report::{Bytes, Failure, printable};
 use core::fmt::{Display, Write};
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::Purpose;
+use picolm_core::model::Traffic;
 use picolm_core::port::{Parallel, Weights};
 use picolm_core::quant::TensorType;
 use picolm_core::session::Options;
@@ -29,6 +30,9 @@ pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
         .and_then(|plan| plan.with_tokenizer(&file, &gguf));
     if let Ok(plan) = &plan {
         sizes(&mut page, plan);
+        if let Ok(traffic) = Traffic::of(&gguf, &plan.config) {
+            page.line("read per token", Bytes(traffic.weights_bytes));
+        }
     }
     tensors(&mut page, &gguf);
     if let Ok(plan) = &plan {
