@@ -1,12 +1,12 @@
 //! Blocks that are left out: the model is the one whose file never had them, and they are not read.
 
+use core::cell::RefCell;
+use core::ops::Range;
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::Purpose;
 use picolm_core::model::{LayerSet, ModelError, Traffic};
 use picolm_core::port::{FlashWeights, Lease, ReadError, Stripe, Weights};
 use picolm_core::session::{Options, Session};
-use std::cell::RefCell;
-use std::ops::Range;
 
 use crate::tiny::{Tiny, parts, with_options};
 use crate::writer::tensor_type;
