@@ -10,6 +10,7 @@ use picolm_core::mem::Purpose;
 use picolm_core::model::Traffic;
 use picolm_core::port::{Parallel, Weights};
 use picolm_core::quant::TensorType;
+use picolm_core::sampler::SamplerOptions;
 use picolm_core::session::Options;
 
 pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
@@ -27,7 +28,8 @@ pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
     let Info { context, skipped, .. } = *arguments;
     let options = Options { context, skipped, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)
-        .and_then(|plan| plan.with_tokenizer(&file, &gguf));
+        .and_then(|plan| plan.with_tokenizer(&file, &gguf))
+        .and_then(|plan| plan.with_sampler(&file, &SamplerOptions::NEUTRAL));
     if let Ok(plan) = &plan {
         sizes(&mut page, plan);
         if let Ok(traffic) = Traffic::of(&gguf, &plan.config) {
