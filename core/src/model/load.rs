@@ -47,7 +47,7 @@ impl<'m> Model<'m> {
         options: &ModelOptions,
         plan: &mut MemoryPlan,
     ) -> Result<Config, ModelError> {
-        let config = Config::read(gguf, parts.families)?;
+        let config = Config::read(gguf, parts.families)?.without(options.skipped)?;
         let census = Census::take(gguf, &config, options.stripe_bytes)?;
         census.plan(&config, plan)?;
         let hidden = hidden_wanted(gguf, &config, parts)?;
@@ -67,7 +67,7 @@ impl<'m> Model<'m> {
         if parallel.workers() > options.workers {
             return Err(ModelError::Options);
         }
-        let config = Config::read(gguf, parts.families)?;
+        let config = Config::read(gguf, parts.families)?.without(options.skipped)?;
         let tensors = Tensors::load(gguf, weights, &config, options.stripe_bytes, arena)?;
         let census = Census::take(gguf, &config, options.stripe_bytes)?;
         let hidden = hidden_wanted(gguf, &config, parts)?;

@@ -74,7 +74,8 @@ impl<'m> Session<'m> {
     ) -> Result<(MemoryPlan, Config), ModelError> {
         let config = Config::read(gguf, parts.families)?;
         let mut plan = MemoryPlan::new();
-        Model::plan(gguf, parts, &options.model_options(&config), &mut plan)?;
+        let options = options.model_options(&config);
+        let config = Model::plan(gguf, parts, &options, &mut plan)?;
         Ok((plan, config))
     }
 
