@@ -9,6 +9,7 @@ mod args;
 mod cache;
 mod command;
 mod engine;
+mod layers;
 mod platform;
 mod report;
 

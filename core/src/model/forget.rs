@@ -35,7 +35,7 @@ impl Model<'_> {
             *sine = -*sine;
         }
         let (key_dim, pairing) = (self.config.key_dim as usize, self.config.rope.pairing);
-        let key = state.keys.get_mut(..key_dim).ok_or(ShapeMismatch)?;
+        let key = state.work.get_mut(..key_dim).ok_or(ShapeMismatch)?;
         let mut turn = |key: &mut [f32]| {
             ops::rotate(key, key_dim, pairing, cosines, sines).map_err(|_| ShapeMismatch)
         };

@@ -3,6 +3,7 @@
 //! | file | idea |
 //! |---|---|
 //! | [`config`](Config) | sizes and constants, checked once against each other |
+//! | [`layers`](LayerSet) | a set of blocks: those left out |
 //! | [`family`] | what differs between architectures |
 //! | `parts` | which part a tensor of the file plays, by its name |
 //! | `tensors` | the parts of a file, found and checked |
@@ -23,6 +24,7 @@ pub mod family;
 mod forget;
 mod forward;
 mod kv_cache;
+mod layers;
 mod load;
 mod parts;
 mod schedule;
@@ -36,8 +38,9 @@ pub use error::{ModelError, Name, TensorSlot};
 pub use family::Family;
 pub use forward::{ForwardError, Row};
 pub(crate) use kv_cache::{Part, Run};
+pub use layers::LayerSet;
 pub use load::{Model, Parts};
 pub use state::ModelOptions;
-pub(crate) use state::State;
+pub(crate) use state::{State, row_bytes};
 pub(crate) use stored::StoredShape;
 pub use traffic::Traffic;

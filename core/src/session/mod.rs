@@ -6,7 +6,7 @@ mod prompt_cache;
 mod shift;
 
 pub use generate::{Generated, Output, Stop};
-pub use options::{DEFAULT_BATCH, DEFAULT_CONTEXT, Options};
+pub use options::{DEFAULT_CONTEXT, Options};
 pub use prompt_cache::{Fingerprint, Mismatch, NUMERICS_VERSION, RestoreError, SaveError, Unsaved};
 pub use shift::{DEFAULT_KEEP, How, Shift, ShiftError};
 
@@ -91,7 +91,7 @@ impl<'m> Session<'m> {
         let config = Config::read(gguf, parts.families)?;
         let mut plan = MemoryPlan::new();
         let options = options.model_options(&config);
-        Model::plan(gguf, parts.families, &options, &mut plan)?;
+        let config = Model::plan(gguf, parts, &options, &mut plan)?;
         plan.add::<u32>(Purpose::Tokens, u64::from(options.context))?;
         Ok((plan, config))
     }

@@ -85,19 +85,20 @@ pub(crate) fn write_on(session: &mut Session<'_>, count: usize) -> (Vec<u32>, Ve
     (tokens, all)
 }
 
+/// CRC-32C, a bit at a time.
+pub(crate) fn checksum(bytes: impl IntoIterator<Item = u8>) -> u32 {
+    !bytes.into_iter().fold(u32::MAX, |rest, byte| {
+        (0..8).fold(rest ^ u32::from(byte), |rest, _| (rest >> 1) ^ (0x82f6_3b78 * (rest & 1)))
+    })
+}
+
 /// The same file with its checksums made right again: what someone hostile would write.
 pub(crate) fn with_checksums(mut file: Vec<u8>) -> Vec<u8> {
-    // CRC-32C, a bit at a time, of all content so far.
-    let mut rest = u32::MAX;
+    let mut content = Vec::new();
     for frame in file.chunks_mut(65_536) {
-        let (content, checksum) = frame.split_at_mut(frame.len() - 4);
-        for byte in content {
-            rest ^= u32::from(*byte);
-            for _ in 0..8 {
-                rest = (rest >> 1) ^ (0x82f6_3b78 * (rest & 1));
-            }
-        }
-        checksum.copy_from_slice(&(!rest).to_le_bytes());
+        let (now, end) = frame.split_at_mut(frame.len() - 4);
+        content.extend_from_slice(now);
+        end.copy_from_slice(&checksum(content.iter().copied()).to_le_bytes());
     }
     file
 }

@@ -55,11 +55,11 @@ fn with_text<R>(
         let n_vocab = session.config().n_vocab;
         let mut plan = MemoryPlan::new();
         Tokenizer::plan(&gguf, &mut plan).unwrap();
-        Sampler::plan(n_vocab, &mut plan).unwrap();
+        let choice = SamplerOptions { temperature: 1.5, seed: 3, ..SamplerOptions::NEUTRAL };
+        Sampler::plan(&choice, n_vocab, &mut plan).unwrap();
         let mut memory = vec![0; plan.total().unwrap() as usize + 63];
         let mut arena = Arena::new(&mut memory);
         let tokenizer = Tokenizer::new(&gguf, &mut arena).unwrap();
-        let choice = SamplerOptions { temperature: 1.5, top_p: 1.0, seed: 3 };
         let mut sampler = Sampler::new(choice, n_vocab, &mut arena).unwrap();
         prefill(session, prompt);
         work(session, &tokenizer, &mut sampler)
@@ -227,7 +227,7 @@ fn error_of_turned_keys(tiny: &Tiny) -> (f32, f32) {
         crate::tiny::with_session(&model, |session| {
             let mut memory = vec![0; 1 << 16];
             let n_vocab = session.config().n_vocab;
-            let choice = SamplerOptions { temperature: 0.0, top_p: 1.0, seed: 1 };
+            let choice = SamplerOptions { temperature: 0.0, ..SamplerOptions::NEUTRAL };
             let mut sampler = Sampler::new(choice, n_vocab, &mut Arena::new(&mut memory)).unwrap();
             session.shift_when_full(Shift { keep: 4, how: How::Turned }).unwrap();
             prefill(session, &text);

@@ -7,7 +7,7 @@
 //! | 12 | 4 | version of this format |
 //! | 16 | 4 | version of the engine's numerics |
 //! | 20 | 4 | flags: none yet, 0 |
-//! | 24 | 8 | fingerprint of the model |
+//! | 24 | 8 | hash of the model's fingerprint and of the blocks that are left out |
 //! | 32 | 8 | hash of what rotates keys |
 //! | 40 | 8 | hash of how activations are encoded |
 //! | 48 | 4 | type of keys and values, by GGUF's number |
@@ -42,7 +42,7 @@ pub enum Mismatch {
     Length,
     /// Its bytes are not those that were written.
     Checksum,
-    /// It belongs to another model.
+    /// It belongs to another model, or to this one with other blocks left out.
     Model,
     /// It was computed by an engine that rounds differently.
     Numerics,
@@ -75,7 +75,7 @@ impl core::fmt::Display for Mismatch {
             Self::Version(version) => write!(f, "it has version {version}, known is {VERSION}"),
             Self::Length => f.write_str("it is cut off, or longer than it says"),
             Self::Checksum => f.write_str("it is damaged: a checksum is wrong"),
-            Self::Model => f.write_str("it belongs to another model"),
+            Self::Model => f.write_str("it belongs to another model, or to other layers of it"),
             Self::Numerics => f.write_str("it was computed with other rounding"),
             Self::Rope => f.write_str("it was computed with other rotary embeddings"),
             Self::KvType => f.write_str("its keys and values are of another type"),

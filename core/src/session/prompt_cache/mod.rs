@@ -209,13 +209,15 @@ impl Session<'_> {
 
     /// What a file of this session says, but for its length.
     fn header(&self, Fingerprint(model): Fingerprint) -> Header {
-        let (mut rope, mut encodings) = (Hash::new(), Hash::new());
+        let (mut rope, mut encodings, mut blocks) = (Hash::new(), Hash::new(), Hash::new());
+        blocks.update(&model.to_le_bytes());
+        self.config().skipped.iter().for_each(|layer| blocks.update(&layer.to_le_bytes()));
         self.model.rotation(&mut |number| rope.update(&number.to_le_bytes()));
         self.model.arithmetic(&mut |number| encodings.update(&number.to_le_bytes()));
         let shape = self.state.stored_shape();
         Header {
             numerics: NUMERICS_VERSION,
-            model,
+            model: blocks.value(),
             rope: rope.value(),
             encodings: encodings.value(),
             kv_type: shape.kv_type as u32,
