@@ -73,7 +73,8 @@ pub(crate) enum Command {
     Help,
     HelpSampling,
     Version,
-    Run(Run),
+    /// In a box: it has many more settings than the others.
+    Run(Box<Run>),
     Info(Info),
     Tokenize(Tokenize),
     Logits(Logits),
@@ -217,7 +218,7 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
     if escapes {
         run.prompt = Some(unescape(escaped_text(run.prompt.as_deref())?));
     }
-    options.finish(|model| Command::Run(Run { model, ..run }))
+    options.finish(|model| Command::Run(Box::new(Run { model, ..run })))
 }
 
 fn parse_info(mut options: Options) -> Result<Command, Failure> {

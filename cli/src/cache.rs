@@ -15,6 +15,8 @@ use std::path::PathBuf;
 pub(crate) struct CacheFile {
     path: PathBuf,
     limit_bytes: u64,
+    /// Whether only what goes wrong is said.
+    quiet: bool,
     /// What an earlier run has left, if there is one.
     earlier: Option<SavedFile>,
 }
@@ -30,27 +32,26 @@ pub(crate) struct PromptCache {
 
 impl CacheFile {
     /// Opens the file that was asked for, if one was.
-    pub(crate) fn open(keeping: &Keeping) -> Result<Option<Self>, Failure> {
+    pub(crate) fn open(keeping: &Keeping, quiet: bool) -> Result<Option<Self>, Failure> {
         let Some(path) = keeping.cache.clone() else { return Ok(None) };
         let earlier = SavedFile::open(&path).map_err(|error| about(&path, error))?;
         let limit_bytes = keeping.cache_max.unwrap_or(u64::MAX);
-        Ok(Some(Self { path, limit_bytes, earlier }))
+        Ok(Some(Self { path, limit_bytes, quiet, earlier }))
     }
 
-    /// Takes what `prompt` begins with from the file; returns how many tokens that are, and what is
-    /// needed to [`PromptCache::save`].
+    /// Takes what `prompt` begins with from the file; returns what is needed to
+    /// [`PromptCache::save`], and how many tokens that are.
     pub(crate) fn restore(
         self,
         session: &mut Session<'_>,
         file: &ModelFile,
         gguf: &Gguf<'_>,
         prompt: &[u32],
-        quiet: bool,
-    ) -> Result<(usize, PromptCache), Failure> {
+    ) -> Result<(PromptCache, usize), Failure> {
         let model = Fingerprint::of(gguf, file.weights()).map_err(|error| file.failure(error))?;
-        let Self { path, limit_bytes, earlier } = self;
+        let Self { path, limit_bytes, quiet, earlier } = self;
         let mut cache = PromptCache { path, limit_bytes, model, replaceable: true };
-        let Some(mut earlier) = earlier else { return Ok((0, cache)) };
+        let Some(mut earlier) = earlier else { return Ok((cache, 0)) };
         let reused = match session.restore(&mut earlier, model, prompt) {
             Ok(reused) => {
                 if !quiet {
@@ -65,7 +66,7 @@ impl CacheFile {
                 0
             }
         };
-        Ok((reused, cache))
+        Ok((cache, reused))
     }
 }
 
@@ -87,7 +88,8 @@ impl PromptCache {
                 let all = session.position();
                 if count < all {
                     self.say(format_args!(
-                        "the first {count} of {all} tokens are saved, more do not fit in --cache-max"
+                        "the first {count} of {all} tokens are saved: more do not fit in \
+                         --cache-max"
                     ));
                 }
             }

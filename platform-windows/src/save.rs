@@ -1,9 +1,9 @@
 //! A file that is read back in a later run, and replaced whole or not at all.
 //!
 //! A new version is written beside the old one, under a name of its own, brought to the medium, and
-//! then renamed over the old one (`MoveFileEx` with replacement, which NTFS journals). What a killed
-//! process has left half written is removed by the next save; what is being written now is open to
-//! nobody else and cannot be removed.
+//! then renamed over the old one (`MoveFileEx` with replacement, which NTFS journals). What a
+//! killed process has left half written is removed by the next save; what is being written now is
+//! open to nobody else and cannot be removed.
 
 use core::fmt;
 use picolm_core::port::{Sink, Source};

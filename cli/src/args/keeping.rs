@@ -2,7 +2,7 @@
 //! full.
 
 use super::{Failure, Options};
-use picolm_core::session::{DEFAULT_KEEP, How, Shift};
+use picolm_core::session::{DEFAULT_KEEP, How, Session, Shift};
 use std::path::PathBuf;
 
 /// What is kept.
@@ -46,8 +46,15 @@ impl Keeping {
     }
 
     /// What happens when the context is full, if it does not end the text.
-    pub(crate) fn shift(&self) -> Option<Shift> {
+    fn shift(&self) -> Option<Shift> {
         self.how.map(|how| Shift { keep: self.keep.unwrap_or(DEFAULT_KEEP), how })
+    }
+
+    /// Lets `session` do what was asked for when its context is full.
+    pub(crate) fn prepare(&self, session: &mut Session<'_>) -> Result<(), Failure> {
+        let Some(shift) = self.shift() else { return Ok(()) };
+        let done = session.shift_when_full(shift);
+        done.map_err(|error| Failure::usage(format!("--shift: {error}")))
     }
 }
 
@@ -94,7 +101,7 @@ mod tests {
 
     fn run(line: &str) -> Result<Run, Failure> {
         match parse(line.split_whitespace().map(OsString::from)) {
-            Ok(Command::Run(run)) => Ok(run),
+            Ok(Command::Run(run)) => Ok(*run),
             Ok(other) => panic!("{other:?}"),
             Err(failure) => Err(failure),
         }

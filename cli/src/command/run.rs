@@ -17,7 +17,7 @@ use picolm_core::tokenizer::Tokenizer;
 
 pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     engine::require_text(arguments.prompt.as_deref())?;
-    let cache_file = CacheFile::open(&arguments.keeping)?;
+    let cache_file = CacheFile::open(&arguments.keeping, arguments.quiet)?;
     let file = ModelFile::open(&arguments.model)?;
     let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
@@ -30,11 +30,7 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     let mut arena = Arena::new(memory.as_mut_slice());
     let tokenizer = Tokenizer::new(&gguf, &mut arena).map_err(|error| file.failure(error))?;
     let mut session = plan.session(&file, &gguf, &machine, &mut arena)?;
-    if let Some(shift) = arguments.keeping.shift() {
-        session
-            .shift_when_full(shift)
-            .map_err(|error| Failure::usage(format!("--shift: {error}")))?;
-    }
+    arguments.keeping.prepare(&mut session)?;
     let breakers = arguments.sampling.breaker_bits(&tokenizer);
     let choice = arguments.sampling.options(&breakers);
     let mut sampler = Sampler::new(choice, plan.config.n_vocab, &mut arena)
@@ -44,12 +40,14 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     let tokens = engine::encode(&tokenizer, &prompt, true, true)?;
     require_room(&tokens, &session)?;
     tokens.iter().for_each(|&token| sampler.accept(token));
-    let (reused, cache) = match cache_file {
+    let mut reused = 0;
+    let cache = match cache_file {
         Some(cache) => {
-            let restored = cache.restore(&mut session, &file, &gguf, &tokens, arguments.quiet)?;
-            (restored.0, Some(restored.1))
+            let (cache, count) = cache.restore(&mut session, &file, &gguf, &tokens)?;
+            reused = count;
+            Some(cache)
         }
-        None => (0, None),
+        None => None,
     };
     let interrupted = console::on_interrupt();
     let mut generation = Generation { session, sampler, tokenizer: &tokenizer, interrupted };
@@ -77,14 +75,9 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
         report::line(format_args!("picolm: stopped: the context of {context} tokens is full"));
     }
     if !arguments.quiet {
+        generation.report(prefill, generated);
         let total = Bytes(plan.memory.total().unwrap_or(u64::MAX));
         let weights = Bytes(file.weights().file_bytes());
-        report::line(format_args!("Prefill: {prefill}"));
-        report::line(format_args!("Generation: {generated}"));
-        let dropped = generation.session.dropped();
-        if dropped > 0 {
-            report::line(format_args!("Shift: {dropped} tokens dropped, the context was full"));
-        }
         report::line(format_args!("Memory: {total} (and the model file, {weights}, mapped)"));
     }
     if let Some(cache) = cache {
@@ -154,6 +147,16 @@ impl Generation<'_, '_> {
     fn evaluated(&self) -> usize {
         let dropped = usize::try_from(self.session.dropped()).unwrap_or(usize::MAX);
         dropped.saturating_add(self.session.position() as usize)
+    }
+
+    /// What the text has cost.
+    fn report(&self, prefill: Span, generated: Span) {
+        report::line(format_args!("Prefill: {prefill}"));
+        report::line(format_args!("Generation: {generated}"));
+        let dropped = self.session.dropped();
+        if dropped > 0 {
+            report::line(format_args!("Shift: {dropped} tokens dropped, the context was full"));
+        }
     }
 
     /// Writes at most `max_tokens` tokens to stdout, each as soon as its characters are whole.

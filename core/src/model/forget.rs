@@ -1,10 +1,10 @@
 //! Positions taken out of the middle of a text without a pass: what follows moves down.
 //!
-//! A rotary key at position `p` is the unrotated key turned by `p` times the frequencies, so turning
-//! it back by the distance gives the key of the earlier position, but for one more rounding. Values
-//! do not depend on the position. Both still depend on the tokens that were taken out, through the
-//! layers below: an approximation (Xiao et al. 2023, arXiv 2309.17453), unlike a pass over what is
-//! left.
+//! A rotary key at position `p` is the unrotated key turned by `p` times the frequencies, so
+//! turning it back by the distance gives the key of the earlier position, but for one more
+//! rounding. Values do not depend on the position. Both still depend on the tokens that were taken
+//! out, through the layers below: an approximation (Xiao et al. 2023, arXiv 2309.17453), unlike a
+//! pass over what is left.
 
 use super::forward::ForwardError;
 use super::load::Model;

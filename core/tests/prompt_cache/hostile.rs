@@ -274,8 +274,8 @@ fn a_session_with_a_text_is_left_alone() {
 }
 
 /// The keys and values of a fixed text, on every machine. Where this fails because the engine
-/// computes other bits now, raise `NUMERICS_VERSION` and put the new checksum here: files of the old
-/// engine would change what the new one writes.
+/// computes other bits now, raise `NUMERICS_VERSION` and put the new checksum here: files of the
+/// old engine would change what the new one writes.
 #[test]
 fn other_bits_are_another_version_of_the_numerics() {
     let model = Tiny::new().bytes();

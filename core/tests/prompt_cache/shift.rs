@@ -209,7 +209,7 @@ fn a_text_that_was_shifted_fast_is_not_saved() {
     });
 }
 
-/// A tiny model with its first layer only: there keys and values depend on token and position alone.
+/// A tiny model's first layer only: there keys and values depend on token and position alone.
 fn one_layer() -> Tiny {
     let tiny = Tiny::new().u32("llama.block_count", 1);
     let second: Vec<_> =

@@ -1,7 +1,7 @@
 //! Bytes in frames of 64 KiB, each ending with the checksum of all content up to there.
 //!
-//! One remainder runs through the whole content, so that a frame's checksum says too that the frames
-//! before it are those that were written, in their order, and the last one is that of everything.
+//! One remainder runs through the whole content, so that a frame's checksum says too that the
+//! frames before it are those that were written, in order, and the last one is that of everything.
 //! The checksums themselves are left out of it: a remainder that has seen its own checksum is the
 //! same whatever came before.
 

@@ -3,9 +3,10 @@
 //!
 //! Contract: with a cache or without, a text has the same bits. A file is used whole or not at all:
 //! it must be as long as it says, every checksum must be right, and it must come from the same
-//! model, numerics, rotary embeddings and type of keys and values. Then the longest common prefix of
-//! its tokens and the prompt's is taken; at least the prompt's last token is left to evaluate, for
-//! there are no logits without. Memory is not taken on the file's word: it holds at most a context.
+//! model, numerics, rotary embeddings and type of keys and values. Then the longest common prefix
+//! of its tokens and the prompt's is taken; at least the prompt's last token is left to evaluate,
+//! for there are no logits without. Memory is not taken on the file's word: it holds at most a
+//! context.
 //!
 //! Content, in frames of 64 KiB (`frames`): a header (`header`); the tokens, 4 bytes each; then for
 //! each block of 64 positions, each layer and each key head the keys of the block's positions, then
