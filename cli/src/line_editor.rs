@@ -99,7 +99,11 @@ impl LineEditor {
                     Key::PasteBegins => pastes = true,
                     Key::PasteEnds => pastes = false,
                     Key::Enter if pastes => line.insert('\n'),
-                    Key::Enter => return Ok(Typed::Line(line.characters.iter().collect())),
+                    Key::Enter => {
+                        // Keys may have come all at once: the line stays to be seen.
+                        show(&line.view(self.prompt, console::terminal_columns()));
+                        return Ok(Typed::Line(line.characters.iter().collect()));
+                    }
                     Key::Clear => return Ok(Typed::Cleared),
                     Key::EndOrErase if line.characters.is_empty() => return Ok(Typed::End),
                     Key::Earlier => lines.go(&mut line, lines.at.checked_sub(1)),

@@ -172,7 +172,7 @@ mod tests {
 
     fn written(pieces: &[Piece]) -> std::string::String {
         let mut text = std::string::String::new();
-        let chat = Chat::of(template::ALL[0]).with_tokens(b"<s>", b"</s>");
+        let chat = Chat::of(ALL[0]).with_tokens(b"<s>", b"</s>");
         chat.pieces(pieces, true, &mut |segment| {
             text.push_str(core::str::from_utf8(segment.bytes).unwrap());
         });
