@@ -8,6 +8,7 @@
 mod args;
 mod command;
 mod engine;
+mod layers;
 mod line_editor;
 mod platform;
 mod report;

@@ -49,8 +49,8 @@ impl Case<'_> {
         else {
             return String::new();
         };
-        let lines = self.text[at..].lines().map(str::trim_start);
-        let line = lines.skip_while(|line| line.is_empty() || line.starts_with("//")).next();
+        let mut lines = self.text[at..].lines().map(str::trim_start);
+        let line = lines.find(|line| !line.is_empty() && !line.starts_with("//"));
         literal(line.unwrap())
     }
 }

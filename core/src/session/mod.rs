@@ -5,7 +5,7 @@ mod options;
 mod stop_texts;
 
 pub use generate::{Generated, Output, Stop};
-pub use options::{DEFAULT_BATCH, DEFAULT_CONTEXT, Options};
+pub use options::{DEFAULT_CONTEXT, Options};
 pub use stop_texts::{MAX_STOP_TEXT_BYTES, StopTexts};
 
 use crate::gguf::Gguf;
@@ -76,7 +76,8 @@ impl<'m> Session<'m> {
     ) -> Result<(MemoryPlan, Config), ModelError> {
         let config = Config::read(gguf, parts.families)?;
         let mut plan = MemoryPlan::new();
-        Model::plan(gguf, parts.families, &options.model_options(&config), &mut plan)?;
+        let options = options.model_options(&config);
+        let config = Model::plan(gguf, parts, &options, &mut plan)?;
         Ok((plan, config))
     }
 
