@@ -2,6 +2,7 @@
 //!
 //! `args` says what was asked for, `command` has a file for each thing that can be asked,
 //! `engine` brings a model file and this machine together, `cache` keeps a text for the next run,
+//! `line_editor` is the keyboard,
 //! `report` is all that stderr shows, and
 //! `platform` is the only place that knows the operating system.
 
@@ -10,6 +11,7 @@ mod cache;
 mod command;
 mod engine;
 mod layers;
+mod line_editor;
 mod platform;
 mod report;
 

@@ -34,8 +34,12 @@ impl Keeping {
         Ok(true)
     }
 
-    /// Refuses options that mean nothing without another one.
-    pub(super) fn check(&self) -> Result<(), Failure> {
+    /// Refuses options that mean nothing without another one, and a file for a talk, of which no
+    /// later run would know what was said.
+    pub(super) fn check(&self, has_prompt: bool) -> Result<(), Failure> {
+        if self.cache.is_some() && !has_prompt {
+            return Err(Failure::usage("--cache: goes with a prompt, not with a talk"));
+        }
         if self.cache_max.is_some() && self.cache.is_none() {
             return Err(Failure::usage("--cache-max: goes with --cache FILE only"));
         }
@@ -139,6 +143,7 @@ mod tests {
             ("m --cache", "--cache: a value is missing"),
             ("m --cache-max 5M", "--cache-max: goes with --cache"),
             ("m --keep 5", "--keep: goes with --shift"),
+            ("chat m --cache f", "--cache: goes with a prompt"),
             ("m --shift --keep -1", "--keep: '-1'"),
             ("m --shift=slow", "--shift: 'slow' is not fast"),
             ("m --shift slow", "'slow'"),

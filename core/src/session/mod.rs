@@ -4,11 +4,13 @@ mod generate;
 mod options;
 mod prompt_cache;
 mod shift;
+mod stop_texts;
 
 pub use generate::{Generated, Output, Stop};
 pub use options::{DEFAULT_CONTEXT, Options};
 pub use prompt_cache::{Fingerprint, Mismatch, NUMERICS_VERSION, RestoreError, SaveError, Unsaved};
 pub use shift::{DEFAULT_KEEP, How, Shift, ShiftError};
+pub use stop_texts::{MAX_STOP_TEXT_BYTES, StopTexts};
 
 use crate::gguf::Gguf;
 use crate::mem::{Arena, MemoryPlan, Purpose};
