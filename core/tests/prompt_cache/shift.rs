@@ -9,7 +9,7 @@ use picolm_core::mem::{Arena, MemoryPlan};
 use picolm_core::port::{FlashWeights, Serial};
 use picolm_core::sampler::{Sampler, SamplerOptions};
 use picolm_core::session::{
-    Generated, How, Options, Output, SaveError, Session, Shift, ShiftError, Stop, Unsaved,
+    How, Options, Output, SaveError, Session, Shift, ShiftError, Stop, Unsaved,
 };
 use picolm_core::tokenizer::Tokenizer;
 
@@ -72,14 +72,14 @@ fn generate(
     tokenizer: &Tokenizer<'_>,
     sampler: &mut Sampler<'_>,
     count: u32,
-) -> Generated {
+) -> (u32, Stop) {
     let mut output = Counting::default();
     let mut left = count;
     loop {
         let part = session.generate(tokenizer, sampler, left, &mut output).unwrap();
         left -= part.tokens;
         if left == 0 || part.stop != Stop::EndOfGeneration {
-            return Generated { tokens: count - left, stop: part.stop };
+            return (count - left, part.stop);
         }
     }
 }
@@ -101,7 +101,7 @@ fn a_shifted_text_is_a_function_of_the_kept_tokens() {
                     // To just beyond the third shift.
                     let count = CONTEXT - 60 + 2 * dropped + 2;
                     let end = generate(session, tokenizer, sampler, count);
-                    assert_eq!(end, Generated { tokens: count, stop: Stop::MaxTokens });
+                    assert_eq!(end, (count, Stop::MaxTokens));
                     assert_eq!(session.dropped(), 3 * u64::from(dropped), "{}", fixture.name);
                     (session.tokens().to_vec(), bits(session), count)
                 });
@@ -120,8 +120,8 @@ fn the_first_and_the_newest_half_stay() {
     let fixture = &architectures()[0];
     with_text(fixture, &prompt(), |session, tokenizer, sampler| {
         session.shift_when_full(Shift { keep: 7, how: How::Again }).unwrap();
-        let end = generate(session, tokenizer, sampler, CONTEXT - 60);
-        assert_eq!(end.stop, Stop::MaxTokens);
+        let (_, stop) = generate(session, tokenizer, sampler, CONTEXT - 60);
+        assert_eq!(stop, Stop::MaxTokens);
         let full = [session.tokens(), &[99]].concat();
         assert_eq!(full.len() as u32, CONTEXT);
         session.decode(99).unwrap();
@@ -141,7 +141,7 @@ fn without_a_shift_a_full_context_ends_the_text() {
     let fixture = &architectures()[0];
     with_text(fixture, &prompt(), |session, tokenizer, sampler| {
         let end = generate(session, tokenizer, sampler, 1000);
-        assert_eq!(end, Generated { tokens: CONTEXT - 60 + 1, stop: Stop::ContextFull });
+        assert_eq!(end, (CONTEXT - 60 + 1, Stop::ContextFull));
         assert_eq!((session.position(), session.dropped()), (CONTEXT, 0));
     });
 }
@@ -275,7 +275,7 @@ fn what_leaves_nothing_to_drop_is_refused() {
             let result = session.shift_when_full(Shift { keep, how: How::Again });
             assert_eq!(result, Err(ShiftError::Keep { keep, context: CONTEXT }));
         }
-        let end = generate(session, tokenizer, sampler, 1000);
-        assert_eq!(end.stop, Stop::ContextFull);
+        let (_, stop) = generate(session, tokenizer, sampler, 1000);
+        assert_eq!(stop, Stop::ContextFull);
     });
 }
