@@ -37,8 +37,8 @@ def apart(wanted: list) -> list:
     return heights
 
 
-def plot(lines: dict, title: str, x_name: str) -> str:
-    """`{name: [(x, y), ...]}` as SVG; the first line is drawn thicker."""
+def plot(lines: dict, title: str, x_name: str, bound: str = "") -> str:
+    """`{name: [(x, y), ...]}` as SVG: the first line drawn thicker, that called `bound` dashed."""
     xs = sorted({x for points in lines.values() for x, _ in points})
     values = [y for points in lines.values() for _, y in points]
     levels = ticks(min(values), max(values))
@@ -69,8 +69,10 @@ def plot(lines: dict, title: str, x_name: str) -> str:
     for index, ((name, points), label) in enumerate(zip(lines.items(), labels)):
         points = sorted(points)
         colour, width = COLOURS[index % len(COLOURS)], 3 if index == 0 else 1.8
+        dashes = ' stroke-dasharray="6 4"' if name == bound else ""
         path = "L".join(f"{across(x):.1f} {up(y):.1f}" for x, y in points)
-        out.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="{width}"/>')
+        out.append(f'<path d="M{path}" fill="none" stroke="{colour}" '
+                   f'stroke-width="{width}"{dashes}/>')  # fmt: skip
         for x, y in points:
             out.append(f'<circle cx="{across(x):.1f}" cy="{up(y):.1f}" r="3.5" fill="{colour}"/>')
         place = f'x="{across(points[-1][0]) + 10:.1f}" y="{label + 4:.1f}"'
