@@ -6,6 +6,7 @@
 use crate::platform::console;
 use crate::report::Failure;
 use lexopt::{Arg, Parser, ValueExt};
+use picolm_core::quant::KvType;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -30,18 +31,19 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -k, --top-p P            keep the likeliest tokens that hold share P   [0.9]
   -s, --seed S             same seed, same text                          [42]
   -c, --context N          tokens of prompt and text    [the model's, up to 2048]
+      --kv TYPE            keys and values as f16, q8_0 (half the memory) or q4_0  [f16]
   -j, --threads N          at most 32                           [usable cores]
       --quiet              no statistics on stderr
   -h, --help               this text
   -V, --version            the version
 
-info:        -c as above
+info:        -c --kv as above
 tokenize:    -p or stdin; --no-special: no tokens added, no special tokens recognised
-logits:      --all: every position, not only the last; -c -j as above
-perplexity:  -f FILE, -c N: tokens of a window [512]; -j --quiet as above
+logits:      --all: every position, not only the last; -c --kv -j as above
+perplexity:  -f FILE, -c N: tokens of a window [512]; --kv -j --quiet as above
 bench:       -p N: prompt tokens [128], -n N: generated tokens [32], 0 for none;
              --depth N: generated after N positions [0],
-             -r N: repetitions, of which the median counts [5]; -j; --json;
+             -r N: repetitions, of which the median counts [5]; --kv; -j; --json;
              --bandwidth: only how fast the machine reads the file
 
 A first argument that is a command's name is the command: a model file called `info` is
@@ -78,6 +80,7 @@ pub(crate) struct Run {
     pub(crate) seed: u64,
     /// 0 for the default.
     pub(crate) context: u32,
+    pub(crate) kv_type: KvType,
     /// 0 for all usable cores.
     pub(crate) threads: usize,
     pub(crate) quiet: bool,
@@ -88,6 +91,7 @@ pub(crate) struct Run {
 pub(crate) struct Info {
     pub(crate) model: PathBuf,
     pub(crate) context: u32,
+    pub(crate) kv_type: KvType,
 }
 
 /// Text to ids.
@@ -107,6 +111,7 @@ pub(crate) struct Logits {
     pub(crate) tokens: Vec<u32>,
     pub(crate) all: bool,
     pub(crate) context: u32,
+    pub(crate) kv_type: KvType,
     pub(crate) threads: usize,
 }
 
@@ -117,6 +122,7 @@ pub(crate) struct Perplexity {
     pub(crate) file: PathBuf,
     /// Tokens of a window.
     pub(crate) window: u32,
+    pub(crate) kv_type: KvType,
     pub(crate) threads: usize,
     pub(crate) quiet: bool,
 }
@@ -130,6 +136,7 @@ pub(crate) struct Bench {
     /// Positions that are filled before generated tokens are timed.
     pub(crate) depth: u32,
     pub(crate) repetitions: u32,
+    pub(crate) kv_type: KvType,
     pub(crate) threads: usize,
     /// Only the reading of the file.
     pub(crate) bandwidth_only: bool,
@@ -166,6 +173,7 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
         top_p: 0.9,
         seed: 42,
         context: 0,
+        kv_type: KvType::F16,
         threads: 0,
         quiet: false,
     };
@@ -184,6 +192,7 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
             }
             "-s" | "--seed" => run.seed = options.integer(&option, 0)?,
             "-c" | "--context" => run.context = options.integer(&option, 1)?,
+            "--kv" => run.kv_type = options.kv_type(&option)?,
             "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
             "--quiet" => run.quiet = true,
             "--json" | "--cache" => {
@@ -199,14 +208,15 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
 }
 
 fn parse_info(mut options: Options) -> Result<Command, Failure> {
-    let mut context = 0;
+    let (mut context, mut kv_type) = (0, KvType::F16);
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-c" | "--context" => context = options.integer(&option, 1)?,
+            "--kv" => kv_type = options.kv_type(&option)?,
             _ => return Err(unknown(&option)),
         }
     }
-    options.finish(|model| Command::Info(Info { model, context }))
+    options.finish(|model| Command::Info(Info { model, context, kv_type }))
 }
 
 fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
@@ -227,11 +237,13 @@ fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
 
 fn parse_logits(mut options: Options) -> Result<Command, Failure> {
     let (mut tokens, mut all, mut context, mut threads) = (Vec::new(), false, 0, 0);
+    let mut kv_type = KvType::F16;
     while let Some(option) = options.next()? {
         match option.as_str() {
             "--tokens" => tokens = options.ids(&option)?,
             "--all" => all = true,
             "-c" | "--context" => context = options.integer(&option, 1)?,
+            "--kv" => kv_type = options.kv_type(&option)?,
             "-j" | "--threads" => threads = options.integer(&option, 1)?,
             _ => return Err(unknown(&option)),
         }
@@ -239,15 +251,18 @@ fn parse_logits(mut options: Options) -> Result<Command, Failure> {
     if tokens.is_empty() && options.stop.is_none() {
         return Err(Failure::usage("logits: give ids: --tokens 1,2,3"));
     }
-    options.finish(|model| Command::Logits(Logits { model, tokens, all, context, threads }))
+    options
+        .finish(|model| Command::Logits(Logits { model, tokens, all, context, kv_type, threads }))
 }
 
 fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
     let (mut file, mut window, mut threads, mut quiet) = (None, 512, 0, false);
+    let mut kv_type = KvType::F16;
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-f" | "--file" => file = Some(PathBuf::from(options.value(&option)?)),
             "-c" | "--context" => window = options.integer(&option, SMALLEST_WINDOW)?,
+            "--kv" => kv_type = options.kv_type(&option)?,
             "-j" | "--threads" => threads = options.integer(&option, 1)?,
             "--quiet" => quiet = true,
             _ => return Err(unknown(&option)),
@@ -257,7 +272,9 @@ fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
         return Err(Failure::usage("perplexity: give a text: -f FILE"));
     }
     let file = file.unwrap_or_default();
-    options.finish(|model| Command::Perplexity(Perplexity { model, file, window, threads, quiet }))
+    options.finish(|model| {
+        Command::Perplexity(Perplexity { model, file, window, kv_type, threads, quiet })
+    })
 }
 
 fn parse_bench(mut options: Options) -> Result<Command, Failure> {
@@ -267,6 +284,7 @@ fn parse_bench(mut options: Options) -> Result<Command, Failure> {
         generated_tokens: 32,
         depth: 0,
         repetitions: 5,
+        kv_type: KvType::F16,
         threads: 0,
         bandwidth_only: false,
         json: false,
@@ -277,6 +295,7 @@ fn parse_bench(mut options: Options) -> Result<Command, Failure> {
             "-n" | "--max-tokens" => bench.generated_tokens = options.integer(&option, 0)?,
             "--depth" => bench.depth = options.integer(&option, 0)?,
             "-r" | "--repetitions" => bench.repetitions = options.integer(&option, 1)?,
+            "--kv" => bench.kv_type = options.kv_type(&option)?,
             "-j" | "--threads" => bench.threads = options.integer(&option, 1)?,
             "--bandwidth" => bench.bandwidth_only = true,
             "--json" => bench.json = true,
@@ -361,6 +380,16 @@ impl Options {
         number.filter(|number| number.is_finite() && good(*number)).ok_or_else(|| {
             let value = value.to_string_lossy();
             Failure::usage(format!("{option}: '{value}' is not {wanted}"))
+        })
+    }
+
+    /// How keys and values are stored.
+    fn kv_type(&mut self, option: &str) -> Result<KvType, Failure> {
+        let value = self.value(option)?;
+        value.to_str().and_then(KvType::from_name).ok_or_else(|| {
+            let names = KvType::ALL.map(KvType::name).join(", ");
+            let value = value.to_string_lossy();
+            Failure::usage(format!("{option}: '{value}' is none of {names}"))
         })
     }
 

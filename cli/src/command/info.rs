@@ -23,7 +23,8 @@ pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
 
     // What follows needs an architecture that the engine knows: show the rest in any case.
     let machine = Machine::new(0)?;
-    let options = Options { context: arguments.context, ..Options::default() };
+    let options =
+        Options { context: arguments.context, kv_type: arguments.kv_type, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)
         .and_then(|plan| plan.with_tokenizer(&file, &gguf));
     if let Ok(plan) = &plan {

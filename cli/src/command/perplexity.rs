@@ -27,7 +27,12 @@ pub(super) fn perplexity(arguments: &Perplexity) -> Result<Outcome, Failure> {
     let file = ModelFile::open(&arguments.model)?;
     let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
-    let options = Options { context: arguments.window, logit_rows: ROWS, ..Options::default() };
+    let options = Options {
+        context: arguments.window,
+        kv_type: arguments.kv_type,
+        logit_rows: ROWS,
+        ..Options::default()
+    };
     let plan = Plan::new(&file, &gguf, &machine, options)?.with_tokenizer(&file, &gguf)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());

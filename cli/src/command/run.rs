@@ -19,7 +19,8 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     let file = ModelFile::open(&arguments.model)?;
     let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
-    let options = Options { context: arguments.context, ..Options::default() };
+    let options =
+        Options { context: arguments.context, kv_type: arguments.kv_type, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)?.with_tokenizer(&file, &gguf)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());

@@ -230,7 +230,7 @@ impl<'m> Model<'m> {
             &config.attention(),
             state.cache.layer(index).ok_or(OpError::Shape)?,
             &state.positions[..rows],
-            &state.queries[..rows * config.query_len()],
+            &mut state.queries[..rows * config.query_len()],
             heads,
             state.scratch,
         )?;

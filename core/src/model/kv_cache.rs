@@ -1,11 +1,13 @@
 //! Keys and values of every position, in memory of the caller.
 //!
-//! Layout: `[n_layer, n_sequence, n_block, n_head_kv, 64, head_dim]`, f16. A head's block of 64
-//! positions is contiguous, which is what attention reads; a sequence's blocks follow each other,
-//! so pages are touched only as positions fill.
+//! Layout: `[n_layer, n_sequence, n_block, n_head_kv, 64, bytes of a head]`, as [`KvType`] stores
+//! heads; there is nothing beside it. A head's block of 64 positions is contiguous, which is what
+//! attention reads; a sequence's blocks follow each other, so pages are touched only as positions
+//! fill.
 
 use crate::kernels::{ShapeMismatch, VectorKernels};
 use crate::ops::{BLOCK_POSITIONS, KvLayer, RowPosition};
+use crate::quant::KvType;
 
 /// Sizes of a cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +18,11 @@ pub(super) struct KvShape {
     pub(super) n_head_kv: usize,
     pub(super) key_dim: usize,
     pub(super) value_dim: usize,
+    pub(super) kv_type: KvType,
+    /// Bytes of a stored key.
+    pub(super) key_bytes: usize,
+    /// Bytes of a stored value.
+    pub(super) value_bytes: usize,
 }
 
 impl KvShape {
@@ -24,15 +31,17 @@ impl KvShape {
         (positions as usize).div_ceil(BLOCK_POSITIONS)
     }
 
-    /// (position, head) pairs of the whole cache; `None` where they do not fit in 64 bits.
-    pub(super) fn heads(&self) -> Option<u64> {
-        crate::bytes::product(&[
+    /// Bytes of all keys and of all values; `None` where they do not fit in 64 bits.
+    pub(super) fn bytes(&self) -> Option<[u64; 2]> {
+        let heads = crate::bytes::product(&[
             self.n_layer as u64,
             self.n_sequence as u64,
             self.n_block as u64,
             self.n_head_kv as u64,
             BLOCK_POSITIONS as u64,
-        ])
+        ])?;
+        let of = |head_bytes: usize| heads.checked_mul(head_bytes as u64);
+        Some([of(self.key_bytes)?, of(self.value_bytes)?])
     }
 
     /// (position, head) pairs of one layer.
@@ -44,27 +53,26 @@ impl KvShape {
 /// The cache.
 pub(super) struct KvCache<'m> {
     shape: KvShape,
-    /// f16 bits. `[n_layer, n_sequence, n_block, n_head_kv, 64, key_dim]`
-    keys: &'m mut [u16],
-    /// f16 bits. `[n_layer, n_sequence, n_block, n_head_kv, 64, value_dim]`
-    values: &'m mut [u16],
+    /// `[n_layer, n_sequence, n_block, n_head_kv, 64, key_bytes]`
+    keys: &'m mut [u8],
+    /// `[n_layer, n_sequence, n_block, n_head_kv, 64, value_bytes]`
+    values: &'m mut [u8],
 }
 
 impl<'m> KvCache<'m> {
-    /// A cache over `shape.heads() * key_dim` keys and `shape.heads() * value_dim` values.
-    pub(super) const fn new(shape: KvShape, keys: &'m mut [u16], values: &'m mut [u16]) -> Self {
+    /// A cache over [`KvShape::bytes`].
+    pub(super) const fn new(shape: KvShape, keys: &'m mut [u8], values: &'m mut [u8]) -> Self {
         Self { shape, keys, values }
     }
 
     /// What attention reads of `layer`.
     pub(super) fn layer(&self, layer: usize) -> Option<KvLayer<'_>> {
         let heads = self.shape.layer_heads();
-        let part = |all: &'_ [u16], dim: usize| {
-            layer * heads * dim..((layer + 1) * heads * dim).min(all.len())
-        };
+        let part = |head_bytes: usize| layer * heads * head_bytes..(layer + 1) * heads * head_bytes;
         Some(KvLayer {
-            keys: self.keys.get(part(self.keys, self.shape.key_dim))?,
-            values: self.values.get(part(self.values, self.shape.value_dim))?,
+            kv_type: self.shape.kv_type,
+            keys: self.keys.get(part(self.shape.key_bytes))?,
+            values: self.values.get(part(self.shape.value_bytes))?,
             n_block: self.shape.n_block,
         })
     }
@@ -79,6 +87,7 @@ impl<'m> KvCache<'m> {
         values: &[f32],
     ) -> Result<(), ShapeMismatch> {
         let KvShape { n_sequence, n_block, n_head_kv, key_dim, value_dim, .. } = self.shape;
+        let KvShape { kv_type, key_bytes, value_bytes, .. } = self.shape;
         let position = at.position as usize;
         let block =
             (layer * n_sequence + at.sequence as usize) * n_block + position / BLOCK_POSITIONS;
@@ -87,10 +96,10 @@ impl<'m> KvCache<'m> {
         let values = values.chunks_exact(value_dim);
         for (head, (key, value)) in keys.zip(values).enumerate() {
             let index = (block * n_head_kv + head) * BLOCK_POSITIONS + within;
-            let slot = self.keys.get_mut(index * key_dim..(index + 1) * key_dim);
-            vector.narrow(key, slot.ok_or(ShapeMismatch)?)?;
-            let slot = self.values.get_mut(index * value_dim..(index + 1) * value_dim);
-            vector.narrow(value, slot.ok_or(ShapeMismatch)?)?;
+            let slot = self.keys.get_mut(index * key_bytes..(index + 1) * key_bytes);
+            vector.narrow(kv_type, key, slot.ok_or(ShapeMismatch)?)?;
+            let slot = self.values.get_mut(index * value_bytes..(index + 1) * value_bytes);
+            vector.narrow(kv_type, value, slot.ok_or(ShapeMismatch)?)?;
         }
         Ok(())
     }

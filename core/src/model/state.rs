@@ -10,12 +10,15 @@ use super::kv_cache::{KvCache, KvShape};
 use super::tensors::Census;
 use crate::mem::{Arena, MAX_CHUNKS, MAX_WORKERS, MemoryPlan, Purpose};
 use crate::ops::{self, Encoder, RowPosition};
+use crate::quant::KvType;
 
 /// How large a model's buffers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelOptions {
     /// Positions of a sequence.
     pub context: u32,
+    /// How keys and values are stored.
+    pub kv_type: KvType,
     /// Sequences.
     pub sequences: u32,
     /// Most rows of one pass, 1 to 1024.
@@ -71,7 +74,8 @@ pub(crate) struct State<'m> {
 /// Lengths of [`State`]'s buffers.
 struct Sizes {
     kv: KvShape,
-    cache_heads: u64,
+    /// Bytes of the keys and of the values.
+    cache: [u64; 2],
     encoder: [u64; 3],
     batch: u64,
     scratch: u64,
@@ -86,7 +90,7 @@ fn encoder_columns(config: &Config) -> u64 {
 
 impl Sizes {
     fn new(config: &Config, options: &ModelOptions) -> Result<Self, ModelError> {
-        let ModelOptions { context, sequences, batch, logit_rows, workers, .. } = *options;
+        let ModelOptions { context, kv_type, sequences, batch, logit_rows, workers, .. } = *options;
         let counts = [context, sequences, batch, logit_rows];
         if counts.contains(&0)
             || batch as usize > MAX_CHUNKS
@@ -99,6 +103,10 @@ impl Sizes {
         if context > trained && !config.has_context_extension() {
             return Err(ModelError::Context { asked: context, trained });
         }
+        let stored = |head_elements: u32| {
+            let bytes = kv_type.head_bytes(head_elements as usize);
+            bytes.ok_or(ModelError::KvType { kv_type, head_elements })
+        };
         let kv = KvShape {
             n_layer: config.n_layer as usize,
             n_sequence: sequences as usize,
@@ -106,10 +114,13 @@ impl Sizes {
             n_head_kv: config.n_head_kv as usize,
             key_dim: config.key_dim as usize,
             value_dim: config.value_dim as usize,
+            kv_type,
+            key_bytes: stored(config.key_dim)?,
+            value_bytes: stored(config.value_dim)?,
         };
         let scratch = ops::attention_scratch_len(&config.attention(), batch as usize);
         Ok(Self {
-            cache_heads: kv.heads().ok_or(ModelError::TooLarge)?,
+            cache: kv.bytes().ok_or(ModelError::TooLarge)?,
             kv,
             encoder: ops::encoder_lens(u64::from(batch), encoder_columns(config)),
             batch: u64::from(batch),
@@ -145,10 +156,9 @@ impl<'m> State<'m> {
         plan: &mut MemoryPlan,
     ) -> Result<(), ModelError> {
         let sizes = Sizes::new(config, options)?;
-        let cached =
-            |dim: u32| sizes.cache_heads.checked_mul(u64::from(dim)).ok_or(ModelError::TooLarge);
-        plan.add::<u16>(Purpose::KvCache, cached(config.key_dim)?)?;
-        plan.add::<u16>(Purpose::KvCache, cached(config.value_dim)?)?;
+        for bytes in sizes.cache {
+            plan.add::<u8>(Purpose::KvCache, bytes)?;
+        }
         let [quants, scales, sums] = sizes.encoder;
         plan.add::<i8>(Purpose::Activations, quants)?;
         plan.add::<f32>(Purpose::Activations, scales)?;
@@ -173,10 +183,9 @@ impl<'m> State<'m> {
         arena: &mut Arena<'m>,
     ) -> Result<Self, ModelError> {
         let sizes = Sizes::new(config, options)?;
-        let keys =
-            arena.take::<u16>(Purpose::KvCache, sizes.cache_heads * u64::from(config.key_dim))?;
-        let values =
-            arena.take::<u16>(Purpose::KvCache, sizes.cache_heads * u64::from(config.value_dim))?;
+        let [keys, values] = sizes.cache;
+        let keys = arena.take(Purpose::KvCache, keys)?;
+        let values = arena.take(Purpose::KvCache, values)?;
         let cache = KvCache::new(sizes.kv, keys, values);
         let [quants, scales, sums] = sizes.encoder;
         let encoder = Encoder::new(

@@ -10,6 +10,7 @@ use super::error::ModelError;
 use super::family::Family;
 use super::parts::{Part, Placed, placed};
 use crate::gguf::Gguf;
+use crate::quant::KvType;
 
 /// Bytes that decoding one token reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// The traffic of the model that `gguf` describes.
-    pub fn of(gguf: &Gguf<'_>, families: &[&Family]) -> Result<Self, ModelError> {
+    /// The traffic of the model that `gguf` describes, with such keys and values.
+    pub fn of(gguf: &Gguf<'_>, families: &[&Family], kv_type: KvType) -> Result<Self, ModelError> {
         let config = Config::read(gguf, families)?;
         // Norms, biases and the rotary frequencies are f32 in memory, whatever the file has.
         let f32_bytes = size_of::<f32>() as u64;
@@ -51,12 +52,14 @@ impl Traffic {
             weights_bytes = sum(weights_bytes, embedding_bytes)?;
         }
         let heads = u64::from(config.n_layer) * u64::from(config.n_head_kv);
-        let dimensions = u64::from(config.key_dim) + u64::from(config.value_dim);
-        let f16_bytes = size_of::<u16>() as u64;
-        let position_bytes = heads.checked_mul(dimensions * f16_bytes);
+        let stored = |head_elements: u32| {
+            let bytes = kv_type.tensor_type().bytes_for(u64::from(head_elements));
+            bytes.ok_or(ModelError::KvType { kv_type, head_elements })
+        };
+        let head_bytes = sum(stored(config.key_dim)?, stored(config.value_dim)?)?;
         Ok(Self {
             weights_bytes,
-            position_bytes: position_bytes.ok_or(ModelError::TooLarge)?,
+            position_bytes: heads.checked_mul(head_bytes).ok_or(ModelError::TooLarge)?,
             window: config.attention().window,
         })
     }
