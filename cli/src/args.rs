@@ -506,6 +506,7 @@ mod tests {
             ("m -s x", "-s: 'x'"),
             ("m -c 0", "-c: '0'"),
             ("m -j 0", "-j: '0'"),
+            ("m --kv f32", "--kv: 'f32' is none of f16, q8_0, q4_0"),
             ("m --seed= ", "--seed: ''"),
             ("m -n", "-n: a value is missing"),
             ("logits m --tokens 1,x", "--tokens: 'x'"),
@@ -540,10 +541,10 @@ mod tests {
         assert!(matches!(parsed("./info"), Ok(Command::Run(_))));
         assert!(matches!(parsed("-n 1 info"), Ok(Command::Run(_))));
         assert!(refused("info").contains("no model"));
-        let Command::Logits(logits) = parsed("logits m --tokens 3,2 --all").unwrap() else {
-            panic!()
-        };
+        let line = "logits m --tokens 3,2 --all --kv q4_0";
+        let Command::Logits(logits) = parsed(line).unwrap() else { panic!() };
         assert_eq!((logits.tokens, logits.all), (vec![3, 2], true));
+        assert_eq!(logits.kv_type, KvType::Q4_0);
         let Command::Tokenize(tokenize) = parsed("tokenize m --no-special").unwrap() else {
             panic!()
         };

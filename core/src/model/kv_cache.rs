@@ -5,9 +5,16 @@
 //! attention reads; a sequence's blocks follow each other, so pages are touched only as positions
 //! fill.
 
+use super::error::ModelError;
 use crate::kernels::{ShapeMismatch, VectorKernels};
 use crate::ops::{BLOCK_POSITIONS, KvLayer, RowPosition};
 use crate::quant::KvType;
+
+/// Bytes of a stored head.
+pub(super) fn head_bytes(kv_type: KvType, head_elements: u32) -> Result<u64, ModelError> {
+    let bytes = kv_type.tensor_type().bytes_for(u64::from(head_elements));
+    bytes.ok_or(ModelError::KvType { kv_type, head_elements })
+}
 
 /// Sizes of a cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,5 +109,78 @@ impl<'m> KvCache<'m> {
             vector.narrow(kv_type, value, slot.ok_or(ShapeMismatch)?)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::kernels::{bind_vector, portable};
+    use crate::port::CpuFeatures;
+    use std::vec;
+
+    /// TinyLlama-1.1B: 22 layers of 4 key heads of 64 elements.
+    fn tiny_llama(kv_type: KvType, positions: u32) -> KvShape {
+        let bytes = head_bytes(kv_type, 64).unwrap() as usize;
+        KvShape {
+            n_layer: 22,
+            n_sequence: 1,
+            n_block: KvShape::blocks(positions),
+            n_head_kv: 4,
+            key_dim: 64,
+            value_dim: 64,
+            kv_type,
+            key_bytes: bytes,
+            value_bytes: bytes,
+        }
+    }
+
+    /// 23,068,672 elements; in blocks of 32 they take 34 or 18 bytes, and nothing lies beside them.
+    #[test]
+    fn sizes_are_those_of_the_blocks() {
+        for (kv_type, mebibytes) in
+            [(KvType::F16, 44.0), (KvType::Q8_0, 23.375), (KvType::Q4_0, 12.375)]
+        {
+            let [keys, values] = tiny_llama(kv_type, 2048).bytes().unwrap();
+            assert_eq!(
+                (keys + values) as f64 / f64::from(1 << 20),
+                mebibytes,
+                "{}",
+                kv_type.name()
+            );
+        }
+        let absurd = KvShape { n_layer: usize::MAX, ..tiny_llama(KvType::Q8_0, 2048) };
+        assert_eq!(absurd.bytes(), None);
+    }
+
+    /// What is stored lies where attention reads it, and no byte besides is written.
+    #[test]
+    fn a_position_touches_its_own_bytes_alone() {
+        let vector = bind_vector(portable::VECTORS, CpuFeatures::baseline()).unwrap();
+        for kv_type in KvType::ALL {
+            let shape = KvShape { n_layer: 3, ..tiny_llama(kv_type, 100) };
+            let [key_bytes, value_bytes] = shape.bytes().unwrap().map(|bytes| bytes as usize);
+            let (mut keys, mut values) = (vec![0xa5; key_bytes], vec![0xa5; value_bytes]);
+            let mut cache = KvCache::new(shape, &mut keys, &mut values);
+            let at = RowPosition { sequence: 0, position: 70 };
+            let (key, value) = ([1.0; 4 * 64], [-2.0; 4 * 64]);
+            cache.store(vector, 1, at, &key, &value).unwrap();
+            let layer = cache.layer(1).unwrap();
+            for (stored, element) in [(layer.keys, 1.0), (layer.values, -2.0)] {
+                let mut expected = vec![0; shape.key_bytes];
+                vector.narrow(kv_type, &[element; 64], &mut expected).unwrap();
+                // Block 1 of 2, its position 6.
+                for head in 0..4 {
+                    let start = ((4 + head) * BLOCK_POSITIONS + 6) * shape.key_bytes;
+                    assert_eq!(stored[start..][..shape.key_bytes], expected);
+                }
+            }
+            for bytes in [&keys, &values] {
+                let touched = bytes.iter().filter(|&&byte| byte != 0xa5).count();
+                assert!(touched <= 4 * shape.key_bytes, "{}", kv_type.name());
+            }
+        }
     }
 }

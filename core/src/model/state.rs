@@ -6,7 +6,7 @@
 use super::config::Config;
 use super::error::ModelError;
 use super::experts::ExpertBuffers;
-use super::kv_cache::{KvCache, KvShape};
+use super::kv_cache::{KvCache, KvShape, head_bytes};
 use super::tensors::Census;
 use crate::mem::{Arena, MAX_CHUNKS, MAX_WORKERS, MemoryPlan, Purpose};
 use crate::ops::{self, Encoder, RowPosition};
@@ -103,9 +103,9 @@ impl Sizes {
         if context > trained && !config.has_context_extension() {
             return Err(ModelError::Context { asked: context, trained });
         }
-        let stored = |head_elements: u32| {
-            let bytes = kv_type.head_bytes(head_elements as usize);
-            bytes.ok_or(ModelError::KvType { kv_type, head_elements })
+        let stored = |head_elements| {
+            let bytes = head_bytes(kv_type, head_elements)?;
+            usize::try_from(bytes).map_err(|_| ModelError::TooLarge)
         };
         let kv = KvShape {
             n_layer: config.n_layer as usize,

@@ -8,6 +8,7 @@
 use super::config::Config;
 use super::error::ModelError;
 use super::family::Family;
+use super::kv_cache::head_bytes;
 use super::parts::{Part, Placed, placed};
 use crate::gguf::Gguf;
 use crate::quant::KvType;
@@ -52,11 +53,8 @@ impl Traffic {
             weights_bytes = sum(weights_bytes, embedding_bytes)?;
         }
         let heads = u64::from(config.n_layer) * u64::from(config.n_head_kv);
-        let stored = |head_elements: u32| {
-            let bytes = kv_type.tensor_type().bytes_for(u64::from(head_elements));
-            bytes.ok_or(ModelError::KvType { kv_type, head_elements })
-        };
-        let head_bytes = sum(stored(config.key_dim)?, stored(config.value_dim)?)?;
+        let key_bytes = head_bytes(kv_type, config.key_dim)?;
+        let head_bytes = sum(key_bytes, head_bytes(kv_type, config.value_dim)?)?;
         Ok(Self {
             weights_bytes,
             position_bytes: heads.checked_mul(head_bytes).ok_or(ModelError::TooLarge)?,

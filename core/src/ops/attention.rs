@@ -133,7 +133,7 @@ pub fn attend(
     if cache.kv_type.is_mixed() {
         let queries = Disjoint::new(queries, query_len);
         for_rows(parallel, rows.len(), query_len, &|row| {
-            kv::mix(queries.chunk(row)?);
+            kv::mix(queries.chunk(row)?, attention.key_dim);
             Some(())
         })?;
     }
@@ -279,7 +279,7 @@ impl TileJob<'_> {
                 }
             }
             if self.cache.kv_type.is_mixed() {
-                kv::mix(tile.row_mut(row));
+                kv::mix(tile.row_mut(row), value_dim);
             }
         }
         Some(())
