@@ -7,6 +7,7 @@
 mod args;
 mod command;
 mod engine;
+mod layers;
 mod platform;
 mod report;
 

@@ -388,7 +388,7 @@ fn check_stored(kernels: &VectorKernels, oracle: &VectorKernels, random: &mut Ra
             if kv_type != KvType::F16 && length > 128 {
                 let blocks = stored.chunks_exact_mut(kv_type.tensor_type().block_bytes() as usize);
                 for (scale, block) in (0..=u16::MAX).step_by(32).zip(blocks) {
-                    let scale = scale | random.next() as u16 % 32;
+                    let scale = scale | (random.next() as u16 & 31);
                     block[..2].copy_from_slice(&scale.to_le_bytes());
                 }
             }

@@ -103,6 +103,15 @@ pub enum ModelError {
         /// Elements of a head.
         head_elements: u32,
     },
+    /// A block is to be skipped that the model does not have.
+    NoSuchLayer {
+        /// The block.
+        layer: u32,
+        /// Blocks of the model.
+        n_layer: u32,
+    },
+    /// All blocks are to be skipped.
+    NoLayersLeft,
     /// A batch of no rows, no logits, or more rows than a run can have.
     Options,
     /// The file's claims add up to more than 64 bits of memory.
@@ -170,6 +179,12 @@ impl fmt::Display for ModelError {
                 kv_type.tensor_type().block_elements(),
                 KvType::F16.name()
             ),
+            Self::NoSuchLayer { layer, n_layer } => write!(
+                f,
+                "layer {layer} cannot be skipped: the model's {n_layer} layers are 0 to {}",
+                n_layer.saturating_sub(1)
+            ),
+            Self::NoLayersLeft => f.write_str("all layers are skipped: at least one must stay"),
             Self::Options => f.write_str("batch and logit rows must be 1 to 1024"),
             Self::TooLarge => f.write_str("the model's sizes do not fit in memory"),
             Self::Arena(full) => write!(

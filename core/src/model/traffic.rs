@@ -7,7 +7,6 @@
 
 use super::config::Config;
 use super::error::ModelError;
-use super::family::Family;
 use super::kv_cache::head_bytes;
 use super::parts::{Part, Placed, placed};
 use crate::gguf::Gguf;
@@ -25,14 +24,14 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// The traffic of the model that `gguf` describes, with such keys and values.
-    pub fn of(gguf: &Gguf<'_>, families: &[&Family], kv_type: KvType) -> Result<Self, ModelError> {
-        let config = Config::read(gguf, families)?;
+    /// The traffic of the model that `gguf` describes and `config` was read from, with such keys and
+    /// values.
+    pub fn of(gguf: &Gguf<'_>, config: &Config, kv_type: KvType) -> Result<Self, ModelError> {
         // Norms, biases and the rotary frequencies are f32 in memory, whatever the file has.
         let f32_bytes = size_of::<f32>() as u64;
         let mut weights_bytes = u64::from(config.rope.dimensions / 2) * f32_bytes;
         let (mut embedding_bytes, mut has_output) = (0, false);
-        for placed in placed(gguf, &config) {
+        for placed in placed(gguf, config) {
             let Placed { part, shape, info, .. } = placed?;
             let read_bytes = match part {
                 Part::RopeFactors => 0,
