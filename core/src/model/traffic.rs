@@ -24,8 +24,8 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// The traffic of the model that `gguf` describes and `config` was read from, with such keys and
-    /// values.
+    /// The traffic of the model that `gguf` describes and `config` was read from, with keys and
+    /// values stored as `kv_type`.
     pub fn of(gguf: &Gguf<'_>, config: &Config, kv_type: KvType) -> Result<Self, ModelError> {
         // Norms, biases and the rotary frequencies are f32 in memory, whatever the file has.
         let f32_bytes = size_of::<f32>() as u64;

@@ -112,8 +112,8 @@ pub const fn attention_scratch_len(attention: &Attention, batch: usize) -> usize
 }
 
 /// `out[t] = softmax(scale * q[t] . keys) . values` for every row and head; `queries` is
-/// `[rows, n_head, key_dim]` and is mixed where the cache is, `out` `[rows, n_head, value_dim]`, and
-/// `scratch` has [`attention_scratch_len`] for each worker.
+/// `[rows, n_head, key_dim]` and is left mixed where the cache is, `out`
+/// `[rows, n_head, value_dim]`, and `scratch` has [`attention_scratch_len`] for each worker.
 #[allow(clippy::too_many_arguments)]
 pub fn attend(
     parallel: &dyn Parallel,
