@@ -33,7 +33,8 @@ pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
     }
     let gguf = file.gguf()?;
     let context = prompt_tokens.max(depth + generated_tokens).max(START_TOKENS);
-    let options = Options { context, skipped: arguments.skipped, ..Options::default() };
+    let Bench { kv_type, skipped, .. } = *arguments;
+    let options = Options { context, kv_type, skipped, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());
@@ -58,7 +59,7 @@ pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
         }
         read.push(reader.bytes_per_s());
     }
-    let traffic = Traffic::of(&gguf, &plan.config).map_err(|error| file.failure(error))?;
+    let traffic = Traffic::of(&gguf, &plan.config, kv_type).map_err(|error| file.failure(error))?;
     let result = Measured {
         model: arguments.model.display().to_string(),
         threads: machine.pool.workers(),

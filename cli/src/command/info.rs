@@ -25,14 +25,14 @@ pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
 
     // What follows needs an architecture that the engine knows: show the rest in any case.
     let machine = Machine::new(0)?;
-    let Info { context, skipped, .. } = *arguments;
-    let options = Options { context, skipped, ..Options::default() };
+    let Info { context, kv_type, skipped, .. } = *arguments;
+    let options = Options { context, kv_type, skipped, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)
         .and_then(|plan| plan.with_tokenizer(&file, &gguf))
         .and_then(|plan| plan.with_sampler(&file, &SamplerOptions::NEUTRAL));
     if let Ok(plan) = &plan {
         sizes(&mut page, plan);
-        if let Ok(traffic) = Traffic::of(&gguf, &plan.config) {
+        if let Ok(traffic) = Traffic::of(&gguf, &plan.config, kv_type) {
             page.line("read per token", Bytes(traffic.weights_bytes));
         }
     }

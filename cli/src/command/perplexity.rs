@@ -27,8 +27,9 @@ pub(super) fn perplexity(arguments: &Perplexity) -> Result<Outcome, Failure> {
     let file = ModelFile::open(&arguments.model)?;
     let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
-    let Perplexity { window, skipped, .. } = *arguments;
-    let options = Options { context: window, logit_rows: ROWS, skipped, ..Options::default() };
+    let Perplexity { window, kv_type, skipped, .. } = *arguments;
+    let context = window;
+    let options = Options { context, kv_type, logit_rows: ROWS, skipped, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)?.with_tokenizer(&file, &gguf)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());

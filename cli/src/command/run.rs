@@ -26,8 +26,8 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let file = ModelFile::open(&arguments.model)?;
     let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
-    let Run { context, skipped, .. } = *arguments;
-    let options = Options { context, skipped, ..Options::default() };
+    let Run { context, kv_type, skipped, .. } = *arguments;
+    let options = Options { context, kv_type, skipped, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)?
         .with_tokenizer(&file, &gguf)?
         .with_sampler(&file, &arguments.sampling.options(&[]))?;

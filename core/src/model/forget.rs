@@ -11,12 +11,12 @@ use super::load::Model;
 use super::state::State;
 use crate::kernels::ShapeMismatch;
 use crate::ops;
-use crate::quant::TensorType;
+use crate::quant::KvType;
 
 impl Model<'_> {
     /// Whether [`Self::forget`] is possible: stored keys can be turned.
     pub(crate) fn can_forget(&self, state: &State<'_>) -> bool {
-        state.cache.tensor_type() == TensorType::F16
+        state.options.kv_type == KvType::F16
     }
 
     /// Takes the positions from `first` on, `count` of them, out of the `end` positions of the

@@ -34,7 +34,7 @@ impl State<'_> {
     pub(crate) fn stored_shape(&self) -> StoredShape {
         let shape = self.cache.shape();
         StoredShape {
-            kv_type: self.cache.tensor_type(),
+            kv_type: shape.kv_type.tensor_type(),
             n_layer: shape.n_layer as u32,
             n_head_kv: shape.n_head_kv as u32,
             key_dim: shape.key_dim as u32,
@@ -44,22 +44,14 @@ impl State<'_> {
         }
     }
 
-    /// Shows the bytes of a run.
-    pub(crate) fn export<E>(
-        &self,
-        run: Run,
-        show: &mut dyn FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        self.cache.export(run, show)
+    /// The bytes of a run; none where there is no such run.
+    pub(crate) fn stored(&self, run: Run) -> &[u8] {
+        self.cache.stored(run).unwrap_or(&[])
     }
 
-    /// Takes the bytes of a run.
-    pub(crate) fn import<E>(
-        &mut self,
-        run: Run,
-        fill: &mut dyn FnMut(&mut [u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        self.cache.import(run, fill)
+    /// The place for the bytes of a run.
+    pub(crate) fn stored_mut(&mut self, run: Run) -> &mut [u8] {
+        self.cache.stored_mut(run).unwrap_or(&mut [])
     }
 }
 

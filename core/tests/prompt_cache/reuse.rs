@@ -4,12 +4,22 @@ use crate::engine::{Fixture, Setting, architectures, with_session};
 use crate::file::{bits, fingerprint, prefill, restore, saved, write_on};
 use picolm_core::kernels::portable;
 use picolm_core::port::{FlashWeights, Serial};
-use picolm_core::session::{Options, Session, Unsaved};
+use picolm_core::quant::KvType;
+use picolm_core::session::{Mismatch, Options, Session, Unsaved};
 use proptest::prelude::*;
 use std::sync::OnceLock;
 
 fn with<R>(fixture: &Fixture, context: u32, work: impl FnOnce(&mut Session<'_>) -> R) -> R {
-    let options = Options { context, ..Options::default() };
+    with_type(fixture, context, KvType::F16, work)
+}
+
+fn with_type<R>(
+    fixture: &Fixture,
+    context: u32,
+    kv_type: KvType,
+    work: impl FnOnce(&mut Session<'_>) -> R,
+) -> R {
+    let options = Options { context, kv_type, ..Options::default() };
     let setting = Setting { formats: portable::ALL, options, parallel: &Serial };
     with_session(fixture, &FlashWeights::new(&fixture.file), &setting, work)
 }
@@ -38,25 +48,29 @@ proptest! {
     fn random_pairs_have_the_bits_of_fresh_runs(
         (shared, first, second) in prompts(),
         pick in any::<prop::sample::Index>(),
+        kv_type in prop::sample::select(KvType::ALL.as_slice()),
     ) {
         let models = MODELS.get_or_init(architectures);
         let fixture = &models[pick.index(models.len())];
-        let n_vocab = with(fixture, 64, |session| session.config().n_vocab);
+        let config = with(fixture, 64, |session| *session.config());
+        let n_vocab = config.n_vocab;
+        let whole_blocks = |elements: u32| kv_type.head_bytes(elements as usize).is_some();
+        prop_assume!(whole_blocks(config.key_dim) && whole_blocks(config.value_dim));
         let join = |parts: [&[u32]; 2]| -> Vec<u32> {
             parts.concat().iter().map(|token| token % n_vocab).collect()
         };
         let (first, second) = (join([&shared, &first]), join([&shared, &second]));
         prop_assume!(!first.is_empty());
         let model = fingerprint(&fixture.file);
-        let file = with(fixture, 256, |session| {
+        let file = with_type(fixture, 256, kv_type, |session| {
             prefill(session, &first);
             saved(session, model)
         });
-        let fresh = with(fixture, 256, |session| {
+        let fresh = with_type(fixture, 256, kv_type, |session| {
             (prefill(session, &second), write_on(session, 20))
         });
         let common = first.iter().zip(&second).take_while(|(a, b)| a == b).count();
-        let (ours, longer) = with(fixture, 256, |session| {
+        let (ours, longer) = with_type(fixture, 256, kv_type, |session| {
             let reused = restore(session, &file, model, &second).unwrap() as usize;
             assert_eq!(reused, common.min(second.len() - 1));
             assert_eq!(session.tokens(), &second[..reused]);
@@ -69,8 +83,8 @@ proptest! {
 
         // A conversation: the old prompt, its answer, and more.
         let third = [&second[..], &ours.1.0, &[5, 6]].concat();
-        let fresh = with(fixture, 256, |session| prefill(session, &third));
-        let ours = with(fixture, 256, |session| {
+        let fresh = with_type(fixture, 256, kv_type, |session| prefill(session, &third));
+        let ours = with_type(fixture, 256, kv_type, |session| {
             let reused = restore(session, &longer, model, &third).unwrap() as usize;
             assert_eq!(reused, third.len() - 2, "all but what is new");
             prefill(session, &third[reused..])
@@ -171,5 +185,26 @@ fn a_file_serves_any_context_that_holds_it() {
             prefill(session, &prompt[69..])
         });
         assert_eq!(ours, expected);
+    }
+}
+
+/// A file of one type is not one of another.
+#[test]
+fn a_file_names_the_type_of_its_keys_and_values() {
+    let models = architectures();
+    let fixture = models.iter().find(|fixture| fixture.name == "llama").unwrap();
+    let model = fingerprint(&fixture.file);
+    let prompt: Vec<u32> = (0..70).map(|index| index * 5 % 300).collect();
+    for kv_type in KvType::ALL {
+        let file = with_type(fixture, 128, kv_type, |session| {
+            prefill(session, &prompt);
+            saved(session, model)
+        });
+        for other in KvType::ALL {
+            let result =
+                with_type(fixture, 128, other, |session| restore(session, &file, model, &prompt));
+            let expected = if other == kv_type { Ok(69) } else { Err(Mismatch::KvType.into()) };
+            assert_eq!(result, expected);
+        }
     }
 }

@@ -7,6 +7,7 @@ use core::ops::ControlFlow;
 use picolm_core::kernels::portable;
 use picolm_core::mem::{Arena, MemoryPlan};
 use picolm_core::port::{FlashWeights, Serial};
+use picolm_core::quant::KvType;
 use picolm_core::sampler::{Sampler, SamplerOptions};
 use picolm_core::session::{
     How, Options, Output, SaveError, Session, Shift, ShiftError, Stop, Unsaved,
@@ -278,4 +279,20 @@ fn what_leaves_nothing_to_drop_is_refused() {
         let (_, stop) = generate(session, tokenizer, sampler, 1000);
         assert_eq!(stop, Stop::ContextFull);
     });
+}
+
+/// Keys that are stored in blocks, mixed, cannot be turned; they can be computed again.
+#[test]
+fn only_f16_keys_can_be_turned() {
+    let fixture = architectures().into_iter().find(|fixture| fixture.name == "llama").unwrap();
+    for kv_type in KvType::ALL {
+        let options = Options { context: CONTEXT, kv_type, ..Options::default() };
+        let setting = Setting { formats: portable::ALL, options, parallel: &Serial };
+        with_session(&fixture, &FlashWeights::new(&fixture.file), &setting, |session| {
+            let fast = session.shift_when_full(Shift { keep: 4, how: How::Turned });
+            let expected = if kv_type == KvType::F16 { Ok(()) } else { Err(ShiftError::KvType) };
+            assert_eq!(fast, expected, "{}", kv_type.name());
+            assert_eq!(session.shift_when_full(Shift { keep: 4, how: How::Again }), Ok(()));
+        });
+    }
 }

@@ -200,8 +200,7 @@ impl Session<'_> {
             writer.write(&token.to_le_bytes()).map_err(SaveError::Sink)?;
         }
         for run in runs(self.state.stored_shape(), positions) {
-            let mut show = |bytes: &[u8]| writer.write(bytes);
-            self.state.export(run, &mut show).map_err(SaveError::Sink)?;
+            writer.write(self.state.stored(run)).map_err(SaveError::Sink)?;
         }
         writer.finish().map_err(SaveError::Sink)?;
         self.known = Known { positions, same: positions };
@@ -286,8 +285,7 @@ impl Session<'_> {
         for run in runs(shape, positions) {
             let before = run.block * BLOCK_POSITIONS;
             let kept = (wanted as usize).saturating_sub(before).min(run.positions);
-            let mut fill = |bytes: &mut [u8]| reader.read(bytes);
-            self.state.import(Run { positions: kept, ..run }, &mut fill)?;
+            reader.read(self.state.stored_mut(Run { positions: kept, ..run }))?;
             let row_bytes = match run.part {
                 Part::Keys => shape.key_bytes,
                 Part::Values => shape.value_bytes,
