@@ -192,7 +192,7 @@ fn a_file_serves_any_context_that_holds_it() {
 #[test]
 fn a_file_names_the_type_of_its_keys_and_values() {
     let models = architectures();
-    let fixture = models.iter().find(|fixture| fixture.name == "llama").unwrap();
+    let fixture = models.iter().find(|fixture| fixture.name == "llama_linear").unwrap();
     let model = fingerprint(&fixture.file);
     let prompt: Vec<u32> = (0..70).map(|index| index * 5 % 300).collect();
     for kv_type in KvType::ALL {

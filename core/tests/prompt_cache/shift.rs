@@ -284,7 +284,8 @@ fn what_leaves_nothing_to_drop_is_refused() {
 /// Keys that are stored in blocks, mixed, cannot be turned; they can be computed again.
 #[test]
 fn only_f16_keys_can_be_turned() {
-    let fixture = architectures().into_iter().find(|fixture| fixture.name == "llama").unwrap();
+    let fixture =
+        architectures().into_iter().find(|fixture| fixture.name == "llama_linear").unwrap();
     for kv_type in KvType::ALL {
         let options = Options { context: CONTEXT, kv_type, ..Options::default() };
         let setting = Setting { formats: portable::ALL, options, parallel: &Serial };
