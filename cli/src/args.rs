@@ -30,18 +30,21 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -k, --top-p P            keep the likeliest tokens that hold share P   [0.9]
   -s, --seed S             same seed, same text                          [42]
   -c, --context N          tokens of prompt and text    [the model's, up to 2048]
+      --ram SIZE           take no more memory than this, page cache included: 256M, 1G, or
+                           auto: what is available [only where the model does not fit in that]
+      --lock               read the whole model first and keep it in memory
   -j, --threads N          at most 32                           [usable cores]
       --quiet              no statistics on stderr
   -h, --help               this text
   -V, --version            the version
 
-info:        -c as above
+info:        -c --ram as above: where each byte goes, and seconds a token as measured here
 tokenize:    -p or stdin; --no-special: no tokens added, no special tokens recognised
-logits:      --all: every position, not only the last; -c -j as above
-perplexity:  -f FILE, -c N: tokens of a window [512]; -j --quiet as above
+logits:      --all: every position, not only the last; -c --ram -j as above
+perplexity:  -f FILE, -c N: tokens of a window [512]; --ram -j --quiet as above
 bench:       -p N: prompt tokens [128], -n N: generated tokens [32], 0 for none;
              --depth N: generated after N positions [0],
-             -r N: repetitions, of which the median counts [5]; -j; --json;
+             -r N: repetitions, of which the median counts [5]; --ram; -j; --json;
              --bandwidth: only how fast the machine reads the file
 
 A first argument that is a command's name is the command: a model file called `info` is
@@ -66,6 +69,18 @@ pub(crate) enum Command {
     Bench(Bench),
 }
 
+/// How much memory the program may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ram {
+    /// As much as it likes; where the model does not fit in what is available, that.
+    #[default]
+    Unasked,
+    /// What is available.
+    Auto,
+    /// At most so many bytes.
+    Bytes(u64),
+}
+
 /// Write on from a prompt.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Run {
@@ -78,6 +93,9 @@ pub(crate) struct Run {
     pub(crate) seed: u64,
     /// 0 for the default.
     pub(crate) context: u32,
+    pub(crate) ram: Ram,
+    /// Whether the model is to stay in memory.
+    pub(crate) lock: bool,
     /// 0 for all usable cores.
     pub(crate) threads: usize,
     pub(crate) quiet: bool,
@@ -88,6 +106,7 @@ pub(crate) struct Run {
 pub(crate) struct Info {
     pub(crate) model: PathBuf,
     pub(crate) context: u32,
+    pub(crate) ram: Ram,
 }
 
 /// Text to ids.
@@ -107,6 +126,7 @@ pub(crate) struct Logits {
     pub(crate) tokens: Vec<u32>,
     pub(crate) all: bool,
     pub(crate) context: u32,
+    pub(crate) ram: Ram,
     pub(crate) threads: usize,
 }
 
@@ -117,6 +137,7 @@ pub(crate) struct Perplexity {
     pub(crate) file: PathBuf,
     /// Tokens of a window.
     pub(crate) window: u32,
+    pub(crate) ram: Ram,
     pub(crate) threads: usize,
     pub(crate) quiet: bool,
 }
@@ -130,6 +151,7 @@ pub(crate) struct Bench {
     /// Positions that are filled before generated tokens are timed.
     pub(crate) depth: u32,
     pub(crate) repetitions: u32,
+    pub(crate) ram: Ram,
     pub(crate) threads: usize,
     /// Only the reading of the file.
     pub(crate) bandwidth_only: bool,
@@ -166,6 +188,8 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
         top_p: 0.9,
         seed: 42,
         context: 0,
+        ram: Ram::Unasked,
+        lock: false,
         threads: 0,
         quiet: false,
     };
@@ -184,6 +208,8 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
             }
             "-s" | "--seed" => run.seed = options.integer(&option, 0)?,
             "-c" | "--context" => run.context = options.integer(&option, 1)?,
+            "--ram" => run.ram = options.ram(&option)?,
+            "--lock" => run.lock = true,
             "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
             "--quiet" => run.quiet = true,
             "--json" | "--cache" => {
@@ -199,14 +225,15 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
 }
 
 fn parse_info(mut options: Options) -> Result<Command, Failure> {
-    let mut context = 0;
+    let (mut context, mut ram) = (0, Ram::Unasked);
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-c" | "--context" => context = options.integer(&option, 1)?,
+            "--ram" => ram = options.ram(&option)?,
             _ => return Err(unknown(&option)),
         }
     }
-    options.finish(|model| Command::Info(Info { model, context }))
+    options.finish(|model| Command::Info(Info { model, context, ram }))
 }
 
 fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
@@ -227,11 +254,13 @@ fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
 
 fn parse_logits(mut options: Options) -> Result<Command, Failure> {
     let (mut tokens, mut all, mut context, mut threads) = (Vec::new(), false, 0, 0);
+    let mut ram = Ram::Unasked;
     while let Some(option) = options.next()? {
         match option.as_str() {
             "--tokens" => tokens = options.ids(&option)?,
             "--all" => all = true,
             "-c" | "--context" => context = options.integer(&option, 1)?,
+            "--ram" => ram = options.ram(&option)?,
             "-j" | "--threads" => threads = options.integer(&option, 1)?,
             _ => return Err(unknown(&option)),
         }
@@ -239,15 +268,17 @@ fn parse_logits(mut options: Options) -> Result<Command, Failure> {
     if tokens.is_empty() && options.stop.is_none() {
         return Err(Failure::usage("logits: give ids: --tokens 1,2,3"));
     }
-    options.finish(|model| Command::Logits(Logits { model, tokens, all, context, threads }))
+    options.finish(|model| Command::Logits(Logits { model, tokens, all, context, ram, threads }))
 }
 
 fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
     let (mut file, mut window, mut threads, mut quiet) = (None, 512, 0, false);
+    let mut ram = Ram::Unasked;
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-f" | "--file" => file = Some(PathBuf::from(options.value(&option)?)),
             "-c" | "--context" => window = options.integer(&option, SMALLEST_WINDOW)?,
+            "--ram" => ram = options.ram(&option)?,
             "-j" | "--threads" => threads = options.integer(&option, 1)?,
             "--quiet" => quiet = true,
             _ => return Err(unknown(&option)),
@@ -257,7 +288,9 @@ fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
         return Err(Failure::usage("perplexity: give a text: -f FILE"));
     }
     let file = file.unwrap_or_default();
-    options.finish(|model| Command::Perplexity(Perplexity { model, file, window, threads, quiet }))
+    options.finish(|model| {
+        Command::Perplexity(Perplexity { model, file, window, ram, threads, quiet })
+    })
 }
 
 fn parse_bench(mut options: Options) -> Result<Command, Failure> {
@@ -267,6 +300,7 @@ fn parse_bench(mut options: Options) -> Result<Command, Failure> {
         generated_tokens: 32,
         depth: 0,
         repetitions: 5,
+        ram: Ram::Unasked,
         threads: 0,
         bandwidth_only: false,
         json: false,
@@ -277,6 +311,7 @@ fn parse_bench(mut options: Options) -> Result<Command, Failure> {
             "-n" | "--max-tokens" => bench.generated_tokens = options.integer(&option, 0)?,
             "--depth" => bench.depth = options.integer(&option, 0)?,
             "-r" | "--repetitions" => bench.repetitions = options.integer(&option, 1)?,
+            "--ram" => bench.ram = options.ram(&option)?,
             "-j" | "--threads" => bench.threads = options.integer(&option, 1)?,
             "--bandwidth" => bench.bandwidth_only = true,
             "--json" => bench.json = true,
@@ -364,6 +399,19 @@ impl Options {
         })
     }
 
+    /// Bytes with a suffix, or `auto`.
+    fn ram(&mut self, option: &str) -> Result<Ram, Failure> {
+        let value = self.value(option)?;
+        let ram = match value.to_str() {
+            Some("auto") => Some(Ram::Auto),
+            text => text.and_then(size).map(Ram::Bytes),
+        };
+        ram.ok_or_else(|| {
+            let value = value.to_string_lossy();
+            Failure::usage(format!("{option}: '{value}' is not a size: write 256M, 1G or auto"))
+        })
+    }
+
     /// Token ids with commas between them.
     fn ids(&mut self, option: &str) -> Result<Vec<u32>, Failure> {
         let value = self.value(option)?.string().unwrap_or_default();
@@ -387,6 +435,18 @@ impl Options {
             }
         }
     }
+}
+
+/// Bytes: a whole number above 0, and K, M or G for as many times 1024, 1024^2 or 1024^3.
+fn size(text: &str) -> Option<u64> {
+    let (digits, shift) = match text.as_bytes().last()?.to_ascii_uppercase() {
+        b'K' => (&text[..text.len() - 1], 10),
+        b'M' => (&text[..text.len() - 1], 20),
+        b'G' => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let number: u64 = digits.parse().ok().filter(|number| *number > 0)?;
+    number.checked_mul(1 << shift)
 }
 
 fn unknown(option: &str) -> Failure {
@@ -483,12 +543,33 @@ mod tests {
             ("logits m --tokens 1,-2", "--tokens: '-2'"),
             ("perplexity m -f t -c 3", "-c: '3'"),
             ("bench m -r 0", "-r: '0'"),
+            ("m --ram 0", "--ram: '0'"),
+            ("m --ram M", "--ram: 'M'"),
+            ("m --ram 1.5G", "--ram: '1.5G'"),
+            ("m --ram 99999999999G", "--ram: '99999999999G'"),
+            ("info m --ram", "--ram: a value is missing"),
             ("bench m --depth x", "--depth: 'x'"),
             ("bench m --depth 4294967295", "--depth: more positions"),
         ] {
             let message = refused(line);
             assert!(message.starts_with(option), "{line}: {message}");
         }
+    }
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        for (text, ram) in [
+            ("1", Ram::Bytes(1)),
+            ("128K", Ram::Bytes(128 << 10)),
+            ("256M", Ram::Bytes(256 << 20)),
+            ("2g", Ram::Bytes(2 << 30)),
+            ("auto", Ram::Auto),
+        ] {
+            let Ok(Command::Info(info)) = parsed(&format!("info m --ram {text}")) else { panic!() };
+            assert_eq!(info.ram, ram);
+        }
+        let Ok(Command::Run(run)) = parsed("m --lock") else { panic!() };
+        assert_eq!((run.ram, run.lock), (Ram::Unasked, true));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! From a model file and settings to an engine that is ready: the one place that knows the steps.
 
+use crate::ceiling::{Ceiling, streamed_options};
 use crate::platform::map::{MappedFile, Memory};
+use crate::platform::stream::StreamedFile;
 use crate::platform::threads::{Pool, usable_cores};
 use crate::platform::{console, cpu};
 use crate::report::{Bytes, Failure};
@@ -21,25 +23,67 @@ pub(crate) const MAX_TEXT_BYTES: u64 = 64 << 20;
 /// Words of scratch memory with which tokenizing begins: 64 KiB.
 const FIRST_SCRATCH_WORDS: usize = 1 << 14;
 
-/// A model file, mapped.
+/// Where a model file's bytes come from.
+enum Source {
+    Mapped(MappedFile),
+    Streamed(StreamedFile),
+}
+
+/// A model file, and how much memory the program may take for it, if that matters.
 pub(crate) struct ModelFile {
     path: PathBuf,
-    map: MappedFile,
+    source: Source,
+    ceiling: Option<Ceiling>,
 }
 
 impl ModelFile {
+    /// The file, mapped.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let map = MappedFile::open(path).map_err(|error| about(path, error))?;
-        Ok(Self { path: path.to_path_buf(), map })
+        Ok(Self { path: path.to_path_buf(), source: Source::Mapped(map), ceiling: None })
+    }
+
+    pub(crate) fn streamed(path: &Path, source: StreamedFile) -> Self {
+        Self { path: path.to_path_buf(), source: Source::Streamed(source), ceiling: None }
+    }
+
+    pub(crate) fn within(self, ceiling: Ceiling) -> Self {
+        Self { ceiling: Some(ceiling), ..self }
+    }
+
+    pub(crate) fn ceiling(&self) -> Option<&Ceiling> {
+        self.ceiling.as_ref()
     }
 
     pub(crate) fn gguf(&self) -> Result<Gguf<'_>, Failure> {
-        let file = self.map.bytes();
-        Gguf::parse(file, file.len() as u64).map_err(|error| self.failure(error))
+        let header = match &self.source {
+            Source::Mapped(map) => map.bytes(),
+            Source::Streamed(file) => file.header(),
+        };
+        Gguf::parse(header, self.weights().file_bytes()).map_err(|error| self.failure(error))
     }
 
-    pub(crate) fn weights(&self) -> &MappedFile {
-        &self.map
+    pub(crate) fn weights(&self) -> &dyn Weights {
+        match &self.source {
+            Source::Mapped(map) => map,
+            Source::Streamed(file) => file,
+        }
+    }
+
+    /// The mapping, where the file is mapped.
+    pub(crate) fn mapped(&self) -> Option<&MappedFile> {
+        match &self.source {
+            Source::Mapped(map) => Some(map),
+            Source::Streamed(_) => None,
+        }
+    }
+
+    /// The streaming source, where the file is streamed.
+    pub(crate) fn stream(&self) -> Option<&StreamedFile> {
+        match &self.source {
+            Source::Mapped(_) => None,
+            Source::Streamed(file) => Some(file),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -133,14 +177,30 @@ impl Plan {
         machine: &Machine,
         options: Options,
     ) -> Result<Self, Failure> {
+        let options = if file.stream().is_some() { streamed_options(options) } else { options };
+        Self::of(file, gguf, machine, options, file.weights().stripe_bytes())
+    }
+
+    /// The same for a source that wants stripes of `stripe_bytes`.
+    pub(crate) fn of(
+        file: &ModelFile,
+        gguf: &Gguf<'_>,
+        machine: &Machine,
+        options: Options,
+        stripe_bytes: u64,
+    ) -> Result<Self, Failure> {
         let workers = machine.pool.workers();
-        let stripe_bytes = file.weights().stripe_bytes();
         let options = Options { workers, stripe_bytes, cache_bytes: cpu::cache_bytes(), ..options };
         let (mut memory, config) = Session::plan(gguf, &machine.parts, &options)
             .map_err(|error| model_failure(file, error))?;
         Sampler::plan(config.n_vocab, &mut memory)
             .map_err(|_| model_failure(file, ModelError::TooLarge))?;
         Ok(Self { options, config, memory })
+    }
+
+    /// All bytes of the arena.
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.memory.total().unwrap_or(u64::MAX)
     }
 
     /// Adds the tokenizer, for commands that deal in text.

@@ -82,6 +82,11 @@ impl MappedFile {
         Ok(Self { map })
     }
 
+    /// Keeping the file in memory is not supported here yet.
+    pub fn lock(&self, _progress: &mut dyn FnMut(usize)) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// The whole file.
     pub fn bytes(&self) -> &[u8] {
         &self.map
@@ -131,6 +136,11 @@ impl Memory {
     }
 
     /// The bytes, at least as many as were asked for.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.map
+    }
+
+    /// The bytes, to write to.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         &mut self.map
     }

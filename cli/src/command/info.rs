@@ -1,18 +1,23 @@
 //! `picolm info`: what a model is, and the memory that it needs, known before it is taken.
 
+mod budget;
+
 use super::{Outcome, print};
 use crate::args::Info;
-use crate::engine::{Machine, ModelFile, Plan};
+use crate::ceiling;
+use crate::engine::{Machine, Plan};
 use crate::report::{Bytes, Failure, printable};
 use core::fmt::{Display, Write};
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::Purpose;
-use picolm_core::port::{Parallel, Weights};
+use picolm_core::port::Parallel;
 use picolm_core::quant::TensorType;
 use picolm_core::session::Options;
 
 pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
-    let file = ModelFile::open(&arguments.model)?;
+    let machine = Machine::new(0)?;
+    let options = Options { context: arguments.context, ..Options::default() };
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, true)?;
     let gguf = file.gguf()?;
     let mut page = Page(String::new());
     page.line(
@@ -22,8 +27,6 @@ pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
     describe(&mut page, &gguf);
 
     // What follows needs an architecture that the engine knows: show the rest in any case.
-    let machine = Machine::new(0)?;
-    let options = Options { context: arguments.context, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)
         .and_then(|plan| plan.with_tokenizer(&file, &gguf));
     if let Ok(plan) = &plan {
@@ -32,6 +35,9 @@ pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
     tensors(&mut page, &gguf);
     if let Ok(plan) = &plan {
         memory(&mut page, plan, machine.pool.workers());
+        if let Some(ceiling) = file.ceiling() {
+            budget::show(&mut page, &file, &gguf, &machine, plan, ceiling)?;
+        }
     }
     let shown = print(&page.0);
     plan.and(shown)

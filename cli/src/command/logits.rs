@@ -5,7 +5,8 @@
 
 use super::{Outcome, write};
 use crate::args::Logits;
-use crate::engine::{Machine, ModelFile, Plan};
+use crate::ceiling;
+use crate::engine::{Machine, Plan};
 use crate::report::Failure;
 use core::ops::ControlFlow;
 use picolm_core::mem::Arena;
@@ -16,8 +17,6 @@ const ROWS: u32 = 8;
 
 pub(super) fn logits(arguments: &Logits) -> Result<Outcome, Failure> {
     let Logits { tokens, all, .. } = arguments;
-    let file = ModelFile::open(&arguments.model)?;
-    let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
     // More ids than the default context holds ask for a longer one.
     let count = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
@@ -25,6 +24,8 @@ pub(super) fn logits(arguments: &Logits) -> Result<Outcome, Failure> {
         if arguments.context == 0 && count > DEFAULT_CONTEXT { count } else { arguments.context };
     let logit_rows = if *all { ROWS } else { 1 };
     let options = Options { context, logit_rows, ..Options::default() };
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, false)?;
+    let gguf = file.gguf()?;
     let plan = Plan::new(&file, &gguf, &machine, options)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());

@@ -7,7 +7,8 @@
 
 use super::{Outcome, print};
 use crate::args::Perplexity;
-use crate::engine::{self, Machine, ModelFile, Plan, about};
+use crate::ceiling;
+use crate::engine::{self, Machine, Plan, about};
 use crate::platform::map::MappedFile;
 use crate::report::{Failure, Progress};
 use picolm_core::mem::Arena;
@@ -24,10 +25,10 @@ pub(super) fn perplexity(arguments: &Perplexity) -> Result<Outcome, Failure> {
         let most = engine::MAX_TEXT_BYTES;
         return Err(about(&arguments.file, format_args!("is longer than {most} bytes")));
     }
-    let file = ModelFile::open(&arguments.model)?;
-    let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
     let options = Options { context: arguments.window, logit_rows: ROWS, ..Options::default() };
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, true)?;
+    let gguf = file.gguf()?;
     let plan = Plan::new(&file, &gguf, &machine, options)?.with_tokenizer(&file, &gguf)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());

@@ -2,24 +2,28 @@
 
 use super::{Outcome, write};
 use crate::args::Run;
+use crate::ceiling;
 use crate::engine::{self, Machine, ModelFile, Plan};
 use crate::platform::clock::MonotonicClock;
-use crate::platform::console;
+use crate::platform::{console, memory};
 use crate::report::{self, Bytes, Failure, Progress, Span};
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, Ordering};
 use picolm_core::mem::Arena;
-use picolm_core::port::{Clock, Weights};
+use picolm_core::port::Clock;
 use picolm_core::sampler::{Sampler, SamplerOptions};
 use picolm_core::session::{Options, Output, Session, SessionError, Stop};
 use picolm_core::tokenizer::Tokenizer;
 
 pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     engine::require_text(arguments.prompt.as_deref())?;
-    let file = ModelFile::open(&arguments.model)?;
-    let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
     let options = Options { context: arguments.context, ..Options::default() };
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, true)?;
+    let gguf = file.gguf()?;
+    if arguments.lock {
+        lock(&file, arguments.quiet)?;
+    }
     let plan = Plan::new(&file, &gguf, &machine, options)?.with_tokenizer(&file, &gguf)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());
@@ -58,13 +62,50 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
         report::line(format_args!("picolm: stopped: the context of {context} tokens is full"));
     }
     if !arguments.quiet {
-        let total = Bytes(plan.memory.total().unwrap_or(u64::MAX));
-        let weights = Bytes(file.weights().file_bytes());
         report::line(format_args!("Prefill: {prefill}"));
         report::line(format_args!("Generation: {generated}"));
-        report::line(format_args!("Memory: {total} (and the model file, {weights}, mapped)"));
+        report::line(format_args!("Memory: {}", memory_line(&file, &plan)));
     }
     Ok(if finish == Some(Finish::Interrupted) { Outcome::Interrupted } else { Outcome::Done })
+}
+
+/// Brings the whole model into memory and keeps it there. Streamed weights are locked as they are
+/// pinned.
+fn lock(file: &ModelFile, quiet: bool) -> Result<(), Failure> {
+    let Some(map) = file.mapped() else { return Ok(()) };
+    let bytes = map.bytes().len();
+    let mut progress = Progress::new("lock", bytes >> 20, quiet);
+    map.lock(&mut |done| progress.update(done >> 20)).map_err(|error| {
+        let needed = bytes.div_ceil(1024);
+        Failure::new(format!(
+            "--lock: {error}: allow {needed} KiB of locked memory (ulimit -l {needed}, LimitMEMLOCK \
+             or CAP_IPC_LOCK), or leave --lock out"
+        ))
+    })
+}
+
+/// Planned and actual memory, and how the weights are held.
+fn memory_line(file: &ModelFile, plan: &Plan) -> String {
+    let private = match memory::private_bytes() {
+        Some(bytes) => format!("private {}", Bytes(bytes)),
+        None => "private unknown".to_owned(),
+    };
+    let streamed = file.stream().and_then(|stream| Some((stream.plan()?, stream)));
+    let Some((weights, stream)) = streamed else {
+        let (total, file) = (Bytes(plan.total_bytes()), Bytes(file.weights().file_bytes()));
+        return format!("planned {total}, {private} (and the model file, {file}, mapped)");
+    };
+    let ceiling = Bytes(file.ceiling().map_or(0, |ceiling| ceiling.bytes));
+    let (pinned, streamed) = (Bytes(weights.pinned_bytes), Bytes(weights.streamed_bytes));
+    let swap = if stream.lock_was_refused() && memory::swap_is_on() {
+        "; the system may swap the pinned ones out: raise its limit of locked memory (ulimit -l)"
+    } else {
+        ""
+    };
+    format!(
+        "planned {ceiling}, {private} (of the weights {pinned} pinned, {streamed} streamed a \
+         token{swap})"
+    )
 }
 
 /// A prompt without tokens has no next one, and one that is longer than the context no place.

@@ -60,7 +60,7 @@ pub(super) fn schedule(
             }
         }
     }
-    push(&mut globals.output.weight, Need::Maybe)
+    push(&mut globals.output.weight, Need::Logits)
 }
 
 /// Stripes of a matrix.

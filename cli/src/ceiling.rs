@@ -1,0 +1,158 @@
+//! How much memory the program may take, and what follows: the model file mapped whole, or a part
+//! of it pinned and the rest streamed.
+//!
+//! The ceiling is on everything that the kernel charges to the process: the program's own file and
+//! its page tables, the mapped file's page cache, and all that is private. What is left when
+//! everything else has its part goes to pinned weights.
+
+use crate::args::Ram;
+use crate::engine::{Machine, ModelFile, Plan};
+use crate::platform::memory;
+use crate::platform::stream::{StreamOptions, StreamedFile};
+use crate::report::{Bytes, Failure};
+use picolm_core::gguf::Gguf;
+use picolm_core::port::Parallel;
+use picolm_core::session::Options;
+use std::path::Path;
+
+/// Rows of a prefill pass where weights stream: a batch costs one reading of the file, a row some
+/// 30 KB of a 1B model's memory, which decoding has to stream instead.
+const STREAMED_BATCH: u32 = 64;
+
+/// Small reads of a streamed file, its mappings' last pages, and the padding of its header.
+const SMALL_BYTES: u64 = 64 << 10;
+
+/// What the program may take, and what it takes beside the engine's plan, weights and buffers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ceiling {
+    pub(crate) bytes: u64,
+    /// The process: program, heap, stacks, page tables.
+    pub(crate) process_bytes: u64,
+    /// The model file's header: metadata, vocabulary, list of tensors.
+    pub(crate) header_bytes: u64,
+}
+
+/// The sizes that a ceiling is divided by.
+struct Needs {
+    plan_bytes: u64,
+    header_bytes: u64,
+    /// Threads, the source's own included.
+    threads: usize,
+    /// Slots and what is known of the stripes.
+    buffer_bytes: u64,
+}
+
+impl Needs {
+    /// Of a file whose weights stream.
+    fn streamed(gguf: &Gguf<'_>, plan: &Plan, machine: &Machine) -> Self {
+        let (mut weights_bytes, mut row_bytes) = (0u64, 0u64);
+        for tensor in gguf.tensors() {
+            weights_bytes = weights_bytes.saturating_add(tensor.bytes);
+            let rows = tensor.elements() / tensor.dimensions[0].max(1);
+            row_bytes = row_bytes.max(tensor.bytes / rows.max(1));
+        }
+        Self {
+            plan_bytes: plan.total_bytes(),
+            header_bytes: gguf.header_bytes().len() as u64 + SMALL_BYTES,
+            threads: machine.pool.workers() + 1,
+            buffer_bytes: StreamOptions::default().least_bytes(weights_bytes, row_bytes),
+        }
+    }
+
+    fn ceiling(&self, bytes: u64) -> Ceiling {
+        let process_bytes = memory::process_bytes(self.threads, bytes);
+        Ceiling { bytes, process_bytes, header_bytes: self.header_bytes }
+    }
+
+    /// What `ceiling` leaves for pinned weights and buffers.
+    fn budget(&self, ceiling: &Ceiling) -> Option<u64> {
+        let others = [self.plan_bytes, ceiling.process_bytes, ceiling.header_bytes];
+        let budget = others.iter().try_fold(ceiling.bytes, |left, &more| left.checked_sub(more))?;
+        (budget >= self.buffer_bytes).then_some(budget)
+    }
+
+    /// The least that would do, in MiB.
+    fn least_mib(&self) -> u64 {
+        let fixed = [self.plan_bytes, self.header_bytes, self.buffer_bytes];
+        let fixed = fixed.iter().fold(0, |sum: u64, &more| sum.saturating_add(more));
+        // A larger ceiling has larger page tables: two rounds are enough for 1/512.
+        let with_process =
+            |bytes: u64| fixed.saturating_add(memory::process_bytes(self.threads, bytes));
+        with_process(with_process(fixed)).div_ceil(1 << 20)
+    }
+}
+
+/// Opens the model file as `ram` allows, for an engine of these `options`; `tokenizer` for
+/// commands that deal in text. Nothing is read but the header.
+pub(crate) fn open(
+    path: &Path,
+    ram: Ram,
+    machine: &Machine,
+    options: Options,
+    tokenizer: bool,
+) -> Result<ModelFile, Failure> {
+    let file = ModelFile::open(path)?;
+    let bytes = match ram {
+        Ram::Bytes(bytes) => Some(bytes),
+        Ram::Auto | Ram::Unasked => memory::available_bytes(),
+    };
+    let Some(bytes) = bytes else {
+        return match ram {
+            Ram::Auto => Err(Failure::new("--ram auto: not known here: name a size")),
+            _ => Ok(file),
+        };
+    };
+    let gguf = file.gguf()?;
+    let plan = |options: Options, stripe_bytes: u64| {
+        let plan = Plan::of(&file, &gguf, machine, options, stripe_bytes)?;
+        if tokenizer { plan.with_tokenizer(&file, &gguf) } else { Ok(plan) }
+    };
+    // What is wrong with the model is for the command to say.
+    let Ok(mapped) = plan(options, u64::MAX) else { return Ok(file) };
+    let process_bytes = memory::process_bytes(machine.pool.workers(), bytes);
+    let mapped_bytes = mapped.total_bytes().saturating_add(file.weights().file_bytes());
+    if mapped_bytes.saturating_add(process_bytes) <= bytes {
+        let ceiling = Ceiling { bytes, process_bytes, header_bytes: 0 };
+        return Ok(if ram == Ram::Unasked { file } else { file.within(ceiling) });
+    }
+    let stream = StreamOptions::default();
+    let streamed = plan(streamed_options(options), stream.stripe_bytes)?;
+    let needs = Needs::streamed(&gguf, &streamed, machine);
+    let ceiling = needs.ceiling(bytes);
+    let Some(budget) = needs.budget(&ceiling) else {
+        return match ram {
+            // As well as mapping can.
+            Ram::Unasked => Ok(file),
+            _ => Err(too_little(bytes, &needs)),
+        };
+    };
+    let header_bytes = gguf.header_bytes().len() as u64;
+    // Pages of a mapping stay in the page cache, charged to this process.
+    drop(file);
+    match StreamedFile::open(path, header_bytes, stream) {
+        Ok(mut source) => {
+            source.set_budget(budget);
+            Ok(ModelFile::streamed(path, source).within(ceiling))
+        }
+        Err(_) if ram == Ram::Unasked => ModelFile::open(path),
+        Err(error) => Err(crate::engine::about(path, format_args!("streaming: {error}"))),
+    }
+}
+
+fn too_little(bytes: u64, needs: &Needs) -> Failure {
+    let least = needs.least_mib();
+    Failure::new(format!(
+        "--ram: {} are too little: at least --ram {least}M is needed (less with a smaller context, \
+         -c)",
+        Bytes(bytes)
+    ))
+}
+
+/// `options` where weights stream.
+pub(crate) fn streamed_options(options: Options) -> Options {
+    let batch = match options.batch {
+        0 => STREAMED_BATCH.max(options.logit_rows),
+        batch => batch,
+    };
+    Options { batch, ..options }
+}
