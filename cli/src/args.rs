@@ -3,9 +3,14 @@
 //! A drop-in for PicoLM's options (`MODEL -p -n -t -k -s -c -j`), with long names, and the commands
 //! beside it. Every bad value is a usage error that names the option.
 
+pub(crate) mod sampling;
+
+use crate::layers;
 use crate::platform::console;
 use crate::report::Failure;
 use lexopt::{Arg, Parser, ValueExt};
+use picolm_core::model::LayerSet;
+use sampling::Sampling;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -34,17 +39,20 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
                            auto: what is available [only where the model does not fit in that]
       --lock               read the whole model first and keep it in memory
   -j, --threads N          at most 32                           [usable cores]
+      --skip-layers LIST   leave these blocks out, such as 3,7-9
       --quiet              no statistics on stderr
+      --top-k --min-p ...  how tokens are chosen: --help-sampling
   -h, --help               this text
   -V, --version            the version
 
-info:        -c --ram as above: where each byte goes, and seconds a token as measured here
+info:        -c --ram --skip-layers as above: where each byte goes, and seconds a token as
+             measured here
 tokenize:    -p or stdin; --no-special: no tokens added, no special tokens recognised
-logits:      --all: every position, not only the last; -c --ram -j as above
-perplexity:  -f FILE, -c N: tokens of a window [512]; --ram -j --quiet as above
+logits:      --all: every position, not only the last; -c --ram -j --skip-layers as above
+perplexity:  -f FILE, -c N: tokens of a window [512]; --ram -j --quiet --skip-layers as above
 bench:       -p N: prompt tokens [128], -n N: generated tokens [32], 0 for none;
              --depth N: generated after N positions [0],
-             -r N: repetitions, of which the median counts [5]; --ram; -j; --json;
+             -r N: repetitions, of which the median counts [5]; -j; --json; --ram; --skip-layers;
              --bandwidth: only how fast the machine reads the file
 
 A first argument that is a command's name is the command: a model file called `info` is
@@ -60,6 +68,7 @@ exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted
 #[derive(Debug, PartialEq)]
 pub(crate) enum Command {
     Help,
+    HelpSampling,
     Version,
     Run(Run),
     Info(Info),
@@ -85,12 +94,12 @@ pub(crate) enum Ram {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Run {
     pub(crate) model: PathBuf,
+    /// Blocks that are left out.
+    pub(crate) skipped: LayerSet,
     /// `None` for stdin.
     pub(crate) prompt: Option<Vec<u8>>,
     pub(crate) max_tokens: u32,
-    pub(crate) temperature: f32,
-    pub(crate) top_p: f32,
-    pub(crate) seed: u64,
+    pub(crate) sampling: Sampling,
     /// 0 for the default.
     pub(crate) context: u32,
     pub(crate) ram: Ram,
@@ -105,6 +114,8 @@ pub(crate) struct Run {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Info {
     pub(crate) model: PathBuf,
+    /// Blocks that are left out.
+    pub(crate) skipped: LayerSet,
     pub(crate) context: u32,
     pub(crate) ram: Ram,
 }
@@ -123,6 +134,8 @@ pub(crate) struct Tokenize {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Logits {
     pub(crate) model: PathBuf,
+    /// Blocks that are left out.
+    pub(crate) skipped: LayerSet,
     pub(crate) tokens: Vec<u32>,
     pub(crate) all: bool,
     pub(crate) context: u32,
@@ -134,6 +147,8 @@ pub(crate) struct Logits {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Perplexity {
     pub(crate) model: PathBuf,
+    /// Blocks that are left out.
+    pub(crate) skipped: LayerSet,
     pub(crate) file: PathBuf,
     /// Tokens of a window.
     pub(crate) window: u32,
@@ -146,6 +161,8 @@ pub(crate) struct Perplexity {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Bench {
     pub(crate) model: PathBuf,
+    /// Blocks that are left out.
+    pub(crate) skipped: LayerSet,
     pub(crate) prompt_tokens: u32,
     pub(crate) generated_tokens: u32,
     /// Positions that are filled before generated tokens are timed.
@@ -182,11 +199,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
 fn parse_run(mut options: Options) -> Result<Command, Failure> {
     let mut run = Run {
         model: PathBuf::new(),
+        skipped: LayerSet::EMPTY,
         prompt: None,
         max_tokens: 256,
-        temperature: 0.8,
-        top_p: 0.9,
-        seed: 42,
+        sampling: Sampling::default(),
         context: 0,
         ram: Ram::Unasked,
         lock: false,
@@ -199,22 +215,16 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
             "-p" | "--prompt" => run.prompt = Some(options.bytes(&option)?),
             "-e" | "--escape" => escapes = true,
             "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
-            "-t" | "--temperature" => {
-                run.temperature = options.number(&option, "a number from 0 on", |t| t >= 0.0)?;
-            }
-            "-k" | "--top-p" => {
-                let wanted = "a number above 0 and at most 1";
-                run.top_p = options.number(&option, wanted, |p| p > 0.0 && p <= 1.0)?;
-            }
-            "-s" | "--seed" => run.seed = options.integer(&option, 0)?,
             "-c" | "--context" => run.context = options.integer(&option, 1)?,
             "--ram" => run.ram = options.ram(&option)?,
             "--lock" => run.lock = true,
             "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
             "--quiet" => run.quiet = true,
+            "--skip-layers" => run.skipped = options.layers(&option)?,
             "--json" | "--cache" => {
                 return Err(Failure::usage(format!("{option}: not available yet")));
             }
+            _ if run.sampling.take(&option, &mut options)? => {}
             _ => return Err(unknown(&option)),
         }
     }
@@ -225,15 +235,16 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
 }
 
 fn parse_info(mut options: Options) -> Result<Command, Failure> {
-    let (mut context, mut ram) = (0, Ram::Unasked);
+    let (mut context, mut ram, mut skipped) = (0, Ram::Unasked, LayerSet::EMPTY);
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-c" | "--context" => context = options.integer(&option, 1)?,
             "--ram" => ram = options.ram(&option)?,
+            "--skip-layers" => skipped = options.layers(&option)?,
             _ => return Err(unknown(&option)),
         }
     }
-    options.finish(|model| Command::Info(Info { model, context, ram }))
+    options.finish(|model| Command::Info(Info { model, skipped, context, ram }))
 }
 
 fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
@@ -254,7 +265,7 @@ fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
 
 fn parse_logits(mut options: Options) -> Result<Command, Failure> {
     let (mut tokens, mut all, mut context, mut threads) = (Vec::new(), false, 0, 0);
-    let mut ram = Ram::Unasked;
+    let (mut ram, mut skipped) = (Ram::Unasked, LayerSet::EMPTY);
     while let Some(option) = options.next()? {
         match option.as_str() {
             "--tokens" => tokens = options.ids(&option)?,
@@ -262,18 +273,21 @@ fn parse_logits(mut options: Options) -> Result<Command, Failure> {
             "-c" | "--context" => context = options.integer(&option, 1)?,
             "--ram" => ram = options.ram(&option)?,
             "-j" | "--threads" => threads = options.integer(&option, 1)?,
+            "--skip-layers" => skipped = options.layers(&option)?,
             _ => return Err(unknown(&option)),
         }
     }
     if tokens.is_empty() && options.stop.is_none() {
         return Err(Failure::usage("logits: give ids: --tokens 1,2,3"));
     }
-    options.finish(|model| Command::Logits(Logits { model, tokens, all, context, ram, threads }))
+    options.finish(|model| {
+        Command::Logits(Logits { model, skipped, tokens, all, context, ram, threads })
+    })
 }
 
 fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
     let (mut file, mut window, mut threads, mut quiet) = (None, 512, 0, false);
-    let mut ram = Ram::Unasked;
+    let (mut ram, mut skipped) = (Ram::Unasked, LayerSet::EMPTY);
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-f" | "--file" => file = Some(PathBuf::from(options.value(&option)?)),
@@ -281,6 +295,7 @@ fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
             "--ram" => ram = options.ram(&option)?,
             "-j" | "--threads" => threads = options.integer(&option, 1)?,
             "--quiet" => quiet = true,
+            "--skip-layers" => skipped = options.layers(&option)?,
             _ => return Err(unknown(&option)),
         }
     }
@@ -289,13 +304,14 @@ fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
     }
     let file = file.unwrap_or_default();
     options.finish(|model| {
-        Command::Perplexity(Perplexity { model, file, window, ram, threads, quiet })
+        Command::Perplexity(Perplexity { model, skipped, file, window, ram, threads, quiet })
     })
 }
 
 fn parse_bench(mut options: Options) -> Result<Command, Failure> {
     let mut bench = Bench {
         model: PathBuf::new(),
+        skipped: LayerSet::EMPTY,
         prompt_tokens: 128,
         generated_tokens: 32,
         depth: 0,
@@ -315,6 +331,7 @@ fn parse_bench(mut options: Options) -> Result<Command, Failure> {
             "-j" | "--threads" => bench.threads = options.integer(&option, 1)?,
             "--bandwidth" => bench.bandwidth_only = true,
             "--json" => bench.json = true,
+            "--skip-layers" => bench.skipped = options.layers(&option)?,
             _ => return Err(unknown(&option)),
         }
     }
@@ -354,6 +371,7 @@ impl Options {
             };
             match option.as_str() {
                 "-h" | "--help" => self.stop = Some(Command::Help),
+                "--help-sampling" => self.stop = Some(Command::HelpSampling),
                 "-V" | "--version" => self.stop = Some(Command::Version),
                 _ => return Ok(Some(option)),
             }
@@ -382,6 +400,13 @@ impl Options {
             let value = value.to_string_lossy();
             Failure::usage(format!("{option}: '{value}' is not a whole number from {least} on"))
         })
+    }
+
+    /// A list of blocks: `3,7-9`.
+    fn layers(&mut self, option: &str) -> Result<LayerSet, Failure> {
+        let list = self.value(option)?;
+        layers::parse(&list.to_string_lossy())
+            .map_err(|problem| Failure::usage(format!("{option}: {problem}")))
     }
 
     /// A finite number that is `good`.
@@ -510,13 +535,15 @@ mod tests {
     #[test]
     fn run_has_picolms_options_and_defaults() {
         let Command::Run(run) = parsed("m.gguf").unwrap() else { panic!() };
-        let defaults = (run.max_tokens, run.temperature, run.top_p, run.seed, run.context);
-        assert_eq!(defaults, (256, 0.8, 0.9, 42, 0));
+        assert_eq!((run.max_tokens, run.context), (256, 0));
+        let choice = run.sampling.options(&[]);
+        assert_eq!((choice.temperature, choice.top_p, choice.seed), (0.8, 0.9, 42));
         assert_eq!(run.prompt, None);
         let line = "m.gguf -p hi -n 5 -t 0 -k 1 -s 7 -c 100 -j 4 --quiet";
         let Command::Run(run) = parsed(line).unwrap() else { panic!() };
-        let numbers = (run.max_tokens, run.temperature, run.top_p, run.seed, run.context);
-        assert_eq!(numbers, (5, 0.0, 1.0, 7, 100));
+        assert_eq!((run.max_tokens, run.context), (5, 100));
+        let choice = run.sampling.options(&[]);
+        assert_eq!((choice.temperature, choice.top_p, choice.seed), (0.0, 1.0, 7));
         assert_eq!((run.prompt.as_deref(), run.threads, run.quiet), (Some(&b"hi"[..]), 4, true));
         let long = "--prompt=hi --max-tokens=5 --temperature=0 --top-p=1 --seed=7 --context=100 \
                     --threads=4 --quiet -- m.gguf";
@@ -550,6 +577,8 @@ mod tests {
             ("info m --ram", "--ram: a value is missing"),
             ("bench m --depth x", "--depth: 'x'"),
             ("bench m --depth 4294967295", "--depth: more positions"),
+            ("m --skip-layers 1,", "--skip-layers: ''"),
+            ("perplexity m -f t --skip-layers 9-7", "--skip-layers: '9-7'"),
         ] {
             let message = refused(line);
             assert!(message.starts_with(option), "{line}: {message}");
@@ -606,6 +635,11 @@ mod tests {
         assert_eq!(numbers, (0, 7, 100));
         assert_eq!((bench.repetitions, bench.threads), (1, 2));
         assert!(bench.bandwidth_only && bench.json);
+        for command in ["", "info", "logits --tokens 1", "perplexity -f t", "bench"] {
+            let skipping = |list| parsed(&format!("{command} m --skip-layers {list}")).unwrap();
+            assert_eq!(skipping("3,7-9"), skipping("9,8,7,3"), "{command}");
+            assert_ne!(skipping("3,7-9"), skipping("3,7"), "{command}");
+        }
     }
 
     #[test]

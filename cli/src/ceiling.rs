@@ -82,14 +82,17 @@ impl Needs {
     }
 }
 
-/// Opens the model file as `ram` allows, for an engine of these `options`; `tokenizer` for
-/// commands that deal in text. Nothing is read but the header.
+/// Adds what a command needs beside the engine: a tokenizer, a sampler.
+pub(crate) type Complete<'c> = dyn Fn(Plan, &ModelFile, &Gguf<'_>) -> Result<Plan, Failure> + 'c;
+
+/// Opens the model file as `ram` allows, for an engine of these `options` and what `complete` adds
+/// to its plan. Nothing is read but the header.
 pub(crate) fn open(
     path: &Path,
     ram: Ram,
     machine: &Machine,
     options: Options,
-    tokenizer: bool,
+    complete: &Complete<'_>,
 ) -> Result<ModelFile, Failure> {
     let file = ModelFile::open(path)?;
     let bytes = match ram {
@@ -105,7 +108,7 @@ pub(crate) fn open(
     let gguf = file.gguf()?;
     let plan = |options: Options, stripe_bytes: u64| {
         let plan = Plan::of(&file, &gguf, machine, options, stripe_bytes)?;
-        if tokenizer { plan.with_tokenizer(&file, &gguf) } else { Ok(plan) }
+        complete(plan, &file, &gguf)
     };
     // What is wrong with the model is for the command to say.
     let Ok(mapped) = plan(options, u64::MAX) else { return Ok(file) };

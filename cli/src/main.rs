@@ -8,6 +8,7 @@ mod args;
 mod ceiling;
 mod command;
 mod engine;
+mod layers;
 mod platform;
 mod report;
 

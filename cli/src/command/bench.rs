@@ -15,8 +15,9 @@ use crate::platform::bandwidth;
 use crate::platform::clock::MonotonicClock;
 use crate::platform::map::MappedFile;
 use crate::report::{Failure, Span};
+use picolm_core::gguf::Gguf;
 use picolm_core::mem::Arena;
-use picolm_core::model::{Traffic, family};
+use picolm_core::model::Traffic;
 use picolm_core::port::{Clock, Parallel};
 use picolm_core::sampler::Rng;
 use picolm_core::session::{Options, Session};
@@ -33,8 +34,9 @@ pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
         return read_only(arguments, &ModelFile::open(&arguments.model)?, &machine);
     }
     let context = prompt_tokens.max(depth + generated_tokens).max(START_TOKENS);
-    let options = Options { context, ..Options::default() };
-    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, false)?;
+    let options = Options { context, skipped: arguments.skipped, ..Options::default() };
+    let plain = |plan: Plan, _: &ModelFile, _: &Gguf<'_>| Ok(plan);
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &plain)?;
     let gguf = file.gguf()?;
     let plan = Plan::new(&file, &gguf, &machine, options)?;
     let mut memory = plan.reserve()?;
@@ -63,7 +65,7 @@ pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
             read.push(reader.bytes_per_s());
         }
     }
-    let traffic = Traffic::of(&gguf, family::ALL).map_err(|error| file.failure(error))?;
+    let traffic = Traffic::of(&gguf, &plan.config).map_err(|error| file.failure(error))?;
     let result = Measured {
         model: arguments.model.display().to_string(),
         threads: machine.pool.workers(),

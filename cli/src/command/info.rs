@@ -5,19 +5,25 @@ mod budget;
 use super::{Outcome, print};
 use crate::args::Info;
 use crate::ceiling;
-use crate::engine::{Machine, Plan};
+use crate::engine::{Machine, ModelFile, Plan};
 use crate::report::{Bytes, Failure, printable};
 use core::fmt::{Display, Write};
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::Purpose;
+use picolm_core::model::Traffic;
 use picolm_core::port::Parallel;
 use picolm_core::quant::TensorType;
+use picolm_core::sampler::SamplerOptions;
 use picolm_core::session::Options;
 
 pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
     let machine = Machine::new(0)?;
-    let options = Options { context: arguments.context, ..Options::default() };
-    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, true)?;
+    let Info { context, skipped, .. } = *arguments;
+    let options = Options { context, skipped, ..Options::default() };
+    let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| {
+        plan.with_tokenizer(file, gguf)?.with_sampler(file, &SamplerOptions::NEUTRAL)
+    };
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
     let gguf = file.gguf()?;
     let mut page = Page(String::new());
     page.line(
@@ -27,10 +33,13 @@ pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
     describe(&mut page, &gguf);
 
     // What follows needs an architecture that the engine knows: show the rest in any case.
-    let plan = Plan::new(&file, &gguf, &machine, options)
-        .and_then(|plan| plan.with_tokenizer(&file, &gguf));
+    let plan =
+        Plan::new(&file, &gguf, &machine, options).and_then(|plan| complete(plan, &file, &gguf));
     if let Ok(plan) = &plan {
         sizes(&mut page, plan);
+        if let Ok(traffic) = Traffic::of(&gguf, &plan.config) {
+            page.line("read per token", Bytes(traffic.weights_bytes));
+        }
     }
     tensors(&mut page, &gguf);
     if let Ok(plan) = &plan {
@@ -103,7 +112,12 @@ fn tensors(page: &mut Page, gguf: &Gguf<'_>) {
 /// The model's sizes, as the engine reads them.
 fn sizes(page: &mut Page, plan: &Plan) {
     let config = &plan.config;
-    page.line("layers", config.n_layer);
+    if config.skipped.is_empty() {
+        page.line("layers", config.n_layer);
+    } else {
+        let (stored, skipped) = (config.n_layer_stored(), config.skipped);
+        page.line("layers", format_args!("{} of {stored} (without {skipped})", config.n_layer));
+    }
     page.line("embedding", config.n_embd);
     page.line("feed-forward", config.n_ff);
     page.line(

@@ -6,9 +6,10 @@
 use super::{Outcome, write};
 use crate::args::Logits;
 use crate::ceiling;
-use crate::engine::{Machine, Plan};
+use crate::engine::{Machine, ModelFile, Plan};
 use crate::report::Failure;
 use core::ops::ControlFlow;
+use picolm_core::gguf::Gguf;
 use picolm_core::mem::Arena;
 use picolm_core::session::{DEFAULT_CONTEXT, Options};
 
@@ -23,8 +24,10 @@ pub(super) fn logits(arguments: &Logits) -> Result<Outcome, Failure> {
     let context =
         if arguments.context == 0 && count > DEFAULT_CONTEXT { count } else { arguments.context };
     let logit_rows = if *all { ROWS } else { 1 };
-    let options = Options { context, logit_rows, ..Options::default() };
-    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, false)?;
+    let skipped = arguments.skipped;
+    let options = Options { context, logit_rows, skipped, ..Options::default() };
+    let plain = |plan: Plan, _: &ModelFile, _: &Gguf<'_>| Ok(plan);
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &plain)?;
     let gguf = file.gguf()?;
     let plan = Plan::new(&file, &gguf, &machine, options)?;
     let mut memory = plan.reserve()?;

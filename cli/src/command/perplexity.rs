@@ -8,9 +8,10 @@
 use super::{Outcome, print};
 use crate::args::Perplexity;
 use crate::ceiling;
-use crate::engine::{self, Machine, Plan, about};
+use crate::engine::{self, Machine, ModelFile, Plan, about};
 use crate::platform::map::MappedFile;
 use crate::report::{Failure, Progress};
+use picolm_core::gguf::Gguf;
 use picolm_core::mem::Arena;
 use picolm_core::ops::log_probability;
 use picolm_core::session::{Options, Session};
@@ -26,17 +27,19 @@ pub(super) fn perplexity(arguments: &Perplexity) -> Result<Outcome, Failure> {
         return Err(about(&arguments.file, format_args!("is longer than {most} bytes")));
     }
     let machine = Machine::new(arguments.threads)?;
-    let options = Options { context: arguments.window, logit_rows: ROWS, ..Options::default() };
-    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, true)?;
+    let Perplexity { window, skipped, .. } = *arguments;
+    let options = Options { context: window, logit_rows: ROWS, skipped, ..Options::default() };
+    let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| plan.with_tokenizer(file, gguf);
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
     let gguf = file.gguf()?;
-    let plan = Plan::new(&file, &gguf, &machine, options)?.with_tokenizer(&file, &gguf)?;
+    let plan = complete(Plan::new(&file, &gguf, &machine, options)?, &file, &gguf)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());
     let tokenizer = Tokenizer::new(&gguf, &mut arena).map_err(|error| file.failure(error))?;
     let mut session = plan.session(&file, &gguf, &machine, &mut arena)?;
 
     let mut tokens = engine::encode(&tokenizer, text.bytes(), true, false)?;
-    let window = arguments.window as usize;
+    let window = window as usize;
     if tokens.len() / 2 < window {
         return Err(Failure::new(format!(
             "the text has {} tokens, two windows of {window} are needed: give a longer text or a \

@@ -46,7 +46,7 @@ impl<'m> Model<'m> {
         options: &ModelOptions,
         plan: &mut MemoryPlan,
     ) -> Result<Config, ModelError> {
-        let config = Config::read(gguf, families)?;
+        let config = Config::read(gguf, families)?.without(options.skipped)?;
         let census = Census::take(gguf, &config, options.stripe_bytes)?;
         census.plan(&config, plan)?;
         State::plan(&config, &census, options, plan)?;
@@ -65,7 +65,7 @@ impl<'m> Model<'m> {
         if parallel.workers() > options.workers {
             return Err(ModelError::Options);
         }
-        let config = Config::read(gguf, parts.families)?;
+        let config = Config::read(gguf, parts.families)?.without(options.skipped)?;
         let tensors = Tensors::load(gguf, weights, &config, options.stripe_bytes, arena)?;
         let census = Census::take(gguf, &config, options.stripe_bytes)?;
         let state = State::new(&config, &census, options, arena)?;

@@ -7,6 +7,7 @@ use super::config::Config;
 use super::error::ModelError;
 use super::experts::ExpertBuffers;
 use super::kv_cache::{KvCache, KvShape};
+use super::layers::LayerSet;
 use super::tensors::Census;
 use crate::mem::{Arena, MAX_CHUNKS, MAX_WORKERS, MemoryPlan, Purpose};
 use crate::ops::{self, Encoder, RowPosition};
@@ -26,6 +27,8 @@ pub struct ModelOptions {
     pub workers: usize,
     /// [`crate::port::Weights::stripe_bytes`] of the source.
     pub stripe_bytes: u64,
+    /// Blocks that are left out.
+    pub skipped: LayerSet,
 }
 
 /// Buffers and cache of the passes of one model.

@@ -153,7 +153,7 @@ impl Census {
         let mut census = Self { layers: u64::from(config.n_layer), ..Self::default() };
         let mut output_stripes = None;
         for placed in placed(gguf, config) {
-            let Placed { slot, part, shape, info } = placed?;
+            let Placed { slot, part, shape, info, .. } = placed?;
             if part.is_vector() {
                 // At most 2^24 elements each, and no more tensors than the file has room for.
                 census.vectors +=
@@ -276,10 +276,10 @@ impl Filler<'_> {
         stripe_bytes: u64,
         placed: &Placed<'_>,
     ) -> Result<(), ModelError> {
-        let Placed { slot, part, shape, ref info } = *placed;
+        let Placed { slot, layer, part, shape, ref info } = *placed;
         if part.is_vector() {
             let vector = self.copy_vector(weights, slot, shape, info)?;
-            let place = self.vector_slot(slot, part).ok_or(ModelError::WrongShape(slot))?;
+            let place = self.vector_slot(layer, part).ok_or(ModelError::WrongShape(slot))?;
             if place.length != 0 {
                 return Err(ModelError::DuplicateTensor(slot));
             }
@@ -296,7 +296,7 @@ impl Filler<'_> {
             tensor_type: info.tensor_type,
             unused: [0; 7],
         };
-        let place = self.matrix_slot(slot, part).ok_or(ModelError::WrongShape(slot))?;
+        let place = self.matrix_slot(layer, part).ok_or(ModelError::WrongShape(slot))?;
         if there(place) {
             return Err(ModelError::DuplicateTensor(slot));
         }
@@ -304,9 +304,9 @@ impl Filler<'_> {
         Ok(())
     }
 
-    fn vector_slot(&mut self, slot: TensorSlot, part: Part) -> Option<&mut Vector> {
+    fn vector_slot(&mut self, layer: Option<u32>, part: Part) -> Option<&mut Vector> {
         let globals = &mut self.globals;
-        let Some(layer) = slot.layer else {
+        let Some(layer) = layer else {
             return match part {
                 Part::OutputNorm => Some(&mut globals.output_norm),
                 Part::OutputBias => Some(&mut globals.output.bias),
@@ -329,9 +329,9 @@ impl Filler<'_> {
         }
     }
 
-    fn matrix_slot(&mut self, slot: TensorSlot, part: Part) -> Option<&mut Matrix> {
+    fn matrix_slot(&mut self, layer: Option<u32>, part: Part) -> Option<&mut Matrix> {
         let globals = &mut self.globals;
-        let Some(layer) = slot.layer else {
+        let Some(layer) = layer else {
             return match part {
                 Part::Embedding => Some(&mut globals.embedding.weight),
                 Part::Output => Some(&mut globals.output.weight),
@@ -402,7 +402,7 @@ fn require(config: &Config, layers: &[Layer], globals: &Globals) -> Result<(), M
     };
     need(None, there(&globals.embedding.weight), "token_embd.weight")?;
     need(None, globals.output_norm.length > 0, "output_norm.weight")?;
-    for (layer, index) in layers.iter().zip(0..) {
+    for (layer, index) in layers.iter().zip(config.layers()) {
         let need = |there: bool, suffix| need(Some(index), there, suffix);
         need(layer.attention_norm.length > 0, "attn_norm.weight")?;
         need(there(&layer.query.weight), "attn_q.weight")?;

@@ -2,21 +2,24 @@
 //! probability (Holtzman et al., "The curious case of neural text degeneration", 2020).
 
 use super::candidates::Candidates;
-use crate::num::exp;
+use super::scores::Scores;
 
-/// Keeps the nucleus of `candidates`, best first; `0 < top_p < 1`, `highest` is their best score.
+/// Keeps the nucleus of `candidates`, best first; all of them for a `share` of 1.
 ///
-/// A token's weight is e^(score - highest); sums run in f64, that of all candidates in their order,
-/// that of the nucleus from the best token on.
-pub(super) fn top_p(candidates: &mut Candidates<'_>, scores: &[f32], highest: f32, top_p: f32) {
-    let total = candidates.total(scores, highest);
-    let lowest = lowest_useful_score(total, top_p, candidates.ids().len());
-    candidates.retain(|id| scores[id as usize] - highest >= lowest);
-    let wanted = total * f64::from(top_p);
+/// Sums run in f64, that of all candidates in their order, that of the nucleus from the best token
+/// on.
+pub(super) fn top_p(candidates: &mut Candidates<'_>, scores: &Scores<'_>, share: f32) {
+    if share >= 1.0 {
+        return;
+    }
+    let total = scores.total(candidates.ids());
+    let lowest = lowest_useful_score(total, share, candidates.ids().len());
+    candidates.retain(|id| scores.difference(id) >= lowest);
+    let wanted = total * f64::from(share);
     let mut mass = 0.0;
     candidates.take_best(scores, |id| {
         let more = mass < wanted;
-        mass += f64::from(exp(scores[id as usize] - highest));
+        mass += scores.weight(id);
         more
     });
 }
@@ -37,6 +40,7 @@ mod tests {
     extern crate std;
 
     use super::*;
+    use crate::num::exp;
     use proptest::prelude::*;
     use std::vec::Vec;
 
@@ -65,7 +69,7 @@ mod tests {
         let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut room = std::vec![0; scores.len()];
         let mut candidates = Candidates::gather(scores, None, &mut room);
-        top_p(&mut candidates, scores, highest, share);
+        top_p(&mut candidates, &Scores::new(scores, highest), share);
         candidates.ids().to_vec()
     }
 

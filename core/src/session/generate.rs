@@ -60,6 +60,7 @@ impl Session<'_> {
             if tokenizer.is_end_of_generation(token) {
                 break Stop::EndOfGeneration;
             }
+            sampler.accept(token);
             tokens += 1;
             decoder.push(token, tokenizer, &mut |bytes| output.text(bytes));
             if output.token_done().is_break() {

@@ -74,7 +74,8 @@ impl<'m> Session<'m> {
     ) -> Result<(MemoryPlan, Config), ModelError> {
         let config = Config::read(gguf, parts.families)?;
         let mut plan = MemoryPlan::new();
-        Model::plan(gguf, parts.families, &options.model_options(&config), &mut plan)?;
+        let options = options.model_options(&config);
+        let config = Model::plan(gguf, parts.families, &options, &mut plan)?;
         Ok((plan, config))
     }
 

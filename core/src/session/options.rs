@@ -1,6 +1,6 @@
 //! How large a session is: what the caller says, and what follows from the model.
 
-use crate::model::{Config, ModelOptions};
+use crate::model::{Config, LayerSet, ModelOptions};
 
 /// Positions of a context where the caller names none and the model has as many.
 pub const DEFAULT_CONTEXT: u32 = 2048;
@@ -32,6 +32,8 @@ pub struct Options {
     pub stripe_bytes: u64,
     /// A worker's second-level cache in bytes; 0 where it is not known.
     pub cache_bytes: u64,
+    /// Blocks that are left out: not read, and without keys and values.
+    pub skipped: LayerSet,
 }
 
 impl Default for Options {
@@ -43,13 +45,14 @@ impl Default for Options {
             workers: 1,
             stripe_bytes: u64::MAX,
             cache_bytes: 0,
+            skipped: LayerSet::EMPTY,
         }
     }
 }
 
 impl Options {
     pub(super) fn model_options(&self, config: &Config) -> ModelOptions {
-        let Self { logit_rows, workers, stripe_bytes, .. } = *self;
+        let Self { logit_rows, workers, stripe_bytes, skipped, .. } = *self;
         let context = match self.context {
             0 => config.context_trained.min(DEFAULT_CONTEXT),
             context => context,
@@ -58,7 +61,7 @@ impl Options {
             0 => chosen_batch(self.cache_bytes, config.widest()).max(logit_rows),
             batch => batch,
         };
-        ModelOptions { context, sequences: 1, batch, logit_rows, workers, stripe_bytes }
+        ModelOptions { context, sequences: 1, batch, logit_rows, workers, stripe_bytes, skipped }
     }
 }
 

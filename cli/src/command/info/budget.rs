@@ -9,7 +9,7 @@ use crate::platform::map::Memory;
 use crate::report::{Bytes, Failure};
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::Arena;
-use picolm_core::model::{Traffic, family};
+use picolm_core::model::Traffic;
 use picolm_core::port::Clock;
 
 /// Memory that is read to measure how fast that goes: more than the caches of a small machine.
@@ -33,7 +33,7 @@ pub(super) fn show(
     };
     row(page, "as above", plan.total_bytes());
     row(page, "process", ceiling.process_bytes);
-    let traffic = Traffic::of(gguf, family::ALL).map_err(|error| file.failure(error))?;
+    let traffic = Traffic::of(gguf, &plan.config).map_err(|error| file.failure(error))?;
     let read_bytes = traffic.at(plan.context() / 2);
     let memory_bytes_per_s = memory_speed(machine, ceiling.bytes)?;
     let memory_s = read_bytes as f64 / memory_bytes_per_s;
