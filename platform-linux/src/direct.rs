@@ -7,7 +7,7 @@
 // Unsafe: file flags and advice, which std does not offer.
 #![allow(unsafe_code)]
 
-use crate::map::{MapError, open_regular};
+use crate::map::{MapError, Memory, open_regular};
 use core::sync::atomic::{AtomicBool, Ordering};
 use picolm_core::port::ReadError;
 use std::fs::File;
@@ -17,9 +17,12 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// What offsets, lengths and addresses of direct reads are multiples of: the largest logical
-/// sector there is, and the smallest page.
-pub(crate) const SECTOR_BYTES: usize = 4096;
+/// The largest sector that there is: what offsets, lengths and addresses of direct reads are
+/// multiples of everywhere.
+pub(crate) const SECTOR_BYTES_MAX: usize = 4096;
+
+/// The sector of most devices: a stripe then brings 0.5 KiB of its neighbours along, not 4.
+const SECTOR_BYTES_MIN: usize = 512;
 
 /// Reads of the speed test at most: 64 MiB in stripes of 512 KiB, or what half a second brings.
 const PROBES: u64 = 128;
@@ -30,6 +33,8 @@ const PROBE_TIME: Duration = Duration::from_millis(500);
 pub(crate) struct DirectFile {
     file: File,
     bytes: u64,
+    /// What is read at once, and at multiples of what.
+    sector_bytes: usize,
     direct: AtomicBool,
 }
 
@@ -37,10 +42,11 @@ impl DirectFile {
     /// Opens the regular file at `path`. Never waits: a FIFO or device is refused unopened.
     pub(crate) fn open(path: &Path) -> Result<Self, MapError> {
         let (file, bytes) = open_regular(path)?;
-        let direct = AtomicBool::new(set_direct(&file, true));
-        let file = Self { file, bytes, direct };
-        if !file.is_direct() {
-            file.advise(0, 0, libc::POSIX_FADV_RANDOM);
+        let direct = set_direct(&file, true);
+        let sector_bytes = if direct { sector_bytes(&file)? } else { SECTOR_BYTES_MAX };
+        let file = Self { file, bytes, sector_bytes, direct: AtomicBool::new(direct) };
+        if !direct {
+            file.fall_back();
         }
         Ok(file)
     }
@@ -62,9 +68,14 @@ impl DirectFile {
         self.direct.load(Ordering::Relaxed)
     }
 
+    /// The first byte and the length of the sectors that hold a range; `None` beyond 2^64.
+    pub(crate) fn sectors(&self, offset: u64, bytes: u64) -> Option<(u64, u64)> {
+        sectors(offset, bytes, self.sector_bytes as u64)
+    }
+
     /// Reads the sectors that hold `bytes` bytes from `offset` on into `buffer`, which starts at a
-    /// multiple of [`SECTOR_BYTES`] and has room for them ([`sectors`]). Returns where in `buffer`
-    /// those bytes lie.
+    /// multiple of [`SECTOR_BYTES_MAX`] and has room for them ([`Self::sectors`]). Returns where in
+    /// `buffer` those bytes lie.
     pub(crate) fn fetch(
         &self,
         offset: u64,
@@ -72,7 +83,7 @@ impl DirectFile {
         buffer: &mut [u8],
     ) -> Result<core::ops::Range<usize>, ReadError> {
         let out_of_range = ReadError::OutOfRange { offset };
-        let (first, length) = sectors(offset, bytes).ok_or(out_of_range)?;
+        let (first, length) = self.sectors(offset, bytes).ok_or(out_of_range)?;
         let room = usize::try_from(length).ok().and_then(|length| buffer.get_mut(..length));
         let start = (offset - first) as usize;
         let wanted = start + bytes as usize;
@@ -90,7 +101,7 @@ impl DirectFile {
             match self.file.read_at(&mut buffer[read..], offset + read as u64) {
                 Ok(0) => break,
                 // Within a file, a direct read ends at a sector: this was the last one.
-                Ok(count) if self.is_direct() && count % SECTOR_BYTES != 0 => {
+                Ok(count) if self.is_direct() && count % self.sector_bytes != 0 => {
                     read += count;
                     break;
                 }
@@ -104,7 +115,9 @@ impl DirectFile {
             }
         }
         if !self.is_direct() {
-            self.advise(offset, read as u64, libc::POSIX_FADV_DONTNEED);
+            // Whole pages are forgotten, those at the ends too.
+            let (first, length) = sectors(offset, read as u64, page_bytes()).unwrap_or((0, 0));
+            self.advise(first, length, libc::POSIX_FADV_DONTNEED);
         }
         Ok(read)
     }
@@ -131,7 +144,7 @@ impl DirectFile {
     pub(crate) fn bytes_per_s(&self, buffer: &mut [u8]) -> Result<f64, ReadError> {
         let probe = (buffer.len() as u64).min(self.bytes);
         let probes = (self.bytes / probe.max(1)).min(PROBES);
-        let sector = SECTOR_BYTES as u64;
+        let sector = self.sector_bytes as u64;
         let start = Instant::now();
         let mut read = 0;
         for index in 0..probes {
@@ -146,12 +159,28 @@ impl DirectFile {
     }
 }
 
-/// The first byte and the length of the sectors that hold a range; `None` beyond 2^64.
-pub(crate) fn sectors(offset: u64, bytes: u64) -> Option<(u64, u64)> {
-    let sector = SECTOR_BYTES as u64;
+/// The first byte and the length of the `sector`s that hold a range; `None` beyond 2^64.
+fn sectors(offset: u64, bytes: u64, sector: u64) -> Option<(u64, u64)> {
     let first = offset - offset % sector;
     let end = offset.checked_add(bytes)?.checked_next_multiple_of(sector)?;
     Some((first, end - first))
+}
+
+/// The smallest sector in which `file`, opened for direct reads, can be read: found by trying.
+fn sector_bytes(file: &File) -> Result<usize, MapError> {
+    let mut buffer = Memory::reserve(SECTOR_BYTES_MAX as u64)?;
+    let sector = &mut buffer.as_mut_slice()[..SECTOR_BYTES_MIN];
+    match file.read_at(sector, SECTOR_BYTES_MIN as u64) {
+        Ok(_) => Ok(SECTOR_BYTES_MIN),
+        // What is really wrong the next read will say.
+        Err(_) => Ok(SECTOR_BYTES_MAX),
+    }
+}
+
+fn page_bytes() -> u64 {
+    // SAFETY: asks for a number.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(bytes).ok().filter(|bytes| bytes.is_power_of_two()).unwrap_or(4096)
 }
 
 /// Passes advice about a range of `file` on to the system; a length of 0 is all the rest.
@@ -179,11 +208,12 @@ mod tests {
 
     #[test]
     fn sectors_hold_the_range() {
-        assert_eq!(sectors(0, 0), Some((0, 0)));
-        assert_eq!(sectors(4095, 1), Some((0, 4096)));
-        assert_eq!(sectors(4095, 2), Some((0, 8192)));
-        assert_eq!(sectors(8192, 4096), Some((8192, 4096)));
-        assert_eq!(sectors(u64::MAX, 1), None);
-        assert_eq!(sectors(u64::MAX - 1, 1), None);
+        assert_eq!(sectors(0, 0, 4096), Some((0, 0)));
+        assert_eq!(sectors(4095, 1, 4096), Some((0, 4096)));
+        assert_eq!(sectors(4095, 2, 4096), Some((0, 8192)));
+        assert_eq!(sectors(4095, 2, 512), Some((3584, 1024)));
+        assert_eq!(sectors(8192, 4096, 4096), Some((8192, 4096)));
+        assert_eq!(sectors(u64::MAX, 1, 512), None);
+        assert_eq!(sectors(u64::MAX - 1, 1, 512), None);
     }
 }

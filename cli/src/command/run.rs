@@ -90,11 +90,12 @@ fn lock(file: &ModelFile, quiet: bool) -> Result<(), Failure> {
     })
 }
 
-/// Planned and actual memory, and how the weights are held.
+/// Planned and actual memory, and how the weights are held. Nothing that is private is given back
+/// before the end, so what there is by then was the most.
 fn memory_line(file: &ModelFile, plan: &Plan) -> String {
     let private = match memory::private_bytes() {
-        Some(bytes) => format!("private {}", Bytes(bytes)),
-        None => "private unknown".to_owned(),
+        Some(bytes) => format!("private peak {}", Bytes(bytes)),
+        None => "private peak unknown".to_owned(),
     };
     let streamed = file.stream().and_then(|stream| Some((stream.plan()?, stream)));
     let Some((weights, stream)) = streamed else {

@@ -17,7 +17,7 @@ mod reader;
 mod tests;
 mod window;
 
-use crate::direct::{DirectFile, SECTOR_BYTES, sectors};
+use crate::direct::{DirectFile, SECTOR_BYTES_MAX};
 use crate::map::{MapError, Memory};
 use core::cell::OnceCell;
 use memory::SharedMemory;
@@ -57,10 +57,10 @@ pub struct StreamOptions {
 }
 
 impl Default for StreamOptions {
-    /// 512 KiB is what SD cards take in one command. Of 5 slots two are leased, for some 50
-    /// microseconds; the other three, 15 ms at 100 MB/s, bridge the time between two passes.
+    /// 512 KiB is what SD cards take in one command. Of 4 slots two are leased, for some 50
+    /// microseconds; the other two, 10 ms at 100 MB/s, bridge the time between two passes.
     fn default() -> Self {
-        Self { stripe_bytes: 512 << 10, slots: 5, buffered: false }
+        Self { stripe_bytes: 512 << 10, slots: 4, buffered: false }
     }
 }
 
@@ -68,8 +68,8 @@ impl StreamOptions {
     /// Memory for slots, and for what is known of each stripe, of a file whose matrices have
     /// `weights_bytes` and rows of at most `row_bytes`.
     pub fn least_bytes(&self, weights_bytes: u64, row_bytes: u64) -> u64 {
-        let longest = self.stripe_bytes.max(row_bytes).saturating_add(2 * SECTOR_BYTES as u64);
-        let slot = longest.next_multiple_of(SECTOR_BYTES as u64);
+        let longest = self.stripe_bytes.max(row_bytes).saturating_add(2 * SECTOR_BYTES_MAX as u64);
+        let slot = longest.next_multiple_of(SECTOR_BYTES_MAX as u64);
         let stripes = weights_bytes / self.stripe_bytes.max(1) + 1;
         slot.saturating_mul(self.slots as u64)
             .saturating_add(stripes.saturating_mul(STRIPE_OVERHEAD_BYTES))
@@ -120,7 +120,7 @@ impl StreamedFile {
             if options.buffered { DirectFile::open_buffered } else { DirectFile::open }(path)?;
         let too_large = MapError::TooLarge { bytes: header_bytes };
         let header_bytes = header_bytes.min(file.bytes());
-        let (_, room) = sectors(0, header_bytes).ok_or(too_large)?;
+        let (_, room) = file.sectors(0, header_bytes).ok_or(too_large)?;
         let mut header = Memory::reserve(room)?;
         let read = file.fetch(0, header_bytes, header.as_mut_slice()).map_err(|error| {
             let code = if let ReadError::Io { code, .. } = error { code } else { libc::EIO };
@@ -153,7 +153,7 @@ impl StreamedFile {
     /// How fast the file can be read here, in bytes per second: half a second of reads that are
     /// spread over it, in the way and the size in which stripes are read.
     pub fn device_bytes_per_s(&self) -> Result<f64, ReadError> {
-        let bytes = self.options.stripe_bytes.next_multiple_of(SECTOR_BYTES as u64);
+        let bytes = self.options.stripe_bytes.next_multiple_of(SECTOR_BYTES_MAX as u64);
         let mut buffer =
             Memory::reserve(bytes).map_err(|_| ReadError::Io { offset: 0, code: libc::ENOMEM })?;
         self.file.bytes_per_s(buffer.as_mut_slice())
@@ -171,8 +171,12 @@ impl StreamedFile {
 
     fn prepare(&self, stripes: &[Stripe]) -> Result<Running, std::io::Error> {
         let overhead = stripes.len() as u64 * STRIPE_OVERHEAD_BYTES;
-        let span = |stripe: &Stripe| sectors(stripe.offset, stripe.bytes).unwrap_or((0, 0)).1;
+        let span = |stripe: &Stripe| {
+            self.file.sectors(stripe.offset, stripe.bytes).map_or(0, |(_, length)| length)
+        };
+        // Slots begin at multiples of the largest sector.
         let slot_bytes = stripes.iter().map(span).max().unwrap_or(0);
+        let slot_bytes = slot_bytes.next_multiple_of(SECTOR_BYTES_MAX as u64);
         let budget = self.budget_bytes.saturating_sub(overhead);
         let left = |slots: usize| budget.saturating_sub(slot_bytes.saturating_mul(slots as u64));
         let mut slots = SLOTS_PINNING;

@@ -3,7 +3,7 @@
 //! The device gives whole sectors anyway, and vectors are asked for in small parts that follow each
 //! other: so the last sectors read are kept.
 
-use crate::direct::{DirectFile, SECTOR_BYTES, sectors};
+use crate::direct::{DirectFile, SECTOR_BYTES_MAX};
 use crate::map::{MapError, Memory};
 use picolm_core::port::ReadError;
 
@@ -20,7 +20,7 @@ pub(super) struct Window {
 
 impl Window {
     pub(super) fn new() -> Result<Self, MapError> {
-        let memory = Memory::reserve((WINDOW_BYTES + SECTOR_BYTES) as u64)?;
+        let memory = Memory::reserve((WINDOW_BYTES + SECTOR_BYTES_MAX) as u64)?;
         Ok(Self { memory, offset: 0, bytes: 0 })
     }
 
@@ -54,7 +54,7 @@ impl Window {
         let past = ReadError::OutOfRange { offset };
         if self.part(offset, into.len()).is_none() {
             self.bytes = 0;
-            let (first, _) = sectors(offset, 0).ok_or(past)?;
+            let (first, _) = file.sectors(offset, 0).ok_or(past)?;
             let needed = (offset - first) + into.len() as u64;
             let bytes = needed.max(WINDOW_BYTES as u64).min(file.bytes() - first);
             let read = file.fetch(first, bytes, self.memory.as_mut_slice())?;
