@@ -95,6 +95,14 @@ fn in_bounds(size: u32, most: u32, suffix: &'static str) -> Result<u32, ModelErr
 }
 
 impl Config {
+    /// Hidden elements of the feed-forward that a pass of the whole batch has as f32 at a time:
+    /// whole blocks of every format, and at least 512, so that a slice of the matrices is worth a
+    /// job. What queries, keys and values leave is enough for most models.
+    pub(super) fn hidden_slice(&self) -> u32 {
+        let room = (self.query_len() + self.key_len() + self.value_len()) as u32 / 2;
+        (room - room % 256).max(512).min(self.n_ff)
+    }
+
     /// Reads and checks the configuration of a file that one of `families` can run.
     pub fn read(gguf: &Gguf<'_>, families: &[&Family]) -> Result<Self, ModelError> {
         let name = gguf

@@ -37,4 +37,5 @@ pub use layers::LayerSet;
 pub use load::{Model, Parts};
 pub use state::ModelOptions;
 pub(crate) use state::State;
+pub(crate) use state::row_bytes;
 pub use traffic::Traffic;

@@ -7,7 +7,7 @@
 use super::config::Config;
 use super::error::{ModelError, TensorSlot};
 use super::parts::{Part, Placed, Shape, placed};
-use super::schedule::{schedule, stripe_rows};
+use super::schedule::{hidden_stripe_rows, schedule, stripe_rows};
 use crate::bytes::align_up;
 use crate::gguf::{Gguf, TensorInfo};
 use crate::mem::{Arena, MemoryPlan, Purpose};
@@ -153,14 +153,14 @@ impl Census {
         let mut census = Self { layers: u64::from(config.n_layer), ..Self::default() };
         let mut output_stripes = None;
         for placed in placed(gguf, config) {
-            let Placed { slot, part, shape, info, .. } = placed?;
+            let Placed { slot, part, shape, ref info, .. } = placed?;
             if part.is_vector() {
                 // At most 2^24 elements each, and no more tensors than the file has room for.
                 census.vectors +=
                     align_up(u64::from(shape.columns), VECTOR_ALIGN).ok_or(ModelError::TooLarge)?;
                 continue;
             }
-            let rows = stripe_rows(info.tensor_type, shape, stripe_bytes)
+            let rows = part_stripe_rows(config, part, info, shape, stripe_bytes)
                 .ok_or(ModelError::WrongShape(slot))?;
             let stripes = u64::from(shape.rows.div_ceil(rows)) * u64::from(shape.experts);
             match part {
@@ -187,6 +187,22 @@ impl Census {
         plan.add::<f32>(Purpose::Vectors, self.vectors)?;
         plan.add::<f32>(Purpose::Vectors, u64::from(config.rope.dimensions / 2))?;
         Ok(())
+    }
+}
+
+/// Rows of a stripe of a matrix.
+fn part_stripe_rows(
+    config: &Config,
+    part: Part,
+    info: &TensorInfo<'_>,
+    shape: Shape,
+    stripe_bytes: u64,
+) -> Option<u32> {
+    match part {
+        Part::Gate | Part::Up | Part::ExpertGates | Part::ExpertUps => {
+            hidden_stripe_rows(info.tensor_type, shape, config.hidden_slice(), stripe_bytes)
+        }
+        _ => stripe_rows(info.tensor_type, shape, stripe_bytes),
     }
 }
 
@@ -224,14 +240,14 @@ impl<'m> Tensors<'m> {
             arena.take::<f32>(Purpose::Vectors, u64::from(config.rope.dimensions / 2))?;
         let mut filler = Filler { layers, globals: Globals::default(), vectors, used: 0 };
         for placed in placed(gguf, config) {
-            filler.place(weights, stripe_bytes, &placed?)?;
+            filler.place(weights, config, stripe_bytes, &placed?)?;
         }
         let Filler { layers, mut globals, vectors, .. } = filler;
         require(config, layers, &globals)?;
         if !there(&globals.output.weight) {
             globals.output.weight = globals.embedding.weight;
         }
-        schedule(layers, &mut globals, config.n_expert, stripes)?;
+        schedule(layers, &mut globals, config, stripes)?;
         let tensors = Self {
             layers,
             globals,
@@ -273,6 +289,7 @@ impl Filler<'_> {
     fn place(
         &mut self,
         weights: &dyn Weights,
+        config: &Config,
         stripe_bytes: u64,
         placed: &Placed<'_>,
     ) -> Result<(), ModelError> {
@@ -291,7 +308,7 @@ impl Filler<'_> {
             rows: shape.rows,
             columns: shape.columns,
             first_stripe: 0,
-            stripe_rows: stripe_rows(info.tensor_type, shape, stripe_bytes)
+            stripe_rows: part_stripe_rows(config, part, info, shape, stripe_bytes)
                 .ok_or(ModelError::WrongShape(slot))?,
             tensor_type: info.tensor_type,
             unused: [0; 7],

@@ -4,7 +4,7 @@ mod generate;
 mod options;
 
 pub use generate::{Generated, Output, Stop};
-pub use options::{DEFAULT_BATCH, DEFAULT_CONTEXT, Options};
+pub use options::{DEFAULT_CONTEXT, Options};
 
 use crate::gguf::Gguf;
 use crate::mem::{Arena, MemoryPlan};
@@ -75,7 +75,7 @@ impl<'m> Session<'m> {
         let config = Config::read(gguf, parts.families)?;
         let mut plan = MemoryPlan::new();
         let options = options.model_options(&config);
-        let config = Model::plan(gguf, parts.families, &options, &mut plan)?;
+        let config = Model::plan(gguf, parts, &options, &mut plan)?;
         Ok((plan, config))
     }
 
