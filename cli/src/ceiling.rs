@@ -11,13 +11,18 @@ use crate::platform::memory;
 use crate::platform::stream::{StreamOptions, StreamedFile};
 use crate::report::{Bytes, Failure};
 use picolm_core::gguf::Gguf;
+use picolm_core::model::Traffic;
 use picolm_core::port::Parallel;
 use picolm_core::session::Options;
 use std::path::Path;
 
-/// Rows of a prefill pass where weights stream: a batch costs one reading of the file, a row some
-/// 30 KB of a 1B model's memory, which decoding has to stream instead.
-const STREAMED_BATCH: u32 = 64;
+/// Rows of a prefill pass that are weighed against each other where weights stream: each pass
+/// streams once, and each row takes some 36 KB of a 1B model's memory, which all passes have to
+/// stream instead.
+const BATCHES: [u32; 6] = [32, 48, 64, 96, 128, 192];
+
+/// They are weighed by the bytes streamed for a prompt and an answer of so many tokens each.
+const WEIGHED_TOKENS: u32 = 256;
 
 /// Small reads of a streamed file, its mappings' last pages, and the padding of its header.
 const SMALL_BYTES: u64 = 64 << 10;
@@ -30,6 +35,8 @@ pub(crate) struct Ceiling {
     pub(crate) process_bytes: u64,
     /// The model file's header: metadata, vocabulary, list of tensors.
     pub(crate) header_bytes: u64,
+    /// Rows of a prefill pass; 0 for the engine's choice.
+    pub(crate) batch: u32,
 }
 
 /// The sizes that a ceiling is divided by.
@@ -40,28 +47,34 @@ struct Needs {
     threads: usize,
     /// Slots and what is known of the stripes.
     buffer_bytes: u64,
+    /// Weights that a pass reads.
+    pass_bytes: u64,
+    batch: u32,
 }
 
 impl Needs {
-    /// Of a file whose weights stream.
-    fn streamed(gguf: &Gguf<'_>, plan: &Plan, machine: &Machine) -> Self {
+    /// Of a file whose weights stream, in batches of `batch` rows.
+    fn streamed(gguf: &Gguf<'_>, plan: &Plan, machine: &Machine, batch: u32) -> Self {
         let (mut weights_bytes, mut row_bytes) = (0u64, 0u64);
         for tensor in gguf.tensors() {
             weights_bytes = weights_bytes.saturating_add(tensor.bytes);
             let rows = tensor.elements() / tensor.dimensions[0].max(1);
             row_bytes = row_bytes.max(tensor.bytes / rows.max(1));
         }
+        let traffic = Traffic::of(gguf, &plan.config);
         Self {
             plan_bytes: plan.total_bytes(),
             header_bytes: gguf.header_bytes().len() as u64 + SMALL_BYTES,
             threads: machine.pool.workers() + 1,
             buffer_bytes: StreamOptions::default().least_bytes(weights_bytes, row_bytes),
+            pass_bytes: traffic.map_or(weights_bytes, |traffic| traffic.weights_bytes),
+            batch,
         }
     }
 
     fn ceiling(&self, bytes: u64) -> Ceiling {
         let process_bytes = memory::process_bytes(self.threads, bytes);
-        Ceiling { bytes, process_bytes, header_bytes: self.header_bytes }
+        Ceiling { bytes, process_bytes, header_bytes: self.header_bytes, batch: self.batch }
     }
 
     /// What `ceiling` leaves for pinned weights and buffers.
@@ -69,6 +82,15 @@ impl Needs {
         let others = [self.plan_bytes, ceiling.process_bytes, ceiling.header_bytes];
         let budget = others.iter().try_fold(ceiling.bytes, |left, &more| left.checked_sub(more))?;
         (budget >= self.buffer_bytes).then_some(budget)
+    }
+
+    /// Bytes that a prompt and an answer stream below a ceiling; `None` where there is no room.
+    fn streamed_bytes(&self, bytes: u64) -> Option<u64> {
+        let pinned = self.budget(&self.ceiling(bytes))? - self.buffer_bytes;
+        let passes = WEIGHED_TOKENS.div_ceil(self.batch.max(1)) + WEIGHED_TOKENS;
+        // Not less than a byte: of those that stream nothing the first one is taken.
+        let streamed = self.pass_bytes.saturating_sub(pinned).max(1);
+        Some(streamed.saturating_mul(u64::from(passes)))
     }
 
     /// The least that would do, in MiB.
@@ -112,15 +134,23 @@ pub(crate) fn open(
     };
     // What is wrong with the model is for the command to say.
     let Ok(mapped) = plan(options, u64::MAX) else { return Ok(file) };
-    let process_bytes = memory::process_bytes(machine.pool.workers(), bytes);
+    let process_bytes = memory::process_bytes(machine.pool.workers() + 1, bytes);
     let mapped_bytes = mapped.total_bytes().saturating_add(file.weights().file_bytes());
     if mapped_bytes.saturating_add(process_bytes) <= bytes {
-        let ceiling = Ceiling { bytes, process_bytes, header_bytes: 0 };
+        let ceiling = Ceiling { bytes, process_bytes, header_bytes: 0, batch: 0 };
         return Ok(if ram == Ram::Unasked { file } else { file.within(ceiling) });
     }
     let stream = StreamOptions::default();
-    let streamed = plan(streamed_options(options), stream.stripe_bytes)?;
-    let needs = Needs::streamed(&gguf, &streamed, machine);
+    let needs = |batch: u32| {
+        let plan = plan(Options { batch, ..options }, stream.stripe_bytes)?;
+        Ok::<_, Failure>(Needs::streamed(&gguf, &plan, machine, batch))
+    };
+    let batches = BATCHES.iter().filter(|&&batch| batch >= options.logit_rows);
+    let weighed: Vec<Needs> = batches.map(|&batch| needs(batch)).collect::<Result<_, _>>()?;
+    let needs = weighed
+        .into_iter()
+        .min_by_key(|needs| needs.streamed_bytes(bytes).unwrap_or(u64::MAX))
+        .ok_or_else(|| Failure::new("--ram: no batch is small enough"))?;
     let ceiling = needs.ceiling(bytes);
     let Some(budget) = needs.budget(&ceiling) else {
         return match ram {
@@ -149,13 +179,4 @@ fn too_little(bytes: u64, needs: &Needs) -> Failure {
          -c)",
         Bytes(bytes)
     ))
-}
-
-/// `options` where weights stream.
-pub(crate) fn streamed_options(options: Options) -> Options {
-    let batch = match options.batch {
-        0 => STREAMED_BATCH.max(options.logit_rows),
-        batch => batch,
-    };
-    Options { batch, ..options }
 }

@@ -1,6 +1,6 @@
 //! From a model file and settings to an engine that is ready: the one place that knows the steps.
 
-use crate::ceiling::{Ceiling, streamed_options};
+use crate::ceiling::Ceiling;
 use crate::platform::map::{MappedFile, Memory};
 use crate::platform::stream::StreamedFile;
 use crate::platform::threads::{Pool, usable_cores};
@@ -177,7 +177,8 @@ impl Plan {
         machine: &Machine,
         options: Options,
     ) -> Result<Self, Failure> {
-        let options = if file.stream().is_some() { streamed_options(options) } else { options };
+        let batch = file.ceiling().map_or(0, |ceiling| ceiling.batch);
+        let options = if options.batch == 0 { Options { batch, ..options } } else { options };
         Self::of(file, gguf, machine, options, file.weights().stripe_bytes())
     }
 

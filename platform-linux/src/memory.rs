@@ -4,13 +4,16 @@
 //! version 1 or 2) for a container or service that is held to less, `/proc/self` for the process.
 //! A file that is missing or reads otherwise gives `None`: no reason to fail.
 
+use crate::threads::usable_cores;
 use std::path::{Path, PathBuf};
 
 /// What a process of this program takes apart from what the engine plans, and from its own file:
-/// pages of the C library that it writes to, heap (64 KiB to tokenize with, and the prompt),
-/// stack, the kernel's records of it. Measured: 0.5 MB beside the program's file, and control
-/// groups count in steps of 64 pages a core, which is room for two cores more.
-const PROCESS_BYTES: u64 = 1 << 20;
+/// data of the program and of the C library that it writes to, heap (64 KiB to tokenize with, and
+/// the prompt), stack, the kernel's records of it. Measured: 0.7 MB.
+const PROCESS_BYTES: u64 = 768 << 10;
+
+/// Control groups count in steps of 64 pages for each core that a thread runs on.
+const CORE_BYTES: u64 = 64 * 4096;
 
 /// A thread: its stack's touched pages, its stack in the kernel, its records.
 const THREAD_BYTES: u64 = 48 << 10;
@@ -22,7 +25,9 @@ const BYTES_PER_TABLE_BYTE: u64 = 4096 / 8;
 /// memory in all: what the engine does not plan.
 pub fn process_bytes(threads: usize, bytes: u64) -> u64 {
     let program = std::env::current_exe().and_then(std::fs::metadata).map_or(0, |file| file.len());
-    PROCESS_BYTES + threads as u64 * THREAD_BYTES + program + bytes / BYTES_PER_TABLE_BYTE
+    let threads_bytes = threads as u64 * THREAD_BYTES;
+    let cores_bytes = threads.min(usable_cores()) as u64 * CORE_BYTES;
+    PROCESS_BYTES + threads_bytes + cores_bytes + program + bytes / BYTES_PER_TABLE_BYTE
 }
 
 /// Bytes that this process could take now without something else having to go: the machine's, or
