@@ -80,20 +80,9 @@ impl Drop for Copy {
 fn a_file_that_shrinks_while_it_is_streamed_is_an_error_of_one_line() {
     let copy = Copy::of(&real_model());
     let path = copy.0.to_str().unwrap();
-    let mut child = picolm(&[
-        path,
-        "-p",
-        "Once upon a time",
-        "-n",
-        "200",
-        "-t",
-        "0",
-        "--ram",
-        "48M",
-        "--quiet",
-    ])
-    .spawn()
-    .unwrap();
+    let prompt = ["-p", "Once upon a time", "-t", "0", "-n", "200", "-c", "256"];
+    let arguments = [&[path][..], &prompt, &["--ram", "48M", "--quiet"]].concat();
+    let mut child = picolm(&arguments).spawn().unwrap();
     let mut first = [0];
     std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
     let file = std::fs::OpenOptions::new().write(true).open(&copy.0).unwrap();
