@@ -10,6 +10,7 @@ use crate::platform::console;
 use crate::report::Failure;
 use lexopt::{Arg, Parser, ValueExt};
 use picolm_core::model::LayerSet;
+use picolm_core::session::MAX_STOP_TEXT_BYTES;
 use sampling::Sampling;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub(crate) const HELP: &str = "\
 picolm: runs GGUF language models on small machines
 
 usage: picolm MODEL.gguf [-p PROMPT] [options]    write on from a prompt
+       picolm chat MODEL.gguf [options]           talk with it
        picolm info MODEL.gguf                     what the model is and the memory it needs
        picolm tokenize MODEL.gguf [-p TEXT]       token ids, as a JSON array
        picolm logits MODEL.gguf --tokens 1,2,3    raw scores, little-endian 32-bit floats
@@ -41,10 +43,15 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -j, --threads N          at most 32                           [usable cores]
       --skip-layers LIST   leave these blocks out, such as 3,7-9
       --quiet              no statistics on stderr
+      --stop TEXT          end where the text comes, without it; several
+      --chat               the prompt is a user's message: in the model's chat template
+      --system TEXT        what the model is told before a chat
+      --chat-template NAME this one (chatml, llama3, ...), whatever the model says
       --top-k --min-p ...  how tokens are chosen: --help-sampling
   -h, --help               this text
   -V, --version            the version
 
+chat:        as above but for -p and -e; -n: tokens of an answer [1024]; /help says more
 info:        -c --ram --skip-layers as above: where each byte goes, and seconds a token as
              measured here
 tokenize:    -p or stdin; --no-special: no tokens added, no special tokens recognised
@@ -71,6 +78,8 @@ pub(crate) enum Command {
     HelpSampling,
     Version,
     Run(Run),
+    /// The same without a prompt.
+    Chat(Run),
     Info(Info),
     Tokenize(Tokenize),
     Logits(Logits),
@@ -98,6 +107,10 @@ pub(crate) struct Run {
     pub(crate) skipped: LayerSet,
     /// `None` for stdin.
     pub(crate) prompt: Option<Vec<u8>>,
+    /// `None` for a prompt that is taken as it is.
+    pub(crate) conversation: Option<Conversation>,
+    /// Texts that end the answer.
+    pub(crate) stop: Vec<Vec<u8>>,
     pub(crate) max_tokens: u32,
     pub(crate) sampling: Sampling,
     /// 0 for the default.
@@ -108,6 +121,15 @@ pub(crate) struct Run {
     /// 0 for all usable cores.
     pub(crate) threads: usize,
     pub(crate) quiet: bool,
+}
+
+/// How to talk with the model.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Conversation {
+    /// `None` for the model's own.
+    pub(crate) template: Option<String>,
+    /// `None` for what the template says.
+    pub(crate) system: Option<Vec<u8>>,
 }
 
 /// What the model is.
@@ -183,6 +205,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     let mut arguments = arguments.into_iter().peekable();
     let command = arguments.peek().and_then(|first| first.to_str()).and_then(|name| match name {
         "info" => Some(parse_info as fn(Options) -> Result<Command, Failure>),
+        "chat" => Some(parse_chat),
         "tokenize" => Some(parse_tokenize),
         "logits" => Some(parse_logits),
         "perplexity" => Some(parse_perplexity),
@@ -196,12 +219,30 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     command.unwrap_or(parse_run)(options)
 }
 
-fn parse_run(mut options: Options) -> Result<Command, Failure> {
+fn parse_run(options: Options) -> Result<Command, Failure> {
+    parse_text(options, None, 256, Command::Run)
+}
+
+fn parse_chat(options: Options) -> Result<Command, Failure> {
+    parse_text(options, Some(Conversation::default()), 1024, Command::Chat)
+}
+
+/// The options of the commands that write text; those of a prompt only where there is no
+/// conversation to begin with.
+fn parse_text(
+    mut options: Options,
+    conversation: Option<Conversation>,
+    max_tokens: u32,
+    command: impl FnOnce(Run) -> Command,
+) -> Result<Command, Failure> {
+    let has_prompt = conversation.is_none();
     let mut run = Run {
         model: PathBuf::new(),
         skipped: LayerSet::EMPTY,
         prompt: None,
-        max_tokens: 256,
+        conversation,
+        stop: Vec::new(),
+        max_tokens,
         sampling: Sampling::default(),
         context: 0,
         ram: Ram::Unasked,
@@ -212,8 +253,19 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
     let mut escapes = false;
     while let Some(option) = options.next()? {
         match option.as_str() {
-            "-p" | "--prompt" => run.prompt = Some(options.bytes(&option)?),
-            "-e" | "--escape" => escapes = true,
+            "-p" | "--prompt" if has_prompt => run.prompt = Some(options.bytes(&option)?),
+            "-e" | "--escape" if has_prompt => escapes = true,
+            "--chat" => {
+                run.conversation.get_or_insert_default();
+            }
+            "--system" => {
+                run.conversation.get_or_insert_default().system = Some(options.bytes(&option)?);
+            }
+            "--chat-template" => {
+                let name = options.value(&option)?.to_string_lossy().into_owned();
+                run.conversation.get_or_insert_default().template = Some(name);
+            }
+            "--stop" => run.stop.push(options.stop_text(&option)?),
             "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
             "-c" | "--context" => run.context = options.integer(&option, 1)?,
             "--ram" => run.ram = options.ram(&option)?,
@@ -231,7 +283,7 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
     if escapes {
         run.prompt = Some(unescape(escaped_text(run.prompt.as_deref())?));
     }
-    options.finish(|model| Command::Run(Run { model, ..run }))
+    options.finish(|model| command(Run { model, ..run }))
 }
 
 fn parse_info(mut options: Options) -> Result<Command, Failure> {
@@ -387,6 +439,15 @@ impl Options {
     fn bytes(&mut self, option: &str) -> Result<Vec<u8>, Failure> {
         console::argument_bytes(self.value(option)?)
             .ok_or_else(|| Failure::usage(format!("{option}: the value is not Unicode text")))
+    }
+
+    /// A text to stop at.
+    fn stop_text(&mut self, option: &str) -> Result<Vec<u8>, Failure> {
+        let text = self.bytes(option)?;
+        if (1..=MAX_STOP_TEXT_BYTES).contains(&text.len()) {
+            return Ok(text);
+        }
+        Err(Failure::usage(format!("{option}: a text has 1 to {MAX_STOP_TEXT_BYTES} bytes")))
     }
 
     /// A whole number from `least` on.
@@ -640,6 +701,24 @@ mod tests {
             assert_eq!(skipping("3,7-9"), skipping("9,8,7,3"), "{command}");
             assert_ne!(skipping("3,7-9"), skipping("3,7"), "{command}");
         }
+    }
+
+    #[test]
+    fn a_conversation_is_asked_for_by_any_of_its_options() {
+        for line in ["m -p hi --chat", "m -p hi --system s", "m -p hi --chat-template chatml"] {
+            let Command::Run(run) = parsed(line).unwrap() else { panic!() };
+            assert!(run.conversation.is_some(), "{line}");
+        }
+        let Command::Chat(run) = parsed("chat m --system s --stop x --stop y -n 3").unwrap() else {
+            panic!()
+        };
+        let system = run.conversation.unwrap().system;
+        assert_eq!((system, run.max_tokens), (Some(b"s".to_vec()), 3));
+        assert_eq!(run.stop, [b"x", b"y"]);
+        assert!(refused("chat m -p hi").contains("-p"));
+        assert!(refused("chat").contains("no model"));
+        assert!(refused("m --stop=").contains("--stop"));
+        assert!(matches!(parsed("m -p hi"), Ok(Command::Run(Run { conversation: None, .. }))));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::args::Ram;
 use crate::engine::{Machine, ModelFile, Plan};
 use crate::platform::memory;
 use crate::platform::stream::{StreamOptions, StreamedFile};
-use crate::report::{Bytes, Failure};
+use crate::report::{Bytes, Failure, Progress};
 use picolm_core::gguf::Gguf;
 use picolm_core::model::Traffic;
 use picolm_core::port::Parallel;
@@ -179,4 +179,44 @@ fn too_little(bytes: u64, needs: &Needs) -> Failure {
          -c)",
         Bytes(bytes)
     ))
+}
+
+/// Brings the whole model into memory and keeps it there. Streamed weights are locked as they are
+/// pinned.
+pub(crate) fn lock(file: &ModelFile, quiet: bool) -> Result<(), Failure> {
+    let Some(map) = file.mapped() else { return Ok(()) };
+    let bytes = map.bytes().len();
+    let mut progress = Progress::new("lock", bytes >> 20, quiet);
+    map.lock(&mut |done| progress.update(done >> 20)).map_err(|error| {
+        let needed = bytes.div_ceil(1024);
+        Failure::new(format!(
+            "--lock: {error}: allow {needed} KiB of locked memory (ulimit -l {needed}, LimitMEMLOCK \
+             or CAP_IPC_LOCK), or leave --lock out"
+        ))
+    })
+}
+
+/// Planned and actual memory, and how the weights are held. Nothing that is private is given back
+/// before the end, so what there is by then was the most.
+pub(crate) fn memory_line(file: &ModelFile, plan: &Plan) -> String {
+    let private = match memory::private_bytes() {
+        Some(bytes) => format!("private peak {}", Bytes(bytes)),
+        None => "private peak unknown".to_owned(),
+    };
+    let streamed = file.stream().and_then(|stream| Some((stream.plan()?, stream)));
+    let Some((weights, stream)) = streamed else {
+        let (total, file) = (Bytes(plan.total_bytes()), Bytes(file.weights().file_bytes()));
+        return format!("planned {total}, {private} (and the model file, {file}, mapped)");
+    };
+    let ceiling = Bytes(file.ceiling().map_or(0, |ceiling| ceiling.bytes));
+    let (pinned, streamed) = (Bytes(weights.pinned_bytes), Bytes(weights.streamed_bytes));
+    let swap = if stream.lock_was_refused() && memory::swap_is_on() {
+        "; the system may swap the pinned ones out: raise its limit of locked memory (ulimit -l)"
+    } else {
+        ""
+    };
+    format!(
+        "planned {ceiling}, {private} (of the weights {pinned} pinned, {streamed} streamed a \
+         token{swap})"
+    )
 }

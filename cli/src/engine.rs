@@ -6,6 +6,7 @@ use crate::platform::stream::StreamedFile;
 use crate::platform::threads::{Pool, usable_cores};
 use crate::platform::{console, cpu};
 use crate::report::{Bytes, Failure};
+use picolm_core::chat::{self, Chat};
 use picolm_core::gguf::Gguf;
 use picolm_core::kernels::{self, Candidate, VectorCandidate, portable};
 use picolm_core::mem::{ARENA_ALIGN, Arena, MemoryPlan};
@@ -277,24 +278,33 @@ pub(crate) fn encode(
     added: bool,
     parsed: bool,
 ) -> Result<Vec<u32>, Failure> {
+    encode_segments(tokenizer, &[Segment { bytes: text, special: parsed }], added)
+}
+
+/// The ids of text that says of each of its segments whether it may name special tokens.
+pub(crate) fn encode_segments(
+    tokenizer: &Tokenizer<'_>,
+    segments: &[Segment<'_>],
+    added: bool,
+) -> Result<Vec<u32>, Failure> {
     let too_long = || Failure::new("the prompt is too long for this machine's memory");
-    let segment = Segment { bytes: text, special: parsed };
+    let text_bytes: usize = segments.iter().map(|segment| segment.bytes.len()).sum();
     let (mut ids, mut scratch) = (Vec::new(), Vec::new());
     // A word or two at a time is all that most texts need; some need all of it at once.
-    let mut words = Tokenizer::scratch_words(text.len()).min(FIRST_SCRATCH_WORDS);
+    let mut words = Tokenizer::scratch_words(text_bytes).min(FIRST_SCRATCH_WORDS);
     loop {
         scratch.try_reserve_exact(words - scratch.len()).map_err(|_| too_long())?;
         scratch.resize(words, 0);
         ids.clear();
-        ids.try_reserve(text.len() / 4 + 8).map_err(|_| too_long())?;
+        ids.try_reserve(text_bytes / 4 + 8).map_err(|_| too_long())?;
         let mut full = false;
         let mut push = |id| {
-            full |= ids.len() == ids.capacity() && ids.try_reserve(text.len() / 4 + 8).is_err();
+            full |= ids.len() == ids.capacity() && ids.try_reserve(text_bytes / 4 + 8).is_err();
             if !full {
                 ids.push(id);
             }
         };
-        match tokenizer.encode(&[segment], added, &mut scratch, &mut push) {
+        match tokenizer.encode(segments, added, &mut scratch, &mut push) {
             Ok(()) if full => return Err(too_long()),
             Ok(()) => return Ok(ids),
             Err(EncodeError::ScratchTooSmall { needed_words }) => {
@@ -304,6 +314,37 @@ pub(crate) fn encode(
             Err(error) => return Err(Failure::new(format!("the prompt: {error}"))),
         }
     }
+}
+
+/// The form of the model's conversations: the named one, or the one that its file describes.
+pub(crate) fn chat<'m>(
+    file: &ModelFile,
+    gguf: &Gguf<'m>,
+    tokenizer: &Tokenizer<'m>,
+    name: Option<&str>,
+) -> Result<Chat<'m>, Failure> {
+    let names = || {
+        let names: Vec<&str> = chat::ALL.iter().flat_map(|form| form.names()).copied().collect();
+        names.join(", ")
+    };
+    let chat = if let Some(name) = name {
+        Chat::named(name).ok_or_else(|| {
+            let names = names();
+            Failure::usage(format!("--chat-template: '{name}' is none of {names}"))
+        })?
+    } else {
+        let jinja = gguf.string("tokenizer.chat_template").map_err(|error| file.failure(error))?;
+        let wrong = match jinja {
+            None => "has no chat template",
+            Some(_) => "has a chat template of an unknown form",
+        };
+        jinja.and_then(Chat::detect).ok_or_else(|| {
+            let names = names();
+            file.failure(format_args!("{wrong}: name one by --chat-template ({names})"))
+        })?
+    };
+    let text = |token: Option<u32>| token.map_or(&b""[..], |token| tokenizer.raw_text(token));
+    Ok(chat.with_tokens(text(tokenizer.bos()), text(tokenizer.eos())))
 }
 
 /// `given`, or all of stdin; a keyboard is no place to wait for a prompt at.

@@ -9,13 +9,14 @@
 
 use crate::map::{MapError, Memory, open_regular};
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use picolm_core::port::ReadError;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The largest sector that there is: what offsets, lengths and addresses of direct reads are
 /// multiples of everywhere.

@@ -1,23 +1,27 @@
-//! `picolm MODEL`: writes on from a prompt.
+//! `picolm MODEL`: writes on from a prompt; and what it takes to write, which `picolm chat` shares.
 
-use super::{Outcome, write};
-use crate::args::Run;
+use super::{Outcome, chat, write};
+use crate::args::{Conversation, Run};
 use crate::ceiling;
 use crate::engine::{self, Machine, ModelFile, Plan};
 use crate::platform::clock::MonotonicClock;
-use crate::platform::{console, memory};
-use crate::report::{self, Bytes, Failure, Progress, Span};
+use crate::platform::console;
+use crate::report::{self, Failure, Progress, Span};
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, Ordering};
+use picolm_core::chat::{Chat, Message, Role};
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::Arena;
 use picolm_core::port::Clock;
 use picolm_core::sampler::Sampler;
-use picolm_core::session::{Options, Output, Session, SessionError, Stop};
+use picolm_core::session::{Generated, Options, Output, Session, SessionError, Stop, StopTexts};
 use picolm_core::tokenizer::Tokenizer;
 
-pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
-    engine::require_text(arguments.prompt.as_deref())?;
+/// Writes on from the prompt, or talks where there is to be none.
+pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure> {
+    if !interactive {
+        engine::require_text(arguments.prompt.as_deref())?;
+    }
     let machine = Machine::new(arguments.threads)?;
     let Run { context, skipped, .. } = *arguments;
     let options = Options { context, skipped, ..Options::default() };
@@ -27,7 +31,7 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
     let gguf = file.gguf()?;
     if arguments.lock {
-        lock(&file, arguments.quiet)?;
+        ceiling::lock(&file, arguments.quiet)?;
     }
     let plan = complete(Plan::new(&file, &gguf, &machine, options)?, &file, &gguf)?;
     let mut memory = plan.reserve()?;
@@ -36,25 +40,36 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     let session = plan.session(&file, &gguf, &machine, &mut arena)?;
     let breakers = arguments.sampling.breaker_bits(&tokenizer);
     let choice = arguments.sampling.options(&breakers);
-    let mut sampler = Sampler::new(choice, plan.config.n_vocab, &mut arena)
+    let sampler = Sampler::new(choice, plan.config.n_vocab, &mut arena)
         .map_err(|error| Failure::new(error.to_string()))?;
-
-    let prompt = engine::text(arguments.prompt.as_deref())?;
-    let tokens = engine::encode(&tokenizer, &prompt, true, true)?;
-    require_room(&tokens, &session)?;
-    tokens.iter().for_each(|&token| sampler.accept(token));
+    let chat = match &arguments.conversation {
+        Some(Conversation { template, .. }) => {
+            Some(engine::chat(&file, &gguf, &tokenizer, template.as_deref())?)
+        }
+        None => None,
+    };
     let interrupted = console::on_interrupt();
     let mut generation = Generation { session, sampler, tokenizer: &tokenizer, interrupted };
+    if interactive && let Some(chat) = chat {
+        return chat::talk(arguments, generation, chat);
+    }
+
+    let prompt = engine::text(arguments.prompt.as_deref())?;
+    let tokens = match (chat, &arguments.conversation) {
+        (Some(chat), Some(conversation)) => opening(&tokenizer, chat, conversation, &prompt)?,
+        _ => engine::encode(&tokenizer, &prompt, true, true)?,
+    };
+    require_room(&tokens, &generation.session)?;
     let clock = MonotonicClock::new();
     let mut finish = generation.prefill(&tokens, arguments.quiet)?;
     let prefilled = generation.session.position() as usize;
     let prefill = Span { tokens: prefilled, evaluated: prefilled, duration_ns: clock.now_ns() };
     let mut generated = Span { tokens: 0, evaluated: 0, duration_ns: 0 };
     if finish.is_none() {
-        let (reason, tokens) = generation.write(arguments.max_tokens)?;
+        let (reason, written) = generation.write(arguments.max_tokens, &arguments.stop)?;
         finish = Some(reason);
         generated = Span {
-            tokens: tokens as usize,
+            tokens: written.tokens as usize,
             evaluated: generation.session.position() as usize - prefilled,
             duration_ns: clock.now_ns() - prefill.duration_ns,
         };
@@ -70,49 +85,24 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     if !arguments.quiet {
         report::line(format_args!("Prefill: {prefill}"));
         report::line(format_args!("Generation: {generated}"));
-        report::line(format_args!("Memory: {}", memory_line(&file, &plan)));
+        report::line(format_args!("Memory: {}", ceiling::memory_line(&file, &plan)));
     }
     Ok(if finish == Some(Finish::Interrupted) { Outcome::Interrupted } else { Outcome::Done })
 }
 
-/// Brings the whole model into memory and keeps it there. Streamed weights are locked as they are
-/// pinned.
-fn lock(file: &ModelFile, quiet: bool) -> Result<(), Failure> {
-    let Some(map) = file.mapped() else { return Ok(()) };
-    let bytes = map.bytes().len();
-    let mut progress = Progress::new("lock", bytes >> 20, quiet);
-    map.lock(&mut |done| progress.update(done >> 20)).map_err(|error| {
-        let needed = bytes.div_ceil(1024);
-        Failure::new(format!(
-            "--lock: {error}: allow {needed} KiB of locked memory (ulimit -l {needed}, LimitMEMLOCK \
-             or CAP_IPC_LOCK), or leave --lock out"
-        ))
-    })
-}
-
-/// Planned and actual memory, and how the weights are held. Nothing that is private is given back
-/// before the end, so what there is by then was the most.
-fn memory_line(file: &ModelFile, plan: &Plan) -> String {
-    let private = match memory::private_bytes() {
-        Some(bytes) => format!("private peak {}", Bytes(bytes)),
-        None => "private peak unknown".to_owned(),
-    };
-    let streamed = file.stream().and_then(|stream| Some((stream.plan()?, stream)));
-    let Some((weights, stream)) = streamed else {
-        let (total, file) = (Bytes(plan.total_bytes()), Bytes(file.weights().file_bytes()));
-        return format!("planned {total}, {private} (and the model file, {file}, mapped)");
-    };
-    let ceiling = Bytes(file.ceiling().map_or(0, |ceiling| ceiling.bytes));
-    let (pinned, streamed) = (Bytes(weights.pinned_bytes), Bytes(weights.streamed_bytes));
-    let swap = if stream.lock_was_refused() && memory::swap_is_on() {
-        "; the system may swap the pinned ones out: raise its limit of locked memory (ulimit -l)"
-    } else {
-        ""
-    };
-    format!(
-        "planned {ceiling}, {private} (of the weights {pinned} pinned, {streamed} streamed a \
-         token{swap})"
-    )
+/// The ids of a conversation that begins with the user's `prompt`.
+fn opening(
+    tokenizer: &Tokenizer<'_>,
+    chat: Chat<'_>,
+    conversation: &Conversation,
+    prompt: &[u8],
+) -> Result<Vec<u32>, Failure> {
+    let system = conversation.system.as_deref().map(|text| Message { role: Role::System, text });
+    let user = Message { role: Role::User, text: prompt };
+    let messages: Vec<_> = system.into_iter().chain([user]).collect();
+    let mut segments = Vec::new();
+    chat.render(&messages, false, &mut |segment| segments.push(segment));
+    engine::encode_segments(tokenizer, &segments, true)
 }
 
 /// A prompt without tokens has no next one, and one that is longer than the context no place.
@@ -138,9 +128,11 @@ fn require_room(tokens: &[u32], session: &Session<'_>) -> Result<(), Failure> {
 
 /// Why a text ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Finish {
+pub(super) enum Finish {
     /// The model said so.
     EndOfGeneration,
+    /// One of the texts to stop at came.
+    StopText,
     /// As many tokens as were asked for.
     MaxTokens,
     ContextFull,
@@ -150,16 +142,21 @@ enum Finish {
 }
 
 /// A text being written.
-struct Generation<'r, 'm> {
-    session: Session<'m>,
-    sampler: Sampler<'m>,
-    tokenizer: &'r Tokenizer<'m>,
-    interrupted: &'static AtomicBool,
+pub(super) struct Generation<'r, 'm> {
+    pub(super) session: Session<'m>,
+    pub(super) sampler: Sampler<'m>,
+    pub(super) tokenizer: &'r Tokenizer<'m>,
+    pub(super) interrupted: &'static AtomicBool,
 }
 
 impl Generation<'_, '_> {
     /// Reads the prompt; says why the text ends where it already does.
-    fn prefill(&mut self, tokens: &[u32], quiet: bool) -> Result<Option<Finish>, Failure> {
+    pub(super) fn prefill(
+        &mut self,
+        tokens: &[u32],
+        quiet: bool,
+    ) -> Result<Option<Finish>, Failure> {
+        tokens.iter().for_each(|&token| self.sampler.accept(token));
         let mut progress = Progress::new("prefill", tokens.len(), quiet);
         let interrupted = self.interrupted;
         let mut on_batch = |done| {
@@ -172,25 +169,34 @@ impl Generation<'_, '_> {
         Ok(interrupted.load(Ordering::Relaxed).then_some(Finish::Interrupted))
     }
 
-    /// Writes at most `max_tokens` tokens to stdout, each as soon as its characters are whole.
-    fn write(&mut self, max_tokens: u32) -> Result<(Finish, u32), Failure> {
+    /// Writes at most `max_tokens` tokens to stdout, each as soon as its characters are whole and
+    /// are no beginning of a text to stop at.
+    pub(super) fn write(
+        &mut self,
+        max_tokens: u32,
+        stop: &[Vec<u8>],
+    ) -> Result<(Finish, Generated), Failure> {
         let mut stdout = Stdout { interrupted: self.interrupted, pending: Vec::new(), ended: None };
+        let texts: Vec<&[u8]> = stop.iter().map(Vec::as_slice).collect();
+        let mut output = StopTexts::new(&texts, &mut stdout);
         let generated = self
             .session
-            .generate(self.tokenizer, &mut self.sampler, max_tokens, &mut stdout)
+            .generate(self.tokenizer, &mut self.sampler, max_tokens, &mut output)
             .map_err(|error| match error {
                 SessionError::Sample(_) => {
                     Failure::new(format!("{error}: is the model file damaged?"))
                 }
                 _ => Failure::new(error.to_string()),
             })?;
+        let stopped = output.finish();
         let finish = match (stdout.ended, generated.stop) {
             (Some(ended), _) => ended?,
+            (None, _) if stopped => Finish::StopText,
             (None, Stop::EndOfGeneration) => Finish::EndOfGeneration,
             (None, Stop::MaxTokens | Stop::Output) => Finish::MaxTokens,
             (None, Stop::ContextFull) => Finish::ContextFull,
         };
-        Ok((finish, generated.tokens))
+        Ok((finish, generated))
     }
 }
 

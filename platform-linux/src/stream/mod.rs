@@ -19,11 +19,10 @@ mod window;
 
 use crate::direct::{DirectFile, SECTOR_BYTES_MAX};
 use crate::map::{MapError, Memory};
-use core::cell::OnceCell;
+use core::cell::{OnceCell, RefCell};
 use memory::SharedMemory;
 use picolm_core::port::{Lease, MAX_LEASES, Need, ReadError, Stripe, Weights};
 use reader::{Planned, Shared};
-use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};

@@ -135,7 +135,9 @@ impl Shared {
                 state.free.extend(passed_over.map(|queued| queued.slot));
                 self.work.notify_one();
             }
-            if let Some(queued) = state.queue.pop_front_if(|queued| queued.place == place) {
+            if state.queue.front().is_some_and(|queued| queued.place == place)
+                && let Some(queued) = state.queue.pop_front()
+            {
                 drop(state);
                 // SAFETY: the slot was queued and is in this lease's hand until its release.
                 let bytes = unsafe { self.slots.bytes(queued.bytes) };
