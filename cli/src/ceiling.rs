@@ -5,7 +5,7 @@
 //! its page tables, the mapped file's page cache, and all that is private. What is left when
 //! everything else has its part goes to pinned weights.
 
-use crate::args::Ram;
+use crate::args::{Ram, Run};
 use crate::engine::{Machine, ModelFile, Plan};
 use crate::platform::memory;
 use crate::platform::stream::{StreamOptions, StreamedFile};
@@ -181,12 +181,12 @@ fn too_little(bytes: u64, needs: &Needs) -> Failure {
     ))
 }
 
-/// Brings the whole model into memory and keeps it there. Streamed weights are locked as they are
-/// pinned.
-pub(crate) fn lock(file: &ModelFile, quiet: bool) -> Result<(), Failure> {
-    let Some(map) = file.mapped() else { return Ok(()) };
+/// Brings the whole model into memory and keeps it there, if that was asked for. Streamed weights
+/// are locked as they are pinned.
+pub(crate) fn lock(file: &ModelFile, arguments: &Run) -> Result<(), Failure> {
+    let Some(map) = file.mapped().filter(|_| arguments.lock) else { return Ok(()) };
     let bytes = map.bytes().len();
-    let mut progress = Progress::new("lock", bytes >> 20, quiet);
+    let mut progress = Progress::new("lock", bytes >> 20, arguments.quiet);
     map.lock(&mut |done| progress.update(done >> 20)).map_err(|error| {
         let needed = bytes.div_ceil(1024);
         Failure::new(format!(

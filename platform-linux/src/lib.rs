@@ -11,7 +11,6 @@ pub mod bandwidth;
 pub mod clock;
 pub mod console;
 pub mod cpu;
-mod direct;
 pub mod map;
 pub mod memory;
 mod residency;

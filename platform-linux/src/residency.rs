@@ -7,7 +7,7 @@
 // Unsafe: locks pages of a mapping.
 #![allow(unsafe_code)]
 
-use crate::direct::advise;
+use crate::stream::direct::advise;
 use core::sync::atomic::{AtomicBool, Ordering};
 use picolm_core::port::{Need, Stripe};
 use std::fs::File;

@@ -10,6 +10,7 @@ pub mod console;
 pub mod cpu;
 pub mod map;
 pub mod memory;
+mod residency;
 mod rest;
 pub mod stream;
 pub mod threads;

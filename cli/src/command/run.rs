@@ -30,9 +30,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     };
     let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
     let gguf = file.gguf()?;
-    if arguments.lock {
-        ceiling::lock(&file, arguments.quiet)?;
-    }
+    ceiling::lock(&file, arguments)?;
     let plan = complete(Plan::new(&file, &gguf, &machine, options)?, &file, &gguf)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());

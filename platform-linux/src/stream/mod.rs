@@ -9,6 +9,7 @@
 //! Nothing of the file is mapped: a read error or a file that shrinks is an error of the lease.
 //! `pins` chooses what stays, `order` what is read next, `reader` does it.
 
+pub(crate) mod direct;
 mod memory;
 mod order;
 mod pins;
@@ -17,9 +18,9 @@ mod reader;
 mod tests;
 mod window;
 
-use crate::direct::{DirectFile, SECTOR_BYTES_MAX};
 use crate::map::{MapError, Memory};
 use core::cell::{OnceCell, RefCell};
+use direct::{DirectFile, SECTOR_BYTES_MAX};
 use memory::SharedMemory;
 use picolm_core::port::{Lease, MAX_LEASES, Need, ReadError, Stripe, Weights};
 use reader::{Planned, Shared};

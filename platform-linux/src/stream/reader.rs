@@ -11,9 +11,9 @@
 // Unsafe: slots and pins are parts of shared memory, in the hands that the state says.
 #![allow(unsafe_code)]
 
+use super::direct::DirectFile;
 use super::memory::SharedMemory;
 use super::order::{Order, Place};
-use crate::direct::DirectFile;
 use core::ops::Range;
 use picolm_core::port::{Lease, ReadError, Release, Stripe};
 use std::collections::VecDeque;

@@ -221,8 +221,8 @@ fn the_end_does_not_wait_for_a_pass() {
         if leases > 0 {
             source.begin();
         }
-        for index in 0..leases {
-            let _ = source.lease(index, &stripes[index]).unwrap();
+        for (index, stripe) in stripes.iter().take(leases).enumerate() {
+            let _ = source.lease(index, stripe).unwrap();
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The device gives whole sectors anyway, and vectors are asked for in small parts that follow each
 //! other: so the last sectors read are kept.
 
-use crate::direct::{DirectFile, SECTOR_BYTES_MAX};
+use super::direct::{DirectFile, SECTOR_BYTES_MAX};
 use crate::map::{MapError, Memory};
 use picolm_core::port::ReadError;
 
