@@ -190,8 +190,8 @@ pub(crate) fn lock(file: &ModelFile, arguments: &Run) -> Result<(), Failure> {
     map.lock(&mut |done| progress.update(done >> 20)).map_err(|error| {
         let needed = bytes.div_ceil(1024);
         Failure::new(format!(
-            "--lock: {error}: allow {needed} KiB of locked memory (ulimit -l {needed}, LimitMEMLOCK \
-             or CAP_IPC_LOCK), or leave --lock out"
+            "--lock: {error}: allow {needed} KiB of locked memory (ulimit -l {needed}, \
+             LimitMEMLOCK or CAP_IPC_LOCK), or leave --lock out"
         ))
     })
 }
