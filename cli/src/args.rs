@@ -10,6 +10,7 @@ use crate::platform::console;
 use crate::report::Failure;
 use lexopt::{Arg, Parser, ValueExt};
 use picolm_core::model::LayerSet;
+use picolm_core::quant::KvType;
 use picolm_core::session::MAX_STOP_TEXT_BYTES;
 use sampling::Sampling;
 use std::ffi::OsString;
@@ -37,6 +38,7 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -k, --top-p P            keep the likeliest tokens that hold share P   [0.9]
   -s, --seed S             same seed, same text                          [42]
   -c, --context N          tokens of prompt and text    [the model's, up to 2048]
+      --kv TYPE            keys and values as f16, q8_0 (half the memory) or q4_0  [f16]
       --ram SIZE           take no more memory than this, page cache included: 256M, 1G, or
                            auto: what is available [only where the model does not fit in that]
       --lock               read the whole model first and keep it in memory
@@ -52,14 +54,16 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -V, --version            the version
 
 chat:        as above but for -p and -e; -n: tokens of an answer [1024]; /help says more
-info:        -c --ram --skip-layers as above: where each byte goes, and seconds a token as
-             measured here
+info:        -c --kv --ram --skip-layers as above: where each byte goes, and seconds a token
+             as measured here
 tokenize:    -p or stdin; --no-special: no tokens added, no special tokens recognised
-logits:      --all: every position, not only the last; -c --ram -j --skip-layers as above
-perplexity:  -f FILE, -c N: tokens of a window [512]; --ram -j --quiet --skip-layers as above
+logits:      --all: every position, not only the last; -c --kv --ram -j --skip-layers as above
+perplexity:  -f FILE, -c N: tokens of a window [512];
+             --kv --ram -j --quiet --skip-layers as above
 bench:       -p N: prompt tokens [128], -n N: generated tokens [32], 0 for none;
              --depth N: generated after N positions [0],
-             -r N: repetitions, of which the median counts [5]; -j; --json; --ram; --skip-layers;
+             -r N: repetitions, of which the median counts [5];
+             --kv; --ram; -j; --json; --skip-layers;
              --bandwidth: only how fast the machine reads the file
 
 A first argument that is a command's name is the command: a model file called `info` is
@@ -115,6 +119,7 @@ pub(crate) struct Run {
     pub(crate) sampling: Sampling,
     /// 0 for the default.
     pub(crate) context: u32,
+    pub(crate) kv_type: KvType,
     pub(crate) ram: Ram,
     /// Whether the model is to stay in memory.
     pub(crate) lock: bool,
@@ -139,6 +144,7 @@ pub(crate) struct Info {
     /// Blocks that are left out.
     pub(crate) skipped: LayerSet,
     pub(crate) context: u32,
+    pub(crate) kv_type: KvType,
     pub(crate) ram: Ram,
 }
 
@@ -161,6 +167,7 @@ pub(crate) struct Logits {
     pub(crate) tokens: Vec<u32>,
     pub(crate) all: bool,
     pub(crate) context: u32,
+    pub(crate) kv_type: KvType,
     pub(crate) ram: Ram,
     pub(crate) threads: usize,
 }
@@ -174,6 +181,7 @@ pub(crate) struct Perplexity {
     pub(crate) file: PathBuf,
     /// Tokens of a window.
     pub(crate) window: u32,
+    pub(crate) kv_type: KvType,
     pub(crate) ram: Ram,
     pub(crate) threads: usize,
     pub(crate) quiet: bool,
@@ -190,6 +198,7 @@ pub(crate) struct Bench {
     /// Positions that are filled before generated tokens are timed.
     pub(crate) depth: u32,
     pub(crate) repetitions: u32,
+    pub(crate) kv_type: KvType,
     pub(crate) ram: Ram,
     pub(crate) threads: usize,
     /// Only the reading of the file.
@@ -245,6 +254,7 @@ fn parse_text(
         max_tokens,
         sampling: Sampling::default(),
         context: 0,
+        kv_type: KvType::F16,
         ram: Ram::Unasked,
         lock: false,
         threads: 0,
@@ -268,6 +278,7 @@ fn parse_text(
             "--stop" => run.stop.push(options.stop_text(&option)?),
             "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
             "-c" | "--context" => run.context = options.integer(&option, 1)?,
+            "--kv" => run.kv_type = options.kv_type(&option)?,
             "--ram" => run.ram = options.ram(&option)?,
             "--lock" => run.lock = true,
             "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
@@ -287,16 +298,18 @@ fn parse_text(
 }
 
 fn parse_info(mut options: Options) -> Result<Command, Failure> {
-    let (mut context, mut ram, mut skipped) = (0, Ram::Unasked, LayerSet::EMPTY);
+    let (mut context, mut ram) = (0, Ram::Unasked);
+    let (mut kv_type, mut skipped) = (KvType::F16, LayerSet::EMPTY);
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-c" | "--context" => context = options.integer(&option, 1)?,
+            "--kv" => kv_type = options.kv_type(&option)?,
             "--ram" => ram = options.ram(&option)?,
             "--skip-layers" => skipped = options.layers(&option)?,
             _ => return Err(unknown(&option)),
         }
     }
-    options.finish(|model| Command::Info(Info { model, skipped, context, ram }))
+    options.finish(|model| Command::Info(Info { model, skipped, context, kv_type, ram }))
 }
 
 fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
@@ -317,12 +330,14 @@ fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
 
 fn parse_logits(mut options: Options) -> Result<Command, Failure> {
     let (mut tokens, mut all, mut context, mut threads) = (Vec::new(), false, 0, 0);
-    let (mut ram, mut skipped) = (Ram::Unasked, LayerSet::EMPTY);
+    let (mut kv_type, mut skipped) = (KvType::F16, LayerSet::EMPTY);
+    let mut ram = Ram::Unasked;
     while let Some(option) = options.next()? {
         match option.as_str() {
             "--tokens" => tokens = options.ids(&option)?,
             "--all" => all = true,
             "-c" | "--context" => context = options.integer(&option, 1)?,
+            "--kv" => kv_type = options.kv_type(&option)?,
             "--ram" => ram = options.ram(&option)?,
             "-j" | "--threads" => threads = options.integer(&option, 1)?,
             "--skip-layers" => skipped = options.layers(&option)?,
@@ -333,17 +348,20 @@ fn parse_logits(mut options: Options) -> Result<Command, Failure> {
         return Err(Failure::usage("logits: give ids: --tokens 1,2,3"));
     }
     options.finish(|model| {
-        Command::Logits(Logits { model, skipped, tokens, all, context, ram, threads })
+        let logits = Logits { model, skipped, tokens, all, context, kv_type, ram, threads };
+        Command::Logits(logits)
     })
 }
 
 fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
     let (mut file, mut window, mut threads, mut quiet) = (None, 512, 0, false);
-    let (mut ram, mut skipped) = (Ram::Unasked, LayerSet::EMPTY);
+    let (mut kv_type, mut skipped) = (KvType::F16, LayerSet::EMPTY);
+    let mut ram = Ram::Unasked;
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-f" | "--file" => file = Some(PathBuf::from(options.value(&option)?)),
             "-c" | "--context" => window = options.integer(&option, SMALLEST_WINDOW)?,
+            "--kv" => kv_type = options.kv_type(&option)?,
             "--ram" => ram = options.ram(&option)?,
             "-j" | "--threads" => threads = options.integer(&option, 1)?,
             "--quiet" => quiet = true,
@@ -356,7 +374,8 @@ fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
     }
     let file = file.unwrap_or_default();
     options.finish(|model| {
-        Command::Perplexity(Perplexity { model, skipped, file, window, ram, threads, quiet })
+        let perplexity = Perplexity { model, skipped, file, window, kv_type, ram, threads, quiet };
+        Command::Perplexity(perplexity)
     })
 }
 
@@ -368,6 +387,7 @@ fn parse_bench(mut options: Options) -> Result<Command, Failure> {
         generated_tokens: 32,
         depth: 0,
         repetitions: 5,
+        kv_type: KvType::F16,
         ram: Ram::Unasked,
         threads: 0,
         bandwidth_only: false,
@@ -379,6 +399,7 @@ fn parse_bench(mut options: Options) -> Result<Command, Failure> {
             "-n" | "--max-tokens" => bench.generated_tokens = options.integer(&option, 0)?,
             "--depth" => bench.depth = options.integer(&option, 0)?,
             "-r" | "--repetitions" => bench.repetitions = options.integer(&option, 1)?,
+            "--kv" => bench.kv_type = options.kv_type(&option)?,
             "--ram" => bench.ram = options.ram(&option)?,
             "-j" | "--threads" => bench.threads = options.integer(&option, 1)?,
             "--bandwidth" => bench.bandwidth_only = true,
@@ -495,6 +516,16 @@ impl Options {
         ram.ok_or_else(|| {
             let value = value.to_string_lossy();
             Failure::usage(format!("{option}: '{value}' is not a size: write 256M, 1G or auto"))
+        })
+    }
+
+    /// How keys and values are stored.
+    fn kv_type(&mut self, option: &str) -> Result<KvType, Failure> {
+        let value = self.value(option)?;
+        value.to_str().and_then(KvType::from_name).ok_or_else(|| {
+            let names = KvType::ALL.map(KvType::name).join(", ");
+            let value = value.to_string_lossy();
+            Failure::usage(format!("{option}: '{value}' is none of {names}"))
         })
     }
 
@@ -625,6 +656,7 @@ mod tests {
             ("m -s x", "-s: 'x'"),
             ("m -c 0", "-c: '0'"),
             ("m -j 0", "-j: '0'"),
+            ("m --kv f32", "--kv: 'f32' is none of f16, q8_0, q4_0"),
             ("m --seed= ", "--seed: ''"),
             ("m -n", "-n: a value is missing"),
             ("logits m --tokens 1,x", "--tokens: 'x'"),
@@ -682,10 +714,10 @@ mod tests {
         assert!(matches!(parsed("./info"), Ok(Command::Run(_))));
         assert!(matches!(parsed("-n 1 info"), Ok(Command::Run(_))));
         assert!(refused("info").contains("no model"));
-        let Command::Logits(logits) = parsed("logits m --tokens 3,2 --all").unwrap() else {
-            panic!()
-        };
+        let line = "logits m --tokens 3,2 --all --kv q4_0";
+        let Command::Logits(logits) = parsed(line).unwrap() else { panic!() };
         assert_eq!((logits.tokens, logits.all), (vec![3, 2], true));
+        assert_eq!(logits.kv_type, KvType::Q4_0);
         let Command::Tokenize(tokenize) = parsed("tokenize m --no-special").unwrap() else {
             panic!()
         };

@@ -61,7 +61,7 @@ impl Needs {
             let rows = tensor.elements() / tensor.dimensions[0].max(1);
             row_bytes = row_bytes.max(tensor.bytes / rows.max(1));
         }
-        let traffic = Traffic::of(gguf, &plan.config);
+        let traffic = Traffic::of(gguf, &plan.config, plan.kv_type());
         Self {
             plan_bytes: plan.total_bytes(),
             header_bytes: gguf.header_bytes().len() as u64 + SMALL_BYTES,

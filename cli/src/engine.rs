@@ -12,6 +12,7 @@ use picolm_core::kernels::{self, Candidate, VectorCandidate, portable};
 use picolm_core::mem::{ARENA_ALIGN, Arena, MemoryPlan};
 use picolm_core::model::{Config, ModelError, Parts, family};
 use picolm_core::port::{CpuFeatures, Parallel, Weights};
+use picolm_core::quant::KvType;
 use picolm_core::sampler::{Sampler, SamplerOptions};
 use picolm_core::session::{DEFAULT_CONTEXT, Options, Session};
 use picolm_core::text::Segment;
@@ -196,6 +197,11 @@ impl Plan {
         let (memory, config) = Session::plan(gguf, &machine.parts, &options)
             .map_err(|error| model_failure(file, error))?;
         Ok(Self { options, config, memory })
+    }
+
+    /// How keys and values are stored.
+    pub(crate) fn kv_type(&self) -> KvType {
+        self.options.kv_type
     }
 
     /// All bytes of the arena.

@@ -34,7 +34,8 @@ pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
         return read_only(arguments, &ModelFile::open(&arguments.model)?, &machine);
     }
     let context = prompt_tokens.max(depth + generated_tokens).max(START_TOKENS);
-    let options = Options { context, skipped: arguments.skipped, ..Options::default() };
+    let Bench { kv_type, skipped, .. } = *arguments;
+    let options = Options { context, kv_type, skipped, ..Options::default() };
     let plain = |plan: Plan, _: &ModelFile, _: &Gguf<'_>| Ok(plan);
     let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &plain)?;
     let gguf = file.gguf()?;
@@ -65,7 +66,7 @@ pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
             read.push(reader.bytes_per_s());
         }
     }
-    let traffic = Traffic::of(&gguf, &plan.config).map_err(|error| file.failure(error))?;
+    let traffic = Traffic::of(&gguf, &plan.config, kv_type).map_err(|error| file.failure(error))?;
     let result = Measured {
         model: arguments.model.display().to_string(),
         threads: machine.pool.workers(),

@@ -18,8 +18,8 @@ use picolm_core::session::Options;
 
 pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
     let machine = Machine::new(0)?;
-    let Info { context, skipped, .. } = *arguments;
-    let options = Options { context, skipped, ..Options::default() };
+    let Info { context, kv_type, skipped, .. } = *arguments;
+    let options = Options { context, kv_type, skipped, ..Options::default() };
     let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| {
         plan.with_tokenizer(file, gguf)?.with_sampler(file, &SamplerOptions::NEUTRAL)
     };
@@ -37,7 +37,7 @@ pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
         Plan::new(&file, &gguf, &machine, options).and_then(|plan| complete(plan, &file, &gguf));
     if let Ok(plan) = &plan {
         sizes(&mut page, plan);
-        if let Ok(traffic) = Traffic::of(&gguf, &plan.config) {
+        if let Ok(traffic) = Traffic::of(&gguf, &plan.config, kv_type) {
             page.line("read per token", Bytes(traffic.weights_bytes));
         }
     }

@@ -24,8 +24,8 @@ pub(super) fn logits(arguments: &Logits) -> Result<Outcome, Failure> {
     let context =
         if arguments.context == 0 && count > DEFAULT_CONTEXT { count } else { arguments.context };
     let logit_rows = if *all { ROWS } else { 1 };
-    let skipped = arguments.skipped;
-    let options = Options { context, logit_rows, skipped, ..Options::default() };
+    let Logits { kv_type, skipped, .. } = *arguments;
+    let options = Options { context, kv_type, logit_rows, skipped, ..Options::default() };
     let plain = |plan: Plan, _: &ModelFile, _: &Gguf<'_>| Ok(plan);
     let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &plain)?;
     let gguf = file.gguf()?;

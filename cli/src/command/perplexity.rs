@@ -27,8 +27,9 @@ pub(super) fn perplexity(arguments: &Perplexity) -> Result<Outcome, Failure> {
         return Err(about(&arguments.file, format_args!("is longer than {most} bytes")));
     }
     let machine = Machine::new(arguments.threads)?;
-    let Perplexity { window, skipped, .. } = *arguments;
-    let options = Options { context: window, logit_rows: ROWS, skipped, ..Options::default() };
+    let Perplexity { window, kv_type, skipped, .. } = *arguments;
+    let context = window;
+    let options = Options { context, kv_type, logit_rows: ROWS, skipped, ..Options::default() };
     let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| plan.with_tokenizer(file, gguf);
     let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
     let gguf = file.gguf()?;

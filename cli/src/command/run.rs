@@ -23,8 +23,8 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         engine::require_text(arguments.prompt.as_deref())?;
     }
     let machine = Machine::new(arguments.threads)?;
-    let Run { context, skipped, .. } = *arguments;
-    let options = Options { context, skipped, ..Options::default() };
+    let Run { context, kv_type, skipped, .. } = *arguments;
+    let options = Options { context, kv_type, skipped, ..Options::default() };
     let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| {
         plan.with_tokenizer(file, gguf)?.with_sampler(file, &arguments.sampling.options(&[]))
     };

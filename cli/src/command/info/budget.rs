@@ -33,7 +33,8 @@ pub(super) fn show(
     };
     row(page, "as above", plan.total_bytes());
     row(page, "process", ceiling.process_bytes);
-    let traffic = Traffic::of(gguf, &plan.config).map_err(|error| file.failure(error))?;
+    let traffic =
+        Traffic::of(gguf, &plan.config, plan.kv_type()).map_err(|error| file.failure(error))?;
     let read_bytes = traffic.at(plan.context() / 2);
     let memory_bytes_per_s = memory_speed(machine, ceiling.bytes)?;
     let memory_s = read_bytes as f64 / memory_bytes_per_s;
