@@ -46,6 +46,9 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
       --shift [fast]       when the context is full, go on with its first tokens and
                            newest half; `fast` approximates instead of computing anew
       --keep N             first tokens that --shift keeps                   [4]
+      --ram SIZE           take no more memory than this, page cache included: 256M, 1G, or
+                           auto: what is available [only where the model does not fit in that]
+      --lock               read the whole model first and keep it in memory
   -j, --threads N          at most 32                           [usable cores]
       --skip-layers LIST   leave these blocks out, such as 3,7-9
       --quiet              no statistics on stderr
@@ -58,15 +61,16 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -V, --version            the version
 
 chat:        as above but for -p and -e; -n: tokens of an answer [1024]; /help says more
-info:        -c --kv --skip-layers as above
+info:        -c --kv --ram --skip-layers as above: where each byte goes, and seconds a token
+             as measured here
 tokenize:    -p or stdin; --no-special: no tokens added, no special tokens recognised
-logits:      --all: every position, not only the last; -c --kv -j --skip-layers as above
+logits:      --all: every position, not only the last; -c --kv --ram -j --skip-layers as above
 perplexity:  -f FILE, -c N: tokens of a window [512];
-             --kv -j --quiet --skip-layers as above
+             --kv --ram -j --quiet --skip-layers as above
 bench:       -p N: prompt tokens [128], -n N: generated tokens [32], 0 for none;
              --depth N: generated after N positions [0],
              -r N: repetitions, of which the median counts [5];
-             --kv; -j; --json; --skip-layers;
+             --kv; --ram; -j; --json; --skip-layers;
              --bandwidth: only how fast the machine reads the file
 
 A first argument that is a command's name is the command: a model file called `info` is
@@ -95,6 +99,18 @@ pub(crate) enum Command {
     Bench(Bench),
 }
 
+/// How much memory the program may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ram {
+    /// As much as it likes; where the model does not fit in what is available, that.
+    #[default]
+    Unasked,
+    /// What is available.
+    Auto,
+    /// At most so many bytes.
+    Bytes(u64),
+}
+
 /// Write on from a prompt.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Run {
@@ -113,6 +129,9 @@ pub(crate) struct Run {
     /// 0 for the default.
     pub(crate) context: u32,
     pub(crate) kv_type: KvType,
+    pub(crate) ram: Ram,
+    /// Whether the model is to stay in memory.
+    pub(crate) lock: bool,
     /// 0 for all usable cores.
     pub(crate) threads: usize,
     pub(crate) quiet: bool,
@@ -135,6 +154,7 @@ pub(crate) struct Info {
     pub(crate) skipped: LayerSet,
     pub(crate) context: u32,
     pub(crate) kv_type: KvType,
+    pub(crate) ram: Ram,
 }
 
 /// Text to ids.
@@ -157,6 +177,7 @@ pub(crate) struct Logits {
     pub(crate) all: bool,
     pub(crate) context: u32,
     pub(crate) kv_type: KvType,
+    pub(crate) ram: Ram,
     pub(crate) threads: usize,
 }
 
@@ -170,6 +191,7 @@ pub(crate) struct Perplexity {
     /// Tokens of a window.
     pub(crate) window: u32,
     pub(crate) kv_type: KvType,
+    pub(crate) ram: Ram,
     pub(crate) threads: usize,
     pub(crate) quiet: bool,
 }
@@ -186,6 +208,7 @@ pub(crate) struct Bench {
     pub(crate) depth: u32,
     pub(crate) repetitions: u32,
     pub(crate) kv_type: KvType,
+    pub(crate) ram: Ram,
     pub(crate) threads: usize,
     /// Only the reading of the file.
     pub(crate) bandwidth_only: bool,
@@ -242,6 +265,8 @@ fn parse_text(
         keeping: Keeping::default(),
         context: 0,
         kv_type: KvType::F16,
+        ram: Ram::Unasked,
+        lock: false,
         threads: 0,
         quiet: false,
     };
@@ -264,6 +289,8 @@ fn parse_text(
             "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
             "-c" | "--context" => run.context = options.integer(&option, 1)?,
             "--kv" => run.kv_type = options.kv_type(&option)?,
+            "--ram" => run.ram = options.ram(&option)?,
+            "--lock" => run.lock = true,
             "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
             "--quiet" => run.quiet = true,
             "--skip-layers" => run.skipped = options.layers(&option)?,
@@ -285,16 +312,18 @@ fn parse_text(
 }
 
 fn parse_info(mut options: Options) -> Result<Command, Failure> {
-    let (mut context, mut kv_type, mut skipped) = (0, KvType::F16, LayerSet::EMPTY);
+    let (mut context, mut ram) = (0, Ram::Unasked);
+    let (mut kv_type, mut skipped) = (KvType::F16, LayerSet::EMPTY);
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-c" | "--context" => context = options.integer(&option, 1)?,
             "--kv" => kv_type = options.kv_type(&option)?,
+            "--ram" => ram = options.ram(&option)?,
             "--skip-layers" => skipped = options.layers(&option)?,
             _ => return Err(unknown(&option)),
         }
     }
-    options.finish(|model| Command::Info(Info { model, skipped, context, kv_type }))
+    options.finish(|model| Command::Info(Info { model, skipped, context, kv_type, ram }))
 }
 
 fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
@@ -316,12 +345,14 @@ fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
 fn parse_logits(mut options: Options) -> Result<Command, Failure> {
     let (mut tokens, mut all, mut context, mut threads) = (Vec::new(), false, 0, 0);
     let (mut kv_type, mut skipped) = (KvType::F16, LayerSet::EMPTY);
+    let mut ram = Ram::Unasked;
     while let Some(option) = options.next()? {
         match option.as_str() {
             "--tokens" => tokens = options.ids(&option)?,
             "--all" => all = true,
             "-c" | "--context" => context = options.integer(&option, 1)?,
             "--kv" => kv_type = options.kv_type(&option)?,
+            "--ram" => ram = options.ram(&option)?,
             "-j" | "--threads" => threads = options.integer(&option, 1)?,
             "--skip-layers" => skipped = options.layers(&option)?,
             _ => return Err(unknown(&option)),
@@ -331,18 +362,21 @@ fn parse_logits(mut options: Options) -> Result<Command, Failure> {
         return Err(Failure::usage("logits: give ids: --tokens 1,2,3"));
     }
     options.finish(|model| {
-        Command::Logits(Logits { model, skipped, tokens, all, context, kv_type, threads })
+        let logits = Logits { model, skipped, tokens, all, context, kv_type, ram, threads };
+        Command::Logits(logits)
     })
 }
 
 fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
     let (mut file, mut window, mut threads, mut quiet) = (None, 512, 0, false);
     let (mut kv_type, mut skipped) = (KvType::F16, LayerSet::EMPTY);
+    let mut ram = Ram::Unasked;
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-f" | "--file" => file = Some(PathBuf::from(options.value(&option)?)),
             "-c" | "--context" => window = options.integer(&option, SMALLEST_WINDOW)?,
             "--kv" => kv_type = options.kv_type(&option)?,
+            "--ram" => ram = options.ram(&option)?,
             "-j" | "--threads" => threads = options.integer(&option, 1)?,
             "--quiet" => quiet = true,
             "--skip-layers" => skipped = options.layers(&option)?,
@@ -354,7 +388,8 @@ fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
     }
     let file = file.unwrap_or_default();
     options.finish(|model| {
-        Command::Perplexity(Perplexity { model, skipped, file, window, kv_type, threads, quiet })
+        let perplexity = Perplexity { model, skipped, file, window, kv_type, ram, threads, quiet };
+        Command::Perplexity(perplexity)
     })
 }
 
@@ -367,6 +402,7 @@ fn parse_bench(mut options: Options) -> Result<Command, Failure> {
         depth: 0,
         repetitions: 5,
         kv_type: KvType::F16,
+        ram: Ram::Unasked,
         threads: 0,
         bandwidth_only: false,
         json: false,
@@ -378,6 +414,7 @@ fn parse_bench(mut options: Options) -> Result<Command, Failure> {
             "--depth" => bench.depth = options.integer(&option, 0)?,
             "-r" | "--repetitions" => bench.repetitions = options.integer(&option, 1)?,
             "--kv" => bench.kv_type = options.kv_type(&option)?,
+            "--ram" => bench.ram = options.ram(&option)?,
             "-j" | "--threads" => bench.threads = options.integer(&option, 1)?,
             "--bandwidth" => bench.bandwidth_only = true,
             "--json" => bench.json = true,
@@ -483,6 +520,19 @@ impl Options {
         })
     }
 
+    /// Bytes with a suffix, or `auto`.
+    fn ram(&mut self, option: &str) -> Result<Ram, Failure> {
+        let value = self.value(option)?;
+        let ram = match value.to_str() {
+            Some("auto") => Some(Ram::Auto),
+            text => text.and_then(size).map(Ram::Bytes),
+        };
+        ram.ok_or_else(|| {
+            let value = value.to_string_lossy();
+            Failure::usage(format!("{option}: '{value}' is not a size: write 256M, 1G or auto"))
+        })
+    }
+
     /// How keys and values are stored.
     fn kv_type(&mut self, option: &str) -> Result<KvType, Failure> {
         let value = self.value(option)?;
@@ -516,6 +566,18 @@ impl Options {
             }
         }
     }
+}
+
+/// Bytes: a whole number above 0, and K, M or G for as many times 1024, 1024^2 or 1024^3.
+fn size(text: &str) -> Option<u64> {
+    let (digits, shift) = match text.as_bytes().last()?.to_ascii_uppercase() {
+        b'K' => (&text[..text.len() - 1], 10),
+        b'M' => (&text[..text.len() - 1], 20),
+        b'G' => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let number: u64 = digits.parse().ok().filter(|number| *number > 0)?;
+    number.checked_mul(1 << shift)
 }
 
 fn unknown(option: &str) -> Failure {
@@ -615,6 +677,11 @@ mod tests {
             ("logits m --tokens 1,-2", "--tokens: '-2'"),
             ("perplexity m -f t -c 3", "-c: '3'"),
             ("bench m -r 0", "-r: '0'"),
+            ("m --ram 0", "--ram: '0'"),
+            ("m --ram M", "--ram: 'M'"),
+            ("m --ram 1.5G", "--ram: '1.5G'"),
+            ("m --ram 99999999999G", "--ram: '99999999999G'"),
+            ("info m --ram", "--ram: a value is missing"),
             ("bench m --depth x", "--depth: 'x'"),
             ("bench m --depth 4294967295", "--depth: more positions"),
             ("m --skip-layers 1,", "--skip-layers: ''"),
@@ -623,6 +690,22 @@ mod tests {
             let message = refused(line);
             assert!(message.starts_with(option), "{line}: {message}");
         }
+    }
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        for (text, ram) in [
+            ("1", Ram::Bytes(1)),
+            ("128K", Ram::Bytes(128 << 10)),
+            ("256M", Ram::Bytes(256 << 20)),
+            ("2g", Ram::Bytes(2 << 30)),
+            ("auto", Ram::Auto),
+        ] {
+            let Ok(Command::Info(info)) = parsed(&format!("info m --ram {text}")) else { panic!() };
+            assert_eq!(info.ram, ram);
+        }
+        let Ok(Command::Run(run)) = parsed("m --lock") else { panic!() };
+        assert_eq!((run.ram, run.lock), (Ram::Unasked, true));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The options about what is kept of a text: in a file for the next run, and in a context that is
 //! full.
 
-use super::{Failure, Options};
+use super::{Failure, Options, size};
 use picolm_core::session::{DEFAULT_KEEP, How, Session, Shift};
 use std::path::PathBuf;
 
@@ -66,16 +66,9 @@ impl Options {
     /// A number of bytes, or of KiB, MiB or GiB where K, M or G follows.
     fn size(&mut self, option: &str) -> Result<u64, Failure> {
         let value = self.value(option)?;
-        let text = value.to_string_lossy();
-        let (digits, shift) = match text.chars().last() {
-            Some('k' | 'K') => (&text[..text.len() - 1], 10),
-            Some('m' | 'M') => (&text[..text.len() - 1], 20),
-            Some('g' | 'G') => (&text[..text.len() - 1], 30),
-            _ => (&text[..], 0),
-        };
-        let number = digits.parse::<u64>().ok().filter(|_| !digits.starts_with('+'));
-        number.and_then(|number| number.checked_mul(1 << shift)).ok_or_else(|| {
-            Failure::usage(format!("{option}: '{text}' is not a size: write 64M, 500K or bytes"))
+        value.to_str().and_then(size).ok_or_else(|| {
+            let value = value.to_string_lossy();
+            Failure::usage(format!("{option}: '{value}' is not a size: write 64M, 500K or bytes"))
         })
     }
 
@@ -117,7 +110,7 @@ mod tests {
         let keeping = run("m --cache f --cache-max 3M").unwrap().keeping;
         assert_eq!(keeping.cache.as_deref(), Some(Path::new("f")));
         assert_eq!(keeping.cache_max, Some(3 << 20));
-        for (size, bytes) in [("0", 0), ("17", 17), ("2k", 2048), ("2K", 2048), ("1G", 1 << 30)] {
+        for (size, bytes) in [("17", 17), ("2k", 2048), ("2K", 2048), ("1G", 1 << 30)] {
             let keeping = run(&format!("m --cache f --cache-max={size}")).unwrap().keeping;
             assert_eq!(keeping.cache_max, Some(bytes), "{size}");
         }
@@ -151,7 +144,7 @@ mod tests {
             ("m --cache f --cache-max=", "--cache-max: ''"),
             ("m --cache f --cache-max M", "--cache-max: 'M'"),
             ("m --cache f --cache-max -1", "--cache-max: '-1'"),
-            ("m --cache f --cache-max +1", "--cache-max: '+1'"),
+            ("m --cache f --cache-max 0", "--cache-max: '0'"),
             ("m --cache f --cache-max 1.5G", "--cache-max: '1.5G'"),
             ("m --cache f --cache-max 99999999999G", "--cache-max: '99999999999G'"),
             ("m --cache f --cache-max 5é", "--cache-max: '5é'"),

@@ -3,16 +3,17 @@
 use super::{Outcome, chat, write};
 use crate::args::{Conversation, Run};
 use crate::cache::{CacheFile, PromptCache};
+use crate::ceiling;
 use crate::engine::{self, Machine, ModelFile, Plan};
 use crate::platform::clock::MonotonicClock;
 use crate::platform::console;
-use crate::report::{self, Bytes, Failure, Progress, Span};
+use crate::report::{self, Failure, Progress, Span};
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, Ordering};
 use picolm_core::chat::{Chat, Message, Role};
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::Arena;
-use picolm_core::port::{Clock, Weights};
+use picolm_core::port::Clock;
 use picolm_core::sampler::Sampler;
 use picolm_core::session::{Generated, Options, Output, Session, SessionError, Stop, StopTexts};
 use picolm_core::tokenizer::Tokenizer;
@@ -23,14 +24,16 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         engine::require_text(arguments.prompt.as_deref())?;
     }
     let cache_file = CacheFile::open(&arguments.keeping, arguments.quiet)?;
-    let file = ModelFile::open(&arguments.model)?;
-    let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
     let Run { context, kv_type, skipped, .. } = *arguments;
     let options = Options { context, kv_type, skipped, ..Options::default() };
-    let plan = Plan::new(&file, &gguf, &machine, options)?
-        .with_tokenizer(&file, &gguf)?
-        .with_sampler(&file, &arguments.sampling.options(&[]))?;
+    let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| {
+        plan.with_tokenizer(file, gguf)?.with_sampler(file, &arguments.sampling.options(&[]))
+    };
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
+    let gguf = file.gguf()?;
+    ceiling::lock(&file, arguments)?;
+    let plan = complete(Plan::new(&file, &gguf, &machine, options)?, &file, &gguf)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());
     let tokenizer = Tokenizer::new(&gguf, &mut arena).map_err(|error| file.failure(error))?;
@@ -87,9 +90,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     }
     if !arguments.quiet {
         generation.report(prefill, generated);
-        let total = Bytes(plan.memory.total().unwrap_or(u64::MAX));
-        let weights = Bytes(file.weights().file_bytes());
-        report::line(format_args!("Memory: {total} (and the model file, {weights}, mapped)"));
+        report::line(format_args!("Memory: {}", ceiling::memory_line(&file, &plan)));
     }
     if let Some(cache) = cache {
         cache.save(&mut generation.session)?;

@@ -8,7 +8,7 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use picolm_core::kernels::portable;
 use picolm_core::model::ModelError;
-use picolm_core::port::Need::{Always, Maybe};
+use picolm_core::port::Need::Always;
 use picolm_core::port::{
     FlashWeights, Lease, Parallel, ReadError, Release, Serial, Stripe, Weights, Worker,
 };
@@ -125,7 +125,7 @@ impl Weights for Streamed<'_> {
         let unread = passed_over.iter().any(|s| s.need == Always);
         assert!(!unread, "stripe {index} was leased before one that every pass reads");
         assert!(self.wanted.borrow()[index], "stripe {index} was leased but never wanted");
-        if schedule[index].need == Maybe {
+        if schedule[index].need != Always {
             self.wanted.borrow_mut()[index] = false;
         }
         self.next.set(index + 1);
