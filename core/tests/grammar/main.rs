@@ -1,0 +1,4 @@
+//! Grammars: the automata, the masks, the closings.
+
+mod common;
+mod json;
