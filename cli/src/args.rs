@@ -3,9 +3,12 @@
 //! A drop-in for PicoLM's options (`MODEL -p -n -t -k -s -c -j`), with long names, and the commands
 //! beside it. Every bad value is a usage error that names the option.
 
+pub(crate) mod sampling;
+
 use crate::platform::console;
 use crate::report::Failure;
 use lexopt::{Arg, Parser, ValueExt};
+use sampling::Sampling;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -32,6 +35,7 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -c, --context N          tokens of prompt and text    [the model's, up to 2048]
   -j, --threads N          at most 32                           [usable cores]
       --quiet              no statistics on stderr
+      --top-k --min-p ...  how tokens are chosen: --help-sampling
   -h, --help               this text
   -V, --version            the version
 
@@ -57,6 +61,7 @@ exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted
 #[derive(Debug, PartialEq)]
 pub(crate) enum Command {
     Help,
+    HelpSampling,
     Version,
     Run(Run),
     Info(Info),
@@ -73,9 +78,7 @@ pub(crate) struct Run {
     /// `None` for stdin.
     pub(crate) prompt: Option<Vec<u8>>,
     pub(crate) max_tokens: u32,
-    pub(crate) temperature: f32,
-    pub(crate) top_p: f32,
-    pub(crate) seed: u64,
+    pub(crate) sampling: Sampling,
     /// 0 for the default.
     pub(crate) context: u32,
     /// 0 for all usable cores.
@@ -162,9 +165,7 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
         model: PathBuf::new(),
         prompt: None,
         max_tokens: 256,
-        temperature: 0.8,
-        top_p: 0.9,
-        seed: 42,
+        sampling: Sampling::default(),
         context: 0,
         threads: 0,
         quiet: false,
@@ -175,20 +176,13 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
             "-p" | "--prompt" => run.prompt = Some(options.bytes(&option)?),
             "-e" | "--escape" => escapes = true,
             "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
-            "-t" | "--temperature" => {
-                run.temperature = options.number(&option, "a number from 0 on", |t| t >= 0.0)?;
-            }
-            "-k" | "--top-p" => {
-                let wanted = "a number above 0 and at most 1";
-                run.top_p = options.number(&option, wanted, |p| p > 0.0 && p <= 1.0)?;
-            }
-            "-s" | "--seed" => run.seed = options.integer(&option, 0)?,
             "-c" | "--context" => run.context = options.integer(&option, 1)?,
             "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
             "--quiet" => run.quiet = true,
             "--json" | "--cache" => {
                 return Err(Failure::usage(format!("{option}: not available yet")));
             }
+            _ if run.sampling.take(&option, &mut options)? => {}
             _ => return Err(unknown(&option)),
         }
     }
@@ -319,6 +313,7 @@ impl Options {
             };
             match option.as_str() {
                 "-h" | "--help" => self.stop = Some(Command::Help),
+                "--help-sampling" => self.stop = Some(Command::HelpSampling),
                 "-V" | "--version" => self.stop = Some(Command::Version),
                 _ => return Ok(Some(option)),
             }
@@ -450,13 +445,15 @@ mod tests {
     #[test]
     fn run_has_picolms_options_and_defaults() {
         let Command::Run(run) = parsed("m.gguf").unwrap() else { panic!() };
-        let defaults = (run.max_tokens, run.temperature, run.top_p, run.seed, run.context);
-        assert_eq!(defaults, (256, 0.8, 0.9, 42, 0));
+        assert_eq!((run.max_tokens, run.context), (256, 0));
+        let choice = run.sampling.options(&[]);
+        assert_eq!((choice.temperature, choice.top_p, choice.seed), (0.8, 0.9, 42));
         assert_eq!(run.prompt, None);
         let line = "m.gguf -p hi -n 5 -t 0 -k 1 -s 7 -c 100 -j 4 --quiet";
         let Command::Run(run) = parsed(line).unwrap() else { panic!() };
-        let numbers = (run.max_tokens, run.temperature, run.top_p, run.seed, run.context);
-        assert_eq!(numbers, (5, 0.0, 1.0, 7, 100));
+        assert_eq!((run.max_tokens, run.context), (5, 100));
+        let choice = run.sampling.options(&[]);
+        assert_eq!((choice.temperature, choice.top_p, choice.seed), (0.0, 1.0, 7));
         assert_eq!((run.prompt.as_deref(), run.threads, run.quiet), (Some(&b"hi"[..]), 4, true));
         let long = "--prompt=hi --max-tokens=5 --temperature=0 --top-p=1 --seed=7 --context=100 \
                     --threads=4 --quiet -- m.gguf";

@@ -9,7 +9,7 @@ use picolm_core::kernels::{self, Candidate, VectorCandidate, portable};
 use picolm_core::mem::{ARENA_ALIGN, Arena, MemoryPlan};
 use picolm_core::model::{Config, ModelError, Parts, family};
 use picolm_core::port::{CpuFeatures, Parallel, Weights};
-use picolm_core::sampler::Sampler;
+use picolm_core::sampler::{Sampler, SamplerOptions};
 use picolm_core::session::{DEFAULT_CONTEXT, Options, Session};
 use picolm_core::text::Segment;
 use picolm_core::tokenizer::{EncodeError, Tokenizer};
@@ -136,10 +136,8 @@ impl Plan {
         let workers = machine.pool.workers();
         let stripe_bytes = file.weights().stripe_bytes();
         let options = Options { workers, stripe_bytes, cache_bytes: cpu::cache_bytes(), ..options };
-        let (mut memory, config) = Session::plan(gguf, &machine.parts, &options)
+        let (memory, config) = Session::plan(gguf, &machine.parts, &options)
             .map_err(|error| model_failure(file, error))?;
-        Sampler::plan(config.n_vocab, &mut memory)
-            .map_err(|_| model_failure(file, ModelError::TooLarge))?;
         Ok(Self { options, config, memory })
     }
 
@@ -150,6 +148,17 @@ impl Plan {
         gguf: &Gguf<'_>,
     ) -> Result<Self, Failure> {
         Tokenizer::plan(gguf, &mut self.memory).map_err(|error| file.failure(error))?;
+        Ok(self)
+    }
+
+    /// Adds a sampler, for commands that write text.
+    pub(crate) fn with_sampler(
+        mut self,
+        file: &ModelFile,
+        choice: &SamplerOptions<'_>,
+    ) -> Result<Self, Failure> {
+        Sampler::plan(choice, self.config.n_vocab, &mut self.memory)
+            .map_err(|_| model_failure(file, ModelError::TooLarge))?;
         Ok(self)
     }
 

@@ -9,6 +9,7 @@ use picolm_core::gguf::Gguf;
 use picolm_core::mem::Purpose;
 use picolm_core::port::{Parallel, Weights};
 use picolm_core::quant::TensorType;
+use picolm_core::sampler::SamplerOptions;
 use picolm_core::session::Options;
 
 pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
@@ -25,7 +26,8 @@ pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
     let machine = Machine::new(0)?;
     let options = Options { context: arguments.context, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)
-        .and_then(|plan| plan.with_tokenizer(&file, &gguf));
+        .and_then(|plan| plan.with_tokenizer(&file, &gguf))
+        .and_then(|plan| plan.with_sampler(&file, &SamplerOptions::NEUTRAL));
     if let Ok(plan) = &plan {
         sizes(&mut page, plan);
     }

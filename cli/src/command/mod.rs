@@ -23,6 +23,7 @@ pub(crate) enum Outcome {
 pub(crate) fn execute(command: &Command) -> Result<Outcome, Failure> {
     match command {
         Command::Help => print(args::HELP),
+        Command::HelpSampling => print(args::sampling::HELP),
         Command::Version => print(concat!("picolm ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::Run(arguments) => run::run(arguments),
         Command::Info(arguments) => info::info(arguments),

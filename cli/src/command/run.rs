@@ -10,7 +10,7 @@ use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, Ordering};
 use picolm_core::mem::Arena;
 use picolm_core::port::{Clock, Weights};
-use picolm_core::sampler::{Sampler, SamplerOptions};
+use picolm_core::sampler::Sampler;
 use picolm_core::session::{Options, Output, Session, SessionError, Stop};
 use picolm_core::tokenizer::Tokenizer;
 
@@ -20,19 +20,22 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
     let options = Options { context: arguments.context, ..Options::default() };
-    let plan = Plan::new(&file, &gguf, &machine, options)?.with_tokenizer(&file, &gguf)?;
+    let plan = Plan::new(&file, &gguf, &machine, options)?
+        .with_tokenizer(&file, &gguf)?
+        .with_sampler(&file, &arguments.sampling.options(&[]))?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());
     let tokenizer = Tokenizer::new(&gguf, &mut arena).map_err(|error| file.failure(error))?;
     let session = plan.session(&file, &gguf, &machine, &mut arena)?;
-    let Run { temperature, top_p, seed, .. } = *arguments;
-    let choice = SamplerOptions { temperature, top_p, seed };
-    let sampler = Sampler::new(choice, plan.config.n_vocab, &mut arena)
+    let breakers = arguments.sampling.breaker_bits(&tokenizer);
+    let choice = arguments.sampling.options(&breakers);
+    let mut sampler = Sampler::new(choice, plan.config.n_vocab, &mut arena)
         .map_err(|error| Failure::new(error.to_string()))?;
 
     let prompt = engine::text(arguments.prompt.as_deref())?;
     let tokens = engine::encode(&tokenizer, &prompt, true, true)?;
     require_room(&tokens, &session)?;
+    tokens.iter().for_each(|&token| sampler.accept(token));
     let interrupted = console::on_interrupt();
     let mut generation = Generation { session, sampler, tokenizer: &tokenizer, interrupted };
     let clock = MonotonicClock::new();

@@ -35,8 +35,7 @@ impl Rng {
 
     /// Uniform in [0, 1): the top 53 bits, all that an f64 below 1 tells apart.
     pub fn next_f64(&mut self) -> f64 {
-        const UNIT: f64 = 1.0 / (1u64 << 53) as f64;
-        (self.next_u64() >> 11) as f64 * UNIT
+        unit(self.next_u64())
     }
 
     /// Uniform in [0, 1): the top 24 bits, all that an f32 below 1 tells apart.
@@ -44,6 +43,12 @@ impl Rng {
         const UNIT: f32 = 1.0 / (1u32 << 24) as f32;
         (self.next_u64() >> 40) as f32 * UNIT
     }
+}
+
+/// `bits` as a number from 0 to below 1: the top 53.
+pub(super) fn unit(bits: u64) -> f64 {
+    const UNIT: f64 = 1.0 / (1u64 << 53) as f64;
+    (bits >> 11) as f64 * UNIT
 }
 
 /// SplitMix64's next output.

@@ -56,10 +56,11 @@ impl Session<'_> {
             if tokens == max_tokens {
                 break Stop::MaxTokens;
             }
-            let token = sampler.sample(self.logits()).map_err(SessionError::Sample)?;
+            let token = sampler.sample(self.logits(), None).map_err(SessionError::Sample)?;
             if tokenizer.is_end_of_generation(token) {
                 break Stop::EndOfGeneration;
             }
+            sampler.accept(token);
             tokens += 1;
             decoder.push(token, tokenizer, &mut |bytes| output.text(bytes));
             if output.token_done().is_break() {

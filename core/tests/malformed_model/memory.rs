@@ -5,7 +5,7 @@ use picolm_core::gguf::Gguf;
 use picolm_core::mem::{ARENA_ALIGN, Arena, MemoryPlan};
 use picolm_core::model::ModelError;
 use picolm_core::port::FlashWeights;
-use picolm_core::sampler::{Sampler, SamplerError, SamplerOptions};
+use picolm_core::sampler::{Dry, Penalties, Sampler, SamplerError, SamplerOptions};
 use picolm_core::session::{Options, Session};
 use picolm_core::tokenizer::{Tokenizer, TokenizerError};
 use proptest::prelude::*;
@@ -39,12 +39,20 @@ impl Refusal {
     }
 }
 
+/// Every piece of memory that a sampler can take, it takes.
+const CHOICE: SamplerOptions<'_> = SamplerOptions {
+    penalties: Penalties { repeat: 1.1, last: 8, ..SamplerOptions::NEUTRAL.penalties },
+    dry: Dry { multiplier: 0.5, last: 16, ..SamplerOptions::NEUTRAL.dry },
+    top_p: 0.9,
+    ..SamplerOptions::NEUTRAL
+};
+
 /// All that a caller plans before it lends memory.
 fn plan(gguf: &Gguf<'_>) -> u64 {
     let mut others = MemoryPlan::new();
     Tokenizer::plan(gguf, &mut others).unwrap();
     let (model, config) = Session::plan(gguf, &parts(), &OPTIONS).unwrap();
-    Sampler::plan(config.n_vocab, &mut others).unwrap();
+    Sampler::plan(&CHOICE, config.n_vocab, &mut others).unwrap();
     model.plus(&others).unwrap().total().unwrap()
 }
 
@@ -61,13 +69,12 @@ fn generate(
     let tokenizer = Tokenizer::new(gguf, arena).map_err(Refusal::Tokenizer)?;
     let mut session =
         Session::new(gguf, &weights, &SERIAL, &parts(), &OPTIONS, arena).map_err(Refusal::Model)?;
-    let options = SamplerOptions { temperature: 1.0, top_p: 0.9, seed: 7 };
     let n_vocab = session.config().n_vocab;
-    let mut sampler = Sampler::new(options, n_vocab, arena).map_err(Refusal::Sampler)?;
+    let mut sampler = Sampler::new(CHOICE, n_vocab, arena).map_err(Refusal::Sampler)?;
 
     session.prefill(&[tokenizer.bos().unwrap(), 4, 5, 6, 7], &mut |_| true).unwrap();
     let tokens = (0..20).map(|_| {
-        let token = sampler.sample(session.logits()).unwrap();
+        let token = sampler.sample(session.logits(), None).unwrap();
         session.decode(token).unwrap();
         token
     });

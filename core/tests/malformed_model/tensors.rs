@@ -129,21 +129,21 @@ fn divisors_of_frequencies_must_be_numbers_above_nothing() {
 }
 
 /// What the sampler says of the second token's logits.
-fn sampled(tiny: &Tiny, options: SamplerOptions) -> Result<u32, SampleError> {
+fn sampled(tiny: &Tiny, options: SamplerOptions<'_>) -> Result<u32, SampleError> {
     let mut memory = [0; 512];
     let mut sampler = Sampler::new(options, 12, &mut Arena::new(&mut memory)).unwrap();
     let sampled = with_session(&tiny.bytes(), |session| {
         session.prefill(&[1, 4, 5], &mut |_| true).expect("a pass ends");
         session.decode(6).expect("a pass ends");
-        sampler.sample(session.logits())
+        sampler.sample(session.logits(), None)
     });
     sampled.expect("weights are not looked at when loading")
 }
 
 #[test]
 fn weights_that_are_no_numbers_are_reported_by_the_sampler() {
-    let greedy = SamplerOptions { temperature: 0.0, top_p: 1.0, seed: 1 };
-    let drawing = SamplerOptions { temperature: 0.8, top_p: 0.9, seed: 1 };
+    let greedy = SamplerOptions { temperature: 0.0, ..SamplerOptions::default() };
+    let drawing = SamplerOptions { temperature: 0.8, top_p: 0.9, ..SamplerOptions::default() };
     for options in [greedy, drawing] {
         // A router that is no number picks experts all the same: no hang, and no answer.
         let router = ["blk.0.ffn_gate_inp.weight", "blk.1.ffn_gate_inp.weight"];
