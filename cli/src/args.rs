@@ -34,6 +34,8 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -s, --seed S             same seed, same text                          [42]
   -c, --context N          tokens of prompt and text    [the model's, up to 2048]
   -j, --threads N          at most 32                           [usable cores]
+      --json               write a JSON object or array: always whole, within -n
+      --pretty             with --json: lines may break and be indented
       --quiet              no statistics on stderr
       --top-k --min-p ...  how tokens are chosen: --help-sampling
   -h, --help               this text
@@ -79,11 +81,22 @@ pub(crate) struct Run {
     pub(crate) prompt: Option<Vec<u8>>,
     pub(crate) max_tokens: u32,
     pub(crate) sampling: Sampling,
+    /// What the text must be.
+    pub(crate) constraint: Option<Wanted>,
+    /// Lines of JSON may break.
+    pub(crate) pretty: bool,
     /// 0 for the default.
     pub(crate) context: u32,
     /// 0 for all usable cores.
     pub(crate) threads: usize,
     pub(crate) quiet: bool,
+}
+
+/// What a text must be.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Wanted {
+    /// A JSON object or array.
+    Json,
 }
 
 /// What the model is.
@@ -166,6 +179,8 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
         prompt: None,
         max_tokens: 256,
         sampling: Sampling::default(),
+        constraint: None,
+        pretty: false,
         context: 0,
         threads: 0,
         quiet: false,
@@ -179,17 +194,31 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
             "-c" | "--context" => run.context = options.integer(&option, 1)?,
             "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
             "--quiet" => run.quiet = true,
-            "--json" | "--cache" => {
+            "--json" => run.constrain(Wanted::Json)?,
+            "--pretty" => run.pretty = true,
+            "--cache" => {
                 return Err(Failure::usage(format!("{option}: not available yet")));
             }
             _ if run.sampling.take(&option, &mut options)? => {}
             _ => return Err(unknown(&option)),
         }
     }
+    if run.pretty && run.constraint.is_none() {
+        return Err(Failure::usage("--pretty: goes with --json only"));
+    }
     if escapes {
         run.prompt = Some(unescape(escaped_text(run.prompt.as_deref())?));
     }
     options.finish(|model| Command::Run(Run { model, ..run }))
+}
+
+impl Run {
+    fn constrain(&mut self, wanted: Wanted) -> Result<(), Failure> {
+        match self.constraint.replace(wanted) {
+            None => Ok(()),
+            Some(_) => Err(Failure::usage("one constraint at a time")),
+        }
+    }
 }
 
 fn parse_info(mut options: Options) -> Result<Command, Failure> {
@@ -495,7 +524,8 @@ mod tests {
         assert!(refused("m other").contains("'other'"));
         assert!(refused("m -z").contains("-z"));
         assert!(refused("m --prompts x").contains("--prompts"));
-        assert!(refused("m --json").contains("--json: not available yet"));
+        assert!(refused("m --pretty").contains("--pretty: goes with --json"));
+        assert!(refused("m --json --json").contains("one constraint"));
         assert!(refused("m --cache x").contains("--cache: not available yet"));
         assert!(refused("logits m").contains("--tokens"));
         assert!(refused("perplexity m").contains("-f FILE"));

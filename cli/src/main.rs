@@ -6,6 +6,7 @@
 
 mod args;
 mod command;
+mod constraint;
 mod engine;
 mod platform;
 mod report;

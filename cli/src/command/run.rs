@@ -2,12 +2,14 @@
 
 use super::{Outcome, write};
 use crate::args::Run;
+use crate::constraint::{Constrained, require_budget};
 use crate::engine::{self, Machine, ModelFile, Plan};
 use crate::platform::clock::MonotonicClock;
 use crate::platform::console;
 use crate::report::{self, Bytes, Failure, Progress, Span};
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, Ordering};
+use picolm_core::grammar::Constraint;
 use picolm_core::mem::Arena;
 use picolm_core::port::{Clock, Weights};
 use picolm_core::sampler::Sampler;
@@ -16,6 +18,10 @@ use picolm_core::tokenizer::Tokenizer;
 
 pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     engine::require_text(arguments.prompt.as_deref())?;
+    let mut constrained = match &arguments.constraint {
+        Some(wanted) => Some(Constrained::compile(wanted, arguments.pretty)?),
+        None => None,
+    };
     let file = ModelFile::open(&arguments.model)?;
     let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
@@ -36,8 +42,17 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     let tokens = engine::encode(&tokenizer, &prompt, true, true)?;
     require_room(&tokens, &session)?;
     tokens.iter().for_each(|&token| sampler.accept(token));
+    let constraint = match &mut constrained {
+        Some(constrained) => Some(constrained.constraint(&tokenizer)?),
+        None => None,
+    };
+    let constraint_bytes = constraint.as_ref().map_or(0, Constraint::bytes);
+    if let Some(constraint) = &constraint {
+        require_budget(constraint, &session, tokens.len(), arguments.max_tokens)?;
+    }
     let interrupted = console::on_interrupt();
-    let mut generation = Generation { session, sampler, tokenizer: &tokenizer, interrupted };
+    let mut generation =
+        Generation { session, sampler, constraint, tokenizer: &tokenizer, interrupted };
     let clock = MonotonicClock::new();
     let mut finish = generation.prefill(&tokens, arguments.quiet)?;
     let prefilled = generation.session.position() as usize;
@@ -61,7 +76,8 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
         report::line(format_args!("picolm: stopped: the context of {context} tokens is full"));
     }
     if !arguments.quiet {
-        let total = Bytes(plan.memory.total().unwrap_or(u64::MAX));
+        let total = plan.memory.total().unwrap_or(u64::MAX).saturating_add(constraint_bytes);
+        let total = Bytes(total);
         let weights = Bytes(file.weights().file_bytes());
         report::line(format_args!("Prefill: {prefill}"));
         report::line(format_args!("Generation: {generated}"));
@@ -108,6 +124,7 @@ enum Finish {
 struct Generation<'r, 'm> {
     session: Session<'m>,
     sampler: Sampler<'m>,
+    constraint: Option<Constraint<'r>>,
     tokenizer: &'r Tokenizer<'m>,
     interrupted: &'static AtomicBool,
 }
@@ -130,18 +147,26 @@ impl Generation<'_, '_> {
     /// Writes at most `max_tokens` tokens to stdout, each as soon as its characters are whole.
     fn write(&mut self, max_tokens: u32) -> Result<(Finish, u32), Failure> {
         let mut stdout = Stdout { interrupted: self.interrupted, pending: Vec::new(), ended: None };
-        let generated = self
-            .session
-            .generate(self.tokenizer, &mut self.sampler, max_tokens, &mut stdout)
-            .map_err(|error| match error {
-                SessionError::Sample(_) => {
-                    Failure::new(format!("{error}: is the model file damaged?"))
-                }
-                _ => Failure::new(error.to_string()),
-            })?;
+        let Self { session, sampler, tokenizer, .. } = self;
+        let generated = match &mut self.constraint {
+            None => session.generate(tokenizer, sampler, max_tokens, &mut stdout),
+            Some(constraint) => session.generate_constrained(
+                tokenizer,
+                sampler,
+                constraint,
+                max_tokens,
+                &mut stdout,
+            ),
+        };
+        let generated = generated.map_err(|error| match error {
+            SessionError::Sample(_) => Failure::new(format!("{error}: is the model file damaged?")),
+            _ => Failure::new(error.to_string()),
+        })?;
         let finish = match (stdout.ended, generated.stop) {
+            // Interrupted, but with a whole text all the same.
+            (Some(Ok(Finish::Interrupted)), Stop::Complete) => Finish::EndOfGeneration,
             (Some(ended), _) => ended?,
-            (None, Stop::EndOfGeneration) => Finish::EndOfGeneration,
+            (None, Stop::EndOfGeneration | Stop::Complete) => Finish::EndOfGeneration,
             (None, Stop::MaxTokens | Stop::Output) => Finish::MaxTokens,
             (None, Stop::ContextFull) => Finish::ContextFull,
         };

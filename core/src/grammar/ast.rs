@@ -132,11 +132,6 @@ impl<'w> Builder<'w> {
         self.add(EMPTY, 0, 0, 0, 1)
     }
 
-    /// What matches nothing: alternatives of which there is none.
-    pub(super) fn nothing(&mut self) -> Result<Node, GrammarError> {
-        self.add(ALTERNATIVES, 0, 0, 0, 1)
-    }
-
     pub(super) fn literal(&mut self, bytes: &[u8]) -> Result<Node, GrammarError> {
         let mut list = self.sequence_list();
         for chunk in bytes.chunks(4) {
@@ -323,10 +318,6 @@ impl List {
         self.last = node.0;
         self.height = self.height.max(builder.height(node));
         Ok(())
-    }
-
-    pub(super) const fn is_empty(&self) -> bool {
-        self.first == 0
     }
 
     /// The sequence or alternatives of what was pushed; a sequence of nothing is empty.

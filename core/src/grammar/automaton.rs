@@ -204,11 +204,4 @@ impl<'w> Automaton<'w> {
             + self.byte_edge_count(state) as usize * BYTE_EDGE_WORDS
             + self.word(state as usize + STATE_CALLS) as usize * CALL_EDGE_WORDS
     }
-
-    /// The states by ascending closing in bytes.
-    pub(super) fn order(self) -> &'w [u32] {
-        let start = self.word(HEADER_ORDER) as usize;
-        let count = self.word(HEADER_STATES) as usize;
-        self.words.get(start..start + count).unwrap_or_default()
-    }
 }

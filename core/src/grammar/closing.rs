@@ -11,7 +11,9 @@ use super::automaton::{
     STATE_CLOSING_EDGE, STATE_DEPTH, STATE_TOKENS_TO_CLOSE, plus, times,
 };
 use super::compile::Work;
-use super::error::GrammarError;
+use super::error::{GrammarError, GrammarErrorKind};
+use super::matcher::MAX_DEPTH;
+use super::trie::Trie;
 
 /// What a byte costs where no token is that byte alone: more than any way around it.
 pub(super) const RARE: u32 = 1000;
@@ -157,4 +159,99 @@ pub(super) fn tokens_after(automaton: Automaton<'_>, call: CallEdge, count: u32)
         return target;
     }
     plus(times(more, automaton.tokens_to_close(automaton.entry(call.rule))), target)
+}
+
+/// What a byte costs with a vocabulary.
+pub(super) fn cost_in(trie: Trie<'_>) -> impl Fn(u8) -> u32 {
+    move |byte| if trie.has_single(byte) { 1 } else { RARE }
+}
+
+/// Finds all closings for the tokens of a vocabulary.
+pub(super) fn in_tokens(words: &mut [u32], trie: Trie<'_>) -> Result<(), GrammarError> {
+    let cost = cost_in(trie);
+    in_bytes(words, &cost)?;
+    let order = word(words, HEADER_ORDER) as usize;
+    for index in 0..word(words, HEADER_STATES) as usize {
+        // What remains after a byte of a closing is shorter, so it has been found already.
+        let state = word(words, order + index);
+        let tokens = Closing::new(Automaton::from_words(words), state).fewest(trie, &cost);
+        set(words, state as usize + STATE_TOKENS_TO_CLOSE, tokens);
+    }
+    let automaton = Automaton::from_words(words);
+    if automaton.tokens_to_close(automaton.first_state()) >= NEVER {
+        return Err(GrammarError::whole(GrammarErrorKind::CannotBeSpelled));
+    }
+    Ok(())
+}
+
+/// The closing of a state to the end of its rule, byte by byte.
+struct Closing<'w> {
+    automaton: Automaton<'w>,
+    state: u32,
+    /// Calls that have not returned, and how often they have been called.
+    calls: heapless::Vec<(u32, u32), { MAX_DEPTH as usize }>,
+}
+
+impl<'w> Closing<'w> {
+    const fn new(automaton: Automaton<'w>, state: u32) -> Self {
+        Self { automaton, state, calls: heapless::Vec::new() }
+    }
+
+    /// The next byte; `None` at the end, and where more calls lie on top of each other than a text
+    /// may have.
+    fn next(&mut self, cost: &dyn Fn(u8) -> u32) -> Option<u8> {
+        loop {
+            match closing_step(self.automaton, self.state) {
+                ClosingStep::Byte { low, high, target } => {
+                    self.state = target;
+                    return Some(cheapest(low, high, cost));
+                }
+                ClosingStep::Call { edge } => self.call(edge, 1)?,
+                ClosingStep::End => {
+                    let (edge, count) = self.calls.pop()?;
+                    let call = self.automaton.call(edge);
+                    if count < call.min {
+                        self.call(edge, count + 1)?;
+                    } else {
+                        self.state = call.target;
+                    }
+                }
+            }
+        }
+    }
+
+    fn call(&mut self, edge: u32, count: u32) -> Option<()> {
+        let call = self.automaton.call(edge);
+        if !self.automaton.is_last(call) {
+            self.calls.push((edge, count)).ok()?;
+        }
+        self.state = self.automaton.entry(call.rule);
+        Some(())
+    }
+
+    /// Tokens that close what is left, by what is known.
+    fn tokens(&self) -> u32 {
+        let calls = self
+            .calls
+            .iter()
+            .map(|&(edge, count)| tokens_after(self.automaton, self.automaton.call(edge), count));
+        calls.fold(self.automaton.tokens_to_close(self.state), plus)
+    }
+
+    /// The fewest tokens of the whole: for each token that the closing begins with, that one and
+    /// what is left after it.
+    fn fewest(mut self, trie: Trie<'_>, cost: &dyn Fn(u8) -> u32) -> u32 {
+        if self.automaton.accepts(self.state) {
+            return 0;
+        }
+        let (mut best, mut node) = (NEVER, None);
+        while let Some(byte) = self.next(cost) {
+            node = trie.child(node, byte);
+            let Some(node) = node else { break };
+            if !trie.tokens(node).is_empty() {
+                best = best.min(plus(1, self.tokens()));
+            }
+        }
+        best
+    }
 }

@@ -21,7 +21,7 @@ pub(super) const MAX_WORK: u64 = 20_000_000;
 pub(super) fn compile<'w>(
     words: &'w mut [u32],
     define: impl FnOnce(&mut Builder<'w>) -> Result<Rule, GrammarError>,
-) -> Result<Compiled<'w>, GrammarError> {
+) -> Result<Grammar<'w>, GrammarError> {
     let mut builder = Builder::new(words)?;
     let root = define(&mut builder)?;
     for rule in (0..builder.rules()).map(Rule) {
@@ -57,8 +57,8 @@ pub(super) fn compile<'w>(
     find_left_recursion(&mut builder, base, seen)?;
     builder.space.release_high(at);
 
-    let (words, length) = builder.space.into_front(base);
-    let (compiled, rest) = words.split_at_mut(length.min(words.len()));
+    let compiled = builder.space.into_front(base);
+    let length = compiled.len();
     if let Some(total) = compiled.first_mut() {
         *total = length as u32;
     }
@@ -68,13 +68,36 @@ pub(super) fn compile<'w>(
     if Automaton::from_words(compiled).fewest_bytes() >= super::automaton::NEVER {
         return Err(GrammarError::whole(GrammarErrorKind::MatchesNothing));
     }
-    Ok(Compiled { words: compiled, rest })
+    Ok(Grammar { words: compiled })
 }
 
-/// A compiled grammar and the memory behind it.
-pub(super) struct Compiled<'w> {
+/// A compiled grammar, in the memory that it was compiled in.
+#[derive(Debug)]
+pub struct Grammar<'w> {
     pub(super) words: &'w mut [u32],
-    pub(super) rest: &'w mut [u32],
+}
+
+impl<'w> Grammar<'w> {
+    /// The automaton.
+    pub const fn automaton(&self) -> Automaton<'_> {
+        Automaton::from_words(self.words)
+    }
+
+    /// Words that it takes.
+    pub const fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Whether it is nothing, which no compiled grammar is.
+    pub const fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// A grammar compiled before, from [`Automaton::words`]: to keep only them, for what compiling
+    /// took beside the result is free then. Words from elsewhere give a grammar that means nothing.
+    pub const fn from_words(words: &'w mut [u32]) -> Self {
+        Self { words }
+    }
 }
 
 /// Counts work against [`MAX_WORK`].

@@ -4,8 +4,7 @@
 //! no character, and most readers refuse it or put something else in its place.
 
 use super::ast::{Builder, Node, Rule, UNLIMITED};
-use super::automaton::Automaton;
-use super::compile::{Compiled, compile};
+use super::compile::{Grammar, compile};
 use super::error::GrammarError;
 
 /// White space between tokens.
@@ -23,17 +22,19 @@ pub enum Space {
 const MAX_INDENT: u32 = 40;
 
 /// Every JSON text.
-pub fn any(words: &mut [u32]) -> Result<Automaton<'_>, GrammarError> {
-    let Compiled { words, .. } = compile(words, |builder| document(builder, Space::Any, true))?;
-    Ok(Automaton::from_words(words))
+pub fn any(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
+    compile(words, |builder| document(builder, Space::Any, true))
 }
 
 /// Objects and arrays without white space that means nothing but at most one space after `,` and
 /// `:`. Models lose themselves in white space, and some readers look for `{"name"`.
-pub fn compact(words: &mut [u32]) -> Result<Automaton<'_>, GrammarError> {
-    let Compiled { words, .. } =
-        compile(words, |builder| document(builder, Space::Compact, false))?;
-    Ok(Automaton::from_words(words))
+pub fn compact(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
+    compile(words, |builder| document(builder, Space::Compact, false))
+}
+
+/// [`compact`], where lines may break and be indented by up to 40 spaces.
+pub fn pretty(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
+    compile(words, |builder| document(builder, Space::Pretty, false))
 }
 
 /// The root rule of JSON; with `scalars` also numbers, strings and names.
@@ -102,11 +103,6 @@ impl Parts {
                 builder.alternatives(&[space, white])
             }
         }
-    }
-
-    /// One character of a string.
-    pub(super) const fn character(self) -> Node {
-        self.character
     }
 
     /// A string, quotes included.

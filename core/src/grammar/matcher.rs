@@ -6,7 +6,7 @@
 //! looked at only when a byte has been consumed.
 
 use super::automaton::{Automaton, NEVER, plus};
-use super::closing::tokens_after;
+use super::closing::{ClosingStep, cheapest, closing_step, tokens_after};
 
 /// Most calls on top of each other.
 pub const MAX_DEPTH: u32 = 256;
@@ -73,6 +73,11 @@ impl Pool {
 
     pub(super) const fn len(&self) -> u16 {
         self.len
+    }
+
+    /// Whether so many more frames fit.
+    pub(super) fn has_room(&self, frames: u16) -> bool {
+        usize::from(self.len) + usize::from(frames) <= FRAMES
     }
 
     /// Forgets the frames from `len` on.
@@ -183,10 +188,8 @@ impl Pool {
         let mut next = Some((stack, true));
         while let Some((stack, edges_done)) = next {
             let Stack { state, frame } = stack;
-            if !edges_done {
-                if let Some(target) = automaton.target(state, byte) {
-                    self.arrive(automaton, Stack { state: target, frame }, found);
-                }
+            if !edges_done && let Some(target) = automaton.target(state, byte) {
+                self.arrive(automaton, Stack { state: target, frame }, found);
             }
             for edge in automaton.calls(state) {
                 let call = automaton.call(edge);
@@ -331,6 +334,53 @@ impl Matcher {
     /// The fewest tokens that complete the text (bytes, for a grammar without a vocabulary).
     pub fn tokens_to_close(&self, automaton: &Automaton<'_>) -> u32 {
         self.pool.fewest_tokens(*automaton, self.stacks())
+    }
+
+    /// The stack that closes first.
+    pub(super) fn shortest(&self, automaton: &Automaton<'_>) -> Option<Stack> {
+        let stacks = self.stacks().iter().copied();
+        stacks.min_by_key(|&stack| self.pool.tokens_to_close(*automaton, stack))
+    }
+
+    /// Takes the next byte of the closing of the only stack, and of no other text: this cannot fail
+    /// for want of room. `None` at the end.
+    pub(super) fn push_closing(
+        &mut self,
+        automaton: &Automaton<'_>,
+        cost: &dyn Fn(u8) -> u32,
+    ) -> Option<u8> {
+        let automaton = *automaton;
+        let &Stack { mut state, mut frame } = self.stacks().first()?;
+        let byte = loop {
+            match closing_step(automaton, state) {
+                ClosingStep::Byte { low, high, target } => {
+                    state = target;
+                    break cheapest(low, high, cost);
+                }
+                ClosingStep::Call { edge } => {
+                    let call = automaton.call(edge);
+                    if !automaton.is_last(call) {
+                        frame = self.pool.push(automaton, edge, 1, frame)?;
+                    }
+                    state = automaton.entry(call.rule);
+                }
+                ClosingStep::End => {
+                    let Frame { edge, count, parent, depth, .. } = self.pool.frame(frame);
+                    if depth == 0 {
+                        return None;
+                    }
+                    let call = automaton.call(edge);
+                    if count < call.min {
+                        frame = self.pool.push(automaton, edge, count + 1, parent)?;
+                        state = automaton.entry(call.rule);
+                    } else {
+                        (state, frame) = (call.target, parent);
+                    }
+                }
+            }
+        };
+        self.keep_only(Stack { state, frame });
+        Some(byte)
     }
 
     /// Goes on with this stack alone.

@@ -3,8 +3,8 @@
 //! # From source to bits
 //!
 //! A front end ([`json`], [`gbnf`]) turns its source into rules: trees of byte ranges,
-//! sequences, alternatives, repetitions and calls of other rules. [`Automaton::compile`] makes of
-//! each rule a deterministic automaton over bytes whose edges are byte ranges or calls, by subset
+//! sequences, alternatives, repetitions and calls of other rules. Compiling makes of each
+//! rule a deterministic automaton over bytes whose edges are byte ranges or calls, by subset
 //! construction, and lays all of them out as `u32` words in memory of the caller: offsets, no
 //! pointers. Repetitions with large counts stay calls that count, so that `{0,1000}` costs no more
 //! memory than `{0,9}`.
@@ -14,7 +14,7 @@
 //! call and what follows it may begin alike. Depth is at most [`MAX_DEPTH`] calls, a set at most
 //! [`MAX_STACKS`] stacks: what would exceed either is not allowed, and never an error.
 //!
-//! [`Constraint`] joins a matcher with a vocabulary: [`Vocabulary`] gives each token's bytes,
+//! [`Constraint`] joins a matcher with a vocabulary: [`TokenBytes`] gives each token's bytes,
 //! [`Trie`] holds them as a tree, and one walk over tree and automaton together says which tokens
 //! may follow, as a bit each. Masks that were walked are kept by what the walk has looked at.
 //!
@@ -38,9 +38,13 @@ mod ast;
 #[deny(clippy::indexing_slicing)]
 mod automaton;
 #[deny(clippy::indexing_slicing)]
+mod cache;
+#[deny(clippy::indexing_slicing)]
 mod closing;
 #[deny(clippy::indexing_slicing)]
 mod compile;
+#[deny(clippy::indexing_slicing)]
+mod constraint;
 mod error;
 pub mod json;
 #[deny(clippy::indexing_slicing)]
@@ -52,8 +56,15 @@ mod space;
 #[deny(clippy::indexing_slicing)]
 mod subset;
 #[deny(clippy::indexing_slicing)]
+mod trie;
+#[deny(clippy::indexing_slicing)]
 mod utf8;
+#[deny(clippy::indexing_slicing)]
+mod walk;
 
 pub use automaton::Automaton;
+pub use compile::Grammar;
+pub use constraint::{Allowed, Constraint};
 pub use error::{GrammarError, GrammarErrorKind};
 pub use matcher::{MAX_DEPTH, MAX_STACKS, Matcher};
+pub use trie::{SortedTokens, TokenBytes, Trie};

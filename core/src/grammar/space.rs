@@ -79,11 +79,11 @@ impl<'w> Space<'w> {
         Err(GrammarError::whole(GrammarErrorKind::Memory { needed_bytes }))
     }
 
-    /// All words, those from `from` on moved to the front; nothing else is left.
-    pub(super) fn into_front(self, from: usize) -> (&'w mut [u32], usize) {
+    /// What was taken from the low end since `from`, moved to the front; nothing else is left.
+    pub(super) fn into_front(self, from: usize) -> &'w mut [u32] {
         let low = self.low.min(self.words.len());
         let from = from.min(low);
         self.words.copy_within(from..low, 0);
-        (self.words, low - from)
+        self.words.get_mut(..low - from).unwrap_or_default()
     }
 }

@@ -284,10 +284,10 @@ impl Subset<'_, '_> {
     ) -> Result<Option<usize>, GrammarError> {
         self.begin_set();
         for index in 0..length {
-            if let State::Bytes { low, high, target } = self.member(record, index) {
-                if (low..=high).contains(&byte) {
-                    self.add(target);
-                }
+            if let State::Bytes { low, high, target } = self.member(record, index)
+                && (low..=high).contains(&byte)
+            {
+                self.add(target);
             }
         }
         // Only alternatives of which there are none lead to an empty set.
@@ -317,10 +317,10 @@ impl Subset<'_, '_> {
             }
             self.begin_set();
             for index in index..length {
-                if let State::Call { call, target } = self.member(record, index) {
-                    if self.call_words(call) == words {
-                        self.add(target);
-                    }
+                if let State::Call { call, target } = self.member(record, index)
+                    && self.call_words(call) == words
+                {
+                    self.add(target);
                 }
             }
             // Only alternatives of which there are none lead to an empty set.

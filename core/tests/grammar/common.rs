@@ -1,16 +1,18 @@
 //! Compiling and running grammars in tests.
 
-use picolm_core::grammar::{Automaton, GrammarError, GrammarErrorKind, Matcher};
+use picolm_core::grammar::{Automaton, Grammar, GrammarError, GrammarErrorKind, Matcher};
 
 /// Memory for most grammars: 4 MiB.
 const WORDS: usize = 1 << 20;
 
 /// Calls `test` with what `compile` makes.
 pub(crate) fn with_automaton<R>(
-    compile: impl FnOnce(&mut [u32]) -> Result<Automaton<'_>, GrammarError>,
+    compile: impl FnOnce(&mut [u32]) -> Result<Grammar<'_>, GrammarError>,
     test: impl FnOnce(Result<Automaton<'_>, GrammarError>) -> R,
 ) -> R {
-    test(compile(&mut vec![0; WORDS]))
+    let mut words = vec![0; WORDS];
+    let grammar = compile(&mut words);
+    test(grammar.as_ref().map(Grammar::automaton).map_err(|error| *error))
 }
 
 /// What a grammar says of a text.
@@ -36,7 +38,7 @@ pub(crate) fn verdict(automaton: &Automaton<'_>, text: &[u8]) -> Verdict {
 
 /// The least memory in words with which `compile` succeeds, by what its errors ask for.
 pub(crate) fn least_words(
-    compile: impl Fn(&mut [u32]) -> Result<Automaton<'_>, GrammarError>,
+    compile: impl Fn(&mut [u32]) -> Result<Grammar<'_>, GrammarError>,
 ) -> usize {
     let mut words = 0;
     loop {

@@ -2,3 +2,5 @@
 
 mod common;
 mod json;
+mod masks;
+mod vocabulary;
