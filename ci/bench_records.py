@@ -79,6 +79,42 @@ def parse_picolm_c(output: str, phase: str) -> float:
     return int(found[1]) / float(found[2])
 
 
+def parse_picolm_run(output: str) -> float:
+    """Ours, of a text written: `Generation: 9 tokens in 1.50 s`, tokens evaluated per second.
+
+    The first token is chosen from what the prompt left: as many passes as tokens, less one.
+    """
+    found = re.search(r"^Generation: (\d+) tokens in ([\d.]+) s\b", output, re.MULTILINE)
+    if not found or float(found[2]) <= 0 or int(found[1]) < 2:
+        raise ParseError("picolm: no line `Generation: N tokens in T s` of 2 tokens or more")
+    return (int(found[1]) - 1) / float(found[2])
+
+
+def parse_bytes(info: str, name: str) -> float:
+    """The bytes of a line `name:  1.23 MB` of `picolm info`, indented or not."""
+    units = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}
+    found = re.search(rf"^ *{name}:? +([\d.]+) (\w+)$", info, re.MULTILINE)
+    if not found or found[2] not in units:
+        raise ParseError(f"picolm info: no bytes in a line `{name}`")
+    return float(found[1]) * units[found[2]]
+
+
+def parse_dd(output: str) -> float:
+    """`dd`: bytes per second, from its last line."""
+    found = re.search(r"^(\d+) bytes .*copied, ([\d.e-]+) s", output, re.MULTILINE)
+    if not found or float(found[2]) <= 0:
+        raise ParseError("dd: no line `N bytes copied, T s`")
+    return int(found[1]) / float(found[2])
+
+
+def parse_peak(output: str) -> int:
+    """`ci/board-box`: the most bytes in memory at a time."""
+    found = re.search(r"^board-box: peak (\d+) bytes\b", output, re.MULTILINE)
+    if not found:
+        raise ParseError("board-box: no line `peak N bytes`")
+    return int(found[1])
+
+
 def parse_formats(info: str) -> str:
     """The types of the matrices, from the tensor table of `picolm info`, most bytes first."""
     units = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}

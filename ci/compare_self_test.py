@@ -52,6 +52,17 @@ def _parsing():
     yield records.parse_picolm_c("Prefill: 12 tokens in 1.50 s (8", "Prefill") == 8, "C, spaced"
     for wrong in ("", "Prefill: 5 tokens in 0.00s (0.0 tok/s)", "x Prefill: 5 tokens in 1.0s"):
         yield _refuses(records.parse_picolm_c, wrong, "Prefill"), f"C: {wrong}"
+    run = "Prefill: 5 tokens in 9.00 s (0.56 tok/s)\nGeneration: 9 tokens in 32.00 s (0.25 tok/s)\n"
+    yield records.parse_picolm_run(run) == 8 / 32, "ours, a text"
+    for wrong in ("", "Generation: 1 tokens in 1.00 s", "Generation: 9 tokens in 0.00 s"):
+        yield _refuses(records.parse_picolm_run, wrong), f"ours, a text: {wrong}"
+    yield records.parse_bytes(_INFO, "kv cache") == 46.14e6, "bytes of a row"
+    yield records.parse_bytes("read per token:  636.01 MB\n", "read per token") == 636.01e6, "bytes"
+    yield _refuses(records.parse_bytes, _INFO, "parameters"), "bytes: a count"
+    dd = "3+1 records out\n667738976 bytes (668 MB, 637 MiB) copied, 6.5 s, 103 MB/s\n"
+    yield records.parse_dd(dd) == 667738976 / 6.5 and _refuses(records.parse_dd, ""), "dd"
+    box = "x\nboard-box: peak 268435456 bytes (256.0 MiB) of 256 MiB\n"
+    yield records.parse_peak(box) == 1 << 28 and _refuses(records.parse_peak, "peak 5"), "peak"
     yield records.parse_formats(_INFO) == "Q4_K+Q6_K", "formats"
     yield records.parse_formats("\ntensors:\n  F32   5   1.0 kB\n") == "F32", "formats: F32 alone"
     yield _refuses(records.parse_formats, "file: x"), "formats: no table"

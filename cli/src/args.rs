@@ -5,9 +5,11 @@
 
 pub(crate) mod sampling;
 
+use crate::layers;
 use crate::platform::console;
 use crate::report::Failure;
 use lexopt::{Arg, Parser, ValueExt};
+use picolm_core::model::LayerSet;
 use sampling::Sampling;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -35,19 +37,21 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -c, --context N          tokens of prompt and text    [the model's, up to 2048]
   -j, --threads N          at most 32                           [usable cores]
       --json               write a JSON object or array: always whole, within -n
+      --grammar FILE       write what a GBNF grammar says: whole, too
       --pretty             with --json: lines may break and be indented
+      --skip-layers LIST   leave these blocks out, such as 3,7-9
       --quiet              no statistics on stderr
       --top-k --min-p ...  how tokens are chosen: --help-sampling
   -h, --help               this text
   -V, --version            the version
 
-info:        -c as above
+info:        -c --skip-layers as above
 tokenize:    -p or stdin; --no-special: no tokens added, no special tokens recognised
-logits:      --all: every position, not only the last; -c -j as above
-perplexity:  -f FILE, -c N: tokens of a window [512]; -j --quiet as above
+logits:      --all: every position, not only the last; -c -j --skip-layers as above
+perplexity:  -f FILE, -c N: tokens of a window [512]; -j --quiet --skip-layers as above
 bench:       -p N: prompt tokens [128], -n N: generated tokens [32], 0 for none;
              --depth N: generated after N positions [0],
-             -r N: repetitions, of which the median counts [5]; -j; --json;
+             -r N: repetitions, of which the median counts [5]; -j; --json; --skip-layers;
              --bandwidth: only how fast the machine reads the file
 
 A first argument that is a command's name is the command: a model file called `info` is
@@ -61,6 +65,7 @@ exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted
 
 /// What was asked for.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one, made once")]
 pub(crate) enum Command {
     Help,
     HelpSampling,
@@ -77,6 +82,8 @@ pub(crate) enum Command {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Run {
     pub(crate) model: PathBuf,
+    /// Blocks that are left out.
+    pub(crate) skipped: LayerSet,
     /// `None` for stdin.
     pub(crate) prompt: Option<Vec<u8>>,
     pub(crate) max_tokens: u32,
@@ -97,12 +104,16 @@ pub(crate) struct Run {
 pub(crate) enum Wanted {
     /// A JSON object or array.
     Json,
+    /// What a GBNF file says.
+    Grammar(PathBuf),
 }
 
 /// What the model is.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Info {
     pub(crate) model: PathBuf,
+    /// Blocks that are left out.
+    pub(crate) skipped: LayerSet,
     pub(crate) context: u32,
 }
 
@@ -120,6 +131,8 @@ pub(crate) struct Tokenize {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Logits {
     pub(crate) model: PathBuf,
+    /// Blocks that are left out.
+    pub(crate) skipped: LayerSet,
     pub(crate) tokens: Vec<u32>,
     pub(crate) all: bool,
     pub(crate) context: u32,
@@ -130,6 +143,8 @@ pub(crate) struct Logits {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Perplexity {
     pub(crate) model: PathBuf,
+    /// Blocks that are left out.
+    pub(crate) skipped: LayerSet,
     pub(crate) file: PathBuf,
     /// Tokens of a window.
     pub(crate) window: u32,
@@ -141,6 +156,8 @@ pub(crate) struct Perplexity {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Bench {
     pub(crate) model: PathBuf,
+    /// Blocks that are left out.
+    pub(crate) skipped: LayerSet,
     pub(crate) prompt_tokens: u32,
     pub(crate) generated_tokens: u32,
     /// Positions that are filled before generated tokens are timed.
@@ -176,6 +193,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
 fn parse_run(mut options: Options) -> Result<Command, Failure> {
     let mut run = Run {
         model: PathBuf::new(),
+        skipped: LayerSet::EMPTY,
         prompt: None,
         max_tokens: 256,
         sampling: Sampling::default(),
@@ -195,7 +213,9 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
             "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
             "--quiet" => run.quiet = true,
             "--json" => run.constrain(Wanted::Json)?,
+            "--grammar" => run.constrain(Wanted::Grammar(options.value(&option)?.into()))?,
             "--pretty" => run.pretty = true,
+            "--skip-layers" => run.skipped = options.layers(&option)?,
             "--cache" => {
                 return Err(Failure::usage(format!("{option}: not available yet")));
             }
@@ -203,7 +223,7 @@ fn parse_run(mut options: Options) -> Result<Command, Failure> {
             _ => return Err(unknown(&option)),
         }
     }
-    if run.pretty && run.constraint.is_none() {
+    if run.pretty && !matches!(run.constraint, Some(Wanted::Json)) {
         return Err(Failure::usage("--pretty: goes with --json only"));
     }
     if escapes {
@@ -222,14 +242,15 @@ impl Run {
 }
 
 fn parse_info(mut options: Options) -> Result<Command, Failure> {
-    let mut context = 0;
+    let (mut context, mut skipped) = (0, LayerSet::EMPTY);
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-c" | "--context" => context = options.integer(&option, 1)?,
+            "--skip-layers" => skipped = options.layers(&option)?,
             _ => return Err(unknown(&option)),
         }
     }
-    options.finish(|model| Command::Info(Info { model, context }))
+    options.finish(|model| Command::Info(Info { model, skipped, context }))
 }
 
 fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
@@ -250,29 +271,34 @@ fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
 
 fn parse_logits(mut options: Options) -> Result<Command, Failure> {
     let (mut tokens, mut all, mut context, mut threads) = (Vec::new(), false, 0, 0);
+    let mut skipped = LayerSet::EMPTY;
     while let Some(option) = options.next()? {
         match option.as_str() {
             "--tokens" => tokens = options.ids(&option)?,
             "--all" => all = true,
             "-c" | "--context" => context = options.integer(&option, 1)?,
             "-j" | "--threads" => threads = options.integer(&option, 1)?,
+            "--skip-layers" => skipped = options.layers(&option)?,
             _ => return Err(unknown(&option)),
         }
     }
     if tokens.is_empty() && options.stop.is_none() {
         return Err(Failure::usage("logits: give ids: --tokens 1,2,3"));
     }
-    options.finish(|model| Command::Logits(Logits { model, tokens, all, context, threads }))
+    options
+        .finish(|model| Command::Logits(Logits { model, skipped, tokens, all, context, threads }))
 }
 
 fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
     let (mut file, mut window, mut threads, mut quiet) = (None, 512, 0, false);
+    let mut skipped = LayerSet::EMPTY;
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-f" | "--file" => file = Some(PathBuf::from(options.value(&option)?)),
             "-c" | "--context" => window = options.integer(&option, SMALLEST_WINDOW)?,
             "-j" | "--threads" => threads = options.integer(&option, 1)?,
             "--quiet" => quiet = true,
+            "--skip-layers" => skipped = options.layers(&option)?,
             _ => return Err(unknown(&option)),
         }
     }
@@ -280,12 +306,15 @@ fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
         return Err(Failure::usage("perplexity: give a text: -f FILE"));
     }
     let file = file.unwrap_or_default();
-    options.finish(|model| Command::Perplexity(Perplexity { model, file, window, threads, quiet }))
+    options.finish(|model| {
+        Command::Perplexity(Perplexity { model, skipped, file, window, threads, quiet })
+    })
 }
 
 fn parse_bench(mut options: Options) -> Result<Command, Failure> {
     let mut bench = Bench {
         model: PathBuf::new(),
+        skipped: LayerSet::EMPTY,
         prompt_tokens: 128,
         generated_tokens: 32,
         depth: 0,
@@ -303,6 +332,7 @@ fn parse_bench(mut options: Options) -> Result<Command, Failure> {
             "-j" | "--threads" => bench.threads = options.integer(&option, 1)?,
             "--bandwidth" => bench.bandwidth_only = true,
             "--json" => bench.json = true,
+            "--skip-layers" => bench.skipped = options.layers(&option)?,
             _ => return Err(unknown(&option)),
         }
     }
@@ -371,6 +401,13 @@ impl Options {
             let value = value.to_string_lossy();
             Failure::usage(format!("{option}: '{value}' is not a whole number from {least} on"))
         })
+    }
+
+    /// A list of blocks: `3,7-9`.
+    fn layers(&mut self, option: &str) -> Result<LayerSet, Failure> {
+        let list = self.value(option)?;
+        layers::parse(&list.to_string_lossy())
+            .map_err(|problem| Failure::usage(format!("{option}: {problem}")))
     }
 
     /// A finite number that is `good`.
@@ -511,6 +548,8 @@ mod tests {
             ("bench m -r 0", "-r: '0'"),
             ("bench m --depth x", "--depth: 'x'"),
             ("bench m --depth 4294967295", "--depth: more positions"),
+            ("m --skip-layers 1,", "--skip-layers: ''"),
+            ("perplexity m -f t --skip-layers 9-7", "--skip-layers: '9-7'"),
         ] {
             let message = refused(line);
             assert!(message.starts_with(option), "{line}: {message}");
@@ -525,7 +564,8 @@ mod tests {
         assert!(refused("m -z").contains("-z"));
         assert!(refused("m --prompts x").contains("--prompts"));
         assert!(refused("m --pretty").contains("--pretty: goes with --json"));
-        assert!(refused("m --json --json").contains("one constraint"));
+        assert!(refused("m --grammar g --pretty").contains("--pretty: goes with --json"));
+        assert!(refused("m --json --grammar g").contains("one constraint"));
         assert!(refused("m --cache x").contains("--cache: not available yet"));
         assert!(refused("logits m").contains("--tokens"));
         assert!(refused("perplexity m").contains("-f FILE"));
@@ -552,6 +592,11 @@ mod tests {
         assert_eq!(numbers, (0, 7, 100));
         assert_eq!((bench.repetitions, bench.threads), (1, 2));
         assert!(bench.bandwidth_only && bench.json);
+        for command in ["", "info", "logits --tokens 1", "perplexity -f t", "bench"] {
+            let skipping = |list| parsed(&format!("{command} m --skip-layers {list}")).unwrap();
+            assert_eq!(skipping("3,7-9"), skipping("9,8,7,3"), "{command}");
+            assert_ne!(skipping("3,7-9"), skipping("3,7"), "{command}");
+        }
     }
 
     #[test]

@@ -1,16 +1,23 @@
 //! From an option to a constraint: compiling, the vocabulary's tree, the memory of both.
 
 use crate::args::Wanted;
-use crate::report::Failure;
+use crate::engine::about;
+use crate::report::{Bytes, Failure};
 use picolm_core::grammar::{
-    Constraint, Grammar, GrammarError, GrammarErrorKind, SortedTokens, TokenBytes, json,
+    Constraint, Grammar, GrammarError, GrammarErrorKind, SortedTokens, TokenBytes, gbnf, json,
 };
 use picolm_core::session::Session;
 use picolm_core::tokenizer::Tokenizer;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 /// Words with which compiling begins, and with which it gives up: 256 KiB, 64 MiB.
 const FIRST_WORDS: usize = 1 << 16;
 const MAX_WORDS: usize = 1 << 24;
+
+/// Longest source of a grammar.
+const MAX_SOURCE_BYTES: u64 = 1 << 20;
 
 /// Masks that are kept: with 32,000 tokens half a megabyte.
 const MASKS: usize = 120;
@@ -25,11 +32,16 @@ pub(crate) struct Constrained {
 impl Constrained {
     /// Compiles what is wanted: before any model is opened, for a mistake is found at once.
     pub(crate) fn compile(wanted: &Wanted, pretty: bool) -> Result<Self, Failure> {
+        let builtin = |error: GrammarError| Failure::new(error.to_string());
         let grammar = match wanted {
-            Wanted::Json if pretty => compiled(json::pretty),
-            Wanted::Json => compiled(json::compact),
+            Wanted::Json if pretty => compiled(json::pretty).map_err(builtin)?,
+            Wanted::Json => compiled(json::compact).map_err(builtin)?,
+            Wanted::Grammar(path) => {
+                let source = read(path)?;
+                compiled(|words| gbnf(&source, words))
+                    .map_err(|error| about(path, described(error, &source)))?
+            }
         };
-        let grammar = grammar.map_err(|error| Failure::new(error.to_string()))?;
         Ok(Self { grammar, trie: Vec::new(), masks: Vec::new() })
     }
 
@@ -51,6 +63,34 @@ impl Constrained {
         let ends = (0..tokens).filter(|&token| tokenizer.is_end_of_generation(token));
         let grammar = Grammar::from_words(&mut self.grammar);
         Constraint::new(grammar, trie, tokens, ends, &mut self.masks)
+    }
+}
+
+/// A grammar's source.
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let file = File::open(path).map_err(|error| about(path, error))?;
+    let mut source = Vec::new();
+    let limit = MAX_SOURCE_BYTES + 1;
+    file.take(limit).read_to_end(&mut source).map_err(|error| about(path, error))?;
+    if source.len() as u64 == limit {
+        return Err(about(path, format_args!("more than {}", Bytes(MAX_SOURCE_BYTES))));
+    }
+    Ok(source)
+}
+
+/// An error with the line of the source and what is there.
+fn described(error: GrammarError, source: &[u8]) -> String {
+    if error.length == 0 {
+        return error.to_string();
+    }
+    let before = source.get(..error.offset as usize).unwrap_or_default();
+    let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+    let part = error.part(source);
+    let part = String::from_utf8_lossy(part.get(..40).unwrap_or(part));
+    if part.trim().is_empty() {
+        format!("line {line}: {error}")
+    } else {
+        format!("line {line}: {error}: '{part}'")
     }
 }
 

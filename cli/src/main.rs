@@ -8,6 +8,7 @@ mod args;
 mod command;
 mod constraint;
 mod engine;
+mod layers;
 mod platform;
 mod report;
 

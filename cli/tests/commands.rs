@@ -224,3 +224,40 @@ fn float_activations_change_little_and_something() {
     let worst = rounded.iter().zip(&exact).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst > 0.0 && worst < 0.5, "{worst}");
 }
+
+/// Every command that runs the model leaves the same block out, and says so where asked.
+#[test]
+fn skipped_layers_are_left_out_by_every_command() {
+    let path = model("llama");
+    let text = fixtures().join("text/license.txt");
+    let text = text.to_str().unwrap();
+    let commands: [&[&str]; 3] = [
+        &["logits", &path, "--tokens", "1,5,9"],
+        &["perplexity", &path, "-f", text, "-c", "64", "--quiet"],
+        &[&path, "-p", "Once", "-n", "8", "-t", "0", "--quiet"],
+    ];
+    for command in commands {
+        let [whole, without_0, without_1] =
+            [&[][..], &["--skip-layers", "0"], &["--skip-layers=1"]]
+                .map(|skipping| stdout_of(&[command, skipping].concat()));
+        assert!(whole != without_0 && whole != without_1 && without_0 != without_1, "{command:?}");
+    }
+    let info = |skipping: &[&str]| {
+        String::from_utf8(stdout_of(&[&["info", &path, "-c", "64"], skipping].concat())).unwrap()
+    };
+    let (whole, without) = (info(&[]), info(&["--skip-layers", "1"]));
+    assert!(whole.contains("\nread per token:  "), "{whole}");
+    assert!(whole.contains("\nlayers:          2\n"), "{whole}");
+    assert!(without.contains("\nlayers:          1 of 2 (without 1)\n"), "{without}");
+    let bench = |skipping: &[&str]| {
+        let arguments = ["bench", &path, "-p", "4", "-n", "4", "-r", "1", "--json"];
+        let output = stdout_of(&[&arguments, skipping].concat());
+        let result: serde_json::Value = serde_json::from_slice(&output).unwrap();
+        (
+            result["decode_bytes_per_token"].as_f64().unwrap(),
+            result["memory_bytes"].as_u64().unwrap(),
+        )
+    };
+    let (whole, without) = (bench(&[]), bench(&["--skip-layers", "0"]));
+    assert!(without.0 < whole.0 && without.1 < whole.1, "{without:?} {whole:?}");
+}

@@ -29,6 +29,8 @@ fn wrong_usage_is_two() {
         (&["m.gguf", "--frobnicate"], "--frobnicate"),
         (&["logits", "m.gguf"], "--tokens"),
         (&["perplexity", "m.gguf"], "-f FILE"),
+        (&["m.gguf", "--skip-layers", "2-1"], "--skip-layers: '2-1' goes backwards"),
+        (&["tokenize", "m.gguf", "--skip-layers", "1"], "unknown option --skip-layers"),
     ] {
         let line = error_line(&run(arguments), 2);
         assert!(line.contains(says), "{line}");
@@ -113,4 +115,24 @@ fn control_characters_in_names_are_not_passed_on() {
     assert!(!line.contains('\x1b'), "{line}");
     let line = error_line(&run(&["no\n\x1b[2Jsuch", "-p", "x"]), 1);
     assert!(!line.contains('\x1b'), "{line}");
+}
+
+#[test]
+fn layers_that_cannot_be_skipped_are_named() {
+    let path = model("llama");
+    for (list, says) in [("7", "layer 7 cannot be skipped"), ("0-1", "all layers are skipped")] {
+        for arguments in [
+            &[&path, "-p", "x"][..],
+            &["logits", &path, "--tokens", "1"],
+            &["bench", &path],
+            &["perplexity", &path, "-f", &path],
+        ] {
+            let arguments = [arguments, &["--skip-layers", list]].concat();
+            let line = error_line(&run(&arguments), 1);
+            assert!(line.contains(says), "{arguments:?}: {line}");
+        }
+        let info = run(&["info", &path, "--skip-layers", list]);
+        assert_eq!(info.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&info.stderr).contains(says));
+    }
 }

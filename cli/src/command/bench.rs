@@ -14,7 +14,7 @@ use crate::platform::bandwidth;
 use crate::platform::clock::MonotonicClock;
 use crate::report::{Failure, Span};
 use picolm_core::mem::Arena;
-use picolm_core::model::{Traffic, family};
+use picolm_core::model::Traffic;
 use picolm_core::port::{Clock, Parallel, Weights};
 use picolm_core::sampler::Rng;
 use picolm_core::session::{Options, Session};
@@ -33,7 +33,7 @@ pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
     }
     let gguf = file.gguf()?;
     let context = prompt_tokens.max(depth + generated_tokens).max(START_TOKENS);
-    let options = Options { context, ..Options::default() };
+    let options = Options { context, skipped: arguments.skipped, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());
@@ -58,7 +58,7 @@ pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
         }
         read.push(reader.bytes_per_s());
     }
-    let traffic = Traffic::of(&gguf, family::ALL).map_err(|error| file.failure(error))?;
+    let traffic = Traffic::of(&gguf, &plan.config).map_err(|error| file.failure(error))?;
     let result = Measured {
         model: arguments.model.display().to_string(),
         threads: machine.pool.workers(),

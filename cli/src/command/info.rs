@@ -7,6 +7,7 @@ use crate::report::{Bytes, Failure, printable};
 use core::fmt::{Display, Write};
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::Purpose;
+use picolm_core::model::Traffic;
 use picolm_core::port::{Parallel, Weights};
 use picolm_core::quant::TensorType;
 use picolm_core::sampler::SamplerOptions;
@@ -24,12 +25,16 @@ pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
 
     // What follows needs an architecture that the engine knows: show the rest in any case.
     let machine = Machine::new(0)?;
-    let options = Options { context: arguments.context, ..Options::default() };
+    let Info { context, skipped, .. } = *arguments;
+    let options = Options { context, skipped, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)
         .and_then(|plan| plan.with_tokenizer(&file, &gguf))
         .and_then(|plan| plan.with_sampler(&file, &SamplerOptions::NEUTRAL));
     if let Ok(plan) = &plan {
         sizes(&mut page, plan);
+        if let Ok(traffic) = Traffic::of(&gguf, &plan.config) {
+            page.line("read per token", Bytes(traffic.weights_bytes));
+        }
     }
     tensors(&mut page, &gguf);
     if let Ok(plan) = &plan {
@@ -99,7 +104,12 @@ fn tensors(page: &mut Page, gguf: &Gguf<'_>) {
 /// The model's sizes, as the engine reads them.
 fn sizes(page: &mut Page, plan: &Plan) {
     let config = &plan.config;
-    page.line("layers", config.n_layer);
+    if config.skipped.is_empty() {
+        page.line("layers", config.n_layer);
+    } else {
+        let (stored, skipped) = (config.n_layer_stored(), config.skipped);
+        page.line("layers", format_args!("{} of {stored} (without {skipped})", config.n_layer));
+    }
     page.line("embedding", config.n_embd);
     page.line("feed-forward", config.n_ff);
     page.line(

@@ -24,7 +24,8 @@ pub(super) fn logits(arguments: &Logits) -> Result<Outcome, Failure> {
     let context =
         if arguments.context == 0 && count > DEFAULT_CONTEXT { count } else { arguments.context };
     let logit_rows = if *all { ROWS } else { 1 };
-    let options = Options { context, logit_rows, ..Options::default() };
+    let skipped = arguments.skipped;
+    let options = Options { context, logit_rows, skipped, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());

@@ -27,7 +27,8 @@ pub(super) fn perplexity(arguments: &Perplexity) -> Result<Outcome, Failure> {
     let file = ModelFile::open(&arguments.model)?;
     let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
-    let options = Options { context: arguments.window, logit_rows: ROWS, ..Options::default() };
+    let Perplexity { window, skipped, .. } = *arguments;
+    let options = Options { context: window, logit_rows: ROWS, skipped, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)?.with_tokenizer(&file, &gguf)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());
@@ -35,7 +36,7 @@ pub(super) fn perplexity(arguments: &Perplexity) -> Result<Outcome, Failure> {
     let mut session = plan.session(&file, &gguf, &machine, &mut arena)?;
 
     let mut tokens = engine::encode(&tokenizer, text.bytes(), true, false)?;
-    let window = arguments.window as usize;
+    let window = window as usize;
     if tokens.len() / 2 < window {
         return Err(Failure::new(format!(
             "the text has {} tokens, two windows of {window} are needed: give a longer text or a \

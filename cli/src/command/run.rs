@@ -25,7 +25,8 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
     let file = ModelFile::open(&arguments.model)?;
     let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
-    let options = Options { context: arguments.context, ..Options::default() };
+    let Run { context, skipped, .. } = *arguments;
+    let options = Options { context, skipped, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)?
         .with_tokenizer(&file, &gguf)?
         .with_sampler(&file, &arguments.sampling.options(&[]))?;

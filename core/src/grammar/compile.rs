@@ -11,7 +11,7 @@ use super::subset::{Determinised, determinise};
 
 /// Looks at a tree, a state or an edge until nothing changes any more; beyond this a grammar is
 /// refused. A second's worth.
-pub(super) const MAX_WORK: u64 = 20_000_000;
+pub(super) const MAX_WORK: u64 = 8_000_000;
 
 /// Compiles what `define` builds: it gives the rule that a text must match.
 ///
@@ -34,9 +34,9 @@ pub(super) fn compile<'w>(
     let base = builder.space.low();
     let rules = builder.rules();
     builder.space.take_low(HEADER_WORDS + rules as usize * RULE_WORDS)?;
-    let (mut states, mut first) = (0, 0);
+    let (mut states, mut first, mut work) = (0, 0, Work::new());
     for rule in (0..rules).map(Rule) {
-        let made = determinise(builder.tree(rule), &mut builder, base)?;
+        let made = determinise(builder.tree(rule), &mut builder, base, &mut work)?;
         let Determinised { entry, .. } = made;
         builder.space.set(base + HEADER_WORDS + rule.0 as usize * RULE_WORDS, entry);
         states += made.states;

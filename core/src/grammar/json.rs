@@ -18,6 +18,11 @@ pub enum Space {
     Pretty,
 }
 
+/// Digits before and after the point, where numbers are to be readable, and of the exponent: those
+/// of a double, and far below its largest exponent.
+const MAX_DIGITS: u32 = 16;
+const MAX_EXPONENT_DIGITS: u32 = 2;
+
 /// Most spaces of an indented line: twenty levels of two.
 const MAX_INDENT: u32 = 40;
 
@@ -27,7 +32,8 @@ pub fn any(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
 }
 
 /// Objects and arrays without white space that means nothing but at most one space after `,` and
-/// `:`. Models lose themselves in white space, and some readers look for `{"name"`.
+/// `:`. Models lose themselves in white space, and some readers look for `{"name"`. Numbers have at
+/// most 16 digits before and after the point and 2 of exponent.
 pub fn compact(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
     compile(words, |builder| document(builder, Space::Compact, false))
 }
@@ -220,7 +226,9 @@ impl Parts {
     pub(super) fn any_value(self, builder: &mut Builder<'_>) -> Result<Rule, GrammarError> {
         let rule = builder.rule(0, 0)?;
         let container = self.any_container(builder, rule)?;
-        let (string, number) = (self.string(builder)?, number(builder)?);
+        let string = self.string(builder)?;
+        let number =
+            if self.space == Space::Any { number(builder)? } else { readable_number(builder)? };
         let [yes, no, null] =
             [builder.literal(b"true")?, builder.literal(b"false")?, builder.literal(b"null")?];
         let tree = builder.alternatives(&[container, string, number, yes, no, null])?;
@@ -295,18 +303,44 @@ fn natural(builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
     builder.alternatives(&[zero, several])
 }
 
+/// Any number that every reader can read: RFC 8259, section 6, warns of more digits than a double
+/// has and of larger exponents.
+pub(super) fn readable_number(builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
+    let minus = builder.bytes(b'-', b'-')?;
+    let sign = builder.optional(minus)?;
+    let (zero, first) = (builder.bytes(b'0', b'0')?, builder.bytes(b'1', b'9')?);
+    let digit = builder.bytes(b'0', b'9')?;
+    let more = builder.repeat(digit, 0, MAX_DIGITS - 1)?;
+    let several = builder.sequence(&[first, more])?;
+    let magnitude = builder.alternatives(&[zero, several])?;
+    let integer = builder.sequence(&[sign, magnitude])?;
+    let fraction = builder.repeat(digit, 1, MAX_DIGITS)?;
+    let exponent = builder.repeat(digit, 1, MAX_EXPONENT_DIGITS)?;
+    number_of(builder, integer, fraction, exponent)
+}
+
 /// Any number.
-pub(super) fn number(builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
+fn number(builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
     let integer = integer(builder)?;
     let digit = builder.bytes(b'0', b'9')?;
-    let digits_node = builder.repeat(digit, 1, UNLIMITED)?;
+    let digits = builder.repeat(digit, 1, UNLIMITED)?;
+    number_of(builder, integer, digits, digits)
+}
+
+/// A number of its parts: the digits of fraction and exponent are there where their marks are.
+fn number_of(
+    builder: &mut Builder<'_>,
+    integer: Node,
+    fraction_digits: Node,
+    exponent_digits: Node,
+) -> Result<Node, GrammarError> {
     let point = builder.bytes(b'.', b'.')?;
-    let fraction = builder.sequence(&[point, digits_node])?;
+    let fraction = builder.sequence(&[point, fraction_digits])?;
     let fraction = builder.optional(fraction)?;
     let e = digits(builder, &[(b'E', b'E'), (b'e', b'e')])?;
     let sign = digits(builder, &[(b'+', b'+'), (b'-', b'-')])?;
     let sign = builder.optional(sign)?;
-    let exponent = builder.sequence(&[e, sign, digits_node])?;
+    let exponent = builder.sequence(&[e, sign, exponent_digits])?;
     let exponent = builder.optional(exponent)?;
     builder.sequence(&[integer, fraction, exponent])
 }

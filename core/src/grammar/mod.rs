@@ -2,7 +2,7 @@
 //!
 //! # From source to bits
 //!
-//! A front end ([`json`], [`gbnf`]) turns its source into rules: trees of byte ranges,
+//! A front end ([`json`], [`fn@gbnf`]) turns its source into rules: trees of byte ranges,
 //! sequences, alternatives, repetitions and calls of other rules. Compiling makes of each
 //! rule a deterministic automaton over bytes whose edges are byte ranges or calls, by subset
 //! construction, and lays all of them out as `u32` words in memory of the caller: offsets, no
@@ -46,6 +46,8 @@ mod compile;
 #[deny(clippy::indexing_slicing)]
 mod constraint;
 mod error;
+#[deny(clippy::indexing_slicing)]
+mod gbnf;
 pub mod json;
 #[deny(clippy::indexing_slicing)]
 mod matcher;
@@ -66,5 +68,6 @@ pub use automaton::Automaton;
 pub use compile::Grammar;
 pub use constraint::{Allowed, Constraint};
 pub use error::{GrammarError, GrammarErrorKind};
+pub use gbnf::gbnf;
 pub use matcher::{MAX_DEPTH, MAX_STACKS, Matcher};
 pub use trie::{SortedTokens, TokenBytes, Trie};

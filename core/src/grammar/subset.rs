@@ -9,10 +9,11 @@ use super::automaton::{
     ACCEPTS, BYTE_EDGE_WORDS, CALL_EDGE_WORDS, FINAL, HEADER_WORDS, RULE_WORDS, STATE_CALLS,
     STATE_WORDS,
 };
+use super::compile::Work;
 use super::error::GrammarError;
 use super::nfa::{Nfa, State};
 
-const BUCKETS: usize = 256;
+const BUCKETS: usize = 1024;
 
 const RECORD_WORDS: usize = 5;
 const RECORD_BUCKET: usize = 1;
@@ -46,6 +47,8 @@ struct Subset<'b, 'w> {
     set_length: usize,
     /// The record that was made last.
     newest: usize,
+    /// A set can have as many successors as there are sets: that must end.
+    work: &'b mut Work,
 }
 
 /// Makes the states of the rule with this tree, appending them to the compiled form.
@@ -53,6 +56,7 @@ pub(super) fn determinise(
     tree: Node,
     builder: &mut Builder<'_>,
     base: usize,
+    work: &mut Work,
 ) -> Result<Determinised, GrammarError> {
     let high = builder.space.high();
     let nfa = Nfa::of(tree, builder)?;
@@ -73,6 +77,7 @@ pub(super) fn determinise(
         set,
         set_length: 0,
         newest: 0,
+        work,
     };
     let result = subset.run();
     builder.space.release_high(high);
@@ -177,6 +182,7 @@ impl Subset<'_, '_> {
         let bucket = self.buckets + (hash >> 16) as usize % BUCKETS;
         let mut record = self.builder.space.get(bucket) as usize;
         while record != 0 {
+            self.work.spend(4)?;
             let space = &self.builder.space;
             if space.get(record) == hash
                 && space.get(record + RECORD_LENGTH) as usize == length
@@ -282,6 +288,7 @@ impl Subset<'_, '_> {
         length: usize,
         byte: u8,
     ) -> Result<Option<usize>, GrammarError> {
+        self.work.spend(16 + 2 * length as u64)?;
         self.begin_set();
         for index in 0..length {
             if let State::Bytes { low, high, target } = self.member(record, index)

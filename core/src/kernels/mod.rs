@@ -70,12 +70,23 @@ pub enum Encoding {
     },
 }
 
+impl Encoding {
+    /// How many times a row's sums are gone through: in order 1, of AVX-512's super-blocks, half of
+    /// every block's come before the other halves.
+    pub const fn sum_planes(self) -> usize {
+        match self {
+            Self::Int8 { order: 1, .. } => 2,
+            _ => 1,
+        }
+    }
+}
+
 /// Elements whose int8 values are summed together in [`Activations::sums`].
 pub const SUM_ELEMENTS: usize = 16;
 
 /// A batch of activation rows, encoded.
 ///
-/// `float` is always there; the others only for [`Encoding::Int8`] (empty otherwise).
+/// `float` is there for [`Encoding::F32`], the others for [`Encoding::Int8`]; the rest is empty.
 #[derive(Clone, Copy)]
 pub struct Activations<'a> {
     /// Rows: the batch.
@@ -232,3 +243,12 @@ pub fn bind(
 
 #[cfg(test)]
 pub(crate) mod tests;
+
+/// What the CPU that runs the tests has, as far as the operations' tests need it.
+#[cfg(all(test, not(target_arch = "x86_64")))]
+pub(crate) fn detected() -> CpuFeatures {
+    CpuFeatures::baseline()
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+pub(crate) use x86_64::tests::detected;

@@ -6,6 +6,7 @@
 
 use super::error::{ModelError, Name};
 use super::family::Family;
+use super::layers::{LAYERS_MAX, LayerSet};
 use crate::gguf::{Gguf, Key};
 use crate::ops::{Attention, Rope, RopeScaling};
 
@@ -18,8 +19,10 @@ pub struct Config {
     pub n_vocab: u32,
     /// Length of the residual stream.
     pub n_embd: u32,
-    /// Blocks.
+    /// Blocks that a pass runs: those of the file without the skipped ones.
     pub n_layer: u32,
+    /// Blocks of the file that are left out.
+    pub skipped: LayerSet,
     /// Query heads: a multiple of `n_head_kv`.
     pub n_head: u32,
     /// Key and value heads.
@@ -46,7 +49,6 @@ pub struct Config {
 
 /// Upper bounds: far above every model there is, low enough that no product of four overflows.
 mod bound {
-    pub(super) const LAYERS: u32 = 512;
     pub(super) const EMBEDDING: u32 = 1 << 17;
     pub(super) const FEED_FORWARD: u32 = 1 << 20;
     pub(super) const HEADS: u32 = 1024;
@@ -93,6 +95,14 @@ fn in_bounds(size: u32, most: u32, suffix: &'static str) -> Result<u32, ModelErr
 }
 
 impl Config {
+    /// Hidden elements of the feed-forward that a pass of the whole batch has as f32 at a time:
+    /// whole blocks of every format, and at least 512, so that a slice of the matrices is worth a
+    /// job. What queries, keys and values leave is enough for most models.
+    pub(super) fn hidden_slice(&self) -> u32 {
+        let room = (self.query_len() + self.key_len() + self.value_len()) as u32 / 2;
+        (room - room % 256).max(512).min(self.n_ff)
+    }
+
     /// Reads and checks the configuration of a file that one of `families` can run.
     pub fn read(gguf: &Gguf<'_>, families: &[&Family]) -> Result<Self, ModelError> {
         let name = gguf
@@ -105,7 +115,7 @@ impl Config {
         let keys = Keys { gguf, architecture: family.architecture };
 
         let n_embd = keys.size("embedding_length", bound::EMBEDDING)?;
-        let n_layer = keys.size("block_count", bound::LAYERS)?;
+        let n_layer = keys.size("block_count", LAYERS_MAX)?;
         let n_head = keys.size("attention.head_count", bound::HEADS)?;
         let n_head_kv = match keys.u32("attention.head_count_kv")? {
             Some(heads) => in_bounds(heads, n_head, "attention.head_count_kv")?,
@@ -140,6 +150,7 @@ impl Config {
             n_vocab: vocabulary(gguf, &keys)?,
             n_embd,
             n_layer,
+            skipped: LayerSet::EMPTY,
             n_head,
             n_head_kv,
             key_dim,
@@ -152,6 +163,34 @@ impl Config {
             window: keys.u32("attention.sliding_window")?.unwrap_or(0),
             context_trained,
         })
+    }
+
+    /// The same model without the blocks of `skipped`.
+    pub fn without(self, skipped: LayerSet) -> Result<Self, ModelError> {
+        let n_layer = self.n_layer_stored();
+        if let Some(layer) = skipped.iter().find(|&layer| layer >= n_layer) {
+            return Err(ModelError::NoSuchLayer { layer, n_layer });
+        }
+        match n_layer - skipped.len() {
+            0 => Err(ModelError::NoLayersLeft),
+            left => Ok(Self { n_layer: left, skipped, ..self }),
+        }
+    }
+
+    /// Blocks of the file, the skipped ones included.
+    pub fn n_layer_stored(&self) -> u32 {
+        self.n_layer + self.skipped.len()
+    }
+
+    /// The numbers in the file of the blocks that a pass runs, `n_layer` of them.
+    pub(super) fn layers(&self) -> impl Iterator<Item = u32> + use<> {
+        let skipped = self.skipped;
+        (0..self.n_layer_stored()).filter(move |&layer| !skipped.contains(layer))
+    }
+
+    /// Which of the blocks that run has the number `layer` in the file; `None` for a skipped one.
+    pub(super) fn index_of(&self, layer: u32) -> Option<u32> {
+        (!self.skipped.contains(layer)).then(|| layer - self.skipped.count_below(layer))
     }
 
     /// Elements of a row of queries.

@@ -96,6 +96,15 @@ pub enum ModelError {
         /// Positions that the model was trained for.
         trained: u32,
     },
+    /// A block is to be skipped that the model does not have.
+    NoSuchLayer {
+        /// The block.
+        layer: u32,
+        /// Blocks of the model.
+        n_layer: u32,
+    },
+    /// All blocks are to be skipped.
+    NoLayersLeft,
     /// A batch of no rows, no logits, or more rows than a run can have.
     Options,
     /// The file's claims add up to more than 64 bits of memory.
@@ -155,6 +164,12 @@ impl fmt::Display for ModelError {
                 f,
                 "a context of {asked} is not possible: the model was trained for {trained}"
             ),
+            Self::NoSuchLayer { layer, n_layer } => write!(
+                f,
+                "layer {layer} cannot be skipped: the model's {n_layer} layers are 0 to {}",
+                n_layer.saturating_sub(1)
+            ),
+            Self::NoLayersLeft => f.write_str("all layers are skipped: at least one must stay"),
             Self::Options => f.write_str("batch and logit rows must be 1 to 1024"),
             Self::TooLarge => f.write_str("the model's sizes do not fit in memory"),
             Self::Arena(full) => write!(

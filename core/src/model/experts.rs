@@ -4,12 +4,12 @@
 //! Experts are visited in ascending order, each once for all rows that use it, so its weights are
 //! read once; every row then sums its experts by ascending rank of the router, whatever the batch.
 
-use super::forward::ForwardError;
+use super::forward::{ForwardError, Hidden, Network};
 use super::load::Model;
-use super::tensors::{Experts, Layer};
+use super::tensors::{Experts, Layer, Linear};
 use crate::kernels::VectorKernels;
 use crate::mem::{Arena, ArenaFull, Disjoint, MemoryPlan, PlanOverflow, Purpose};
-use crate::ops::{self, Encoder, KEEP, OpError};
+use crate::ops::{self, KEEP, OpError};
 
 /// Buffers of the expert feed-forward; empty for a dense model.
 pub(super) struct ExpertBuffers<'m> {
@@ -106,18 +106,15 @@ fn route(vector: &VectorKernels, scores: &mut [f32], chosen: &mut [u32], shares:
 
 impl Model<'_> {
     /// `x += experts(y)` for `rows` rows, both `[rows, n_embd]`; `buffers.scores` are the router's.
-    /// `gate` and `up` have room for `[rows, n_ff]`, and `y` is used up.
-    #[allow(clippy::too_many_arguments)]
+    /// `y` is used up.
     pub(super) fn mix_experts(
         &self,
         layer: &Layer,
         rows: usize,
         x: &mut [f32],
         y: &mut [f32],
-        gate: &mut [f32],
-        up: &mut [f32],
+        hidden: &mut Hidden<'_, '_>,
         buffers: &mut ExpertBuffers<'_>,
-        encoder: &mut Encoder<'_>,
     ) -> Result<(), ForwardError> {
         let (n_expert, used) = (self.config.n_expert as usize, self.config.n_expert_used as usize);
         for row in 0..rows {
@@ -135,26 +132,23 @@ impl Model<'_> {
         }
         for expert in 0..self.config.n_expert {
             if buffers.chosen[..rows * used].contains(&expert) {
-                self.run_expert(layer, expert, rows, y, gate, up, buffers, encoder)?;
+                self.run_expert(layer, expert, rows, y, hidden, buffers)?;
             }
         }
         self.sum_experts(rows, x, y, buffers)
     }
 
     /// The outputs of one expert for the rows that chose it, from `x` to `buffers.ranked`.
-    #[allow(clippy::too_many_arguments)]
     fn run_expert(
         &self,
         layer: &Layer,
         expert: u32,
         rows: usize,
         x: &[f32],
-        gate: &mut [f32],
-        up: &mut [f32],
+        hidden: &mut Hidden<'_, '_>,
         buffers: &mut ExpertBuffers<'_>,
-        encoder: &mut Encoder<'_>,
     ) -> Result<(), ForwardError> {
-        let (n_embd, n_ff) = (self.config.n_embd as usize, self.config.n_ff as usize);
+        let n_embd = self.config.n_embd as usize;
         let used = self.config.n_expert_used as usize;
         let chosen = &buffers.chosen[..rows * used];
         let users = || {
@@ -166,16 +160,19 @@ impl Model<'_> {
             to.copy_from_slice(&x[row * n_embd..(row + 1) * n_embd]);
         }
         let count = users().count();
-        let matrix = |experts: &Experts| experts.matrix(expert).ok_or(OpError::Shape);
-        let mut hidden = [
-            self.product(matrix(&layer.expert_gates)?, count, gate)?,
-            self.product(matrix(&layer.expert_ups)?, count, up)?,
-        ];
+        let linear = |experts: &Experts| {
+            let weight = experts.matrix(expert).ok_or(OpError::Shape)?;
+            Ok::<_, OpError>(Linear { weight, ..Linear::default() })
+        };
+        let network = Network {
+            gate: linear(&layer.expert_gates)?,
+            up: linear(&layer.expert_ups)?,
+            down: linear(&layer.expert_downs)?,
+        };
         let gathered = &mut buffers.gathered[..count * n_embd];
-        self.multiply(encoder, gathered, n_embd, KEEP, &mut hidden)?;
-        let mut down = [self.product(matrix(&layer.expert_downs)?, count, buffers.outputs)?];
-        let gate = &mut gate[..count * n_ff];
-        self.multiply(encoder, gate, n_ff, &self.gated(up), &mut down)?;
+        self.hidden(&network, count, gathered, KEEP, hidden)?;
+        let down = self.linear(&network.down, count, buffers.outputs)?;
+        ops::multiply_gathered(self.machine(), hidden.hidden, &mut [down])?;
         for (place, from) in users().zip(buffers.outputs.chunks_exact(n_embd)) {
             buffers.ranked[place * n_embd..(place + 1) * n_embd].copy_from_slice(from);
         }

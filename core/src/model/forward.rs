@@ -10,11 +10,11 @@
 
 use super::config::Config;
 use super::load::Model;
-use super::schedule::stripe_count;
+use super::schedule::{hidden_slice, stripe_count};
 use super::state::{ModelOptions, State};
 use super::tensors::{Layer, Linear, Vector};
 use crate::mem::Disjoint;
-use crate::ops::{self, Encoder, KEEP, MakeRow, Matrix, OpError, Product, RowPosition};
+use crate::ops::{self, Encoder, Gathered, KEEP, MakeRow, Matrix, OpError, Product, RowPosition};
 use core::fmt;
 
 /// One row of a batch.
@@ -70,6 +70,20 @@ impl fmt::Display for ForwardError {
             Self::Op(OpError::Shape) => f.write_str("buffers do not fit together"),
         }
     }
+}
+
+/// A feed-forward network's matrices.
+pub(super) struct Network {
+    pub(super) gate: Linear,
+    pub(super) up: Linear,
+    pub(super) down: Linear,
+}
+
+/// Buffers of a feed-forward network, parts of [`State`].
+pub(super) struct Hidden<'a, 'm> {
+    pub(super) work: &'a mut [f32],
+    pub(super) encoder: &'a mut Encoder<'m>,
+    pub(super) hidden: &'a mut Gathered<'m>,
 }
 
 impl<'m> Model<'m> {
@@ -205,10 +219,13 @@ impl<'m> Model<'m> {
         let n_embd = config.n_embd as usize;
         let x = &mut state.x[..rows * n_embd];
         let y = &mut state.y[..rows * n_embd];
+        let (queries, rest) = state.work.split_at_mut(rows * config.query_len());
+        let (keys, rest) = rest.split_at_mut(rows * config.key_len());
+        let values = &mut rest[..rows * config.value_len()];
         let mut projections = [
-            self.linear(&layer.query, rows, state.queries)?,
-            self.linear(&layer.key, rows, state.keys)?,
-            self.linear(&layer.value, rows, state.values)?,
+            self.linear(&layer.query, rows, queries)?,
+            self.linear(&layer.key, rows, keys)?,
+            self.linear(&layer.value, rows, values)?,
         ];
         self.multiply(
             &mut state.encoder,
@@ -217,37 +234,43 @@ impl<'m> Model<'m> {
             &self.norm(x, layer.attention_norm),
             &mut projections,
         )?;
-        self.rotate(state, rows)?;
-        let keys = state.keys.chunks_exact(config.key_len());
-        let values = state.values.chunks_exact(config.value_len());
+        self.rotate(state.cosines, state.sines, rows, queries, keys)?;
+        let keys = keys.chunks_exact(config.key_len());
+        let values = values.chunks_exact(config.value_len());
         for (&at, (keys, values)) in state.positions[..rows].iter().zip(keys.zip(values)) {
             state.cache.store(self.vector, index, at, keys, values)?;
         }
-        let heads = &mut state.attention[..rows * config.attention_len()];
+        let heads = &mut state.y[..rows * config.attention_len()];
         ops::attend(
             self.parallel,
             self.vector,
             &config.attention(),
             state.cache.layer(index).ok_or(OpError::Shape)?,
             &state.positions[..rows],
-            &state.queries[..rows * config.query_len()],
+            queries,
             heads,
             state.scratch,
         )?;
         let sum = &mut state.x[..rows * n_embd];
-        let output = Product { sum, ..self.linear(&layer.attention_output, rows, state.y)? };
+        let output = Product { sum, ..self.linear(&layer.attention_output, rows, state.work)? };
         self.multiply(&mut state.encoder, heads, config.attention_len(), KEEP, &mut [output])?;
         Ok(())
     }
 
     /// Turns queries and keys to their positions.
-    fn rotate(&self, state: &mut State<'_>, rows: usize) -> Result<(), ForwardError> {
+    fn rotate(
+        &self,
+        cosines: &[f32],
+        sines: &[f32],
+        rows: usize,
+        queries: &mut [f32],
+        keys: &mut [f32],
+    ) -> Result<(), ForwardError> {
         let Config { key_dim, rope, .. } = self.config;
         let (query_len, key_len) = (self.config.query_len(), self.config.key_len());
         let pairs = self.tensors.inverse_frequencies.len();
-        let (cosines, sines) = (&*state.cosines, &*state.sines);
-        let queries = Disjoint::new(&mut state.queries[..rows * query_len], query_len);
-        let keys = Disjoint::new(&mut state.keys[..rows * key_len], key_len);
+        let queries = Disjoint::new(queries, query_len);
+        let keys = Disjoint::new(keys, key_len);
         ops::for_rows(self.parallel, rows, query_len + key_len, &|row| {
             let cosines = cosines.get(row * pairs..(row + 1) * pairs)?;
             let sines = sines.get(row * pairs..(row + 1) * pairs)?;
@@ -266,18 +289,69 @@ impl<'m> Model<'m> {
         layer: &Layer,
         rows: usize,
     ) -> Result<(), ForwardError> {
-        let (n_embd, n_ff) = (self.config.n_embd as usize, self.config.n_ff as usize);
-        let State { x, y, gate, up, experts, encoder, .. } = state;
+        let n_embd = self.config.n_embd as usize;
+        let State { x, y, work, experts, encoder, hidden, .. } = state;
         let (x, y) = (&mut x[..rows * n_embd], &mut y[..rows * n_embd]);
         if self.config.n_expert > 0 {
             let mut router = [self.linear(&layer.router, rows, experts.scores)?];
             self.multiply(encoder, y, n_embd, &self.norm(x, layer.feed_forward_norm), &mut router)?;
-            return self.mix_experts(layer, rows, x, y, gate, up, experts, encoder);
+            return self.mix_experts(
+                layer,
+                rows,
+                x,
+                y,
+                &mut Hidden { work, encoder, hidden },
+                experts,
+            );
         }
-        let mut hidden = [self.linear(&layer.gate, rows, gate)?, self.linear(&layer.up, rows, up)?];
-        self.multiply(encoder, y, n_embd, &self.norm(x, layer.feed_forward_norm), &mut hidden)?;
-        let down = Product { sum: x, ..self.linear(&layer.down, rows, y)? };
-        self.multiply(encoder, &mut gate[..rows * n_ff], n_ff, &self.gated(up), &mut [down])?;
+        let network = Network { gate: layer.gate, up: layer.up, down: layer.down };
+        let mut buffers = Hidden { work, encoder, hidden };
+        self.hidden(&network, rows, y, &self.norm(x, layer.feed_forward_norm), &mut buffers)?;
+        let down = Product { sum: x, ..self.linear(&network.down, rows, y)? };
+        ops::multiply_gathered(self.machine(), hidden, &mut [down])?;
+        Ok(())
+    }
+
+    /// `silu(gate . values) * (up . values)` into `buffers.hidden`; `values` are made by `make`,
+    /// `[rows, n_embd]`. Slice by slice: as f32, all of it would be the largest buffer by far.
+    pub(super) fn hidden(
+        &self,
+        network: &Network,
+        rows: usize,
+        values: &mut [f32],
+        make: &MakeRow<'_>,
+        buffers: &mut Hidden<'_, '_>,
+    ) -> Result<(), ForwardError> {
+        let Hidden { work, encoder, hidden } = buffers;
+        let (n_embd, n_ff) = (self.config.n_embd as usize, self.config.n_ff as usize);
+        let Network { gate, up, down } = network;
+        hidden.begin(self.kernels(down.weight.tensor_type)?, rows, n_ff);
+        let resident = gate.weight.stripe_rows as usize >= n_ff;
+        let slice = match self.config.hidden_slice() as usize {
+            // A pass with fewer rows than the batch has room for more columns.
+            slice if resident => (work.len() / (2 * rows) / slice * slice).clamp(slice, n_ff),
+            slice => slice,
+        };
+        for from in (0..n_ff).step_by(slice) {
+            let columns = slice.min(n_ff - from);
+            let parts = hidden_slice(&gate.weight, &up.weight, from as u32, columns as u32);
+            let (gates, rest) = work.split_at_mut(rows * columns);
+            let ups = rest.get_mut(..rows * columns).ok_or(OpError::Shape)?;
+            let bias = |linear: &Linear| {
+                self.tensors.vector(linear.bias).get(from..from + columns).unwrap_or(&[])
+            };
+            let [first, second] = parts;
+            let mut products = [
+                Product { bias: bias(gate), ..self.product(first, rows, gates)? },
+                Product { bias: bias(up), ..self.product(second, rows, ups)? },
+            ];
+            if from == 0 {
+                self.multiply(encoder, values, n_embd, make, &mut products)?;
+            } else {
+                ops::multiply_again(self.machine(), encoder, values, n_embd, &mut products)?;
+            }
+            hidden.put(self.parallel, from, gates, &self.gated(ups))?;
+        }
         Ok(())
     }
 

@@ -3,12 +3,13 @@
 use super::config::Config;
 use super::error::{ModelError, TensorSlot};
 use super::family::Family;
+use super::parts::{Part, Placed, placed};
 use super::state::{ModelOptions, State};
 use super::tensors::{Census, Linear, Tensors};
 use crate::gguf::Gguf;
 use crate::kernels::{Candidate, FormatKernels, VectorCandidate, VectorKernels, bind, bind_vector};
 use crate::mem::{Arena, MemoryPlan};
-use crate::ops::{Machine, OpError};
+use crate::ops::{Machine, OpError, Wanted};
 use crate::port::{CpuFeatures, Parallel, Weights};
 use crate::quant::TensorType;
 
@@ -42,14 +43,15 @@ impl<'m> Model<'m> {
     /// Memory that [`Self::load`] takes.
     pub(crate) fn plan(
         gguf: &Gguf<'_>,
-        families: &[&Family],
+        parts: &Parts<'_>,
         options: &ModelOptions,
         plan: &mut MemoryPlan,
     ) -> Result<Config, ModelError> {
-        let config = Config::read(gguf, families)?;
+        let config = Config::read(gguf, parts.families)?.without(options.skipped)?;
         let census = Census::take(gguf, &config, options.stripe_bytes)?;
         census.plan(&config, plan)?;
-        State::plan(&config, &census, options, plan)?;
+        let hidden = hidden_wanted(gguf, &config, parts)?;
+        State::plan(&config, &census, hidden, options, plan)?;
         Ok(config)
     }
 
@@ -65,10 +67,11 @@ impl<'m> Model<'m> {
         if parallel.workers() > options.workers {
             return Err(ModelError::Options);
         }
-        let config = Config::read(gguf, parts.families)?;
+        let config = Config::read(gguf, parts.families)?.without(options.skipped)?;
         let tensors = Tensors::load(gguf, weights, &config, options.stripe_bytes, arena)?;
         let census = Census::take(gguf, &config, options.stripe_bytes)?;
-        let state = State::new(&config, &census, options, arena)?;
+        let hidden = hidden_wanted(gguf, &config, parts)?;
+        let state = State::new(&config, &census, hidden, options, arena)?;
         let model = Self {
             kernels: bind_all(&tensors, parts)?,
             vector: bind_vector(parts.vectors, parts.cpu).ok_or(ModelError::Options)?,
@@ -97,6 +100,24 @@ impl<'m> Model<'m> {
     pub(super) fn machine(&self) -> Machine<'_> {
         Machine { parallel: self.parallel, weights: self.weights, stripes: self.tensors.stripes }
     }
+}
+
+/// How the kernels of the file's down matrices want their activations.
+fn hidden_wanted(
+    gguf: &Gguf<'_>,
+    config: &Config,
+    parts: &Parts<'_>,
+) -> Result<Wanted, ModelError> {
+    let mut wanted = Wanted::default();
+    for placed in placed(gguf, config) {
+        let Placed { part, info, .. } = placed?;
+        if matches!(part, Part::Down | Part::ExpertDowns)
+            && let Some(kernels) = bind(parts.formats, parts.cpu, info.tensor_type)
+        {
+            wanted = wanted.and(kernels.encoding());
+        }
+    }
+    Ok(wanted)
 }
 
 /// The best kernels for every type of the file's matrices.

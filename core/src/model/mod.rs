@@ -3,6 +3,7 @@
 //! | file | idea |
 //! |---|---|
 //! | [`config`](Config) | sizes and constants, checked once against each other |
+//! | [`layers`](LayerSet) | a set of blocks: those left out |
 //! | [`family`] | what differs between architectures |
 //! | `parts` | which part a tensor of the file plays, by its name |
 //! | `tensors` | the parts of a file, found and checked |
@@ -20,6 +21,7 @@ mod experts;
 pub mod family;
 mod forward;
 mod kv_cache;
+mod layers;
 mod load;
 mod parts;
 mod schedule;
@@ -31,7 +33,9 @@ pub use config::Config;
 pub use error::{ModelError, Name, TensorSlot};
 pub use family::Family;
 pub use forward::{ForwardError, Row};
+pub use layers::LayerSet;
 pub use load::{Model, Parts};
 pub use state::ModelOptions;
 pub(crate) use state::State;
+pub(crate) use state::row_bytes;
 pub use traffic::Traffic;

@@ -165,25 +165,34 @@ fn recognise(name: &[u8], n_layer: u32) -> Option<(TensorSlot, Part)> {
 /// One tensor of the file with its part.
 pub(super) struct Placed<'a> {
     pub(super) slot: TensorSlot,
+    /// Its block among those that run, or `None` for a tensor outside of blocks.
+    pub(super) layer: Option<u32>,
     pub(super) part: Part,
     pub(super) shape: Shape,
     pub(super) info: TensorInfo<'a>,
 }
 
-/// Every tensor with its part, shape checked.
+/// Every tensor with its part, shape checked; none of the blocks that are skipped.
 pub(super) fn placed<'a>(
     gguf: &Gguf<'a>,
     config: &Config,
 ) -> impl Iterator<Item = Result<Placed<'a>, ModelError>> {
     let config = *config;
-    gguf.tensors().map(move |info| {
-        let unknown = ModelError::UnknownTensor(Name::new(info.name));
-        let (slot, part) = recognise(info.name, config.n_layer).ok_or(unknown)?;
-        let shape = part.shape(&config).ok_or(unknown)?;
-        let stored = [u64::from(shape.columns), u64::from(shape.rows), u64::from(shape.experts), 1];
-        if info.dimensions != stored {
-            return Err(ModelError::WrongShape(slot));
-        }
-        Ok(Placed { slot, part, shape, info })
-    })
+    gguf.tensors().filter_map(move |info| place(info, &config).transpose())
+}
+
+/// One tensor's part; `None` where its block is skipped.
+fn place<'a>(info: TensorInfo<'a>, config: &Config) -> Result<Option<Placed<'a>>, ModelError> {
+    let unknown = ModelError::UnknownTensor(Name::new(info.name));
+    let (slot, part) = recognise(info.name, config.n_layer_stored()).ok_or(unknown)?;
+    let layer = match slot.layer.map(|layer| config.index_of(layer)) {
+        Some(None) => return Ok(None),
+        kept => kept.flatten(),
+    };
+    let shape = part.shape(config).ok_or(unknown)?;
+    let stored = [u64::from(shape.columns), u64::from(shape.rows), u64::from(shape.experts), 1];
+    if info.dimensions != stored {
+        return Err(ModelError::WrongShape(slot));
+    }
+    Ok(Some(Placed { slot, layer, part, shape, info }))
 }

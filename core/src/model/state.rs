@@ -7,9 +7,10 @@ use super::config::Config;
 use super::error::ModelError;
 use super::experts::ExpertBuffers;
 use super::kv_cache::{KvCache, KvShape};
+use super::layers::LayerSet;
 use super::tensors::Census;
 use crate::mem::{Arena, MAX_CHUNKS, MAX_WORKERS, MemoryPlan, Purpose};
-use crate::ops::{self, Encoder, RowPosition};
+use crate::ops::{self, Encoder, Gathered, RowPosition, Wanted};
 
 /// How large a model's buffers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct ModelOptions {
     pub workers: usize,
     /// [`crate::port::Weights::stripe_bytes`] of the source.
     pub stripe_bytes: u64,
+    /// Blocks that are left out.
+    pub skipped: LayerSet,
 }
 
 /// Buffers and cache of the passes of one model.
@@ -33,25 +36,18 @@ pub(crate) struct State<'m> {
     pub(super) options: ModelOptions,
     pub(super) cache: KvCache<'m>,
     pub(super) encoder: Encoder<'m>,
+    /// The hidden layer of a feed-forward network. `[batch, n_ff]`
+    pub(super) hidden: Gathered<'m>,
     pub(super) experts: ExpertBuffers<'m>,
     /// One embedding row as it lies in the file.
     pub(super) embedding_row: &'m mut [u8],
     /// Residual stream. `[batch, n_embd]`
     pub(super) x: &'m mut [f32],
-    /// Normed rows; outputs of a block's two halves. `[batch, n_embd]`
+    /// Normed rows; what attention has found, `[batch, n_head, value_dim]`; outputs of the
+    /// feed-forward. `[batch, the wider of them]`
     pub(super) y: &'m mut [f32],
-    /// `[batch, n_head, key_dim]`
-    pub(super) queries: &'m mut [f32],
-    /// `[batch, n_head_kv, key_dim]`
-    pub(super) keys: &'m mut [f32],
-    /// `[batch, n_head_kv, value_dim]`
-    pub(super) values: &'m mut [f32],
-    /// `[batch, n_head, value_dim]`
-    pub(super) attention: &'m mut [f32],
-    /// `[batch, n_ff]`
-    pub(super) gate: &'m mut [f32],
-    /// `[batch, n_ff]`
-    pub(super) up: &'m mut [f32],
+    /// What lives shorter than a half of a block. `[batch, work_columns]`
+    pub(super) work: &'m mut [f32],
     /// `[batch, rope dimensions / 2]`
     pub(super) cosines: &'m mut [f32],
     /// `[batch, rope dimensions / 2]`
@@ -73,19 +69,39 @@ struct Sizes {
     kv: KvShape,
     cache_heads: u64,
     encoder: [u64; 3],
+    hidden: [u64; 4],
     batch: u64,
     scratch: u64,
     logits: u64,
 }
 
-/// Elements of a row that are encoded at a time: the widest activations, and those of Q, K and V
-/// (gate and up) twice, should their kernels want different encodings.
+/// Elements of a row that are encoded at a time: a norm's or those of attention. A second encoding,
+/// should Q, K and V want different ones, costs a job, not memory.
 fn encoder_columns(config: &Config) -> u64 {
-    config.widest().max(2 * u64::from(config.n_embd))
+    u64::from(config.n_embd).max(config.attention_len() as u64)
+}
+
+/// f32 of a row that are of use to one half of a block at a time: queries, keys and values, then
+/// outputs of attention; or slices of gate and up.
+pub(super) fn work_columns(config: &Config) -> usize {
+    let attention = config.query_len() + config.key_len() + config.value_len();
+    attention.max(config.n_embd as usize).max(2 * config.hidden_slice() as usize)
+}
+
+/// Bytes of activations that a row of a batch takes, of integer formats and without experts.
+pub(crate) fn row_bytes(config: &Config) -> u64 {
+    let width = u64::from(config.n_embd).max(config.attention_len() as u64);
+    let float = u64::from(config.n_embd)
+        + width
+        + work_columns(config) as u64
+        + u64::from(config.rope.dimensions);
+    let encoded = encoder_columns(config) + u64::from(config.n_ff);
+    // A byte each, a scale of 4 for 32, a sum of 2 for every 16.
+    float * 4 + encoded + encoded / 32 * 4 + encoded / 16 * 2
 }
 
 impl Sizes {
-    fn new(config: &Config, options: &ModelOptions) -> Result<Self, ModelError> {
+    fn new(config: &Config, hidden: Wanted, options: &ModelOptions) -> Result<Self, ModelError> {
         let ModelOptions { context, sequences, batch, logit_rows, workers, .. } = *options;
         let counts = [context, sequences, batch, logit_rows];
         if counts.contains(&0)
@@ -112,6 +128,7 @@ impl Sizes {
             cache_heads: kv.heads().ok_or(ModelError::TooLarge)?,
             kv,
             encoder: ops::encoder_lens(u64::from(batch), encoder_columns(config)),
+            hidden: hidden.lens(u64::from(batch), u64::from(config.n_ff)),
             batch: u64::from(batch),
             scratch: scratch as u64 * workers as u64,
             logits: u64::from(logit_rows) * u64::from(config.n_vocab),
@@ -119,17 +136,12 @@ impl Sizes {
     }
 
     /// Elements of the f32 buffers of `Activations`, in [`State`]'s order.
-    fn activations(&self, config: &Config) -> [u64; 10] {
+    fn activations(&self, config: &Config) -> [u64; 5] {
         let angles = u64::from(config.rope.dimensions / 2);
         [
             u64::from(config.n_embd),
-            u64::from(config.n_embd),
-            config.query_len() as u64,
-            config.key_len() as u64,
-            config.value_len() as u64,
-            config.attention_len() as u64,
-            u64::from(config.n_ff),
-            u64::from(config.n_ff),
+            u64::from(config.n_embd).max(config.attention_len() as u64),
+            work_columns(config) as u64,
             angles,
             angles,
         ]
@@ -141,10 +153,11 @@ impl<'m> State<'m> {
     pub(super) fn plan(
         config: &Config,
         census: &Census,
+        hidden: Wanted,
         options: &ModelOptions,
         plan: &mut MemoryPlan,
     ) -> Result<(), ModelError> {
-        let sizes = Sizes::new(config, options)?;
+        let sizes = Sizes::new(config, hidden, options)?;
         let cached =
             |dim: u32| sizes.cache_heads.checked_mul(u64::from(dim)).ok_or(ModelError::TooLarge);
         plan.add::<u16>(Purpose::KvCache, cached(config.key_dim)?)?;
@@ -153,6 +166,11 @@ impl<'m> State<'m> {
         plan.add::<i8>(Purpose::Activations, quants)?;
         plan.add::<f32>(Purpose::Activations, scales)?;
         plan.add::<i16>(Purpose::Activations, sums)?;
+        let [quants, scales, sums, float] = sizes.hidden;
+        plan.add::<i8>(Purpose::Activations, quants)?;
+        plan.add::<f32>(Purpose::Activations, scales)?;
+        plan.add::<i16>(Purpose::Activations, sums)?;
+        plan.add::<f32>(Purpose::Activations, float)?;
         ExpertBuffers::plan(config, sizes.batch, plan)?;
         plan.add::<u8>(Purpose::Activations, census.embedding_row_bytes)?;
         for length in sizes.activations(config) {
@@ -169,10 +187,11 @@ impl<'m> State<'m> {
     pub(super) fn new(
         config: &Config,
         census: &Census,
+        hidden: Wanted,
         options: &ModelOptions,
         arena: &mut Arena<'m>,
     ) -> Result<Self, ModelError> {
-        let sizes = Sizes::new(config, options)?;
+        let sizes = Sizes::new(config, hidden, options)?;
         let keys =
             arena.take::<u16>(Purpose::KvCache, sizes.cache_heads * u64::from(config.key_dim))?;
         let values =
@@ -184,6 +203,13 @@ impl<'m> State<'m> {
             arena.take::<f32>(Purpose::Activations, scales)?,
             arena.take::<i16>(Purpose::Activations, sums)?,
         );
+        let [quants, scales, sums, float] = sizes.hidden;
+        let hidden = Gathered::new(
+            arena.take::<i8>(Purpose::Activations, quants)?,
+            arena.take::<f32>(Purpose::Activations, scales)?,
+            arena.take::<i16>(Purpose::Activations, sums)?,
+            arena.take::<f32>(Purpose::Activations, float)?,
+        );
         let experts = ExpertBuffers::new(config, sizes.batch, arena)?;
         let embedding_row = arena.take::<u8>(Purpose::Activations, census.embedding_row_bytes)?;
         let mut lengths = sizes.activations(config).into_iter();
@@ -191,24 +217,19 @@ impl<'m> State<'m> {
             let length = lengths.next().unwrap_or(0);
             arena.take::<f32>(Purpose::Activations, length)
         };
-        let (x, y) = (next()?, next()?);
-        let (queries, keys, values, attention) = (next()?, next()?, next()?, next()?);
-        let (gate, up, cosines, sines) = (next()?, next()?, next()?, next()?);
+        let (x, y, work) = (next()?, next()?, next()?);
+        let (cosines, sines) = (next()?, next()?);
         let nowhere = RowPosition { sequence: 0, position: 0 };
         Ok(Self {
             options: *options,
             cache,
             encoder,
+            hidden,
             experts,
             embedding_row,
             x,
             y,
-            queries,
-            keys,
-            values,
-            attention,
-            gate,
-            up,
+            work,
             cosines,
             sines,
             tokens: arena.take(Purpose::Activations, sizes.batch)?,

@@ -7,7 +7,7 @@
 use super::config::Config;
 use super::error::{ModelError, TensorSlot};
 use super::parts::{Part, Placed, Shape, placed};
-use super::schedule::{schedule, stripe_rows};
+use super::schedule::{hidden_stripe_rows, schedule, stripe_rows};
 use crate::bytes::align_up;
 use crate::gguf::{Gguf, TensorInfo};
 use crate::mem::{Arena, MemoryPlan, Purpose};
@@ -153,14 +153,14 @@ impl Census {
         let mut census = Self { layers: u64::from(config.n_layer), ..Self::default() };
         let mut output_stripes = None;
         for placed in placed(gguf, config) {
-            let Placed { slot, part, shape, info } = placed?;
+            let Placed { slot, part, shape, ref info, .. } = placed?;
             if part.is_vector() {
                 // At most 2^24 elements each, and no more tensors than the file has room for.
                 census.vectors +=
                     align_up(u64::from(shape.columns), VECTOR_ALIGN).ok_or(ModelError::TooLarge)?;
                 continue;
             }
-            let rows = stripe_rows(info.tensor_type, shape, stripe_bytes)
+            let rows = part_stripe_rows(config, part, info, shape, stripe_bytes)
                 .ok_or(ModelError::WrongShape(slot))?;
             let stripes = u64::from(shape.rows.div_ceil(rows)) * u64::from(shape.experts);
             match part {
@@ -187,6 +187,22 @@ impl Census {
         plan.add::<f32>(Purpose::Vectors, self.vectors)?;
         plan.add::<f32>(Purpose::Vectors, u64::from(config.rope.dimensions / 2))?;
         Ok(())
+    }
+}
+
+/// Rows of a stripe of a matrix.
+fn part_stripe_rows(
+    config: &Config,
+    part: Part,
+    info: &TensorInfo<'_>,
+    shape: Shape,
+    stripe_bytes: u64,
+) -> Option<u32> {
+    match part {
+        Part::Gate | Part::Up | Part::ExpertGates | Part::ExpertUps => {
+            hidden_stripe_rows(info.tensor_type, shape, config.hidden_slice(), stripe_bytes)
+        }
+        _ => stripe_rows(info.tensor_type, shape, stripe_bytes),
     }
 }
 
@@ -224,14 +240,14 @@ impl<'m> Tensors<'m> {
             arena.take::<f32>(Purpose::Vectors, u64::from(config.rope.dimensions / 2))?;
         let mut filler = Filler { layers, globals: Globals::default(), vectors, used: 0 };
         for placed in placed(gguf, config) {
-            filler.place(weights, stripe_bytes, &placed?)?;
+            filler.place(weights, config, stripe_bytes, &placed?)?;
         }
         let Filler { layers, mut globals, vectors, .. } = filler;
         require(config, layers, &globals)?;
         if !there(&globals.output.weight) {
             globals.output.weight = globals.embedding.weight;
         }
-        schedule(layers, &mut globals, config.n_expert, stripes)?;
+        schedule(layers, &mut globals, config, stripes)?;
         let tensors = Self {
             layers,
             globals,
@@ -273,13 +289,14 @@ impl Filler<'_> {
     fn place(
         &mut self,
         weights: &dyn Weights,
+        config: &Config,
         stripe_bytes: u64,
         placed: &Placed<'_>,
     ) -> Result<(), ModelError> {
-        let Placed { slot, part, shape, ref info } = *placed;
+        let Placed { slot, layer, part, shape, ref info } = *placed;
         if part.is_vector() {
             let vector = self.copy_vector(weights, slot, shape, info)?;
-            let place = self.vector_slot(slot, part).ok_or(ModelError::WrongShape(slot))?;
+            let place = self.vector_slot(layer, part).ok_or(ModelError::WrongShape(slot))?;
             if place.length != 0 {
                 return Err(ModelError::DuplicateTensor(slot));
             }
@@ -291,12 +308,12 @@ impl Filler<'_> {
             rows: shape.rows,
             columns: shape.columns,
             first_stripe: 0,
-            stripe_rows: stripe_rows(info.tensor_type, shape, stripe_bytes)
+            stripe_rows: part_stripe_rows(config, part, info, shape, stripe_bytes)
                 .ok_or(ModelError::WrongShape(slot))?,
             tensor_type: info.tensor_type,
             unused: [0; 7],
         };
-        let place = self.matrix_slot(slot, part).ok_or(ModelError::WrongShape(slot))?;
+        let place = self.matrix_slot(layer, part).ok_or(ModelError::WrongShape(slot))?;
         if there(place) {
             return Err(ModelError::DuplicateTensor(slot));
         }
@@ -304,9 +321,9 @@ impl Filler<'_> {
         Ok(())
     }
 
-    fn vector_slot(&mut self, slot: TensorSlot, part: Part) -> Option<&mut Vector> {
+    fn vector_slot(&mut self, layer: Option<u32>, part: Part) -> Option<&mut Vector> {
         let globals = &mut self.globals;
-        let Some(layer) = slot.layer else {
+        let Some(layer) = layer else {
             return match part {
                 Part::OutputNorm => Some(&mut globals.output_norm),
                 Part::OutputBias => Some(&mut globals.output.bias),
@@ -329,9 +346,9 @@ impl Filler<'_> {
         }
     }
 
-    fn matrix_slot(&mut self, slot: TensorSlot, part: Part) -> Option<&mut Matrix> {
+    fn matrix_slot(&mut self, layer: Option<u32>, part: Part) -> Option<&mut Matrix> {
         let globals = &mut self.globals;
-        let Some(layer) = slot.layer else {
+        let Some(layer) = layer else {
             return match part {
                 Part::Embedding => Some(&mut globals.embedding.weight),
                 Part::Output => Some(&mut globals.output.weight),
@@ -402,7 +419,7 @@ fn require(config: &Config, layers: &[Layer], globals: &Globals) -> Result<(), M
     };
     need(None, there(&globals.embedding.weight), "token_embd.weight")?;
     need(None, globals.output_norm.length > 0, "output_norm.weight")?;
-    for (layer, index) in layers.iter().zip(0..) {
+    for (layer, index) in layers.iter().zip(config.layers()) {
         let need = |there: bool, suffix| need(Some(index), there, suffix);
         need(layer.attention_norm.length > 0, "attn_norm.weight")?;
         need(there(&layer.query.weight), "attn_q.weight")?;

@@ -7,7 +7,6 @@
 
 use super::config::Config;
 use super::error::ModelError;
-use super::family::Family;
 use super::parts::{Part, Placed, placed};
 use crate::gguf::Gguf;
 
@@ -23,14 +22,13 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// The traffic of the model that `gguf` describes.
-    pub fn of(gguf: &Gguf<'_>, families: &[&Family]) -> Result<Self, ModelError> {
-        let config = Config::read(gguf, families)?;
+    /// The traffic of the model that `gguf` describes and `config` was read from.
+    pub fn of(gguf: &Gguf<'_>, config: &Config) -> Result<Self, ModelError> {
         // Norms, biases and the rotary frequencies are f32 in memory, whatever the file has.
         let f32_bytes = size_of::<f32>() as u64;
         let mut weights_bytes = u64::from(config.rope.dimensions / 2) * f32_bytes;
         let (mut embedding_bytes, mut has_output) = (0, false);
-        for placed in placed(gguf, &config) {
+        for placed in placed(gguf, config) {
             let Placed { part, shape, info, .. } = placed?;
             let read_bytes = match part {
                 Part::RopeFactors => 0,

@@ -7,9 +7,10 @@
 //! stripes, tiles nor workers can change its bits.
 
 use super::encode::{Encoder, KEEP, MakeRow};
+use super::gathered::Gathered;
 use super::rows::run;
 use super::{OpError, add};
-use crate::kernels::{Activations, FormatKernels};
+use crate::kernels::{Activations, Encoding, FormatKernels};
 use crate::mem::{Grid, MAX_CHUNKS, Tiles};
 use crate::port::{Lease, MAX_LEASES, Parallel, ReadError, Stripe, Weights};
 use crate::quant::TensorType;
@@ -35,7 +36,7 @@ crate::mem::stored! {
         pub rows: u32,
         /// Inputs: whole blocks of `tensor_type`.
         pub columns: u32,
-        /// Index of the first of its stripes in the schedule.
+        /// Index of the first of its stripes in the schedule. It may begin within that.
         pub first_stripe: u32,
         /// Weight rows in each stripe but the last, which may have fewer.
         pub stripe_rows: u32,
@@ -95,17 +96,42 @@ pub fn multiply(
             return Err(OpError::Shape);
         }
         let (now, later) = rest.split_at_mut(ready);
-        matmul(machine, encoder, values, now)?;
+        matmul(machine, &|encoding| encoder.activations(encoding, values), now)?;
         rest = later;
     }
     Ok(())
 }
 
-/// Multiplies with every matrix, in jobs of as many stripes as the source leases at a time.
-fn matmul(
+/// [`multiply`] of the `values` of the last one, which are still encoded where one encoding served.
+pub fn multiply_again(
     machine: Machine<'_>,
-    encoder: &Encoder<'_>,
-    values: &[f32],
+    encoder: &mut Encoder<'_>,
+    values: &mut [f32],
+    columns: usize,
+    products: &mut [Product<'_>],
+) -> Result<(), OpError> {
+    if products.iter().all(|product| encoder.holds(product.kernels.encoding())) {
+        return matmul(machine, &|encoding| encoder.activations(encoding, values), products);
+    }
+    multiply(machine, encoder, values, columns, KEEP, products)
+}
+
+/// [`multiply`] of activations that are gathered.
+pub fn multiply_gathered(
+    machine: Machine<'_>,
+    gathered: &Gathered<'_>,
+    products: &mut [Product<'_>],
+) -> Result<(), OpError> {
+    matmul(machine, &|encoding| gathered.activations(encoding), products)
+}
+
+/// Gives the activations in an encoding.
+type Encoded<'a> = dyn Fn(Encoding) -> Option<Activations<'a>> + 'a;
+
+/// Multiplies with every matrix, in jobs of as many stripes as the source leases at a time.
+fn matmul<'a>(
+    machine: Machine<'_>,
+    activations: &Encoded<'a>,
     products: &mut [Product<'_>],
 ) -> Result<(), OpError> {
     let leases = machine.weights.leases().clamp(1, MAX_LEASES);
@@ -119,7 +145,7 @@ fn matmul(
         if leased[0].is_none() {
             return Ok(());
         }
-        multiply_leased(machine.parallel, encoder, values, products, &leased)?;
+        multiply_leased(machine.parallel, activations, products, &leased)?;
     }
 }
 
@@ -178,11 +204,24 @@ impl<'a> Leased<'a> {
     }
 }
 
+impl Leased<'_> {
+    /// The bytes of the span's rows. They may begin within the stripe: a matrix may be a part of
+    /// one that was scheduled.
+    fn rows(&self, matrix: &Matrix, row_bytes: usize) -> Result<&[u8], OpError> {
+        let error = OpError::Read(ReadError::OutOfRange { offset: self.offset });
+        let skipped = self.span.first_row as u64 * row_bytes as u64;
+        let start = (matrix.offset + skipped).checked_sub(self.offset).ok_or(error)?;
+        let start = usize::try_from(start).map_err(|_| error)?;
+        let bytes = self.span.rows.checked_mul(row_bytes).ok_or(error)?;
+        let end = start.checked_add(bytes).ok_or(error)?;
+        self.lease.get(start..end).ok_or(error)
+    }
+}
+
 /// One job: the tiles of everything that is leased.
-fn multiply_leased(
+fn multiply_leased<'a>(
     parallel: &dyn Parallel,
-    encoder: &Encoder<'_>,
-    values: &[f32],
+    encoded: &Encoded<'a>,
     products: &mut [Product<'_>],
     leased: &[Option<Leased<'_>>; MAX_LEASES],
 ) -> Result<(), OpError> {
@@ -199,7 +238,7 @@ fn multiply_leased(
     for (index, product) in products.iter_mut().enumerate() {
         let mine = leased.iter().flatten().filter(|leased| leased.span.product == index);
         if mine.clone().next().is_some() {
-            let activations = encoder.activations(product.kernels.encoding(), values);
+            let activations = encoded(product.kernels.encoding());
             let piece = Piece::new(&job, product, activations.ok_or(OpError::Shape)?, mine)?;
             *places.next().ok_or(OpError::Shape)? = Some(piece);
         }
@@ -267,13 +306,9 @@ impl<'a> Piece<'a> {
         let mut stripes: [&[u8]; MAX_LEASES] = [&[]; MAX_LEASES];
         let (mut first_row, mut rows) = (None, 0);
         for (leased, place) in leased.zip(&mut stripes) {
-            let here = leased.span.rows;
-            if here.checked_mul(row_bytes) != Some(leased.lease.len()) {
-                return Err(OpError::Read(ReadError::OutOfRange { offset: leased.offset }));
-            }
             first_row.get_or_insert(leased.span.first_row);
-            rows += here;
-            *place = &leased.lease;
+            rows += leased.span.rows;
+            *place = leased.rows(matrix, row_bytes)?;
         }
         let first_row = first_row.ok_or(OpError::Shape)?;
         let band_columns = stripe_rows.min(rows);

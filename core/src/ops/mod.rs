@@ -6,6 +6,7 @@
 
 mod attention;
 mod encode;
+mod gathered;
 mod matmul;
 mod norm;
 mod rope;
@@ -16,7 +17,10 @@ pub use attention::{
     Attention, BLOCK_POSITIONS, KvLayer, RowPosition, attend, attention_scratch_len, row_tile,
 };
 pub use encode::{Encoder, KEEP, MakeRow, encoder_lens};
-pub use matmul::{Machine, Matrix, Product, TILE_GROUP, multiply};
+pub use gathered::{Gathered, Wanted};
+pub use matmul::{
+    Machine, Matrix, Product, TILE_GROUP, multiply, multiply_again, multiply_gathered,
+};
 pub use norm::{add, rms_norm};
 pub use rope::{Pairing, Rope, RopeScaling, angles, inverse_frequencies, rotate};
 pub use rows::{PARALLEL_ELEMENTS, for_rows};

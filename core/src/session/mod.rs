@@ -5,7 +5,7 @@ mod generate;
 mod options;
 
 pub use generate::{Generated, Output, Stop};
-pub use options::{DEFAULT_BATCH, DEFAULT_CONTEXT, Options};
+pub use options::{DEFAULT_CONTEXT, Options};
 
 use crate::gguf::Gguf;
 use crate::mem::{Arena, MemoryPlan};
@@ -90,7 +90,8 @@ impl<'m> Session<'m> {
     ) -> Result<(MemoryPlan, Config), ModelError> {
         let config = Config::read(gguf, parts.families)?;
         let mut plan = MemoryPlan::new();
-        Model::plan(gguf, parts.families, &options.model_options(&config), &mut plan)?;
+        let options = options.model_options(&config);
+        let config = Model::plan(gguf, parts, &options, &mut plan)?;
         Ok((plan, config))
     }
 

@@ -1,16 +1,16 @@
 //! How large a session is: what the caller says, and what follows from the model.
 
-use crate::model::{Config, ModelOptions};
+use crate::model::{Config, LayerSet, ModelOptions, row_bytes};
 
 /// Positions of a context where the caller names none and the model has as many.
 pub const DEFAULT_CONTEXT: u32 = 2048;
 
-/// Rows of a prefill pass where nothing is known of the caches: enough that unpacking a weight is
-/// cheap beside using it, few enough that a 1B model's activations stay below 4 MB.
-pub const DEFAULT_BATCH: u32 = 64;
+/// Memory for the activations of a chosen batch: with a 1B model's tables, logits and sampler, and
+/// what the process itself needs, less than 4 MiB beside the KV cache.
+const ACTIVATIONS_BYTES: u64 = 3_000_000;
 
-/// Fewest and most rows that are chosen for a cache: kernels take weights and rows in groups of up
-/// to 16, and beyond 256 rows unpacking a weight is already far below 1 % of using it.
+/// Fewest and most rows that are chosen: kernels take weights and rows in groups of up to 16, and
+/// beyond 256 rows unpacking a weight is already far below 1 % of using it.
 const CHOSEN_BATCH: core::ops::RangeInclusive<u64> = 16..=256;
 
 /// Rows are chosen in multiples of this.
@@ -21,7 +21,7 @@ const BATCH_STEP: u64 = 16;
 pub struct Options {
     /// Positions; 0 for the smaller of [`DEFAULT_CONTEXT`] and what the model was trained for.
     pub context: u32,
-    /// Most rows of one pass, 1 to 1024; 0 for as many as suit `cache_bytes`.
+    /// Most rows of one pass, 1 to 1024; 0 for as many as suit `cache_bytes` and 3 MB of memory.
     pub batch: u32,
     /// Most rows of one pass whose logits are wanted, 1 to `batch`: more than 1 is of use to
     /// [`super::Session::prefill_scored`] only.
@@ -32,6 +32,8 @@ pub struct Options {
     pub stripe_bytes: u64,
     /// A worker's second-level cache in bytes; 0 where it is not known.
     pub cache_bytes: u64,
+    /// Blocks that are left out: not read, and without keys and values.
+    pub skipped: LayerSet,
 }
 
 impl Default for Options {
@@ -43,34 +45,35 @@ impl Default for Options {
             workers: 1,
             stripe_bytes: u64::MAX,
             cache_bytes: 0,
+            skipped: LayerSet::EMPTY,
         }
     }
 }
 
 impl Options {
     pub(super) fn model_options(&self, config: &Config) -> ModelOptions {
-        let Self { logit_rows, workers, stripe_bytes, .. } = *self;
+        let Self { logit_rows, workers, stripe_bytes, skipped, .. } = *self;
         let context = match self.context {
             0 => config.context_trained.min(DEFAULT_CONTEXT),
             context => context,
         };
         let batch = match self.batch {
-            0 => chosen_batch(self.cache_bytes, config.widest()).max(logit_rows),
+            0 => chosen_batch(self.cache_bytes, config.widest(), row_bytes(config)).max(logit_rows),
             batch => batch,
         };
-        ModelOptions { context, sequences: 1, batch, logit_rows, workers, stripe_bytes }
+        ModelOptions { context, sequences: 1, batch, logit_rows, workers, stripe_bytes, skipped }
     }
 }
 
-/// Rows whose encoded activations of `columns` elements fill half of the cache: every tile of
-/// weights meets all of them, and the other half is the tile's.
-fn chosen_batch(cache_bytes: u64, columns: u64) -> u32 {
-    if cache_bytes == 0 {
-        return DEFAULT_BATCH;
+/// As many rows as [`ACTIVATIONS_BYTES`] hold, `row_bytes` each, and the cache, which every tile of
+/// weights reads the encoded activations of `columns` elements from.
+fn chosen_batch(cache_bytes: u64, columns: u64, row_bytes: u64) -> u32 {
+    let mut rows = ACTIVATIONS_BYTES / row_bytes.max(1);
+    if cache_bytes > 0 {
+        // A byte each, a scale of 4 for 32 or more, a sum of 2 for every 16.
+        let encoded_bytes = columns + columns / 32 * 4 + columns / 16 * 2;
+        rows = rows.min(cache_bytes / encoded_bytes.max(1));
     }
-    // A byte each, a scale of 4 for 32 or more, a sum of 2 for every 16.
-    let row_bytes = columns + columns / 32 * 4 + columns / 16 * 2;
-    let rows = cache_bytes / 2 / row_bytes.max(1);
     let rows = (rows - rows % BATCH_STEP).clamp(*CHOSEN_BATCH.start(), *CHOSEN_BATCH.end());
     rows as u32
 }
@@ -105,13 +108,14 @@ mod tests {
 
     #[test]
     fn batches_follow_the_cache() {
-        assert_eq!(chosen_batch(0, 5632), DEFAULT_BATCH);
-        // TinyLlama: 5632 + 704 + 704 bytes a row, 524,288 / 7,040 = 74.
-        assert_eq!(chosen_batch(1 << 20, 5632), 64);
-        assert_eq!(chosen_batch(2 << 20, 5632), 144);
-        assert_eq!(chosen_batch(256 << 10, 5632), 16);
-        assert_eq!(chosen_batch(1, 1), 16);
-        assert_eq!(chosen_batch(u64::MAX, 1), 256);
-        assert_eq!(chosen_batch(u64::MAX, 0), 256);
+        // TinyLlama: 3,000,000 / 36,500 = 82; 5632 + 704 + 704 bytes encoded, 524,288 / 7,040 = 74.
+        assert_eq!(chosen_batch(0, 5632, 36_500), 80);
+        assert_eq!(chosen_batch(1 << 20, 5632, 36_500), 80);
+        assert_eq!(chosen_batch(512 << 10, 5632, 36_500), 64);
+        assert_eq!(chosen_batch(128 << 10, 5632, 36_500), 16);
+        assert_eq!(chosen_batch(1, 1, 1), 16);
+        assert_eq!(chosen_batch(0, 1 << 20, 1 << 24), 16);
+        assert_eq!(chosen_batch(u64::MAX, 1, 1), 256);
+        assert_eq!(chosen_batch(u64::MAX, 0, 0), 256);
     }
 }

@@ -5,6 +5,7 @@
 
 mod keys;
 mod memory;
+mod skipped;
 mod tensors;
 mod tiny;
 mod vocabulary;

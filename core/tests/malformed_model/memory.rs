@@ -3,7 +3,7 @@
 
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::{ARENA_ALIGN, Arena, MemoryPlan};
-use picolm_core::model::ModelError;
+use picolm_core::model::{LayerSet, ModelError};
 use picolm_core::port::FlashWeights;
 use picolm_core::sampler::{Dry, Penalties, Sampler, SamplerError, SamplerOptions};
 use picolm_core::session::{Options, Session};
@@ -19,6 +19,7 @@ const OPTIONS: Options = Options {
     workers: 3,
     stripe_bytes: 1000,
     cache_bytes: 0,
+    skipped: LayerSet::EMPTY,
 };
 
 #[derive(Debug, PartialEq)]

@@ -6,7 +6,7 @@ use picolm_core::gguf::Gguf;
 use picolm_core::kernels::portable;
 use picolm_core::mem::{Arena, MemoryPlan};
 use picolm_core::model::{ModelError, Parts, family};
-use picolm_core::port::{CpuFeatures, FlashWeights, Serial};
+use picolm_core::port::{CpuFeatures, FlashWeights, Serial, Weights};
 use picolm_core::quant::TensorType;
 use picolm_core::session::{Options, Session};
 use picolm_core::tokenizer::{Tokenizer, TokenizerError};
@@ -73,6 +73,22 @@ impl Stored {
     }
 }
 
+/// The tensors of a block.
+fn block(layer: u32) -> [Stored; 9] {
+    let shapes: [(&str, &[u64]); 9] = [
+        ("attn_norm", &[EMBD]),
+        ("attn_q", &[EMBD, QUERY]),
+        ("attn_k", &[EMBD, KEY]),
+        ("attn_v", &[EMBD, VALUE]),
+        ("attn_output", &[ATTENTION, EMBD]),
+        ("ffn_norm", &[EMBD]),
+        ("ffn_gate", &[EMBD, FF]),
+        ("ffn_up", &[EMBD, FF]),
+        ("ffn_down", &[FF, EMBD]),
+    ];
+    shapes.map(|(part, shape)| Stored::random(&format!("blk.{layer}.{part}.weight"), shape))
+}
+
 #[derive(Clone)]
 pub(crate) struct Tiny {
     /// Keys and their whole records.
@@ -87,22 +103,7 @@ impl Tiny {
             Stored::random("output_norm.weight", &[EMBD]),
             Stored::random("output.weight", &[EMBD, TOKENS.len() as u64]),
         ];
-        for layer in 0..LAYERS {
-            let shapes: [(&str, &[u64]); 9] = [
-                ("attn_norm", &[EMBD]),
-                ("attn_q", &[EMBD, QUERY]),
-                ("attn_k", &[EMBD, KEY]),
-                ("attn_v", &[EMBD, VALUE]),
-                ("attn_output", &[ATTENTION, EMBD]),
-                ("ffn_norm", &[EMBD]),
-                ("ffn_gate", &[EMBD, FF]),
-                ("ffn_up", &[EMBD, FF]),
-                ("ffn_down", &[FF, EMBD]),
-            ];
-            tensors.extend(shapes.map(|(part, dimensions)| {
-                Stored::random(&format!("blk.{layer}.{part}.weight"), dimensions)
-            }));
-        }
+        tensors.extend((0..LAYERS).flat_map(block));
         let scores: Vec<f32> = (0..TOKENS.len()).map(|token| -(token as f32)).collect();
         Self { pairs: vec![], tensors }
             .string("general.architecture", "llama")
@@ -141,6 +142,32 @@ impl Tiny {
             tiny.tensors.push(Stored::random(&router, &[EMBD, 3]));
         }
         tiny
+    }
+
+    /// The dense model with `layers` blocks, 2 or more.
+    pub(crate) fn of_layers(layers: u32) -> Self {
+        let mut tiny = Self::new().u32("llama.block_count", layers);
+        tiny.tensors.extend((LAYERS..layers).flat_map(block));
+        tiny
+    }
+
+    /// The model of `layers` blocks without those that `left_out` names; the others move up.
+    pub(crate) fn without_layers(mut self, layers: u32, left_out: &[u32]) -> Self {
+        let kept: Vec<u32> = (0..layers).filter(|layer| !left_out.contains(layer)).collect();
+        let place = |name: &str| {
+            let (layer, part) = name.strip_prefix("blk.")?.split_once('.')?;
+            Some((layer.parse::<u32>().expect("a number"), part.to_owned()))
+        };
+        self.tensors.retain(|tensor| {
+            place(&tensor.name).is_none_or(|(layer, _)| !left_out.contains(&layer))
+        });
+        for tensor in &mut self.tensors {
+            if let Some((layer, part)) = place(&tensor.name) {
+                let index = kept.iter().position(|&other| other == layer).expect("kept");
+                tensor.name = format!("blk.{index}.{part}");
+            }
+        }
+        self.u32("llama.block_count", kept.len() as u32)
     }
 
     /// The key with this value instead of its own, or beside the others.
@@ -303,13 +330,21 @@ pub(crate) fn with_session<R>(
     file: &[u8],
     then: impl FnOnce(&mut Session<'_>) -> R,
 ) -> Result<R, ModelError> {
+    with_options(file, &FlashWeights::new(file), &Options::default(), then)
+}
+
+/// [`with_session`], of weights and options that the caller chose.
+pub(crate) fn with_options<R>(
+    file: &[u8],
+    weights: &dyn Weights,
+    options: &Options,
+    then: impl FnOnce(&mut Session<'_>) -> R,
+) -> Result<R, ModelError> {
     let gguf = Gguf::parse(file, file.len() as u64).expect("a sound GGUF file");
-    let weights = FlashWeights::new(file);
-    let options = Options::default();
     let mut memory = vec![0; ARENA_BYTES];
     let mut arena = Arena::new(&mut memory);
-    let plan = Session::plan(&gguf, &parts(), &options);
-    let session = Session::new(&gguf, &weights, &SERIAL, &parts(), &options, &mut arena);
+    let plan = Session::plan(&gguf, &parts(), options);
+    let session = Session::new(&gguf, weights, &SERIAL, &parts(), options, &mut arena);
     match (plan, session) {
         (Err(planned), session) => {
             assert_eq!(session.err(), Some(planned));

@@ -31,4 +31,4 @@ pub const VECTORS: &[VectorCandidate] = &joined::<_, { 2 + portable::VECTORS.len
 ]);
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,7 +10,7 @@ use crate::kernels::tests::{equals_portable, vectors_equal_portable};
 use crate::port::{CpuFeature, CpuFeatures};
 
 /// What the CPU that runs the tests has.
-fn detected() -> CpuFeatures {
+pub(crate) fn detected() -> CpuFeatures {
     use std::arch::is_x86_feature_detected as has;
     let avx512 = has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl");
     let all = [

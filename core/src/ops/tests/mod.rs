@@ -3,6 +3,7 @@
 extern crate std;
 
 mod attention;
+mod gathered;
 mod matmul;
 
 use crate::port::{Parallel, Worker};

@@ -20,8 +20,6 @@ pub(in crate::kernels::x86_64::avx512) trait SuperBlock {
     const GROUP: usize;
     /// Whether the sum of 16 products fits in a word: 16 * 127 * 16 = 32,512 does.
     const WORD_SUMS: bool;
-    /// Factors of sums in a block: of groups of 32, the minima, or of groups of 16.
-    const FACTORS: usize = 256 / Self::GROUP;
 
     /// The block's quants as unsigned bytes of at most 63, in the order of the activations.
     unsafe fn quants(block: *const u8) -> [__m512i; 4];
@@ -31,10 +29,15 @@ pub(in crate::kernels::x86_64::avx512) trait SuperBlock {
     /// and [`Self::factor_of`] take them.
     unsafe fn groups(blocks: [*const u8; 4]) -> __m512i;
 
+    /// The f16 scales of eight blocks, those of minima in the upper words. What takes less work
+    /// for eight blocks than for each is written to `groups`, 16 bytes a block.
+    unsafe fn heads(blocks: [*const u8; 8], groups: *mut u8) -> __m256i;
+
     /// The words that the products of vectors 0 and 1, and of 2 and 3, are multiplied by when they
-    /// are packed: in each 128 bits four of the one, then four of the other vector. Writes the
-    /// block's [`Self::FACTORS`] factors of sums to `factors`, as bytes.
-    unsafe fn scales(block: *const u8, factors: *mut u8) -> [__m512i; 2];
+    /// are packed: in each 128 bits four of the one, then four of the other vector. `groups` are the
+    /// block's 16 bytes of [`Self::heads`]; afterwards they are the block's factors of sums: of
+    /// groups of 32 the last 8, the minima, of groups of 16 all.
+    unsafe fn scales(block: *const u8, groups: *mut u8) -> [__m512i; 2];
 
     /// The scales in `groups`, as bytes.
     unsafe fn scale_of(groups: __m512i) -> __m512i {
@@ -79,28 +82,53 @@ unsafe fn nibbles(bytes: __m512i) -> [__m512i; 2] {
     }
 }
 
-/// The 8 scales and 8 minima of Q4_K and Q5_K, after `scales_and_minima` of the formats'
-/// description; in integer registers, which vectors leave idle.
+/// The 8 scales and 8 minima of four blocks of Q4_K or Q5_K, after `scales_and_minima` of the
+/// formats' description, as bytes; `heads` are the blocks' first 16 bytes.
 #[inline(always)]
-unsafe fn scales_and_minima(block: *const u8) -> [u64; 2] {
-    // SAFETY: the caller's block has more than 16 bytes.
-    let [_, scales, minima, both] = unsafe { block.cast::<[u32; 4]>().read_unaligned() };
-    let upper = |bits: u32| bits >> 2 & 0x3030_3030;
-    let joined = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low & 0x3f3f_3f3f);
-    [
-        joined(scales, both & 0x0f0f_0f0f | upper(scales)),
-        joined(minima, both >> 4 & 0x0f0f_0f0f | upper(minima)),
-    ]
+unsafe fn scales_and_minima(heads: __m512i) -> __m512i {
+    // SAFETY: the caller has AVX-512.
+    unsafe {
+        // In 128 bits: the f16s, the lower scales, the lower minima, what is left of both.
+        let lower = _mm512_shuffle_epi32::<0b10_10_01_01>(heads);
+        let lower = _mm512_srlv_epi32(lower, fours(0, 2, 0, 2));
+        let lower =
+            _mm512_and_si512(lower, fours(0x3f3f_3f3f, 0x3030_3030, 0x3f3f_3f3f, 0x3030_3030));
+        let both = _mm512_shuffle_epi32::<0b11_11_11_11>(heads);
+        let both = _mm512_srlv_epi32(both, fours(0, 0, 0, 4));
+        // 0xf8 is a | b & c.
+        _mm512_ternarylogic_epi32::<0xf8>(lower, both, fours(0, 0x0f0f_0f0f, 0, 0x0f0f_0f0f))
+    }
 }
 
-/// The scales as words for packed products; the 8 minima are written to `factors`.
+/// Four values in each 128 bits.
 #[inline(always)]
-unsafe fn packed_scales(block: *const u8, factors: *mut u8) -> [__m512i; 2] {
-    // SAFETY: the caller has AVX-512, a block of more than 16 bytes and room for 8.
+unsafe fn fours(a: i32, b: i32, c: i32, d: i32) -> __m512i {
+    // SAFETY: the caller has AVX-512.
+    unsafe { _mm512_setr4_epi32(a, b, c, d) }
+}
+
+/// Eight blocks of Q4_K or Q5_K: their scales and minima are written to `groups`; the f16 scale of
+/// each, and that of its minima above it, are returned.
+#[inline(always)]
+unsafe fn packed_heads(blocks: [*const u8; 8], groups: *mut u8) -> __m256i {
+    // SAFETY: the caller has AVX-512, blocks of more than 16 bytes and room for 128.
     unsafe {
-        let [scales, minima] = scales_and_minima(block);
-        factors.cast::<u64>().write_unaligned(minima);
-        let scales = _mm512_set1_epi64(scales as i64);
+        let [a, b, c, d, e, f, g, h] = blocks;
+        let first = lanes::load_lanes([a, b, c, d]);
+        let second = lanes::load_lanes([e, f, g, h]);
+        _mm512_storeu_si512(groups.cast(), scales_and_minima(first));
+        _mm512_storeu_si512(groups.add(64).cast(), scales_and_minima(second));
+        let places = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 0, 0, 0, 0, 0, 0, 0);
+        _mm512_castsi512_si256(_mm512_permutex2var_epi32(first, places, second))
+    }
+}
+
+/// The scales that [`packed_heads`] wrote for a block as words for packed products.
+#[inline(always)]
+unsafe fn packed_scales(groups: *const u8) -> [__m512i; 2] {
+    // SAFETY: the caller has AVX-512 and the block's 16 bytes.
+    unsafe {
+        let scales = _mm512_broadcast_i32x4(_mm_loadu_si128(groups.cast()));
         // Groups 0 and 1 in the lower, 2 and 3 in the upper half; 0xff gives a zero.
         let (a, b, c, d) =
             (four_times(0xff00), four_times(0xff01), four_times(0xff02), four_times(0xff03));
@@ -115,16 +143,24 @@ const fn four_times(word: u64) -> i64 {
     (word << 48 | word << 32 | word << 16 | word) as i64
 }
 
-/// The 8 scales and 8 minima of four blocks.
+/// The f16 scales of eight blocks and, with minima, those of the minima above them.
 #[inline(always)]
-unsafe fn packed_groups(blocks: [*const u8; 4]) -> __m512i {
-    let mut groups = [[0; 2]; 4];
-    for (groups, block) in groups.iter_mut().zip(blocks) {
-        // SAFETY: the caller's blocks have more than 16 bytes.
-        *groups = unsafe { scales_and_minima(block) };
+unsafe fn heads<F: SuperBlock>(blocks: [*const u8; 8]) -> __m256i {
+    let mut fields = [0i32; 8];
+    for (field, block) in fields.iter_mut().zip(blocks) {
+        // SAFETY: the caller's blocks; both f16 lie within one.
+        *field = unsafe {
+            let start = block.add(F::SCALE);
+            if F::MINIMA {
+                start.cast::<i32>().read_unaligned()
+            } else {
+                i32::from(start.cast::<i16>().read_unaligned())
+            }
+        };
     }
-    // SAFETY: the caller has AVX-512; `groups` are 64 bytes.
-    unsafe { lanes::load(groups.as_ptr().cast()) }
+    let [a, b, c, d, e, f, g, h] = fields;
+    // SAFETY: the caller has AVX-512.
+    unsafe { _mm256_setr_epi32(a, b, c, d, e, f, g, h) }
 }
 
 /// 16 scales as words for packed products.
@@ -163,14 +199,20 @@ impl SuperBlock for Q4_K {
 
     #[inline(always)]
     unsafe fn groups(blocks: [*const u8; 4]) -> __m512i {
-        // SAFETY: the caller's.
-        unsafe { packed_groups(blocks) }
+        // SAFETY: the caller's; a block has more than 16 bytes.
+        unsafe { scales_and_minima(lanes::load_lanes(blocks)) }
     }
 
     #[inline(always)]
-    unsafe fn scales(block: *const u8, factors: *mut u8) -> [__m512i; 2] {
+    unsafe fn heads(blocks: [*const u8; 8], groups: *mut u8) -> __m256i {
         // SAFETY: the caller's.
-        unsafe { packed_scales(block, factors) }
+        unsafe { packed_heads(blocks, groups) }
+    }
+
+    #[inline(always)]
+    unsafe fn scales(_block: *const u8, groups: *mut u8) -> [__m512i; 2] {
+        // SAFETY: the caller's.
+        unsafe { packed_scales(groups) }
     }
 }
 
@@ -202,14 +244,20 @@ impl SuperBlock for Q5_K {
 
     #[inline(always)]
     unsafe fn groups(blocks: [*const u8; 4]) -> __m512i {
-        // SAFETY: the caller's.
-        unsafe { packed_groups(blocks) }
+        // SAFETY: the caller's; a block has more than 16 bytes.
+        unsafe { scales_and_minima(lanes::load_lanes(blocks)) }
     }
 
     #[inline(always)]
-    unsafe fn scales(block: *const u8, factors: *mut u8) -> [__m512i; 2] {
+    unsafe fn heads(blocks: [*const u8; 8], groups: *mut u8) -> __m256i {
         // SAFETY: the caller's.
-        unsafe { packed_scales(block, factors) }
+        unsafe { packed_heads(blocks, groups) }
+    }
+
+    #[inline(always)]
+    unsafe fn scales(_block: *const u8, groups: *mut u8) -> [__m512i; 2] {
+        // SAFETY: the caller's.
+        unsafe { packed_scales(groups) }
     }
 }
 
@@ -247,6 +295,12 @@ impl SuperBlock for Q2_K {
     unsafe fn groups(blocks: [*const u8; 4]) -> __m512i {
         // SAFETY: the caller's; the scales are the first 16 bytes.
         unsafe { lanes::load_lanes(blocks) }
+    }
+
+    #[inline(always)]
+    unsafe fn heads(blocks: [*const u8; 8], _groups: *mut u8) -> __m256i {
+        // SAFETY: the caller's.
+        unsafe { heads::<Self>(blocks) }
     }
 
     #[inline(always)]
@@ -308,6 +362,12 @@ impl SuperBlock for Q3_K {
         }
         // SAFETY: the caller has AVX-512; `groups` are 64 bytes.
         unsafe { lanes::load(groups.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn heads(blocks: [*const u8; 8], _groups: *mut u8) -> __m256i {
+        // SAFETY: the caller's.
+        unsafe { heads::<Self>(blocks) }
     }
 
     #[inline(always)]
@@ -379,6 +439,12 @@ impl SuperBlock for Q6_K {
     unsafe fn groups(blocks: [*const u8; 4]) -> __m512i {
         // SAFETY: the caller's; scales are 16 bytes within the block.
         unsafe { lanes::load_lanes(blocks.map(|block| block.add(Self::SCALES.start))) }
+    }
+
+    #[inline(always)]
+    unsafe fn heads(blocks: [*const u8; 8], _groups: *mut u8) -> __m256i {
+        // SAFETY: the caller's.
+        unsafe { heads::<Self>(blocks) }
     }
 
     #[inline(always)]

@@ -39,9 +39,9 @@ pub(super) unsafe fn dot<F: SuperBlock, L: Level>(weights: &[u8], row: Row, bloc
     dot
 }
 
-/// Factors of the sums of a unit's blocks, as bytes: 8 or 16 for each, one block after the other.
+/// What belongs to the groups of a unit's blocks, as bytes: 16 for each, one block after the other.
 #[repr(align(64))]
-struct Factors {
+struct Groups {
     _bytes: [u8; 16 * UNIT],
 }
 
@@ -67,8 +67,10 @@ unsafe fn unit<F: SuperBlock, L: Level, const WHOLE: bool>(
         let block = |i: usize| {
             if WHOLE || i < count { start.add(i * F::BYTES) } else { NO_BLOCK.as_ptr() }
         };
-        let mut factors = MaybeUninit::<Factors>::uninit();
-        let to = factors.as_mut_ptr().cast::<u8>();
+        let blocks = core::array::from_fn(block);
+        let mut groups = MaybeUninit::<Groups>::uninit();
+        let to = groups.as_mut_ptr().cast::<u8>();
+        let fields = F::heads(blocks, to);
         let x = row.quants.add(first * ELEMENTS).cast();
         // Written out: as a loop, the sums of all eight went through memory.
         let isums = [
@@ -85,32 +87,31 @@ unsafe fn unit<F: SuperBlock, L: Level, const WHOLE: bool>(
         let words = u64::MAX >> (64 - SUMS * count);
         let factor_sums = factor_sums::<F, L>(to, row, first, words);
         let dx = _mm256_maskz_loadu_ps(0xff >> (UNIT - count), row.scales.add(first));
-        let blocks = core::array::from_fn(block);
-        _mm256_storeu_ps(parts.as_mut_ptr(), combine::<F>(blocks, dx, isum, factor_sums));
+        _mm256_storeu_ps(parts.as_mut_ptr(), combine::<F>(fields, dx, isum, factor_sums));
     }
 }
 
-/// `sum of s * q * x` of block `index` in 16 partial sums, its factors written to `factors`; zeros
-/// for a block that does not exist.
+/// `sum of s * q * x` of block `index` in 16 partial sums, its factors then among the `groups`;
+/// zeros for a block that does not exist.
 #[inline(always)]
 unsafe fn block_sum<F: SuperBlock, L: Level, const WHOLE: bool>(
     start: *const u8,
     index: usize,
     count: usize,
     x: *const u8,
-    factors: *mut u8,
+    groups: *mut u8,
 ) -> __m512i {
-    // SAFETY: the caller's level and pointers; `factors` has room for eight blocks.
+    // SAFETY: the caller's level and pointers; `groups` has room for eight blocks.
     unsafe {
         let zero = _mm512_setzero_si512();
-        let factors = factors.add(index * F::FACTORS);
+        let groups = groups.add(index * 16);
         if !WHOLE && index >= count {
-            factors.write_bytes(0, F::FACTORS);
+            groups.write_bytes(0, 16);
             return zero;
         }
         let block = start.add(index * F::BYTES);
         let x = x.add(index * ELEMENTS);
-        let scales = F::scales(block, factors);
+        let scales = F::scales(block, groups);
         let [a, b, c, d] = F::quants(block);
         let a = L::dot_small_bytes(zero, a, lanes::load(x));
         let b = L::dot_small_bytes(zero, b, lanes::load(x.add(64)));
@@ -126,7 +127,7 @@ unsafe fn block_sum<F: SuperBlock, L: Level, const WHOLE: bool>(
 /// has 8 bits a block.
 #[inline(always)]
 unsafe fn factor_sums<F: SuperBlock, L: Level>(
-    factors: *const u8,
+    groups: *const u8,
     row: Row,
     first: usize,
     words: u64,
@@ -138,11 +139,11 @@ unsafe fn factor_sums<F: SuperBlock, L: Level>(
         for (half, products) in products.iter_mut().enumerate() {
             let words = (words >> (32 * half)) as u32;
             let sums = _mm512_maskz_loadu_epi16(words, sums.wrapping_add(32 * half));
+            let factors = lanes::load(groups.add(64 * half));
             *products = if F::GROUP == 32 {
-                let minima = _mm256_loadu_si256(factors.add(32 * half).cast());
-                _mm512_madd_epi16(_mm512_cvtepu8_epi16(minima), sums)
+                let minima = _mm512_unpackhi_epi8(factors, _mm512_setzero_si512());
+                _mm512_madd_epi16(minima, sums)
             } else {
-                let factors = lanes::load(factors.add(64 * half));
                 let lower = _mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(factors));
                 let upper = _mm512_srai_epi16::<8>(factors);
                 let uppers = _mm512_maskz_loadu_epi16(words, uppers.wrapping_add(32 * half));
@@ -157,23 +158,13 @@ unsafe fn factor_sums<F: SuperBlock, L: Level>(
 /// `BlockFormat::combine` for eight blocks.
 #[inline(always)]
 unsafe fn combine<F: SuperBlock>(
-    blocks: [*const u8; UNIT],
+    fields: __m256i,
     dx: __m256,
     isum: __m256i,
     factor_sums: __m256i,
 ) -> __m256 {
-    // SAFETY: the caller has AVX-512; the f16 scale, and with minima a second, lie within a block.
+    // SAFETY: the caller has AVX-512.
     unsafe {
-        let mut fields = [0i32; UNIT];
-        for (field, block) in fields.iter_mut().zip(blocks) {
-            *field = if F::MINIMA {
-                block.add(F::SCALE).cast::<i32>().read_unaligned()
-            } else {
-                i32::from(block.add(F::SCALE).cast::<i16>().read_unaligned())
-            };
-        }
-        let [a, b, c, d, e, f, g, h] = fields;
-        let fields = _mm256_setr_epi32(a, b, c, d, e, f, g, h);
         let scale = _mm256_cvtph_ps(_mm256_cvtepi32_epi16(fields));
         let scale = _mm256_mul_ps(scale, dx);
         if F::MINIMA {
