@@ -1,14 +1,18 @@
 //! From a model file and settings to an engine that is ready: the one place that knows the steps.
 
+use crate::ceiling::Ceiling;
 use crate::platform::map::{MappedFile, Memory};
+use crate::platform::stream::StreamedFile;
 use crate::platform::threads::{Pool, usable_cores};
 use crate::platform::{console, cpu};
 use crate::report::{Bytes, Failure};
+use picolm_core::chat::{self, Chat};
 use picolm_core::gguf::Gguf;
 use picolm_core::kernels::{self, Candidate, VectorCandidate, portable};
 use picolm_core::mem::{ARENA_ALIGN, Arena, MemoryPlan};
 use picolm_core::model::{Config, ModelError, Parts, family};
 use picolm_core::port::{CpuFeatures, Parallel, Weights};
+use picolm_core::quant::KvType;
 use picolm_core::sampler::{Sampler, SamplerOptions};
 use picolm_core::session::{DEFAULT_CONTEXT, Options, Session};
 use picolm_core::text::Segment;
@@ -21,25 +25,67 @@ pub(crate) const MAX_TEXT_BYTES: u64 = 64 << 20;
 /// Words of scratch memory with which tokenizing begins: 64 KiB.
 const FIRST_SCRATCH_WORDS: usize = 1 << 14;
 
-/// A model file, mapped.
+/// Where a model file's bytes come from.
+enum Source {
+    Mapped(MappedFile),
+    Streamed(StreamedFile),
+}
+
+/// A model file, and how much memory the program may take for it, if that matters.
 pub(crate) struct ModelFile {
     path: PathBuf,
-    map: MappedFile,
+    source: Source,
+    ceiling: Option<Ceiling>,
 }
 
 impl ModelFile {
+    /// The file, mapped.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let map = MappedFile::open(path).map_err(|error| about(path, error))?;
-        Ok(Self { path: path.to_path_buf(), map })
+        Ok(Self { path: path.to_path_buf(), source: Source::Mapped(map), ceiling: None })
+    }
+
+    pub(crate) fn streamed(path: &Path, source: StreamedFile) -> Self {
+        Self { path: path.to_path_buf(), source: Source::Streamed(source), ceiling: None }
+    }
+
+    pub(crate) fn within(self, ceiling: Ceiling) -> Self {
+        Self { ceiling: Some(ceiling), ..self }
+    }
+
+    pub(crate) fn ceiling(&self) -> Option<&Ceiling> {
+        self.ceiling.as_ref()
     }
 
     pub(crate) fn gguf(&self) -> Result<Gguf<'_>, Failure> {
-        let file = self.map.bytes();
-        Gguf::parse(file, file.len() as u64).map_err(|error| self.failure(error))
+        let header = match &self.source {
+            Source::Mapped(map) => map.bytes(),
+            Source::Streamed(file) => file.header(),
+        };
+        Gguf::parse(header, self.weights().file_bytes()).map_err(|error| self.failure(error))
     }
 
-    pub(crate) fn weights(&self) -> &MappedFile {
-        &self.map
+    pub(crate) fn weights(&self) -> &dyn Weights {
+        match &self.source {
+            Source::Mapped(map) => map,
+            Source::Streamed(file) => file,
+        }
+    }
+
+    /// The mapping, where the file is mapped.
+    pub(crate) fn mapped(&self) -> Option<&MappedFile> {
+        match &self.source {
+            Source::Mapped(map) => Some(map),
+            Source::Streamed(_) => None,
+        }
+    }
+
+    /// The streaming source, where the file is streamed.
+    pub(crate) fn stream(&self) -> Option<&StreamedFile> {
+        match &self.source {
+            Source::Mapped(_) => None,
+            Source::Streamed(file) => Some(file),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -133,12 +179,34 @@ impl Plan {
         machine: &Machine,
         options: Options,
     ) -> Result<Self, Failure> {
+        let batch = file.ceiling().map_or(0, |ceiling| ceiling.batch);
+        let options = if options.batch == 0 { Options { batch, ..options } } else { options };
+        Self::of(file, gguf, machine, options, file.weights().stripe_bytes())
+    }
+
+    /// The same for a source that wants stripes of `stripe_bytes`.
+    pub(crate) fn of(
+        file: &ModelFile,
+        gguf: &Gguf<'_>,
+        machine: &Machine,
+        options: Options,
+        stripe_bytes: u64,
+    ) -> Result<Self, Failure> {
         let workers = machine.pool.workers();
-        let stripe_bytes = file.weights().stripe_bytes();
         let options = Options { workers, stripe_bytes, cache_bytes: cpu::cache_bytes(), ..options };
         let (memory, config) = Session::plan(gguf, &machine.parts, &options)
             .map_err(|error| model_failure(file, error))?;
         Ok(Self { options, config, memory })
+    }
+
+    /// How keys and values are stored.
+    pub(crate) fn kv_type(&self) -> KvType {
+        self.options.kv_type
+    }
+
+    /// All bytes of the arena.
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.memory.total().unwrap_or(u64::MAX)
     }
 
     /// Adds the tokenizer, for commands that deal in text.
@@ -216,24 +284,33 @@ pub(crate) fn encode(
     added: bool,
     parsed: bool,
 ) -> Result<Vec<u32>, Failure> {
+    encode_segments(tokenizer, &[Segment { bytes: text, special: parsed }], added)
+}
+
+/// The ids of text that says of each of its segments whether it may name special tokens.
+pub(crate) fn encode_segments(
+    tokenizer: &Tokenizer<'_>,
+    segments: &[Segment<'_>],
+    added: bool,
+) -> Result<Vec<u32>, Failure> {
     let too_long = || Failure::new("the prompt is too long for this machine's memory");
-    let segment = Segment { bytes: text, special: parsed };
+    let text_bytes: usize = segments.iter().map(|segment| segment.bytes.len()).sum();
     let (mut ids, mut scratch) = (Vec::new(), Vec::new());
     // A word or two at a time is all that most texts need; some need all of it at once.
-    let mut words = Tokenizer::scratch_words(text.len()).min(FIRST_SCRATCH_WORDS);
+    let mut words = Tokenizer::scratch_words(text_bytes).min(FIRST_SCRATCH_WORDS);
     loop {
         scratch.try_reserve_exact(words - scratch.len()).map_err(|_| too_long())?;
         scratch.resize(words, 0);
         ids.clear();
-        ids.try_reserve(text.len() / 4 + 8).map_err(|_| too_long())?;
+        ids.try_reserve(text_bytes / 4 + 8).map_err(|_| too_long())?;
         let mut full = false;
         let mut push = |id| {
-            full |= ids.len() == ids.capacity() && ids.try_reserve(text.len() / 4 + 8).is_err();
+            full |= ids.len() == ids.capacity() && ids.try_reserve(text_bytes / 4 + 8).is_err();
             if !full {
                 ids.push(id);
             }
         };
-        match tokenizer.encode(&[segment], added, &mut scratch, &mut push) {
+        match tokenizer.encode(segments, added, &mut scratch, &mut push) {
             Ok(()) if full => return Err(too_long()),
             Ok(()) => return Ok(ids),
             Err(EncodeError::ScratchTooSmall { needed_words }) => {
@@ -243,6 +320,37 @@ pub(crate) fn encode(
             Err(error) => return Err(Failure::new(format!("the prompt: {error}"))),
         }
     }
+}
+
+/// The form of the model's conversations: the named one, or the one that its file describes.
+pub(crate) fn chat<'m>(
+    file: &ModelFile,
+    gguf: &Gguf<'m>,
+    tokenizer: &Tokenizer<'m>,
+    name: Option<&str>,
+) -> Result<Chat<'m>, Failure> {
+    let names = || {
+        let names: Vec<&str> = chat::ALL.iter().flat_map(|form| form.names()).copied().collect();
+        names.join(", ")
+    };
+    let chat = if let Some(name) = name {
+        Chat::named(name).ok_or_else(|| {
+            let names = names();
+            Failure::usage(format!("--chat-template: '{name}' is none of {names}"))
+        })?
+    } else {
+        let jinja = gguf.string("tokenizer.chat_template").map_err(|error| file.failure(error))?;
+        let wrong = match jinja {
+            None => "has no chat template",
+            Some(_) => "has a chat template of an unknown form",
+        };
+        jinja.and_then(Chat::detect).ok_or_else(|| {
+            let names = names();
+            file.failure(format_args!("{wrong}: name one by --chat-template ({names})"))
+        })?
+    };
+    let text = |token: Option<u32>| token.map_or(&b""[..], |token| tokenizer.raw_text(token));
+    Ok(chat.with_tokens(text(tokenizer.bos()), text(tokenizer.eos())))
 }
 
 /// `given`, or all of stdin; a keyboard is no place to wait for a prompt at.

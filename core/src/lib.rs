@@ -19,10 +19,12 @@
 //! | 6 | [`tokenizer`] | text to tokens and back: SentencePiece and byte-level BPE |
 //! | 6 | [`grammar`] | what a text may be: JSON, JSON Schema, GBNF |
 //! | 6 | [`sampler`] | random numbers, choosing the next token |
+//! | 6 | [`chat`] | prompt templates: conversations to text |
 //! | 7 | [`session`] | a text in progress: prefill, decode, generate |
 #![no_std]
 
 pub mod bytes;
+pub mod chat;
 pub mod gguf;
 pub mod grammar;
 pub mod kernels;

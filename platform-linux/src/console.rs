@@ -1,5 +1,5 @@
 //! The terminal and the standard streams: bytes in, bytes out, and Ctrl-C as a flag.
-// Unsafe: installs a signal handler.
+// Unsafe: installs a signal handler, asks and sets the terminal.
 #![allow(unsafe_code)]
 
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -55,6 +55,51 @@ pub fn write_stdout(bytes: &[u8]) -> Result<(), WriteError> {
         io::ErrorKind::BrokenPipe => WriteError::Closed,
         _ => WriteError::System(error),
     })
+}
+
+/// Columns of the terminal; 80 where it does not say.
+pub fn terminal_columns() -> usize {
+    // SAFETY: TIOCGWINSZ writes a winsize, for which all zeros is a valid value, and nothing else.
+    let columns = unsafe {
+        let mut size: libc::winsize = core::mem::zeroed();
+        let asked = libc::ioctl(libc::STDERR_FILENO, libc::TIOCGWINSZ, &mut size);
+        if asked == 0 { size.ws_col } else { 0 }
+    };
+    if columns == 0 { 80 } else { usize::from(columns) }
+}
+
+/// The terminal's settings before [`raw_terminal`], which come back when this is dropped.
+pub struct RawTerminal {
+    before: libc::termios,
+}
+
+/// Makes the keyboard give every key at once, unseen and without a meaning of its own (Ctrl-C is
+/// a byte), until what is returned is dropped.
+pub fn raw_terminal() -> io::Result<RawTerminal> {
+    // SAFETY: tcgetattr fills the termios, for which all zeros is a valid value; tcsetattr reads
+    // one that it has filled.
+    unsafe {
+        let mut settings: libc::termios = core::mem::zeroed();
+        if libc::tcgetattr(libc::STDIN_FILENO, &mut settings) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let before = settings;
+        settings.c_iflag &= !(libc::ICRNL | libc::INLCR | libc::IXON | libc::ISTRIP);
+        settings.c_lflag &= !(libc::ICANON | libc::ECHO | libc::ISIG | libc::IEXTEN);
+        settings.c_cc[libc::VMIN] = 1;
+        settings.c_cc[libc::VTIME] = 0;
+        if libc::tcsetattr(libc::STDIN_FILENO, libc::TCSADRAIN, &settings) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(RawTerminal { before })
+    }
+}
+
+impl Drop for RawTerminal {
+    fn drop(&mut self) {
+        // SAFETY: `before` is what tcgetattr has filled.
+        unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSADRAIN, &self.before) };
+    }
 }
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);

@@ -1,5 +1,5 @@
 //! The terminal and the standard streams: bytes in, bytes out, and Ctrl-C as a flag.
-// Unsafe: installs a console control handler.
+// Unsafe: installs a console control handler, asks and sets the console.
 #![allow(unsafe_code)]
 
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -55,6 +55,66 @@ pub fn write_stdout(bytes: &[u8]) -> Result<(), WriteError> {
     })
 }
 
+/// Columns of the terminal; 80 where it does not say.
+pub fn terminal_columns() -> usize {
+    // SAFETY: the call writes 22 bytes, a CONSOLE_SCREEN_BUFFER_INFO, and nothing else.
+    let columns = unsafe {
+        let mut info = ScreenBuffer::default();
+        let asked = GetConsoleScreenBufferInfo(GetStdHandle(STD_ERROR_HANDLE), &mut info);
+        if asked != 0 { info.0[0] } else { 0 }
+    };
+    usize::try_from(columns).ok().filter(|columns| *columns > 0).unwrap_or(80)
+}
+
+/// `CONSOLE_SCREEN_BUFFER_INFO` of `wincon.h`: 11 shorts, the first being the columns.
+#[repr(C)]
+#[derive(Default)]
+struct ScreenBuffer([i16; 11]);
+
+/// The console's mode before [`raw_terminal`], which comes back when this is dropped.
+pub struct RawTerminal {
+    before: u32,
+}
+
+/// Makes the keyboard give every key at once, unseen and without a meaning of its own (Ctrl-C is
+/// a byte), as the sequences that other systems have, until what is returned is dropped.
+pub fn raw_terminal() -> io::Result<RawTerminal> {
+    // SAFETY: the calls take a handle of this process and read or write one u32.
+    unsafe {
+        let keyboard = GetStdHandle(STD_INPUT_HANDLE);
+        let mut before = 0;
+        let cooked = ENABLE_PROCESSED_INPUT | ENABLE_LINE_INPUT | ENABLE_ECHO_INPUT;
+        if GetConsoleMode(keyboard, &mut before) == 0
+            || SetConsoleMode(keyboard, before & !cooked | ENABLE_VIRTUAL_TERMINAL_INPUT) == 0
+        {
+            return Err(io::Error::last_os_error());
+        }
+        // So that sequences are obeyed on the screen; consoles that cannot show them as they are.
+        let screen = GetStdHandle(STD_ERROR_HANDLE);
+        let mut mode = 0;
+        if GetConsoleMode(screen, &mut mode) != 0 {
+            SetConsoleMode(screen, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
+        }
+        Ok(RawTerminal { before })
+    }
+}
+
+impl Drop for RawTerminal {
+    fn drop(&mut self) {
+        // SAFETY: the calls take a handle of this process and a mode that it has had.
+        unsafe { SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), self.before) };
+    }
+}
+
+// `winbase.h` and `wincon.h`.
+const STD_INPUT_HANDLE: u32 = -10i32 as u32;
+const STD_ERROR_HANDLE: u32 = -12i32 as u32;
+const ENABLE_PROCESSED_INPUT: u32 = 1;
+const ENABLE_LINE_INPUT: u32 = 2;
+const ENABLE_ECHO_INPUT: u32 = 4;
+const ENABLE_VIRTUAL_TERMINAL_INPUT: u32 = 0x200;
+const ENABLE_VIRTUAL_TERMINAL_PROCESSING: u32 = 4;
+
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// `CTRL_C_EVENT` of `wincon.h`.
@@ -65,6 +125,10 @@ type Handler = unsafe extern "system" fn(event: u32) -> i32;
 #[link(name = "kernel32")]
 unsafe extern "system" {
     fn SetConsoleCtrlHandler(handler: Option<Handler>, add: i32) -> i32;
+    fn GetStdHandle(which: u32) -> *mut core::ffi::c_void;
+    fn GetConsoleMode(handle: *mut core::ffi::c_void, mode: *mut u32) -> i32;
+    fn SetConsoleMode(handle: *mut core::ffi::c_void, mode: u32) -> i32;
+    fn GetConsoleScreenBufferInfo(handle: *mut core::ffi::c_void, info: *mut ScreenBuffer) -> i32;
 }
 
 /// Makes the first Ctrl-C set the flag that is returned; the second ends the program as it would

@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 mod bench;
+mod chat;
 mod info;
 mod logits;
 mod perplexity;
@@ -25,7 +26,8 @@ pub(crate) fn execute(command: &Command) -> Result<Outcome, Failure> {
         Command::Help => print(args::HELP),
         Command::HelpSampling => print(args::sampling::HELP),
         Command::Version => print(concat!("picolm ", env!("CARGO_PKG_VERSION"), "\n")),
-        Command::Run(arguments) => run::run(arguments),
+        Command::Run(arguments) => run::run(arguments, false),
+        Command::Chat(arguments) => run::run(arguments, true),
         Command::Info(arguments) => info::info(arguments),
         Command::Tokenize(arguments) => tokenize::tokenize(arguments),
         Command::Logits(arguments) => logits::logits(arguments),

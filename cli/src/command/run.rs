@@ -1,7 +1,8 @@
-//! `picolm MODEL`: writes on from a prompt.
+//! `picolm MODEL`: writes on from a prompt; and what it takes to write, which `picolm chat` shares.
 
-use super::{Outcome, write};
-use crate::args::Run;
+use super::{Outcome, chat, write};
+use crate::args::{Conversation, Run};
+use crate::ceiling;
 use crate::constraint::{Constrained, require_budget};
 use crate::engine::{self, Machine, ModelFile, Plan};
 use crate::platform::clock::MonotonicClock;
@@ -9,61 +10,79 @@ use crate::platform::console;
 use crate::report::{self, Bytes, Failure, Progress, Span};
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, Ordering};
+use picolm_core::chat::{Chat, Message, Role};
+use picolm_core::gguf::Gguf;
 use picolm_core::grammar::Constraint;
 use picolm_core::mem::Arena;
-use picolm_core::port::{Clock, Weights};
+use picolm_core::port::Clock;
 use picolm_core::sampler::Sampler;
-use picolm_core::session::{Options, Output, Session, SessionError, Stop};
+use picolm_core::session::{Generated, Options, Output, Session, SessionError, Stop, StopTexts};
 use picolm_core::tokenizer::Tokenizer;
 
-pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
-    engine::require_text(arguments.prompt.as_deref())?;
+/// Writes on from the prompt, or talks where there is to be none.
+pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure> {
+    if !interactive {
+        engine::require_text(arguments.prompt.as_deref())?;
+    }
     let mut constrained = match &arguments.constraint {
         Some(wanted) => Some(Constrained::compile(wanted, arguments.pretty)?),
         None => None,
     };
-    let file = ModelFile::open(&arguments.model)?;
-    let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
-    let Run { context, skipped, .. } = *arguments;
-    let options = Options { context, skipped, ..Options::default() };
-    let plan = Plan::new(&file, &gguf, &machine, options)?
-        .with_tokenizer(&file, &gguf)?
-        .with_sampler(&file, &arguments.sampling.options(&[]))?;
+    let Run { context, kv_type, skipped, .. } = *arguments;
+    let options = Options { context, kv_type, skipped, ..Options::default() };
+    let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| {
+        plan.with_tokenizer(file, gguf)?.with_sampler(file, &arguments.sampling.options(&[]))
+    };
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
+    let gguf = file.gguf()?;
+    ceiling::lock(&file, arguments)?;
+    let plan = complete(Plan::new(&file, &gguf, &machine, options)?, &file, &gguf)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());
     let tokenizer = Tokenizer::new(&gguf, &mut arena).map_err(|error| file.failure(error))?;
     let session = plan.session(&file, &gguf, &machine, &mut arena)?;
     let breakers = arguments.sampling.breaker_bits(&tokenizer);
     let choice = arguments.sampling.options(&breakers);
-    let mut sampler = Sampler::new(choice, plan.config.n_vocab, &mut arena)
+    let sampler = Sampler::new(choice, plan.config.n_vocab, &mut arena)
         .map_err(|error| Failure::new(error.to_string()))?;
-
-    let prompt = engine::text(arguments.prompt.as_deref())?;
-    let tokens = engine::encode(&tokenizer, &prompt, true, true)?;
-    require_room(&tokens, &session)?;
-    tokens.iter().for_each(|&token| sampler.accept(token));
+    let chat = match &arguments.conversation {
+        Some(Conversation { template, .. }) => {
+            Some(engine::chat(&file, &gguf, &tokenizer, template.as_deref())?)
+        }
+        None => None,
+    };
     let constraint = match &mut constrained {
         Some(constrained) => Some(constrained.constraint(&tokenizer)?),
         None => None,
     };
-    let constraint_bytes = constraint.as_ref().map_or(0, Constraint::bytes);
-    if let Some(constraint) = &constraint {
-        require_budget(constraint, &session, tokens.len(), arguments.max_tokens)?;
-    }
+    let constraint_bytes = constraint.as_ref().map(Constraint::bytes);
     let interrupted = console::on_interrupt();
     let mut generation =
         Generation { session, sampler, constraint, tokenizer: &tokenizer, interrupted };
+    if interactive && let Some(chat) = chat {
+        return chat::talk(arguments, generation, chat);
+    }
+
+    let prompt = engine::text(arguments.prompt.as_deref())?;
+    let tokens = match (chat, &arguments.conversation) {
+        (Some(chat), Some(conversation)) => opening(&tokenizer, chat, conversation, &prompt)?,
+        _ => engine::encode(&tokenizer, &prompt, true, true)?,
+    };
+    require_room(&tokens, &generation.session)?;
+    if let Some(constraint) = &generation.constraint {
+        require_budget(constraint, &generation.session, tokens.len(), arguments.max_tokens)?;
+    }
     let clock = MonotonicClock::new();
     let mut finish = generation.prefill(&tokens, arguments.quiet)?;
     let prefilled = generation.session.position() as usize;
     let prefill = Span { tokens: prefilled, evaluated: prefilled, duration_ns: clock.now_ns() };
     let mut generated = Span { tokens: 0, evaluated: 0, duration_ns: 0 };
     if finish.is_none() {
-        let (reason, tokens) = generation.write(arguments.max_tokens)?;
+        let (reason, written) = generation.write(arguments.max_tokens, &arguments.stop)?;
         finish = Some(reason);
         generated = Span {
-            tokens: tokens as usize,
+            tokens: written.tokens as usize,
             evaluated: generation.session.position() as usize - prefilled,
             duration_ns: clock.now_ns() - prefill.duration_ns,
         };
@@ -77,14 +96,29 @@ pub(super) fn run(arguments: &Run) -> Result<Outcome, Failure> {
         report::line(format_args!("picolm: stopped: the context of {context} tokens is full"));
     }
     if !arguments.quiet {
-        let total = plan.memory.total().unwrap_or(u64::MAX).saturating_add(constraint_bytes);
-        let total = Bytes(total);
-        let weights = Bytes(file.weights().file_bytes());
         report::line(format_args!("Prefill: {prefill}"));
         report::line(format_args!("Generation: {generated}"));
-        report::line(format_args!("Memory: {total} (and the model file, {weights}, mapped)"));
+        report::line(format_args!("Memory: {}", ceiling::memory_line(&file, &plan)));
+        if let Some(bytes) = constraint_bytes {
+            report::line(format_args!("Constraint: {}", Bytes(bytes)));
+        }
     }
     Ok(if finish == Some(Finish::Interrupted) { Outcome::Interrupted } else { Outcome::Done })
+}
+
+/// The ids of a conversation that begins with the user's `prompt`.
+fn opening(
+    tokenizer: &Tokenizer<'_>,
+    chat: Chat<'_>,
+    conversation: &Conversation,
+    prompt: &[u8],
+) -> Result<Vec<u32>, Failure> {
+    let system = conversation.system.as_deref().map(|text| Message { role: Role::System, text });
+    let user = Message { role: Role::User, text: prompt };
+    let messages: Vec<_> = system.into_iter().chain([user]).collect();
+    let mut segments = Vec::new();
+    chat.render(&messages, false, &mut |segment| segments.push(segment));
+    engine::encode_segments(tokenizer, &segments, true)
 }
 
 /// A prompt without tokens has no next one, and one that is longer than the context no place.
@@ -110,9 +144,11 @@ fn require_room(tokens: &[u32], session: &Session<'_>) -> Result<(), Failure> {
 
 /// Why a text ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Finish {
+pub(super) enum Finish {
     /// The model said so.
     EndOfGeneration,
+    /// One of the texts to stop at came.
+    StopText,
     /// As many tokens as were asked for.
     MaxTokens,
     ContextFull,
@@ -122,17 +158,23 @@ enum Finish {
 }
 
 /// A text being written.
-struct Generation<'r, 'm> {
-    session: Session<'m>,
-    sampler: Sampler<'m>,
-    constraint: Option<Constraint<'r>>,
-    tokenizer: &'r Tokenizer<'m>,
-    interrupted: &'static AtomicBool,
+pub(super) struct Generation<'r, 'm> {
+    pub(super) session: Session<'m>,
+    pub(super) sampler: Sampler<'m>,
+    /// What each text must be.
+    pub(super) constraint: Option<Constraint<'r>>,
+    pub(super) tokenizer: &'r Tokenizer<'m>,
+    pub(super) interrupted: &'static AtomicBool,
 }
 
 impl Generation<'_, '_> {
     /// Reads the prompt; says why the text ends where it already does.
-    fn prefill(&mut self, tokens: &[u32], quiet: bool) -> Result<Option<Finish>, Failure> {
+    pub(super) fn prefill(
+        &mut self,
+        tokens: &[u32],
+        quiet: bool,
+    ) -> Result<Option<Finish>, Failure> {
+        tokens.iter().for_each(|&token| self.sampler.accept(token));
         let mut progress = Progress::new("prefill", tokens.len(), quiet);
         let interrupted = self.interrupted;
         let mut on_batch = |done| {
@@ -145,33 +187,45 @@ impl Generation<'_, '_> {
         Ok(interrupted.load(Ordering::Relaxed).then_some(Finish::Interrupted))
     }
 
-    /// Writes at most `max_tokens` tokens to stdout, each as soon as its characters are whole.
-    fn write(&mut self, max_tokens: u32) -> Result<(Finish, u32), Failure> {
+    /// Writes at most `max_tokens` tokens to stdout, each as soon as its characters are whole and
+    /// are no beginning of a text to stop at.
+    pub(super) fn write(
+        &mut self,
+        max_tokens: u32,
+        stop: &[Vec<u8>],
+    ) -> Result<(Finish, Generated), Failure> {
         let mut stdout = Stdout { interrupted: self.interrupted, pending: Vec::new(), ended: None };
+        let texts: Vec<&[u8]> = stop.iter().map(Vec::as_slice).collect();
+        let mut output = StopTexts::new(&texts, &mut stdout);
         let Self { session, sampler, tokenizer, .. } = self;
         let generated = match &mut self.constraint {
-            None => session.generate(tokenizer, sampler, max_tokens, &mut stdout),
-            Some(constraint) => session.generate_constrained(
-                tokenizer,
-                sampler,
-                constraint,
-                max_tokens,
-                &mut stdout,
-            ),
+            None => session.generate(tokenizer, sampler, max_tokens, &mut output),
+            Some(constraint) => {
+                constraint.restart();
+                session.generate_constrained(
+                    tokenizer,
+                    sampler,
+                    constraint,
+                    max_tokens,
+                    &mut output,
+                )
+            }
         };
         let generated = generated.map_err(|error| match error {
             SessionError::Sample(_) => Failure::new(format!("{error}: is the model file damaged?")),
             _ => Failure::new(error.to_string()),
         })?;
+        let stopped = output.finish();
         let finish = match (stdout.ended, generated.stop) {
             // Interrupted, but with a whole text all the same.
             (Some(Ok(Finish::Interrupted)), Stop::Complete) => Finish::EndOfGeneration,
             (Some(ended), _) => ended?,
+            (None, _) if stopped => Finish::StopText,
             (None, Stop::EndOfGeneration | Stop::Complete) => Finish::EndOfGeneration,
             (None, Stop::MaxTokens | Stop::Output) => Finish::MaxTokens,
             (None, Stop::ContextFull) => Finish::ContextFull,
         };
-        Ok((finish, generated.tokens))
+        Ok((finish, generated))
     }
 }
 

@@ -101,7 +101,10 @@ impl Session<'_> {
         };
         decoder.finish(&mut |bytes| output.text(bytes));
         let _ = output.token_done();
-        Ok(Generated { tokens, stop })
+        // As without a constraint, the last token alone is left.
+        let unread = waiting.pop();
+        self.evaluate_waiting(&mut waiting)?;
+        Ok(Generated { tokens, stop, unread })
     }
 
     fn evaluate_waiting(

@@ -36,6 +36,8 @@ pub struct Generated {
     pub tokens: u32,
     /// Why there are no more.
     pub stop: Stop,
+    /// The last token shown, where it is not evaluated: whoever goes on begins with it.
+    pub unread: Option<u32>,
 }
 
 impl Session<'_> {
@@ -53,7 +55,7 @@ impl Session<'_> {
             return Err(SessionError::NoTokens);
         }
         let mut decoder = Decoder::new();
-        let mut tokens = 0;
+        let (mut tokens, mut unread) = (0, None);
         let stop = loop {
             if tokens == max_tokens {
                 break Stop::MaxTokens;
@@ -64,6 +66,7 @@ impl Session<'_> {
             }
             sampler.accept(token);
             tokens += 1;
+            unread = Some(token);
             decoder.push(token, tokenizer, &mut |bytes| output.text(bytes));
             if output.token_done().is_break() {
                 break Stop::Output;
@@ -75,11 +78,12 @@ impl Session<'_> {
                 break Stop::ContextFull;
             }
             self.decode(token)?;
+            unread = None;
         };
         // Bytes of a character that did not become whole.
         decoder.finish(&mut |bytes| output.text(bytes));
         // The text has ended: whether to go on is no question any more.
         let _ = output.token_done();
-        Ok(Generated { tokens, stop })
+        Ok(Generated { tokens, stop, unread })
     }
 }

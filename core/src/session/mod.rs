@@ -3,9 +3,11 @@
 mod constrained;
 mod generate;
 mod options;
+mod stop_texts;
 
 pub use generate::{Generated, Output, Stop};
 pub use options::{DEFAULT_CONTEXT, Options};
+pub use stop_texts::{MAX_STOP_TEXT_BYTES, StopTexts};
 
 use crate::gguf::Gguf;
 use crate::mem::{Arena, MemoryPlan};

@@ -46,6 +46,11 @@ impl Reader<'_> {
                 while self.rest()[0] != b'\n' {
                     self.at += 1;
                 }
+            } else if self.rest().starts_with(b"/*") {
+                while !self.rest().starts_with(b"*/") {
+                    self.at += 1;
+                }
+                self.at += 2;
             } else {
                 return;
             }
@@ -88,6 +93,14 @@ impl Reader<'_> {
                 }
                 b'"' => text.extend(self.quoted()),
                 b'R' if self.rest()[1] == b'"' => text.extend(self.raw()),
+                // A character: its quote, escape or comma means nothing else.
+                b'\'' => {
+                    literal = false;
+                    let escaped = self.rest()[1] == b'\\';
+                    let text = &self.rest()[2 + usize::from(escaped)..];
+                    let length = text.iter().position(|&byte| byte == b'\'').unwrap();
+                    self.at += 3 + usize::from(escaped) + length;
+                }
                 b'(' => {
                     literal = false;
                     self.at += 1;

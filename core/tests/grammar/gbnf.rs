@@ -177,10 +177,8 @@ fn hostile_grammars_end_quickly_and_on_little_stack() {
     let long = format!("root ::= {}", "\"a\" ".repeat(100_000));
     let many: String = (0..5000).map(|i| format!(" | \"{i}\" root")).collect();
     let class = format!("root ::= [^{}]", "\u{3b1}-\u{3c9}".repeat(20_000));
-    let classes = format!(
-        "root ::= [^{}]*",
-        (0x100..0x400).map(|i| format!("\\U{:08x}", i * 9)).collect::<String>()
-    );
+    let points: String = (0x100..0x400).map(|i| format!("\\U{:08x}", i * 9)).collect();
+    let classes = format!("root ::= [^{points}]*");
     let cases: Vec<(&str, String)> = vec![
         ("parentheses", parentheses),
         ("chain", format!("root ::= r0\n{chain}r5000 ::= \"a\"")),
