@@ -3,11 +3,13 @@
 //! A drop-in for PicoLM's options (`MODEL -p -n -t -k -s -c -j`), with long names, and the commands
 //! beside it. Every bad value is a usage error that names the option.
 
+pub(crate) mod keeping;
 pub(crate) mod sampling;
 
 use crate::layers;
 use crate::platform::console;
 use crate::report::Failure;
+use keeping::Keeping;
 use lexopt::{Arg, Parser, ValueExt};
 use picolm_core::model::LayerSet;
 use picolm_core::quant::KvType;
@@ -39,6 +41,11 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -s, --seed S             same seed, same text                          [42]
   -c, --context N          tokens of prompt and text    [the model's, up to 2048]
       --kv TYPE            keys and values as f16, q8_0 (half the memory) or q4_0  [f16]
+      --cache FILE         keep the text there: the next prompt skips what it shares
+      --cache-max SIZE     longest FILE: 64M, 500K, bytes      [what -c tokens need]
+      --shift [fast]       when the context is full, go on with its first tokens and
+                           newest half; `fast` approximates instead of computing anew
+      --keep N             first tokens that --shift keeps                   [4]
       --ram SIZE           take no more memory than this, page cache included: 256M, 1G, or
                            auto: what is available [only where the model does not fit in that]
       --lock               read the whole model first and keep it in memory
@@ -84,9 +91,10 @@ pub(crate) enum Command {
     Help,
     HelpSampling,
     Version,
-    Run(Run),
+    /// In a box: it has many more settings than the others.
+    Run(Box<Run>),
     /// The same without a prompt.
-    Chat(Run),
+    Chat(Box<Run>),
     Info(Info),
     Tokenize(Tokenize),
     Logits(Logits),
@@ -124,6 +132,7 @@ pub(crate) struct Run {
     pub(crate) constraint: Option<Wanted>,
     /// Lines of JSON may break.
     pub(crate) pretty: bool,
+    pub(crate) keeping: Keeping,
     /// 0 for the default.
     pub(crate) context: u32,
     pub(crate) kv_type: KvType,
@@ -258,7 +267,7 @@ fn parse_text(
     mut options: Options,
     conversation: Option<Conversation>,
     max_tokens: u32,
-    command: impl FnOnce(Run) -> Command,
+    command: impl FnOnce(Box<Run>) -> Command,
 ) -> Result<Command, Failure> {
     let has_prompt = conversation.is_none();
     let mut run = Run {
@@ -271,6 +280,7 @@ fn parse_text(
         sampling: Sampling::default(),
         constraint: None,
         pretty: false,
+        keeping: Keeping::default(),
         context: 0,
         kv_type: KvType::F16,
         ram: Ram::Unasked,
@@ -305,10 +315,8 @@ fn parse_text(
             "--grammar" => run.constrain(Wanted::Grammar(options.value(&option)?.into()))?,
             "--pretty" => run.pretty = true,
             "--skip-layers" => run.skipped = options.layers(&option)?,
-            "--cache" => {
-                return Err(Failure::usage(format!("{option}: not available yet")));
-            }
             _ if run.sampling.take(&option, &mut options)? => {}
+            _ if run.keeping.take(&option, &mut options)? => {}
             _ => return Err(unknown(&option)),
         }
     }
@@ -318,10 +326,13 @@ fn parse_text(
     if run.pretty && !matches!(run.constraint, Some(Wanted::Json)) {
         return Err(Failure::usage("--pretty: goes with --json only"));
     }
+    if options.stop.is_none() {
+        run.keeping.check(has_prompt)?;
+    }
     if escapes {
         run.prompt = Some(unescape(escaped_text(run.prompt.as_deref())?));
     }
-    options.finish(|model| command(Run { model, ..run }))
+    options.finish(|model| command(Box::new(Run { model, ..run })))
 }
 
 impl Run {
@@ -741,7 +752,6 @@ mod tests {
         assert!(refused("m --json --stop x").contains("--stop: the constraint"));
         assert!(refused("m --grammar g --pretty").contains("--pretty: goes with --json"));
         assert!(refused("m --json --grammar g").contains("one constraint"));
-        assert!(refused("m --cache x").contains("--cache: not available yet"));
         assert!(refused("logits m").contains("--tokens"));
         assert!(refused("perplexity m").contains("-f FILE"));
         assert!(refused("m --quiet=yes").contains("quiet"));
@@ -789,7 +799,8 @@ mod tests {
         assert!(refused("chat m -p hi").contains("-p"));
         assert!(refused("chat").contains("no model"));
         assert!(refused("m --stop=").contains("--stop"));
-        assert!(matches!(parsed("m -p hi"), Ok(Command::Run(Run { conversation: None, .. }))));
+        let Command::Run(run) = parsed("m -p hi").unwrap() else { panic!() };
+        assert_eq!(run.conversation, None);
     }
 
     #[test]

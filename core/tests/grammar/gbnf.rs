@@ -221,7 +221,8 @@ fn ambiguous_grammars_stay_quick() {
     for source in [
         "root ::= a a a a a a a a\na ::= \"a\"{0,50}",
         "root ::= (\"a\" | \"a\" root | \"aa\" root) \"b\"?",
-        "root ::= x | y | z\nx ::= \"a\" root \"a\" | \"a\"\ny ::= \"a\" root \"b\" | \"b\"\nz ::= \"aa\" root",
+        "root ::= x | y | z\nx ::= \"a\" root \"a\" | \"a\"\n\
+         y ::= \"a\" root \"b\" | \"b\"\nz ::= \"aa\" root",
         "root ::= (\"a\"{1,40} \"a\"{1,40}){1,40}",
     ] {
         tokens.with_constraint(
