@@ -40,6 +40,7 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -j, --threads N          at most 32                           [usable cores]
       --skip-layers LIST   leave these blocks out, such as 3,7-9
       --quiet              no statistics on stderr
+      --lookup             guess from earlier text: less time, same text
       --stop TEXT          end where the text comes, without it; several
       --chat               the prompt is a user's message: in the model's chat template
       --system TEXT        what the model is told before a chat
@@ -93,6 +94,8 @@ pub(crate) struct Run {
     pub(crate) prompt: Option<Vec<u8>>,
     /// `None` for a prompt that is taken as it is.
     pub(crate) conversation: Option<Conversation>,
+    /// Whether to draft from earlier text.
+    pub(crate) lookup: bool,
     /// Texts that end the answer.
     pub(crate) stop: Vec<Vec<u8>>,
     pub(crate) max_tokens: u32,
@@ -218,6 +221,7 @@ fn parse_text(
         skipped: LayerSet::EMPTY,
         prompt: None,
         conversation,
+        lookup: false,
         stop: Vec::new(),
         max_tokens,
         sampling: Sampling::default(),
@@ -240,6 +244,7 @@ fn parse_text(
                 let name = options.value(&option)?.to_string_lossy().into_owned();
                 run.conversation.get_or_insert_default().template = Some(name);
             }
+            "--lookup" => run.lookup = true,
             "--stop" => run.stop.push(options.stop_text(&option)?),
             "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
             "-c" | "--context" => run.context = options.integer(&option, 1)?,

@@ -12,6 +12,7 @@ use picolm_core::chat::{Chat, Message, Role};
 use picolm_core::mem::Arena;
 use picolm_core::port::{Clock, Weights};
 use picolm_core::sampler::Sampler;
+use picolm_core::session::speculate::{MAX_DRAFT, PromptLookup, Speculated, Speculation};
 use picolm_core::session::{Generated, Options, Output, Session, SessionError, Stop, StopTexts};
 use picolm_core::tokenizer::Tokenizer;
 
@@ -24,7 +25,8 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
     let Run { context, skipped, .. } = *arguments;
-    let options = Options { context, skipped, ..Options::default() };
+    let logit_rows = if arguments.lookup { MAX_DRAFT as u32 + 1 } else { 1 };
+    let options = Options { context, skipped, logit_rows, ..Options::default() };
     let plan = Plan::new(&file, &gguf, &machine, options)?
         .with_tokenizer(&file, &gguf)?
         .with_sampler(&file, &arguments.sampling.options(&[]))?;
@@ -43,7 +45,12 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         None => None,
     };
     let interrupted = console::on_interrupt();
-    let mut generation = Generation { session, sampler, tokenizer: &tokenizer, interrupted };
+    let clock = MonotonicClock::new();
+    let mut room = vec![0; if arguments.lookup { session.context() as usize } else { 0 }];
+    let mut lookup = PromptLookup::new(&mut room);
+    let speculation = arguments.lookup.then(|| Speculation::new(&mut lookup, &clock));
+    let mut generation =
+        Generation { session, sampler, tokenizer: &tokenizer, speculation, interrupted };
     if interactive && let Some(chat) = chat {
         return chat::talk(arguments, generation, chat);
     }
@@ -54,10 +61,11 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         _ => engine::encode(&tokenizer, &prompt, true, true)?,
     };
     require_room(&tokens, &generation.session)?;
-    let clock = MonotonicClock::new();
+    let begun_ns = clock.now_ns();
     let mut finish = generation.prefill(&tokens, arguments.quiet)?;
     let prefilled = generation.session.position() as usize;
-    let prefill = Span { tokens: prefilled, evaluated: prefilled, duration_ns: clock.now_ns() };
+    let prefill =
+        Span { tokens: prefilled, evaluated: prefilled, duration_ns: clock.now_ns() - begun_ns };
     let mut generated = Span { tokens: 0, evaluated: 0, duration_ns: 0 };
     if finish.is_none() {
         let (reason, written) = generation.write(arguments.max_tokens, &arguments.stop)?;
@@ -65,7 +73,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         generated = Span {
             tokens: written.tokens as usize,
             evaluated: generation.session.position() as usize - prefilled,
-            duration_ns: clock.now_ns() - prefill.duration_ns,
+            duration_ns: clock.now_ns() - begun_ns - prefill.duration_ns,
         };
     }
 
@@ -81,6 +89,12 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         let weights = Bytes(file.weights().file_bytes());
         report::line(format_args!("Prefill: {prefill}"));
         report::line(format_args!("Generation: {generated}"));
+        if let Some(speculation) = &generation.speculation {
+            let Speculated { passes, drafted, accepted } = speculation.result();
+            report::line(format_args!(
+                "Speculation: {accepted} of {drafted} drafted tokens came, in {passes} passes"
+            ));
+        }
         report::line(format_args!("Memory: {total} (and the model file, {weights}, mapped)"));
     }
     Ok(if finish == Some(Finish::Interrupted) { Outcome::Interrupted } else { Outcome::Done })
@@ -142,6 +156,7 @@ pub(super) struct Generation<'r, 'm> {
     pub(super) session: Session<'m>,
     pub(super) sampler: Sampler<'m>,
     pub(super) tokenizer: &'r Tokenizer<'m>,
+    pub(super) speculation: Option<Speculation<'r>>,
     pub(super) interrupted: &'static AtomicBool,
 }
 
@@ -152,7 +167,12 @@ impl Generation<'_, '_> {
         tokens: &[u32],
         quiet: bool,
     ) -> Result<Option<Finish>, Failure> {
-        tokens.iter().for_each(|&token| self.sampler.accept(token));
+        for &token in tokens {
+            self.sampler.accept(token);
+            if let Some(speculation) = &mut self.speculation {
+                speculation.accept(token);
+            }
+        }
         let mut progress = Progress::new("prefill", tokens.len(), quiet);
         let interrupted = self.interrupted;
         let mut on_batch = |done| {
@@ -177,7 +197,13 @@ impl Generation<'_, '_> {
         let mut output = StopTexts::new(&texts, &mut stdout);
         let generated = self
             .session
-            .generate(self.tokenizer, &mut self.sampler, max_tokens, &mut output)
+            .generate_with(
+                self.tokenizer,
+                &mut self.sampler,
+                self.speculation.as_mut(),
+                max_tokens,
+                &mut output,
+            )
             .map_err(|error| match error {
                 SessionError::Sample(_) => {
                     Failure::new(format!("{error}: is the model file damaged?"))

@@ -2,6 +2,7 @@
 
 mod generate;
 mod options;
+pub mod speculate;
 mod stop_texts;
 
 pub use generate::{Generated, Output, Stop};
@@ -179,6 +180,24 @@ impl<'m> Session<'m> {
         self.pass(&[token], |_| true)?;
         self.has_logits = true;
         Ok(())
+    }
+
+    /// Evaluates a token and a draft of those that follow it; afterwards there are
+    /// [`Self::row_logits`] of each.
+    fn decode_all(&mut self, tokens: &[u32]) -> Result<(), SessionError> {
+        self.require_room(tokens)?;
+        self.pass(tokens, |_| true)?;
+        self.has_logits = tokens.len() == 1;
+        Ok(())
+    }
+
+    /// Logits of a row of the last [`Self::decode_all`], or the only ones of any other pass.
+    fn row_logits(&self, row: usize) -> &[f32] {
+        self.state.logits(row, self.config().n_vocab as usize)
+    }
+
+    const fn logit_rows(&self) -> u32 {
+        self.state.options().logit_rows
     }
 
     /// The tokens exist and have positions; nothing is evaluated otherwise.
