@@ -1,13 +1,15 @@
 //! Speculation changes nothing but time: the text with drafts, good ones and bad ones, is the text
 //! without, for greedy and for sampled text with every stage that remembers something.
 
-use crate::engine::{Fixture, Setting, architectures, with_session};
+use crate::engine::{Fixture, Setting, architectures, with_owned_session, with_session};
 use core::ops::ControlFlow;
 use picolm_core::kernels::portable;
 use picolm_core::mem::{Arena, MemoryPlan};
 use picolm_core::port::{FlashWeights, NoClock, Serial};
 use picolm_core::sampler::{Dry, Mirostat, Penalties, Rng, Sampler, SamplerOptions};
-use picolm_core::session::speculate::{Drafter, MAX_DRAFT, PromptLookup, Speculated, Speculation};
+use picolm_core::session::speculate::{
+    Drafter, MAX_DRAFT, ModelDraft, PromptLookup, Speculated, Speculation,
+};
 use picolm_core::session::{Generated, Options, Output, Session};
 use picolm_core::tokenizer::Tokenizer;
 
@@ -172,10 +174,62 @@ fn identical(fixture: &Fixture, runs: core::ops::Range<u64>) -> Speculated {
 #[test]
 fn drafts_change_no_text() {
     for fixture in architectures() {
-        let runs = if fixture.name == "llama" { 0..400 } else { 0..20 };
+        let runs = if fixture.name == "llama" { 0..80 } else { 0..8 };
         let result = identical(&fixture, runs);
         // Both kinds of drafts were met, many times.
-        assert!(result.accepted > 50, "{}: {result:?}", fixture.name);
-        assert!(result.drafted > result.accepted + 20, "{}: {result:?}", fixture.name);
+        assert!(result.accepted > 20, "{}: {result:?}", fixture.name);
+        assert!(result.drafted > result.accepted + 10, "{}: {result:?}", fixture.name);
+    }
+}
+
+/// A model that drafts for itself is always right where the text is greedy, and other models and
+/// temperatures change nothing.
+#[test]
+fn a_model_drafts_for_another_one() {
+    let fixtures = architectures();
+    let fixture = fixtures.iter().find(|fixture| fixture.name == "llama").unwrap();
+    let options = Options { context: 60, batch: 16, ..Options::default() };
+    let setting = Setting { formats: portable::ALL, options, parallel: &Serial };
+    let weights = FlashWeights::new(&fixture.file);
+    let gguf = fixture.gguf();
+    let mut plan = MemoryPlan::new();
+    Tokenizer::plan(&gguf, &mut plan).unwrap();
+    let mut memory = vec![0; plan.total().unwrap() as usize + 63];
+    let tokenizer = Tokenizer::new(&gguf, &mut Arena::new(&mut memory)).unwrap();
+    for seed in 0..12 {
+        let (plain, drafts) = [None, Some(60), Some(9)]
+            .map(|drafting_context: Option<u32>| {
+                let rows = MAX_DRAFT as u32 + 1;
+                let setting =
+                    Setting { options: Options { logit_rows: rows, ..options }, ..setting };
+                with_session(fixture, &weights, &setting, |session| {
+                    let mut run = random_run(seed, session.config().n_vocab);
+                    run.options.temperature = if seed % 2 == 0 { 0.0 } else { 0.7 };
+                    run.options.penalties = SamplerOptions::NEUTRAL.penalties;
+                    run.options.dry = SamplerOptions::NEUTRAL.dry;
+                    run.options.mirostat = None;
+                    let Some(context) = drafting_context else {
+                        return run.text(session, &tokenizer, None);
+                    };
+                    let setting = Setting { options: Options { context, ..options }, ..setting };
+                    with_owned_session(fixture, &weights, &setting, |drafting| {
+                        let mut room = vec![0; context as usize];
+                        let mut drafter = ModelDraft::new(drafting, &mut room);
+                        run.prompt.iter().for_each(|&token| drafter.accept(token));
+                        run.text(session, &tokenizer, Some(&mut drafter))
+                    })
+                })
+            })
+            .split_first()
+            .map(|(plain, drafts)| (plain.clone(), drafts.to_vec()))
+            .unwrap();
+        for (bytes, generated, result) in &drafts {
+            assert_eq!(bytes, &plain.0, "{seed}");
+            assert_eq!((generated.tokens, generated.stop), (plain.1.tokens, plain.1.stop));
+            if seed % 2 == 0 {
+                let rest = result.drafted - result.accepted;
+                assert!(rest < MAX_DRAFT as u32, "wrong about itself: {result:?}");
+            }
+        }
     }
 }

@@ -10,9 +10,11 @@
 //! changes, and by time it is judged whether drafts are worth it.
 
 mod lookup;
+mod model;
 mod pace;
 
 pub use lookup::PromptLookup;
+pub use model::ModelDraft;
 
 use crate::port::Clock;
 use pace::Pace;
