@@ -91,6 +91,8 @@ CASES = [
     ("LICENSE", None, "is missing at the top level"),
     (".gitignore", b"x", None),
     ("platform-linux/src/map.rs", "", "missing: a twin"),
+    ("platform-linux/src/map/part.rs", "//! Part.\n", "missing: a twin"),
+    ("platform-linux/src/lib/part.rs", "//! Part.\n", None),
     ("platform-macos/src/lib.rs", None, "missing: a twin"),
 ]
 

@@ -10,6 +10,7 @@ use crate::platform::console;
 use crate::report::Failure;
 use lexopt::{Arg, Parser, ValueExt};
 use picolm_core::model::LayerSet;
+use picolm_core::quant::KvType;
 use picolm_core::session::MAX_STOP_TEXT_BYTES;
 use sampling::Sampling;
 use std::ffi::OsString;
@@ -37,6 +38,10 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -k, --top-p P            keep the likeliest tokens that hold share P   [0.9]
   -s, --seed S             same seed, same text                          [42]
   -c, --context N          tokens of prompt and text    [the model's, up to 2048]
+      --kv TYPE            keys and values as f16, q8_0 (half the memory) or q4_0  [f16]
+      --ram SIZE           take no more memory than this, page cache included: 256M, 1G, or
+                           auto: what is available [only where the model does not fit in that]
+      --lock               read the whole model first and keep it in memory
   -j, --threads N          at most 32                           [usable cores]
       --skip-layers LIST   leave these blocks out, such as 3,7-9
       --quiet              no statistics on stderr
@@ -50,13 +55,16 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -V, --version            the version
 
 chat:        as above but for -p and -e; -n: tokens of an answer [1024]; /help says more
-info:        -c --skip-layers as above
+info:        -c --kv --ram --skip-layers as above: where each byte goes, and seconds a token
+             as measured here
 tokenize:    -p or stdin; --no-special: no tokens added, no special tokens recognised
-logits:      --all: every position, not only the last; -c -j --skip-layers as above
-perplexity:  -f FILE, -c N: tokens of a window [512]; -j --quiet --skip-layers as above
+logits:      --all: every position, not only the last; -c --kv --ram -j --skip-layers as above
+perplexity:  -f FILE, -c N: tokens of a window [512];
+             --kv --ram -j --quiet --skip-layers as above
 bench:       -p N: prompt tokens [128], -n N: generated tokens [32], 0 for none;
              --depth N: generated after N positions [0],
-             -r N: repetitions, of which the median counts [5]; -j; --json; --skip-layers;
+             -r N: repetitions, of which the median counts [5];
+             --kv; --ram; -j; --json; --skip-layers;
              --bandwidth: only how fast the machine reads the file
 
 A first argument that is a command's name is the command: a model file called `info` is
@@ -84,6 +92,18 @@ pub(crate) enum Command {
     Bench(Bench),
 }
 
+/// How much memory the program may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ram {
+    /// As much as it likes; where the model does not fit in what is available, that.
+    #[default]
+    Unasked,
+    /// What is available.
+    Auto,
+    /// At most so many bytes.
+    Bytes(u64),
+}
+
 /// Write on from a prompt.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Run {
@@ -102,6 +122,10 @@ pub(crate) struct Run {
     pub(crate) sampling: Sampling,
     /// 0 for the default.
     pub(crate) context: u32,
+    pub(crate) kv_type: KvType,
+    pub(crate) ram: Ram,
+    /// Whether the model is to stay in memory.
+    pub(crate) lock: bool,
     /// 0 for all usable cores.
     pub(crate) threads: usize,
     pub(crate) quiet: bool,
@@ -123,6 +147,8 @@ pub(crate) struct Info {
     /// Blocks that are left out.
     pub(crate) skipped: LayerSet,
     pub(crate) context: u32,
+    pub(crate) kv_type: KvType,
+    pub(crate) ram: Ram,
 }
 
 /// Text to ids.
@@ -144,6 +170,8 @@ pub(crate) struct Logits {
     pub(crate) tokens: Vec<u32>,
     pub(crate) all: bool,
     pub(crate) context: u32,
+    pub(crate) kv_type: KvType,
+    pub(crate) ram: Ram,
     pub(crate) threads: usize,
 }
 
@@ -156,6 +184,8 @@ pub(crate) struct Perplexity {
     pub(crate) file: PathBuf,
     /// Tokens of a window.
     pub(crate) window: u32,
+    pub(crate) kv_type: KvType,
+    pub(crate) ram: Ram,
     pub(crate) threads: usize,
     pub(crate) quiet: bool,
 }
@@ -171,6 +201,8 @@ pub(crate) struct Bench {
     /// Positions that are filled before generated tokens are timed.
     pub(crate) depth: u32,
     pub(crate) repetitions: u32,
+    pub(crate) kv_type: KvType,
+    pub(crate) ram: Ram,
     pub(crate) threads: usize,
     /// Only the reading of the file.
     pub(crate) bandwidth_only: bool,
@@ -226,6 +258,9 @@ fn parse_text(
         max_tokens,
         sampling: Sampling::default(),
         context: 0,
+        kv_type: KvType::F16,
+        ram: Ram::Unasked,
+        lock: false,
         threads: 0,
         quiet: false,
     };
@@ -248,6 +283,9 @@ fn parse_text(
             "--stop" => run.stop.push(options.stop_text(&option)?),
             "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
             "-c" | "--context" => run.context = options.integer(&option, 1)?,
+            "--kv" => run.kv_type = options.kv_type(&option)?,
+            "--ram" => run.ram = options.ram(&option)?,
+            "--lock" => run.lock = true,
             "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
             "--quiet" => run.quiet = true,
             "--skip-layers" => run.skipped = options.layers(&option)?,
@@ -265,15 +303,18 @@ fn parse_text(
 }
 
 fn parse_info(mut options: Options) -> Result<Command, Failure> {
-    let (mut context, mut skipped) = (0, LayerSet::EMPTY);
+    let (mut context, mut ram) = (0, Ram::Unasked);
+    let (mut kv_type, mut skipped) = (KvType::F16, LayerSet::EMPTY);
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-c" | "--context" => context = options.integer(&option, 1)?,
+            "--kv" => kv_type = options.kv_type(&option)?,
+            "--ram" => ram = options.ram(&option)?,
             "--skip-layers" => skipped = options.layers(&option)?,
             _ => return Err(unknown(&option)),
         }
     }
-    options.finish(|model| Command::Info(Info { model, skipped, context }))
+    options.finish(|model| Command::Info(Info { model, skipped, context, kv_type, ram }))
 }
 
 fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
@@ -294,12 +335,15 @@ fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
 
 fn parse_logits(mut options: Options) -> Result<Command, Failure> {
     let (mut tokens, mut all, mut context, mut threads) = (Vec::new(), false, 0, 0);
-    let mut skipped = LayerSet::EMPTY;
+    let (mut kv_type, mut skipped) = (KvType::F16, LayerSet::EMPTY);
+    let mut ram = Ram::Unasked;
     while let Some(option) = options.next()? {
         match option.as_str() {
             "--tokens" => tokens = options.ids(&option)?,
             "--all" => all = true,
             "-c" | "--context" => context = options.integer(&option, 1)?,
+            "--kv" => kv_type = options.kv_type(&option)?,
+            "--ram" => ram = options.ram(&option)?,
             "-j" | "--threads" => threads = options.integer(&option, 1)?,
             "--skip-layers" => skipped = options.layers(&option)?,
             _ => return Err(unknown(&option)),
@@ -308,17 +352,22 @@ fn parse_logits(mut options: Options) -> Result<Command, Failure> {
     if tokens.is_empty() && options.stop.is_none() {
         return Err(Failure::usage("logits: give ids: --tokens 1,2,3"));
     }
-    options
-        .finish(|model| Command::Logits(Logits { model, skipped, tokens, all, context, threads }))
+    options.finish(|model| {
+        let logits = Logits { model, skipped, tokens, all, context, kv_type, ram, threads };
+        Command::Logits(logits)
+    })
 }
 
 fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
     let (mut file, mut window, mut threads, mut quiet) = (None, 512, 0, false);
-    let mut skipped = LayerSet::EMPTY;
+    let (mut kv_type, mut skipped) = (KvType::F16, LayerSet::EMPTY);
+    let mut ram = Ram::Unasked;
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-f" | "--file" => file = Some(PathBuf::from(options.value(&option)?)),
             "-c" | "--context" => window = options.integer(&option, SMALLEST_WINDOW)?,
+            "--kv" => kv_type = options.kv_type(&option)?,
+            "--ram" => ram = options.ram(&option)?,
             "-j" | "--threads" => threads = options.integer(&option, 1)?,
             "--quiet" => quiet = true,
             "--skip-layers" => skipped = options.layers(&option)?,
@@ -330,7 +379,8 @@ fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
     }
     let file = file.unwrap_or_default();
     options.finish(|model| {
-        Command::Perplexity(Perplexity { model, skipped, file, window, threads, quiet })
+        let perplexity = Perplexity { model, skipped, file, window, kv_type, ram, threads, quiet };
+        Command::Perplexity(perplexity)
     })
 }
 
@@ -342,6 +392,8 @@ fn parse_bench(mut options: Options) -> Result<Command, Failure> {
         generated_tokens: 32,
         depth: 0,
         repetitions: 5,
+        kv_type: KvType::F16,
+        ram: Ram::Unasked,
         threads: 0,
         bandwidth_only: false,
         json: false,
@@ -352,6 +404,8 @@ fn parse_bench(mut options: Options) -> Result<Command, Failure> {
             "-n" | "--max-tokens" => bench.generated_tokens = options.integer(&option, 0)?,
             "--depth" => bench.depth = options.integer(&option, 0)?,
             "-r" | "--repetitions" => bench.repetitions = options.integer(&option, 1)?,
+            "--kv" => bench.kv_type = options.kv_type(&option)?,
+            "--ram" => bench.ram = options.ram(&option)?,
             "-j" | "--threads" => bench.threads = options.integer(&option, 1)?,
             "--bandwidth" => bench.bandwidth_only = true,
             "--json" => bench.json = true,
@@ -457,6 +511,29 @@ impl Options {
         })
     }
 
+    /// Bytes with a suffix, or `auto`.
+    fn ram(&mut self, option: &str) -> Result<Ram, Failure> {
+        let value = self.value(option)?;
+        let ram = match value.to_str() {
+            Some("auto") => Some(Ram::Auto),
+            text => text.and_then(size).map(Ram::Bytes),
+        };
+        ram.ok_or_else(|| {
+            let value = value.to_string_lossy();
+            Failure::usage(format!("{option}: '{value}' is not a size: write 256M, 1G or auto"))
+        })
+    }
+
+    /// How keys and values are stored.
+    fn kv_type(&mut self, option: &str) -> Result<KvType, Failure> {
+        let value = self.value(option)?;
+        value.to_str().and_then(KvType::from_name).ok_or_else(|| {
+            let names = KvType::ALL.map(KvType::name).join(", ");
+            let value = value.to_string_lossy();
+            Failure::usage(format!("{option}: '{value}' is none of {names}"))
+        })
+    }
+
     /// Token ids with commas between them.
     fn ids(&mut self, option: &str) -> Result<Vec<u32>, Failure> {
         let value = self.value(option)?.string().unwrap_or_default();
@@ -480,6 +557,18 @@ impl Options {
             }
         }
     }
+}
+
+/// Bytes: a whole number above 0, and K, M or G for as many times 1024, 1024^2 or 1024^3.
+fn size(text: &str) -> Option<u64> {
+    let (digits, shift) = match text.as_bytes().last()?.to_ascii_uppercase() {
+        b'K' => (&text[..text.len() - 1], 10),
+        b'M' => (&text[..text.len() - 1], 20),
+        b'G' => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let number: u64 = digits.parse().ok().filter(|number| *number > 0)?;
+    number.checked_mul(1 << shift)
 }
 
 fn unknown(option: &str) -> Failure {
@@ -572,12 +661,18 @@ mod tests {
             ("m -s x", "-s: 'x'"),
             ("m -c 0", "-c: '0'"),
             ("m -j 0", "-j: '0'"),
+            ("m --kv f32", "--kv: 'f32' is none of f16, q8_0, q4_0"),
             ("m --seed= ", "--seed: ''"),
             ("m -n", "-n: a value is missing"),
             ("logits m --tokens 1,x", "--tokens: 'x'"),
             ("logits m --tokens 1,-2", "--tokens: '-2'"),
             ("perplexity m -f t -c 3", "-c: '3'"),
             ("bench m -r 0", "-r: '0'"),
+            ("m --ram 0", "--ram: '0'"),
+            ("m --ram M", "--ram: 'M'"),
+            ("m --ram 1.5G", "--ram: '1.5G'"),
+            ("m --ram 99999999999G", "--ram: '99999999999G'"),
+            ("info m --ram", "--ram: a value is missing"),
             ("bench m --depth x", "--depth: 'x'"),
             ("bench m --depth 4294967295", "--depth: more positions"),
             ("m --skip-layers 1,", "--skip-layers: ''"),
@@ -586,6 +681,22 @@ mod tests {
             let message = refused(line);
             assert!(message.starts_with(option), "{line}: {message}");
         }
+    }
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        for (text, ram) in [
+            ("1", Ram::Bytes(1)),
+            ("128K", Ram::Bytes(128 << 10)),
+            ("256M", Ram::Bytes(256 << 20)),
+            ("2g", Ram::Bytes(2 << 30)),
+            ("auto", Ram::Auto),
+        ] {
+            let Ok(Command::Info(info)) = parsed(&format!("info m --ram {text}")) else { panic!() };
+            assert_eq!(info.ram, ram);
+        }
+        let Ok(Command::Run(run)) = parsed("m --lock") else { panic!() };
+        assert_eq!((run.ram, run.lock), (Ram::Unasked, true));
     }
 
     #[test]
@@ -608,10 +719,10 @@ mod tests {
         assert!(matches!(parsed("./info"), Ok(Command::Run(_))));
         assert!(matches!(parsed("-n 1 info"), Ok(Command::Run(_))));
         assert!(refused("info").contains("no model"));
-        let Command::Logits(logits) = parsed("logits m --tokens 3,2 --all").unwrap() else {
-            panic!()
-        };
+        let line = "logits m --tokens 3,2 --all --kv q4_0";
+        let Command::Logits(logits) = parsed(line).unwrap() else { panic!() };
         assert_eq!((logits.tokens, logits.all), (vec![3, 2], true));
+        assert_eq!(logits.kv_type, KvType::Q4_0);
         let Command::Tokenize(tokenize) = parsed("tokenize m --no-special").unwrap() else {
             panic!()
         };

@@ -1,6 +1,8 @@
 //! From a model file and settings to an engine that is ready: the one place that knows the steps.
 
+use crate::ceiling::Ceiling;
 use crate::platform::map::{MappedFile, Memory};
+use crate::platform::stream::StreamedFile;
 use crate::platform::threads::{Pool, usable_cores};
 use crate::platform::{console, cpu};
 use crate::report::{Bytes, Failure};
@@ -10,6 +12,7 @@ use picolm_core::kernels::{self, Candidate, VectorCandidate, portable};
 use picolm_core::mem::{ARENA_ALIGN, Arena, MemoryPlan};
 use picolm_core::model::{Config, ModelError, Parts, family};
 use picolm_core::port::{CpuFeatures, Parallel, Weights};
+use picolm_core::quant::KvType;
 use picolm_core::sampler::{Sampler, SamplerOptions};
 use picolm_core::session::{DEFAULT_CONTEXT, Options, Session};
 use picolm_core::text::Segment;
@@ -22,25 +25,67 @@ pub(crate) const MAX_TEXT_BYTES: u64 = 64 << 20;
 /// Words of scratch memory with which tokenizing begins: 64 KiB.
 const FIRST_SCRATCH_WORDS: usize = 1 << 14;
 
-/// A model file, mapped.
+/// Where a model file's bytes come from.
+enum Source {
+    Mapped(MappedFile),
+    Streamed(StreamedFile),
+}
+
+/// A model file, and how much memory the program may take for it, if that matters.
 pub(crate) struct ModelFile {
     path: PathBuf,
-    map: MappedFile,
+    source: Source,
+    ceiling: Option<Ceiling>,
 }
 
 impl ModelFile {
+    /// The file, mapped.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let map = MappedFile::open(path).map_err(|error| about(path, error))?;
-        Ok(Self { path: path.to_path_buf(), map })
+        Ok(Self { path: path.to_path_buf(), source: Source::Mapped(map), ceiling: None })
+    }
+
+    pub(crate) fn streamed(path: &Path, source: StreamedFile) -> Self {
+        Self { path: path.to_path_buf(), source: Source::Streamed(source), ceiling: None }
+    }
+
+    pub(crate) fn within(self, ceiling: Ceiling) -> Self {
+        Self { ceiling: Some(ceiling), ..self }
+    }
+
+    pub(crate) fn ceiling(&self) -> Option<&Ceiling> {
+        self.ceiling.as_ref()
     }
 
     pub(crate) fn gguf(&self) -> Result<Gguf<'_>, Failure> {
-        let file = self.map.bytes();
-        Gguf::parse(file, file.len() as u64).map_err(|error| self.failure(error))
+        let header = match &self.source {
+            Source::Mapped(map) => map.bytes(),
+            Source::Streamed(file) => file.header(),
+        };
+        Gguf::parse(header, self.weights().file_bytes()).map_err(|error| self.failure(error))
     }
 
-    pub(crate) fn weights(&self) -> &MappedFile {
-        &self.map
+    pub(crate) fn weights(&self) -> &dyn Weights {
+        match &self.source {
+            Source::Mapped(map) => map,
+            Source::Streamed(file) => file,
+        }
+    }
+
+    /// The mapping, where the file is mapped.
+    pub(crate) fn mapped(&self) -> Option<&MappedFile> {
+        match &self.source {
+            Source::Mapped(map) => Some(map),
+            Source::Streamed(_) => None,
+        }
+    }
+
+    /// The streaming source, where the file is streamed.
+    pub(crate) fn stream(&self) -> Option<&StreamedFile> {
+        match &self.source {
+            Source::Mapped(_) => None,
+            Source::Streamed(file) => Some(file),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -134,12 +179,34 @@ impl Plan {
         machine: &Machine,
         options: Options,
     ) -> Result<Self, Failure> {
+        let batch = file.ceiling().map_or(0, |ceiling| ceiling.batch);
+        let options = if options.batch == 0 { Options { batch, ..options } } else { options };
+        Self::of(file, gguf, machine, options, file.weights().stripe_bytes())
+    }
+
+    /// The same for a source that wants stripes of `stripe_bytes`.
+    pub(crate) fn of(
+        file: &ModelFile,
+        gguf: &Gguf<'_>,
+        machine: &Machine,
+        options: Options,
+        stripe_bytes: u64,
+    ) -> Result<Self, Failure> {
         let workers = machine.pool.workers();
-        let stripe_bytes = file.weights().stripe_bytes();
         let options = Options { workers, stripe_bytes, cache_bytes: cpu::cache_bytes(), ..options };
         let (memory, config) = Session::plan(gguf, &machine.parts, &options)
             .map_err(|error| model_failure(file, error))?;
         Ok(Self { options, config, memory })
+    }
+
+    /// How keys and values are stored.
+    pub(crate) fn kv_type(&self) -> KvType {
+        self.options.kv_type
+    }
+
+    /// All bytes of the arena.
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.memory.total().unwrap_or(u64::MAX)
     }
 
     /// Adds the tokenizer, for commands that deal in text.

@@ -1,11 +1,12 @@
 //! The command line of PicoLM: `picolm MODEL.gguf -p PROMPT`.
 //!
 //! `args` says what was asked for, `command` has a file for each thing that can be asked,
-//! `engine` brings a model file and this machine together, `line_editor` is the keyboard,
-//! `report` is all that stderr shows, and
+//! `engine` brings a model file and this machine together, within a `ceiling` of memory,
+//! `line_editor` is the keyboard, `report` is all that stderr shows, and
 //! `platform` is the only place that knows the operating system.
 
 mod args;
+mod ceiling;
 mod command;
 mod engine;
 mod layers;

@@ -146,6 +146,14 @@ fn info_says_what_the_model_is() {
     assert!(page.contains(&format!("parameters:      {parameters}\n")), "{page}");
     assert!(page.contains("  F32 ") && page.contains("memory for a context of 128"));
     assert!(page.contains("  kv cache ") && page.contains("  total "));
+    // 2 layers, 2 key heads of 32 elements for each of 128 positions, keys and values: 1,024 blocks
+    // of 64, 34 or 18 bytes.
+    for (kv, bytes) in [("f16", "65.5 kB"), ("q8_0", "34.8 kB"), ("q4_0", "18.4 kB")] {
+        let page = stdout_of(&["info", &model("llama3_rope"), "-c", "128", "--kv", kv]);
+        let page = String::from_utf8(page).unwrap();
+        let line = page.lines().find(|line| line.contains("kv cache")).unwrap();
+        assert!(line.ends_with(bytes), "{kv}: {line}");
+    }
 }
 
 #[test]

@@ -7,7 +7,9 @@ use common::{TemporaryFile, error_line, model, picolm, run};
 #[test]
 fn help_and_version_are_answers() {
     let help = String::from_utf8(common::stdout_of(&["--help"])).unwrap();
-    for word in ["-p", "-n", "-t", "-k", "-s", "-c", "-j", "--quiet", "info", "tokenize", "bench"] {
+    for word in
+        ["-p", "-n", "-t", "-k", "-s", "-c", "-j", "--kv", "--quiet", "info", "tokenize", "bench"]
+    {
         assert!(help.contains(word), "{word}");
     }
     assert!(help.contains("./info") && help.contains("PICOLM_CPU"));
@@ -24,6 +26,7 @@ fn wrong_usage_is_two() {
         (&["m.gguf", "-n", "-5"], "-n: '-5'"),
         (&["m.gguf", "-t", "nan"], "-t: 'nan'"),
         (&["m.gguf", "-k", "2"], "-k: '2'"),
+        (&["m.gguf", "--kv", "q5_0"], "--kv: 'q5_0'"),
         (&["m.gguf", "--json"], "not available yet"),
         (&["m.gguf", "--cache", "f"], "not available yet"),
         (&["m.gguf", "--frobnicate"], "--frobnicate"),
@@ -86,6 +89,8 @@ fn a_models_limits_are_said() {
     let long = "word ".repeat(400);
     let line = error_line(&run(&[&llama, "-p", &long, "-c", "64"]), 1);
     assert!(line.contains("the context only 64") && line.contains("-c"), "{line}");
+    let line = error_line(&run(&[&llama, "-p", "x", "--kv", "q8_0"]), 1);
+    assert!(line.contains("multiple of 32 elements") && line.contains("have 16"), "{line}");
     let line = error_line(&run(&["logits", &llama, "--tokens", "1,384"]), 1);
     assert!(line.contains("384"), "{line}");
     let text = TemporaryFile::new("short.txt", b"too short");

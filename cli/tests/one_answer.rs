@@ -9,10 +9,11 @@ use picolm_core::kernels::portable;
 use picolm_core::mem::Arena;
 use picolm_core::model::{Parts, family};
 use picolm_core::port::{CpuFeatures, FlashWeights, Serial};
+use picolm_core::quant::KvType;
 use picolm_core::session::{Options, Session};
 
 /// Logits of every token, little-endian, from a copy of the file in memory.
-fn from_a_slice(file: &[u8], tokens: &[u32]) -> Vec<u8> {
+fn from_a_slice(file: &[u8], tokens: &[u32], kv_type: KvType) -> Vec<u8> {
     let gguf = Gguf::parse(file, file.len() as u64).unwrap();
     let parts = Parts {
         formats: portable::ALL,
@@ -20,7 +21,7 @@ fn from_a_slice(file: &[u8], tokens: &[u32]) -> Vec<u8> {
         families: family::ALL,
         cpu: CpuFeatures::baseline(),
     };
-    let options = Options { batch: 1, ..Options::default() };
+    let options = Options { batch: 1, kv_type, ..Options::default() };
     let (plan, _) = Session::plan(&gguf, &parts, &options).unwrap();
     let mut memory = vec![0; plan.total().unwrap() as usize + 63];
     let mut arena = Arena::new(&mut memory);
@@ -41,11 +42,15 @@ fn mapped_and_threaded_is_as_from_a_slice() {
     let list = tokens.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
     for model in ["arch/llama3_rope.gguf", "arch/llama_moe.gguf", "quant/Q4_1.gguf"] {
         let path = fixtures().join(model);
-        let expected = from_a_slice(&std::fs::read(&path).unwrap(), &tokens);
-        let path = path.to_str().unwrap();
-        for threads in ["1", "2", "3"] {
-            let ours = stdout_of(&["logits", path, "--tokens", &list, "--all", "-j", threads]);
-            assert!(ours == expected, "{model} with {threads} threads");
+        let file = std::fs::read(&path).unwrap();
+        let logits = ["logits", path.to_str().unwrap(), "--tokens", &list, "--all"];
+        for kv_type in KvType::ALL {
+            let expected = from_a_slice(&file, &tokens, kv_type);
+            let kv = kv_type.name();
+            for threads in ["1", "2", "3"] {
+                let ours = stdout_of(&[&logits[..], &["--kv", kv, "-j", threads]].concat());
+                assert!(ours == expected, "{model}, {kv}, with {threads} threads");
+            }
         }
     }
 }
@@ -108,11 +113,13 @@ fn every_level_of_this_cpu_gives_the_bits_of_portable() {
         let model = model.to_str().unwrap();
         let long = ["logits", model, "--tokens", &lists[0], "-j", "2"];
         let all = ["logits", model, "--tokens", &lists[1], "--all", "-j", "2"];
-        for arguments in [&long[..], &all[..]] {
+        let eight = [&long[..], &["--kv", "q8_0"]].concat();
+        let four = [&long[..], &["--kv", "q4_0"]].concat();
+        for arguments in [&long[..], &all[..], &eight[..], &four[..]] {
             let run = |level: &str| picolm(arguments).env("PICOLM_CPU", level).output().unwrap();
             let portable = run("portable");
             if !portable.status.success() {
-                // An architecture or a format that the engine does not have.
+                // An architecture, a format or heads that the engine does not have.
                 continue;
             }
             compared += 1;

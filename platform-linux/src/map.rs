@@ -7,6 +7,8 @@
 // Unsafe: maps a file, and installs a signal handler.
 #![allow(unsafe_code)]
 
+use crate::residency::{self, ReadAhead};
+use core::cell::OnceCell;
 use core::fmt;
 use memmap2::{Mmap, MmapMut};
 use picolm_core::port::{FlashWeights, Lease, MAX_LEASES, ReadError, Stripe, Weights};
@@ -54,21 +56,24 @@ impl From<io::Error> for MapError {
 #[derive(Debug)]
 pub struct MappedFile {
     map: Mmap,
+    file: File,
+    /// Reads what the first pass will need; started by the schedule.
+    ahead: OnceCell<ReadAhead>,
 }
 
 impl MappedFile {
     /// Maps the regular file at `path`. Never waits: a FIFO or device is refused unopened.
     pub fn open(path: &Path) -> Result<Self, MapError> {
-        regular(std::fs::metadata(path)?.file_type())?;
-        // Another file may have taken its place meanwhile: ask the opened one again, and do not
-        // wait for the writer of what has become a FIFO.
-        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-        let metadata = file.metadata()?;
-        regular(metadata.file_type())?;
-        Self::map(&file, metadata.len())
+        let (file, bytes) = open_regular(path)?;
+        Self::map(file, bytes)
     }
 
-    fn map(file: &File, bytes: u64) -> Result<Self, MapError> {
+    /// Keeps the whole file in memory. `progress` hears how many bytes of it are there.
+    pub fn lock(&self, progress: &mut dyn FnMut(usize)) -> io::Result<()> {
+        residency::lock(&self.file, &self.map, progress)
+    }
+
+    fn map(file: File, bytes: u64) -> Result<Self, MapError> {
         if bytes == 0 {
             return Err(MapError::Empty);
         }
@@ -79,8 +84,8 @@ impl MappedFile {
         // writes to it meanwhile is the user's part of the contract, as for every program that
         // maps its data: the parsed header is bounds-checked, weights are only numbers, and a
         // file that shrinks raises SIGBUS (see `exit_on_fault`).
-        let map = unsafe { memmap2::MmapOptions::new().map_copy_read_only(file)? };
-        Ok(Self { map })
+        let map = unsafe { memmap2::MmapOptions::new().map_copy_read_only(&file)? };
+        Ok(Self { map, file, ahead: OnceCell::new() })
     }
 
     /// The whole file.
@@ -94,6 +99,14 @@ impl Weights for MappedFile {
         self.map.len() as u64
     }
 
+    /// What a pass reads is read ahead from now on, in its order.
+    fn schedule(&self, stripes: &[Stripe]) -> Result<(), ReadError> {
+        if let Ok(file) = self.file.try_clone() {
+            self.ahead.get_or_init(|| ReadAhead::start(file, stripes));
+        }
+        Ok(())
+    }
+
     fn leases(&self) -> usize {
         MAX_LEASES
     }
@@ -105,6 +118,17 @@ impl Weights for MappedFile {
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
         FlashWeights::new(&self.map).read(offset, into)
     }
+}
+
+/// Opens the regular file at `path`: the file and its size. Never waits.
+pub(crate) fn open_regular(path: &Path) -> Result<(File, u64), MapError> {
+    regular(std::fs::metadata(path)?.file_type())?;
+    // Another file may have taken its place meanwhile: ask the opened one again, and do not wait
+    // for the writer of what has become a FIFO.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let metadata = file.metadata()?;
+    regular(metadata.file_type())?;
+    Ok((file, metadata.len()))
 }
 
 fn regular(kind: FileType) -> Result<(), MapError> {
@@ -137,6 +161,11 @@ impl Memory {
     }
 
     /// The bytes, at least as many as were asked for.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.map
+    }
+
+    /// The bytes, to write to.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         &mut self.map
     }

@@ -9,5 +9,8 @@ pub mod clock;
 pub mod console;
 pub mod cpu;
 pub mod map;
+pub mod memory;
+mod residency;
 mod rest;
+pub mod stream;
 pub mod threads;

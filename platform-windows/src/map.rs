@@ -6,6 +6,8 @@
 // Unsafe: maps a file.
 #![allow(unsafe_code)]
 
+use crate::residency::{self, ReadAhead};
+use core::cell::OnceCell;
 use core::fmt;
 use memmap2::{Mmap, MmapMut};
 use picolm_core::port::{FlashWeights, Lease, MAX_LEASES, ReadError, Stripe, Weights};
@@ -53,6 +55,9 @@ impl From<io::Error> for MapError {
 #[derive(Debug)]
 pub struct MappedFile {
     map: Mmap,
+    file: File,
+    /// Reads what the first pass will need; started by the schedule.
+    ahead: OnceCell<ReadAhead>,
 }
 
 /// `FILE_SHARE_READ`: others may read the file while it is open here, not write or delete it.
@@ -66,10 +71,10 @@ impl MappedFile {
         // Another file may have taken its place meanwhile: ask the opened one again.
         let metadata = file.metadata()?;
         regular(&metadata)?;
-        Self::map(&file, metadata.len())
+        Self::map(file, metadata.len())
     }
 
-    fn map(file: &File, bytes: u64) -> Result<Self, MapError> {
+    fn map(file: File, bytes: u64) -> Result<Self, MapError> {
         if bytes == 0 {
             return Err(MapError::Empty);
         }
@@ -78,8 +83,13 @@ impl MappedFile {
         }
         // SAFETY: the file is a regular one that nobody may write to while it is open
         // (FILE_SHARE_READ), mapped read-only; the mapping keeps the system from shrinking it.
-        let map = unsafe { memmap2::MmapOptions::new().map(file)? };
-        Ok(Self { map })
+        let map = unsafe { memmap2::MmapOptions::new().map(&file)? };
+        Ok(Self { map, file, ahead: OnceCell::new() })
+    }
+
+    /// Keeps the whole file in memory. `progress` hears how many bytes of it are there.
+    pub fn lock(&self, progress: &mut dyn FnMut(usize)) -> io::Result<()> {
+        residency::lock(&self.file, &self.map, progress)
     }
 
     /// The whole file.
@@ -91,6 +101,14 @@ impl MappedFile {
 impl Weights for MappedFile {
     fn file_bytes(&self) -> u64 {
         self.map.len() as u64
+    }
+
+    /// What a pass reads is read ahead from now on, in its order.
+    fn schedule(&self, stripes: &[Stripe]) -> Result<(), ReadError> {
+        if let Ok(file) = self.file.try_clone() {
+            self.ahead.get_or_init(|| ReadAhead::start(file, stripes));
+        }
+        Ok(())
     }
 
     fn leases(&self) -> usize {
@@ -131,6 +149,11 @@ impl Memory {
     }
 
     /// The bytes, at least as many as were asked for.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.map
+    }
+
+    /// The bytes, to write to.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         &mut self.map
     }

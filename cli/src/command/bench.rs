@@ -9,13 +9,16 @@ mod report;
 
 use super::{Outcome, print};
 use crate::args::Bench;
+use crate::ceiling;
 use crate::engine::{Machine, ModelFile, Plan};
 use crate::platform::bandwidth;
 use crate::platform::clock::MonotonicClock;
+use crate::platform::map::MappedFile;
 use crate::report::{Failure, Span};
+use picolm_core::gguf::Gguf;
 use picolm_core::mem::Arena;
 use picolm_core::model::Traffic;
-use picolm_core::port::{Clock, Parallel, Weights};
+use picolm_core::port::{Clock, Parallel};
 use picolm_core::sampler::Rng;
 use picolm_core::session::{Options, Session};
 use report::{Bandwidth, Measured, Samples};
@@ -26,14 +29,16 @@ const START_TOKENS: u32 = 5;
 pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
     let clock = MonotonicClock::new();
     let Bench { prompt_tokens, generated_tokens, depth, repetitions, .. } = *arguments;
-    let file = ModelFile::open(&arguments.model)?;
     let machine = Machine::new(arguments.threads)?;
     if arguments.bandwidth_only {
-        return read_only(arguments, &file, &machine);
+        return read_only(arguments, &ModelFile::open(&arguments.model)?, &machine);
     }
-    let gguf = file.gguf()?;
     let context = prompt_tokens.max(depth + generated_tokens).max(START_TOKENS);
-    let options = Options { context, skipped: arguments.skipped, ..Options::default() };
+    let Bench { kv_type, skipped, .. } = *arguments;
+    let options = Options { context, kv_type, skipped, ..Options::default() };
+    let plain = |plan: Plan, _: &ModelFile, _: &Gguf<'_>| Ok(plan);
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &plain)?;
+    let gguf = file.gguf()?;
     let plan = Plan::new(&file, &gguf, &machine, options)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());
@@ -44,9 +49,10 @@ pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
     // Also the pass that warms caches and clock.
     stopwatch.prefill(START_TOKENS)?;
     let start_to_first_token_ns = clock.now_ns();
-    let mut reader = Reader { file: &file, machine: &machine, clock };
+    // Where weights stream there is nothing to compare with that lies in memory.
+    let mut reader = file.mapped().map(|map| Reader { map, machine: &machine, clock });
     // No pass has touched all pages of the embedding: only from here on it is reading alone.
-    reader.bytes_per_s();
+    reader.as_mut().map(Reader::bytes_per_s);
     let (mut prefill, mut decode) = (Samples::default(), Samples::default());
     let mut read = Samples::default();
     for _ in 0..repetitions {
@@ -56,9 +62,11 @@ pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
         if generated_tokens > 0 {
             decode.push(stopwatch.decode(depth, generated_tokens)?.tokens_per_s());
         }
-        read.push(reader.bytes_per_s());
+        if let Some(reader) = &mut reader {
+            read.push(reader.bytes_per_s());
+        }
     }
-    let traffic = Traffic::of(&gguf, &plan.config).map_err(|error| file.failure(error))?;
+    let traffic = Traffic::of(&gguf, &plan.config, kv_type).map_err(|error| file.failure(error))?;
     let result = Measured {
         model: arguments.model.display().to_string(),
         threads: machine.pool.workers(),
@@ -80,7 +88,8 @@ pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
 
 /// The readable bandwidth alone.
 fn read_only(arguments: &Bench, file: &ModelFile, machine: &Machine) -> Result<Outcome, Failure> {
-    let mut reader = Reader { file, machine, clock: MonotonicClock::new() };
+    let Some(map) = file.mapped() else { return Err(Failure::new("the file is not mapped")) };
+    let mut reader = Reader { map, machine, clock: MonotonicClock::new() };
     // Brings the file into memory, and its pages into the table.
     reader.bytes_per_s();
     let mut read = Samples::default();
@@ -104,14 +113,14 @@ fn random_tokens(count: u32, n_vocab: u32) -> Vec<u32> {
 
 /// Reads the mapped file on the threads that also do the multiplying.
 struct Reader<'m> {
-    file: &'m ModelFile,
+    map: &'m MappedFile,
     machine: &'m Machine,
     clock: MonotonicClock,
 }
 
 impl Reader<'_> {
     fn bytes_per_s(&mut self) -> f64 {
-        let bytes = self.file.weights().bytes();
+        let bytes = self.map.bytes();
         let start_ns = self.clock.now_ns();
         core::hint::black_box(bandwidth::read_all(&self.machine.pool, bytes));
         let duration_ns = (self.clock.now_ns() - start_ns).max(1);

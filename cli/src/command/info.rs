@@ -1,20 +1,29 @@
 //! `picolm info`: what a model is, and the memory that it needs, known before it is taken.
 
+mod budget;
+
 use super::{Outcome, print};
 use crate::args::Info;
+use crate::ceiling;
 use crate::engine::{Machine, ModelFile, Plan};
 use crate::report::{Bytes, Failure, printable};
 use core::fmt::{Display, Write};
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::Purpose;
 use picolm_core::model::Traffic;
-use picolm_core::port::{Parallel, Weights};
+use picolm_core::port::Parallel;
 use picolm_core::quant::TensorType;
 use picolm_core::sampler::SamplerOptions;
 use picolm_core::session::Options;
 
 pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
-    let file = ModelFile::open(&arguments.model)?;
+    let machine = Machine::new(0)?;
+    let Info { context, kv_type, skipped, .. } = *arguments;
+    let options = Options { context, kv_type, skipped, ..Options::default() };
+    let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| {
+        plan.with_tokenizer(file, gguf)?.with_sampler(file, &SamplerOptions::NEUTRAL)
+    };
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
     let gguf = file.gguf()?;
     let mut page = Page(String::new());
     page.line(
@@ -24,21 +33,20 @@ pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
     describe(&mut page, &gguf);
 
     // What follows needs an architecture that the engine knows: show the rest in any case.
-    let machine = Machine::new(0)?;
-    let Info { context, skipped, .. } = *arguments;
-    let options = Options { context, skipped, ..Options::default() };
-    let plan = Plan::new(&file, &gguf, &machine, options)
-        .and_then(|plan| plan.with_tokenizer(&file, &gguf))
-        .and_then(|plan| plan.with_sampler(&file, &SamplerOptions::NEUTRAL));
+    let plan =
+        Plan::new(&file, &gguf, &machine, options).and_then(|plan| complete(plan, &file, &gguf));
     if let Ok(plan) = &plan {
         sizes(&mut page, plan);
-        if let Ok(traffic) = Traffic::of(&gguf, &plan.config) {
+        if let Ok(traffic) = Traffic::of(&gguf, &plan.config, kv_type) {
             page.line("read per token", Bytes(traffic.weights_bytes));
         }
     }
     tensors(&mut page, &gguf);
     if let Ok(plan) = &plan {
         memory(&mut page, plan, machine.pool.workers());
+        if let Some(ceiling) = file.ceiling() {
+            budget::show(&mut page, &file, &gguf, &machine, plan, ceiling)?;
+        }
     }
     let shown = print(&page.0);
     plan.and(shown)

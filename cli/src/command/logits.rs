@@ -5,9 +5,11 @@
 
 use super::{Outcome, write};
 use crate::args::Logits;
+use crate::ceiling;
 use crate::engine::{Machine, ModelFile, Plan};
 use crate::report::Failure;
 use core::ops::ControlFlow;
+use picolm_core::gguf::Gguf;
 use picolm_core::mem::Arena;
 use picolm_core::session::{DEFAULT_CONTEXT, Options};
 
@@ -16,16 +18,17 @@ const ROWS: u32 = 8;
 
 pub(super) fn logits(arguments: &Logits) -> Result<Outcome, Failure> {
     let Logits { tokens, all, .. } = arguments;
-    let file = ModelFile::open(&arguments.model)?;
-    let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
     // More ids than the default context holds ask for a longer one.
     let count = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
     let context =
         if arguments.context == 0 && count > DEFAULT_CONTEXT { count } else { arguments.context };
     let logit_rows = if *all { ROWS } else { 1 };
-    let skipped = arguments.skipped;
-    let options = Options { context, logit_rows, skipped, ..Options::default() };
+    let Logits { kv_type, skipped, .. } = *arguments;
+    let options = Options { context, kv_type, logit_rows, skipped, ..Options::default() };
+    let plain = |plan: Plan, _: &ModelFile, _: &Gguf<'_>| Ok(plan);
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &plain)?;
+    let gguf = file.gguf()?;
     let plan = Plan::new(&file, &gguf, &machine, options)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());

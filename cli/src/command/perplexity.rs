@@ -7,9 +7,11 @@
 
 use super::{Outcome, print};
 use crate::args::Perplexity;
+use crate::ceiling;
 use crate::engine::{self, Machine, ModelFile, Plan, about};
 use crate::platform::map::MappedFile;
 use crate::report::{Failure, Progress};
+use picolm_core::gguf::Gguf;
 use picolm_core::mem::Arena;
 use picolm_core::ops::log_probability;
 use picolm_core::session::{Options, Session};
@@ -24,12 +26,14 @@ pub(super) fn perplexity(arguments: &Perplexity) -> Result<Outcome, Failure> {
         let most = engine::MAX_TEXT_BYTES;
         return Err(about(&arguments.file, format_args!("is longer than {most} bytes")));
     }
-    let file = ModelFile::open(&arguments.model)?;
-    let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
-    let Perplexity { window, skipped, .. } = *arguments;
-    let options = Options { context: window, logit_rows: ROWS, skipped, ..Options::default() };
-    let plan = Plan::new(&file, &gguf, &machine, options)?.with_tokenizer(&file, &gguf)?;
+    let Perplexity { window, kv_type, skipped, .. } = *arguments;
+    let context = window;
+    let options = Options { context, kv_type, logit_rows: ROWS, skipped, ..Options::default() };
+    let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| plan.with_tokenizer(file, gguf);
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
+    let gguf = file.gguf()?;
+    let plan = complete(Plan::new(&file, &gguf, &machine, options)?, &file, &gguf)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());
     let tokenizer = Tokenizer::new(&gguf, &mut arena).map_err(|error| file.failure(error))?;

@@ -2,15 +2,17 @@
 
 use super::{Outcome, chat, write};
 use crate::args::{Conversation, Run};
+use crate::ceiling;
 use crate::engine::{self, Machine, ModelFile, Plan};
 use crate::platform::clock::MonotonicClock;
 use crate::platform::console;
-use crate::report::{self, Bytes, Failure, Progress, Span};
+use crate::report::{self, Failure, Progress, Span};
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, Ordering};
 use picolm_core::chat::{Chat, Message, Role};
+use picolm_core::gguf::Gguf;
 use picolm_core::mem::Arena;
-use picolm_core::port::{Clock, Weights};
+use picolm_core::port::Clock;
 use picolm_core::sampler::Sampler;
 use picolm_core::session::speculate::{MAX_DRAFT, PromptLookup, Speculated, Speculation};
 use picolm_core::session::{Generated, Options, Output, Session, SessionError, Stop, StopTexts};
@@ -21,15 +23,17 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     if !interactive {
         engine::require_text(arguments.prompt.as_deref())?;
     }
-    let file = ModelFile::open(&arguments.model)?;
-    let gguf = file.gguf()?;
     let machine = Machine::new(arguments.threads)?;
-    let Run { context, skipped, .. } = *arguments;
+    let Run { context, kv_type, skipped, .. } = *arguments;
     let logit_rows = if arguments.lookup { MAX_DRAFT as u32 + 1 } else { 1 };
-    let options = Options { context, skipped, logit_rows, ..Options::default() };
-    let plan = Plan::new(&file, &gguf, &machine, options)?
-        .with_tokenizer(&file, &gguf)?
-        .with_sampler(&file, &arguments.sampling.options(&[]))?;
+    let options = Options { context, kv_type, skipped, logit_rows, ..Options::default() };
+    let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| {
+        plan.with_tokenizer(file, gguf)?.with_sampler(file, &arguments.sampling.options(&[]))
+    };
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
+    let gguf = file.gguf()?;
+    ceiling::lock(&file, arguments)?;
+    let plan = complete(Plan::new(&file, &gguf, &machine, options)?, &file, &gguf)?;
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());
     let tokenizer = Tokenizer::new(&gguf, &mut arena).map_err(|error| file.failure(error))?;
@@ -85,8 +89,6 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         report::line(format_args!("picolm: stopped: the context of {context} tokens is full"));
     }
     if !arguments.quiet {
-        let total = Bytes(plan.memory.total().unwrap_or(u64::MAX));
-        let weights = Bytes(file.weights().file_bytes());
         report::line(format_args!("Prefill: {prefill}"));
         report::line(format_args!("Generation: {generated}"));
         if let Some(speculation) = &generation.speculation {
@@ -95,7 +97,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
                 "Speculation: {accepted} of {drafted} drafted tokens came, in {passes} passes"
             ));
         }
-        report::line(format_args!("Memory: {total} (and the model file, {weights}, mapped)"));
+        report::line(format_args!("Memory: {}", ceiling::memory_line(&file, &plan)));
     }
     Ok(if finish == Some(Finish::Interrupted) { Outcome::Interrupted } else { Outcome::Done })
 }

@@ -50,9 +50,9 @@ pub const ALL: &[Candidate] = native::ALL;
 pub const VECTORS: &[VectorCandidate] = native::VECTORS;
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) use portable::prefetch_halves;
+pub(crate) use portable::prefetch_stored;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86_64::prefetch::prefetch_halves;
+pub(crate) use x86_64::prefetch::prefetch_stored;
 
 pub use vector::{VectorCandidate, VectorKernels, bind_vector};
 

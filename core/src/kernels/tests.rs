@@ -9,6 +9,7 @@ use super::portable::{self, float_activations::FLOAT_ACTIVATIONS};
 use super::*;
 use crate::mem::{Grid, Tiles};
 use crate::num::f16;
+use crate::quant::KvType;
 use std::vec::Vec;
 
 /// splitmix64: numbers that look random and are the same everywhere.
@@ -298,6 +299,7 @@ pub(crate) fn vectors_equal_portable(candidates: &[VectorCandidate], cpu: CpuFea
             check_vectors(kernels, oracle, length, &mut random);
         }
         check_every_half(kernels, oracle);
+        check_stored(kernels, oracle, &mut random);
         ran += 1;
     }
     assert!(ran > 0, "no vector kernels for this CPU");
@@ -355,22 +357,53 @@ fn check_vectors(
 
 /// Every f16 to f32; and back, with numbers between two f16s.
 fn check_every_half(kernels: &VectorKernels, oracle: &VectorKernels) {
-    let halves: Vec<u16> = (0..=u16::MAX).collect();
-    let (mut ours, mut theirs) = (std::vec![0.0; halves.len()], std::vec![1.0; halves.len()]);
-    kernels.widen(&halves, &mut ours).unwrap();
-    oracle.widen(&halves, &mut theirs).unwrap();
+    let halves: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
+    let (mut ours, mut theirs) = (std::vec![0.0; 1 << 16], std::vec![1.0; 1 << 16]);
+    kernels.widen(KvType::F16, &halves, &mut ours).unwrap();
+    oracle.widen(KvType::F16, &halves, &mut theirs).unwrap();
     assert_same(&ours, &theirs, format_args!("{} widen", kernels.level()));
     for factor in [1.0, 1.000_244_1, 1.000_488_3, 0.999_9] {
         let x: Vec<f32> = theirs.iter().map(|x| x * factor).collect();
-        let (mut ours, mut theirs) = (std::vec![0; x.len()], std::vec![1; x.len()]);
-        kernels.narrow(&x, &mut ours).unwrap();
-        oracle.narrow(&x, &mut theirs).unwrap();
-        for (x, (ours, theirs)) in x.iter().zip(ours.into_iter().zip(theirs)) {
+        let (mut ours, mut theirs) = (std::vec![0; 2 * x.len()], std::vec![1; 2 * x.len()]);
+        kernels.narrow(KvType::F16, &x, &mut ours).unwrap();
+        oracle.narrow(KvType::F16, &x, &mut theirs).unwrap();
+        let halves = [ours, theirs].map(|bytes| {
+            let halves = bytes.as_chunks().0.iter();
+            halves.map(|half| u16::from_le_bytes(*half)).collect::<Vec<_>>()
+        });
+        for (x, (&ours, &theirs)) in x.iter().zip(halves[0].iter().zip(&halves[1])) {
             let same = ours == theirs || x.is_nan() && f16::from_bits(ours).is_nan();
             assert!(same, "{} narrow {x:e}: {ours:x}, not {theirs:x}", kernels.level());
         }
     }
 }
+
+/// Heads of every length with a whole and a partial vector, of all types that have such; every
+/// scale, whatever it is, and every quant.
+fn check_stored(kernels: &VectorKernels, oracle: &VectorKernels, random: &mut Random) {
+    for kv_type in KvType::ALL {
+        for length in (0..70).chain([96, 128, 1 << 16]) {
+            let Some(bytes) = kv_type.head_bytes(length) else { continue };
+            let mut stored: Vec<u8> = (0..bytes).map(|_| random.next() as u8).collect();
+            if kv_type != KvType::F16 && length > 128 {
+                let blocks = stored.chunks_exact_mut(kv_type.tensor_type().block_bytes() as usize);
+                for (scale, block) in (0..=u16::MAX).step_by(32).zip(blocks) {
+                    let scale = scale | (random.next() as u16 & 31);
+                    block[..2].copy_from_slice(&scale.to_le_bytes());
+                }
+            }
+            let (mut ours, mut theirs) = (std::vec![1.5; length], std::vec![2.5; length]);
+            kernels.widen(kv_type, &stored, &mut ours).unwrap();
+            oracle.widen(kv_type, &stored, &mut theirs).unwrap();
+            let what = format_args!("{} {} of {length}", kernels.level(), kv_type.name());
+            assert_same(&ours, &theirs, what);
+            assert_eq!(kernels.widen(kv_type, &[&stored[..], &[0]].concat(), &mut ours), REFUSED);
+            assert_eq!(kernels.narrow(kv_type, &ours, &mut [&stored[..], &[0]].concat()), REFUSED);
+        }
+    }
+}
+
+const REFUSED: Result<(), ShapeMismatch> = Err(ShapeMismatch);
 
 #[test]
 fn the_vector_runner_accepts_portable_itself() {

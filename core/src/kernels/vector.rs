@@ -7,6 +7,7 @@
 
 use super::ShapeMismatch;
 use crate::port::CpuFeatures;
+use crate::quant::{KvType, kv};
 
 /// The vector kernels of one instruction set.
 pub struct VectorKernels {
@@ -17,8 +18,15 @@ pub struct VectorKernels {
     pub(in crate::kernels) exp_sum: fn(&mut [f32], f32) -> f32,
     pub(in crate::kernels) silu_product: fn(&mut [f32], &[f32]),
     pub(in crate::kernels) accumulate: fn(&[f32], &[f32], &mut [f32]),
-    pub(in crate::kernels) widen: fn(&[u16], &mut [f32]),
-    pub(in crate::kernels) narrow: fn(&[f32], &mut [u16]),
+    /// f16 to f32. Lengths of this and the next three are checked by [`Self::widen`] and
+    /// [`Self::narrow`].
+    pub(in crate::kernels) widen: fn(&[u8], &mut [f32]),
+    /// Q8_0 blocks to f32.
+    pub(in crate::kernels) widen_q8_0: fn(&[u8], &mut [f32]),
+    /// Q4_0 blocks to f32.
+    pub(in crate::kernels) widen_q4_0: fn(&[u8], &mut [f32]),
+    /// f32 to f16, ties to even.
+    pub(in crate::kernels) narrow: fn(&[f32], &mut [u8]),
 }
 
 impl VectorKernels {
@@ -73,21 +81,34 @@ impl VectorKernels {
         Ok(())
     }
 
-    /// f16 bits to f32, exact.
-    pub fn widen(&self, halves: &[u16], out: &mut [f32]) -> Result<(), ShapeMismatch> {
-        if halves.len() != out.len() {
+    /// Keys or values as they are stored to f32, exact; what is stored mixed ([`mod@kv`]) stays so.
+    pub fn widen(
+        &self,
+        kv_type: KvType,
+        stored: &[u8],
+        out: &mut [f32],
+    ) -> Result<(), ShapeMismatch> {
+        if kv_type.head_bytes(out.len()) != Some(stored.len()) {
             return Err(ShapeMismatch);
         }
-        (self.widen)(halves, out);
+        match kv_type {
+            KvType::F16 => (self.widen)(stored, out),
+            KvType::Q8_0 => (self.widen_q8_0)(stored, out),
+            KvType::Q4_0 => (self.widen_q4_0)(stored, out),
+        }
         Ok(())
     }
 
-    /// f32 to f16 bits, ties to even.
-    pub fn narrow(&self, x: &[f32], out: &mut [u16]) -> Result<(), ShapeMismatch> {
-        if x.len() != out.len() {
+    /// Keys or values to what is stored of them.
+    pub fn narrow(&self, kv_type: KvType, x: &[f32], out: &mut [u8]) -> Result<(), ShapeMismatch> {
+        if kv_type.head_bytes(x.len()) != Some(out.len()) {
             return Err(ShapeMismatch);
         }
-        (self.narrow)(x, out);
+        match kv_type {
+            KvType::F16 => (self.narrow)(x, out),
+            KvType::Q8_0 => kv::encode_q8_0(x, out),
+            KvType::Q4_0 => kv::encode_q4_0(x, out),
+        }
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use crate::gguf::GgufError;
 use crate::mem::{ArenaFull, PlanOverflow};
 use crate::port::ReadError;
-use crate::quant::TensorType;
+use crate::quant::{KvType, TensorType};
 use core::fmt;
 
 /// Up to 31 bytes of a name that the file gave, for a message.
@@ -96,6 +96,13 @@ pub enum ModelError {
         /// Positions that the model was trained for.
         trained: u32,
     },
+    /// Keys and values of heads that are not whole blocks.
+    KvType {
+        /// How they should be stored.
+        kv_type: KvType,
+        /// Elements of a head.
+        head_elements: u32,
+    },
     /// A block is to be skipped that the model does not have.
     NoSuchLayer {
         /// The block.
@@ -163,6 +170,14 @@ impl fmt::Display for ModelError {
             Self::Context { asked, trained } => write!(
                 f,
                 "a context of {asked} is not possible: the model was trained for {trained}"
+            ),
+            Self::KvType { kv_type, head_elements } => write!(
+                f,
+                "{} keys and values need heads of a multiple of {} elements, this model's have \
+                 {head_elements}: use {}",
+                kv_type.name(),
+                kv_type.tensor_type().block_elements(),
+                KvType::F16.name()
             ),
             Self::NoSuchLayer { layer, n_layer } => write!(
                 f,

@@ -130,6 +130,9 @@ impl Model<'_> {
                 self.weights.want(layer.expert_gates.stripes(expert));
             }
         }
+        // Nothing more of this block: a source that reads ahead may go on to the next one.
+        let end = layer.expert_gates.stripes(self.config.n_expert.saturating_sub(1)).end;
+        self.weights.want(end..end);
         for expert in 0..self.config.n_expert {
             if buffers.chosen[..rows * used].contains(&expert) {
                 self.run_expert(layer, expert, rows, y, hidden, buffers)?;

@@ -146,6 +146,7 @@ impl<'m> Model<'m> {
     ) -> Result<usize, ForwardError> {
         let ModelOptions { context, sequences, logit_rows, .. } = state.options;
         let (mut count, mut wanted) = (0, 0);
+        self.weights.begin();
         for row in rows {
             if row.token >= self.config.n_vocab {
                 return Err(ForwardError::Token(row.token));

@@ -1,11 +1,20 @@
 //! Keys and values of every position, in memory of the caller.
 //!
-//! Layout: `[n_layer, n_sequence, n_block, n_head_kv, 64, head_dim]`, f16. A head's block of 64
-//! positions is contiguous, which is what attention reads; a sequence's blocks follow each other,
-//! so pages are touched only as positions fill.
+//! Layout: `[n_layer, n_sequence, n_block, n_head_kv, 64, bytes of a head]`, as [`KvType`] stores
+//! heads; there is nothing beside it. A head's block of 64 positions is contiguous, which is what
+//! attention reads; a sequence's blocks follow each other, so pages are touched only as positions
+//! fill.
 
+use super::error::ModelError;
 use crate::kernels::{ShapeMismatch, VectorKernels};
 use crate::ops::{BLOCK_POSITIONS, KvLayer, RowPosition};
+use crate::quant::KvType;
+
+/// Bytes of a stored head.
+pub(super) fn head_bytes(kv_type: KvType, head_elements: u32) -> Result<u64, ModelError> {
+    let bytes = kv_type.tensor_type().bytes_for(u64::from(head_elements));
+    bytes.ok_or(ModelError::KvType { kv_type, head_elements })
+}
 
 /// Sizes of a cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +25,11 @@ pub(super) struct KvShape {
     pub(super) n_head_kv: usize,
     pub(super) key_dim: usize,
     pub(super) value_dim: usize,
+    pub(super) kv_type: KvType,
+    /// Bytes of a stored key.
+    pub(super) key_bytes: usize,
+    /// Bytes of a stored value.
+    pub(super) value_bytes: usize,
 }
 
 impl KvShape {
@@ -24,15 +38,17 @@ impl KvShape {
         (positions as usize).div_ceil(BLOCK_POSITIONS)
     }
 
-    /// (position, head) pairs of the whole cache; `None` where they do not fit in 64 bits.
-    pub(super) fn heads(&self) -> Option<u64> {
-        crate::bytes::product(&[
+    /// Bytes of all keys and of all values; `None` where they do not fit in 64 bits.
+    pub(super) fn bytes(&self) -> Option<[u64; 2]> {
+        let heads = crate::bytes::product(&[
             self.n_layer as u64,
             self.n_sequence as u64,
             self.n_block as u64,
             self.n_head_kv as u64,
             BLOCK_POSITIONS as u64,
-        ])
+        ])?;
+        let of = |head_bytes: usize| heads.checked_mul(head_bytes as u64);
+        Some([of(self.key_bytes)?, of(self.value_bytes)?])
     }
 
     /// (position, head) pairs of one layer.
@@ -44,27 +60,26 @@ impl KvShape {
 /// The cache.
 pub(super) struct KvCache<'m> {
     shape: KvShape,
-    /// f16 bits. `[n_layer, n_sequence, n_block, n_head_kv, 64, key_dim]`
-    keys: &'m mut [u16],
-    /// f16 bits. `[n_layer, n_sequence, n_block, n_head_kv, 64, value_dim]`
-    values: &'m mut [u16],
+    /// `[n_layer, n_sequence, n_block, n_head_kv, 64, key_bytes]`
+    keys: &'m mut [u8],
+    /// `[n_layer, n_sequence, n_block, n_head_kv, 64, value_bytes]`
+    values: &'m mut [u8],
 }
 
 impl<'m> KvCache<'m> {
-    /// A cache over `shape.heads() * key_dim` keys and `shape.heads() * value_dim` values.
-    pub(super) const fn new(shape: KvShape, keys: &'m mut [u16], values: &'m mut [u16]) -> Self {
+    /// A cache over [`KvShape::bytes`].
+    pub(super) const fn new(shape: KvShape, keys: &'m mut [u8], values: &'m mut [u8]) -> Self {
         Self { shape, keys, values }
     }
 
     /// What attention reads of `layer`.
     pub(super) fn layer(&self, layer: usize) -> Option<KvLayer<'_>> {
         let heads = self.shape.layer_heads();
-        let part = |all: &'_ [u16], dim: usize| {
-            layer * heads * dim..((layer + 1) * heads * dim).min(all.len())
-        };
+        let part = |head_bytes: usize| layer * heads * head_bytes..(layer + 1) * heads * head_bytes;
         Some(KvLayer {
-            keys: self.keys.get(part(self.keys, self.shape.key_dim))?,
-            values: self.values.get(part(self.values, self.shape.value_dim))?,
+            kv_type: self.shape.kv_type,
+            keys: self.keys.get(part(self.shape.key_bytes))?,
+            values: self.values.get(part(self.shape.value_bytes))?,
             n_block: self.shape.n_block,
         })
     }
@@ -79,6 +94,7 @@ impl<'m> KvCache<'m> {
         values: &[f32],
     ) -> Result<(), ShapeMismatch> {
         let KvShape { n_sequence, n_block, n_head_kv, key_dim, value_dim, .. } = self.shape;
+        let KvShape { kv_type, key_bytes, value_bytes, .. } = self.shape;
         let position = at.position as usize;
         let block =
             (layer * n_sequence + at.sequence as usize) * n_block + position / BLOCK_POSITIONS;
@@ -87,11 +103,84 @@ impl<'m> KvCache<'m> {
         let values = values.chunks_exact(value_dim);
         for (head, (key, value)) in keys.zip(values).enumerate() {
             let index = (block * n_head_kv + head) * BLOCK_POSITIONS + within;
-            let slot = self.keys.get_mut(index * key_dim..(index + 1) * key_dim);
-            vector.narrow(key, slot.ok_or(ShapeMismatch)?)?;
-            let slot = self.values.get_mut(index * value_dim..(index + 1) * value_dim);
-            vector.narrow(value, slot.ok_or(ShapeMismatch)?)?;
+            let slot = self.keys.get_mut(index * key_bytes..(index + 1) * key_bytes);
+            vector.narrow(kv_type, key, slot.ok_or(ShapeMismatch)?)?;
+            let slot = self.values.get_mut(index * value_bytes..(index + 1) * value_bytes);
+            vector.narrow(kv_type, value, slot.ok_or(ShapeMismatch)?)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::kernels::{bind_vector, portable};
+    use crate::port::CpuFeatures;
+    use std::vec;
+
+    /// TinyLlama-1.1B: 22 layers of 4 key heads of 64 elements.
+    fn tiny_llama(kv_type: KvType, positions: u32) -> KvShape {
+        let bytes = head_bytes(kv_type, 64).unwrap() as usize;
+        KvShape {
+            n_layer: 22,
+            n_sequence: 1,
+            n_block: KvShape::blocks(positions),
+            n_head_kv: 4,
+            key_dim: 64,
+            value_dim: 64,
+            kv_type,
+            key_bytes: bytes,
+            value_bytes: bytes,
+        }
+    }
+
+    /// 23,068,672 elements; in blocks of 32 they take 34 or 18 bytes, and nothing lies beside them.
+    #[test]
+    fn sizes_are_those_of_the_blocks() {
+        for (kv_type, mebibytes) in
+            [(KvType::F16, 44.0), (KvType::Q8_0, 23.375), (KvType::Q4_0, 12.375)]
+        {
+            let [keys, values] = tiny_llama(kv_type, 2048).bytes().unwrap();
+            assert_eq!(
+                (keys + values) as f64 / f64::from(1 << 20),
+                mebibytes,
+                "{}",
+                kv_type.name()
+            );
+        }
+        let absurd = KvShape { n_layer: usize::MAX, ..tiny_llama(KvType::Q8_0, 2048) };
+        assert_eq!(absurd.bytes(), None);
+    }
+
+    /// What is stored lies where attention reads it, and no byte besides is written.
+    #[test]
+    fn a_position_touches_its_own_bytes_alone() {
+        let vector = bind_vector(portable::VECTORS, CpuFeatures::baseline()).unwrap();
+        for kv_type in KvType::ALL {
+            let shape = KvShape { n_layer: 3, ..tiny_llama(kv_type, 100) };
+            let [key_bytes, value_bytes] = shape.bytes().unwrap().map(|bytes| bytes as usize);
+            let (mut keys, mut values) = (vec![0xa5; key_bytes], vec![0xa5; value_bytes]);
+            let mut cache = KvCache::new(shape, &mut keys, &mut values);
+            let at = RowPosition { sequence: 0, position: 70 };
+            let (key, value) = ([1.0; 4 * 64], [-2.0; 4 * 64]);
+            cache.store(vector, 1, at, &key, &value).unwrap();
+            let layer = cache.layer(1).unwrap();
+            for (stored, element) in [(layer.keys, 1.0), (layer.values, -2.0)] {
+                let mut expected = vec![0; shape.key_bytes];
+                vector.narrow(kv_type, &[element; 64], &mut expected).unwrap();
+                // Block 1 of 2, its position 6.
+                for head in 0..4 {
+                    let start = ((4 + head) * BLOCK_POSITIONS + 6) * shape.key_bytes;
+                    assert_eq!(stored[start..][..shape.key_bytes], expected);
+                }
+            }
+            for bytes in [&keys, &values] {
+                let touched = bytes.iter().filter(|&&byte| byte != 0xa5).count();
+                assert!(touched <= 4 * shape.key_bytes, "{}", kv_type.name());
+            }
+        }
     }
 }

@@ -99,7 +99,7 @@ pub(super) fn schedule(
             }
         }
     }
-    writer.push(&mut globals.output.weight, Need::Maybe)
+    writer.push(&mut globals.output.weight, Need::Logits)
 }
 
 /// Writes stripes one after the other.

@@ -6,17 +6,20 @@
 use super::config::Config;
 use super::error::ModelError;
 use super::experts::ExpertBuffers;
-use super::kv_cache::{KvCache, KvShape};
+use super::kv_cache::{KvCache, KvShape, head_bytes};
 use super::layers::LayerSet;
 use super::tensors::Census;
 use crate::mem::{Arena, MAX_CHUNKS, MAX_WORKERS, MemoryPlan, Purpose};
 use crate::ops::{self, Encoder, Gathered, RowPosition, Wanted};
+use crate::quant::KvType;
 
 /// How large a model's buffers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelOptions {
     /// Positions of a sequence.
     pub context: u32,
+    /// How keys and values are stored.
+    pub kv_type: KvType,
     /// Sequences.
     pub sequences: u32,
     /// Most rows of one pass, 1 to 1024.
@@ -67,7 +70,8 @@ pub(crate) struct State<'m> {
 /// Lengths of [`State`]'s buffers.
 struct Sizes {
     kv: KvShape,
-    cache_heads: u64,
+    /// Bytes of the keys and of the values.
+    cache: [u64; 2],
     encoder: [u64; 3],
     hidden: [u64; 4],
     batch: u64,
@@ -102,7 +106,7 @@ pub(crate) fn row_bytes(config: &Config) -> u64 {
 
 impl Sizes {
     fn new(config: &Config, hidden: Wanted, options: &ModelOptions) -> Result<Self, ModelError> {
-        let ModelOptions { context, sequences, batch, logit_rows, workers, .. } = *options;
+        let ModelOptions { context, kv_type, sequences, batch, logit_rows, workers, .. } = *options;
         let counts = [context, sequences, batch, logit_rows];
         if counts.contains(&0)
             || batch as usize > MAX_CHUNKS
@@ -115,6 +119,10 @@ impl Sizes {
         if context > trained && !config.has_context_extension() {
             return Err(ModelError::Context { asked: context, trained });
         }
+        let stored = |head_elements| {
+            let bytes = head_bytes(kv_type, head_elements)?;
+            usize::try_from(bytes).map_err(|_| ModelError::TooLarge)
+        };
         let kv = KvShape {
             n_layer: config.n_layer as usize,
             n_sequence: sequences as usize,
@@ -122,10 +130,13 @@ impl Sizes {
             n_head_kv: config.n_head_kv as usize,
             key_dim: config.key_dim as usize,
             value_dim: config.value_dim as usize,
+            kv_type,
+            key_bytes: stored(config.key_dim)?,
+            value_bytes: stored(config.value_dim)?,
         };
         let scratch = ops::attention_scratch_len(&config.attention(), batch as usize);
         Ok(Self {
-            cache_heads: kv.heads().ok_or(ModelError::TooLarge)?,
+            cache: kv.bytes().ok_or(ModelError::TooLarge)?,
             kv,
             encoder: ops::encoder_lens(u64::from(batch), encoder_columns(config)),
             hidden: hidden.lens(u64::from(batch), u64::from(config.n_ff)),
@@ -158,10 +169,9 @@ impl<'m> State<'m> {
         plan: &mut MemoryPlan,
     ) -> Result<(), ModelError> {
         let sizes = Sizes::new(config, hidden, options)?;
-        let cached =
-            |dim: u32| sizes.cache_heads.checked_mul(u64::from(dim)).ok_or(ModelError::TooLarge);
-        plan.add::<u16>(Purpose::KvCache, cached(config.key_dim)?)?;
-        plan.add::<u16>(Purpose::KvCache, cached(config.value_dim)?)?;
+        for bytes in sizes.cache {
+            plan.add::<u8>(Purpose::KvCache, bytes)?;
+        }
         let [quants, scales, sums] = sizes.encoder;
         plan.add::<i8>(Purpose::Activations, quants)?;
         plan.add::<f32>(Purpose::Activations, scales)?;
@@ -192,10 +202,9 @@ impl<'m> State<'m> {
         arena: &mut Arena<'m>,
     ) -> Result<Self, ModelError> {
         let sizes = Sizes::new(config, hidden, options)?;
-        let keys =
-            arena.take::<u16>(Purpose::KvCache, sizes.cache_heads * u64::from(config.key_dim))?;
-        let values =
-            arena.take::<u16>(Purpose::KvCache, sizes.cache_heads * u64::from(config.value_dim))?;
+        let [keys, values] = sizes.cache;
+        let keys = arena.take(Purpose::KvCache, keys)?;
+        let values = arena.take(Purpose::KvCache, values)?;
         let cache = KvCache::new(sizes.kv, keys, values);
         let [quants, scales, sums] = sizes.encoder;
         let encoder = Encoder::new(

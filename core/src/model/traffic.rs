@@ -7,8 +7,10 @@
 
 use super::config::Config;
 use super::error::ModelError;
+use super::kv_cache::head_bytes;
 use super::parts::{Part, Placed, placed};
 use crate::gguf::Gguf;
+use crate::quant::KvType;
 
 /// Bytes that decoding one token reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +24,9 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// The traffic of the model that `gguf` describes and `config` was read from.
-    pub fn of(gguf: &Gguf<'_>, config: &Config) -> Result<Self, ModelError> {
+    /// The traffic of the model that `gguf` describes and `config` was read from, with keys and
+    /// values stored as `kv_type`.
+    pub fn of(gguf: &Gguf<'_>, config: &Config, kv_type: KvType) -> Result<Self, ModelError> {
         // Norms, biases and the rotary frequencies are f32 in memory, whatever the file has.
         let f32_bytes = size_of::<f32>() as u64;
         let mut weights_bytes = u64::from(config.rope.dimensions / 2) * f32_bytes;
@@ -49,12 +52,11 @@ impl Traffic {
             weights_bytes = sum(weights_bytes, embedding_bytes)?;
         }
         let heads = u64::from(config.n_layer) * u64::from(config.n_head_kv);
-        let dimensions = u64::from(config.key_dim) + u64::from(config.value_dim);
-        let f16_bytes = size_of::<u16>() as u64;
-        let position_bytes = heads.checked_mul(dimensions * f16_bytes);
+        let key_bytes = head_bytes(kv_type, config.key_dim)?;
+        let head_bytes = sum(key_bytes, head_bytes(kv_type, config.value_dim)?)?;
         Ok(Self {
             weights_bytes,
-            position_bytes: position_bytes.ok_or(ModelError::TooLarge)?,
+            position_bytes: heads.checked_mul(head_bytes).ok_or(ModelError::TooLarge)?,
             window: config.attention().window,
         })
     }

@@ -4,18 +4,20 @@
 //! 2022, arXiv 2205.14135; the running maximum of Milakov and Gimelshein 2018, arXiv 1805.02867).
 //! What a row computes depends on its own position and the cache alone: not on the batch that it
 //! came in, nor on the rows and heads that share its tile. The batch's own keys and values are
-//! read back from the cache like all others.
+//! read back from the cache like all others. Of a cache that stores heads mixed
+//! ([`crate::quant::kv`]), queries are mixed before and sums of values after.
 //!
 //! Scores and the sum of exponentials reduce in 16 lanes. The weighted sum of values adds
 //! positions in ascending order to each element of the head: vectors lie along the head, so the
 //! order is the same at every vector width without a tree.
 
 use super::OpError;
-use super::rows::run;
-use crate::kernels::{VectorKernels, prefetch_halves};
-use crate::mem::{Grid, MAX_CHUNKS, Scratch, Tile, Tiles};
+use super::rows::{for_rows, run};
+use crate::kernels::{VectorKernels, prefetch_stored};
+use crate::mem::{Disjoint, Grid, MAX_CHUNKS, Scratch, Tile, Tiles};
 use crate::num::LANES;
 use crate::port::Parallel;
+use crate::quant::{KvType, kv};
 
 /// Positions of a key block.
 pub const BLOCK_POSITIONS: usize = 64;
@@ -41,13 +43,15 @@ pub struct Attention {
     pub window: u32,
 }
 
-/// One layer's keys and values as f16 bits.
+/// One layer's keys and values, as they are stored.
 #[derive(Clone, Copy)]
 pub struct KvLayer<'a> {
-    /// `[n_sequence, n_block, n_head_kv, 64, key_dim]`
-    pub keys: &'a [u16],
-    /// `[n_sequence, n_block, n_head_kv, 64, value_dim]`
-    pub values: &'a [u16],
+    /// How.
+    pub kv_type: KvType,
+    /// `[n_sequence, n_block, n_head_kv, 64, bytes of key_dim elements]`
+    pub keys: &'a [u8],
+    /// `[n_sequence, n_block, n_head_kv, 64, bytes of value_dim elements]`
+    pub values: &'a [u8],
     /// Blocks of a sequence.
     pub n_block: usize,
 }
@@ -108,8 +112,8 @@ pub const fn attention_scratch_len(attention: &Attention, batch: usize) -> usize
 }
 
 /// `out[t] = softmax(scale * q[t] . keys) . values` for every row and head; `queries` is
-/// `[rows, n_head, key_dim]`, `out` `[rows, n_head, value_dim]`, and `scratch` has
-/// [`attention_scratch_len`] for each worker.
+/// `[rows, n_head, key_dim]` and is left mixed where the cache is, `out`
+/// `[rows, n_head, value_dim]`, and `scratch` has [`attention_scratch_len`] for each worker.
 #[allow(clippy::too_many_arguments)]
 pub fn attend(
     parallel: &dyn Parallel,
@@ -117,14 +121,26 @@ pub fn attend(
     attention: &Attention,
     cache: KvLayer<'_>,
     rows: &[RowPosition],
-    queries: &[f32],
+    queries: &mut [f32],
     out: &mut [f32],
     scratch: &mut [f32],
 ) -> Result<(), OpError> {
     let stride = attention.n_head * attention.value_dim;
-    if queries.len() != rows.len() * attention.n_head * attention.key_dim {
+    let query_len = attention.n_head * attention.key_dim;
+    if queries.len() != rows.len() * query_len {
         return Err(OpError::Shape);
     }
+    if cache.kv_type.is_mixed() {
+        let queries = Disjoint::new(queries, query_len);
+        for_rows(parallel, rows.len(), query_len, &|row| {
+            kv::mix(queries.chunk(row)?, attention.key_dim);
+            Some(())
+        })?;
+    }
+    let queries = &*queries;
+    let stored_bytes = |dim| cache.kv_type.head_bytes(dim).ok_or(OpError::Shape);
+    let (key_bytes, value_bytes) =
+        (stored_bytes(attention.key_dim)?, stored_bytes(attention.value_dim)?);
     let grid = Grid {
         rows: rows.len(),
         stride,
@@ -143,9 +159,11 @@ pub fn attend(
             vector,
             attention,
             cache,
+            key_bytes,
+            value_bytes,
             head_kv: chunk % attention.n_head_kv,
             rows: rows.get(first..first + tile.rows())?,
-            queries: queries.get(first * attention.n_head * attention.key_dim..)?,
+            queries: queries.get(first * query_len..)?,
         };
         job.run(tile, &mut memory)
     })?;
@@ -170,11 +188,11 @@ fn scaled_highest(scores: &mut [f32], scale: f32, before: f32) -> f32 {
     lanes.into_iter().fold(before, higher)
 }
 
-/// `halves` in `count` pieces: what is needed next is asked for a piece at a time, so that memory
+/// `stored` in `count` pieces: what is needed next is asked for a piece at a time, so that memory
 /// brings it while this block is computed.
-fn pieces(halves: Option<&[u16]>, count: usize) -> core::slice::Chunks<'_, u16> {
-    let halves = halves.unwrap_or(&[]);
-    halves.chunks(halves.len().div_ceil(count.max(1)).max(1))
+fn pieces(stored: Option<&[u8]>, count: usize) -> core::slice::Chunks<'_, u8> {
+    let stored = stored.unwrap_or(&[]);
+    stored.chunks(stored.len().div_ceil(count.max(1)).max(1))
 }
 
 /// One key head and the query heads of its group, for some rows.
@@ -182,6 +200,10 @@ struct TileJob<'a> {
     vector: &'a VectorKernels,
     attention: &'a Attention,
     cache: KvLayer<'a>,
+    /// Bytes of a stored key.
+    key_bytes: usize,
+    /// Bytes of a stored value.
+    value_bytes: usize,
     head_kv: usize,
     rows: &'a [RowPosition],
     /// From the first of `rows` on. `[rows, n_head, key_dim]`
@@ -256,31 +278,33 @@ impl TileJob<'_> {
                     *out = sum / total;
                 }
             }
+            if self.cache.kv_type.is_mixed() {
+                kv::mix(tile.row_mut(row), value_dim);
+            }
         }
         Some(())
     }
 
-    /// A part of `cache`; `None` where it has no such part.
-    fn halves<'c>(&self, cache: &'c [u16], part: Part, dim: usize) -> Option<&'c [u16]> {
+    /// A part of `cache`, whose heads have `bytes` bytes; `None` where it has no such part.
+    fn stored<'c>(&self, cache: &'c [u8], part: Part, bytes: usize) -> Option<&'c [u8]> {
         if part.index >= self.cache.n_block {
             return None;
         }
         let index = part.sequence as usize * self.cache.n_block + part.index;
-        let start = (index * self.attention.n_head_kv + self.head_kv) * BLOCK_POSITIONS * dim;
-        cache.get(start..start + part.positions * dim)
+        let start = (index * self.attention.n_head_kv + self.head_kv) * BLOCK_POSITIONS * bytes;
+        cache.get(start..start + part.positions * bytes)
     }
 
-    /// A part of `cache`, widened to f32.
+    /// Keys or values of a part, of `dim` elements each, widened to f32.
     fn load<'b>(
         &self,
-        cache: &[u16],
+        stored: Option<&[u8]>,
         part: Part,
         dim: usize,
         block: &'b mut [f32],
     ) -> Option<&'b [f32]> {
-        let halves = self.halves(cache, part, dim)?;
-        let block = block.get_mut(..halves.len())?;
-        self.vector.widen(halves, block).ok()?;
+        let block = block.get_mut(..part.positions * dim)?;
+        self.vector.widen(self.cache.kv_type, stored?, block).ok()?;
         Some(block)
     }
 
@@ -293,11 +317,12 @@ impl TileJob<'_> {
         block: &mut [f32],
         running: &mut Running<'_>,
     ) -> Option<()> {
-        let Attention { n_head, key_dim, value_dim, scale, window, .. } = *self.attention;
+        let Attention { n_head, key_dim, scale, window, .. } = *self.attention;
         let group = self.attention.group();
-        let values = self.halves(self.cache.values, part, value_dim);
+        let values = self.stored(self.cache.values, part, self.value_bytes);
         let mut ahead = pieces(values, rows.len() * group);
-        let keys = self.load(self.cache.keys, part, key_dim, block)?;
+        let keys = self.stored(self.cache.keys, part, self.key_bytes);
+        let keys = self.load(keys, part, key_dim, block)?;
         for row in rows {
             let seen = self.rows.get(row)?.seen(window, part.index);
             if seen.is_empty() {
@@ -310,7 +335,7 @@ impl TileJob<'_> {
                 let state = row * group + head;
                 let weights = running.weights.get_mut(state * BLOCK_POSITIONS..)?;
                 let weights = weights.get_mut(..seen.len())?;
-                prefetch_halves(ahead.next().unwrap_or(&[]));
+                prefetch_stored(ahead.next().unwrap_or(&[]));
                 self.vector.dots(query, keys, weights).ok()?;
                 let highest = scaled_highest(weights, scale, *running.highest.get(state)?);
                 let fade = crate::num::exp(running.highest[state] - highest);
@@ -333,11 +358,12 @@ impl TileJob<'_> {
         block: &mut [f32],
         running: &mut Running<'_>,
     ) -> Option<()> {
-        let Attention { key_dim, value_dim, window, .. } = *self.attention;
+        let Attention { value_dim, window, .. } = *self.attention;
         let group = self.attention.group();
-        let next = next.and_then(|next| self.halves(self.cache.keys, next, key_dim));
+        let next = next.and_then(|next| self.stored(self.cache.keys, next, self.key_bytes));
         let mut ahead = pieces(next, rows.len() * group);
-        let values = self.load(self.cache.values, part, value_dim, block)?;
+        let values = self.stored(self.cache.values, part, self.value_bytes);
+        let values = self.load(values, part, value_dim, block)?;
         for row in rows {
             let seen = self.rows.get(row)?.seen(window, part.index);
             if seen.is_empty() {
@@ -348,7 +374,7 @@ impl TileJob<'_> {
                 let weights = running.weights.get(state * BLOCK_POSITIONS..)?;
                 let sums = running.sums.get_mut(state * value_dim..(state + 1) * value_dim)?;
                 let fade = *running.fade.get(state)?;
-                prefetch_halves(ahead.next().unwrap_or(&[]));
+                prefetch_stored(ahead.next().unwrap_or(&[]));
                 for sum in sums.iter_mut() {
                     *sum *= fade;
                 }

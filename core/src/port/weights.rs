@@ -13,7 +13,10 @@ use core::ops::Deref;
 pub enum Need {
     /// Every forward pass reads it.
     Always,
-    /// Only some passes do: an expert, or the output head when no logits are wanted.
+    /// Every pass that wants logits does: the output head. Whether one does is known
+    /// ([`Weights::want`]) before its first lease.
+    Logits,
+    /// Only some passes do, which turns out on the way: an expert.
     Maybe,
 }
 
@@ -72,7 +75,13 @@ pub trait Weights {
         Ok(())
     }
 
-    /// Says that the `Maybe` stripes with these indices will be leased later in this pass.
+    /// A pass begins. Stripes that the last one has wanted and not leased are wanted no more.
+    /// Embedding rows are read ([`Self::read`]) before the pass's first lease.
+    fn begin(&self) {}
+
+    /// Says that the stripes with these indices, `Logits` or `Maybe`, will be leased later in this
+    /// pass. Calls for `Maybe` stripes come in ascending order, and so decide about all of them
+    /// below the range's end; an empty range decides and wants nothing.
     fn want(&self, indices: core::ops::Range<usize>) {
         let _ = indices;
     }

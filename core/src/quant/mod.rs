@@ -9,14 +9,17 @@
 //!   and the one spelling of a block's part in a dot product;
 //! - [`blocks32`]: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0;
 //! - [`k_quants`]: Q2_K, Q3_K, Q4_K, Q5_K, Q6_K;
-//! - [`activations`]: f32 rows to int8, for dot products with the block formats.
+//! - [`activations`]: f32 rows to int8, for dot products with the block formats;
+//! - [`kv`]: f32 heads to what the KV cache stores.
 
 pub mod activations;
 pub mod block;
 pub mod blocks32;
 pub mod float;
 pub mod k_quants;
+pub mod kv;
 mod types;
 
 pub use block::{Block, BlockFormat, GROUP_ELEMENTS};
+pub use kv::KvType;
 pub use types::TensorType;

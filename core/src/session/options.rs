@@ -1,6 +1,7 @@
 //! How large a session is: what the caller says, and what follows from the model.
 
 use crate::model::{Config, LayerSet, ModelOptions, row_bytes};
+use crate::quant::KvType;
 
 /// Positions of a context where the caller names none and the model has as many.
 pub const DEFAULT_CONTEXT: u32 = 2048;
@@ -21,6 +22,8 @@ const BATCH_STEP: u64 = 16;
 pub struct Options {
     /// Positions; 0 for the smaller of [`DEFAULT_CONTEXT`] and what the model was trained for.
     pub context: u32,
+    /// How keys and values are stored.
+    pub kv_type: KvType,
     /// Most rows of one pass, 1 to 1024; 0 for as many as suit `cache_bytes` and 3 MB of memory.
     pub batch: u32,
     /// Most rows of one pass whose logits are wanted, 1 to `batch`: more than 1 is of use to
@@ -40,6 +43,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             context: 0,
+            kv_type: KvType::F16,
             batch: 0,
             logit_rows: 1,
             workers: 1,
@@ -52,7 +56,7 @@ impl Default for Options {
 
 impl Options {
     pub(super) fn model_options(&self, config: &Config) -> ModelOptions {
-        let Self { logit_rows, workers, stripe_bytes, skipped, .. } = *self;
+        let Self { kv_type, logit_rows, workers, stripe_bytes, skipped, .. } = *self;
         let context = match self.context {
             0 => config.context_trained.min(DEFAULT_CONTEXT),
             context => context,
@@ -61,7 +65,16 @@ impl Options {
             0 => chosen_batch(self.cache_bytes, config.widest(), row_bytes(config)).max(logit_rows),
             batch => batch,
         };
-        ModelOptions { context, sequences: 1, batch, logit_rows, workers, stripe_bytes, skipped }
+        ModelOptions {
+            context,
+            kv_type,
+            sequences: 1,
+            batch,
+            logit_rows,
+            workers,
+            stripe_bytes,
+            skipped,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use picolm_core::gguf::Gguf;
 use picolm_core::mem::{ARENA_ALIGN, Arena, MemoryPlan};
 use picolm_core::model::{LayerSet, ModelError};
 use picolm_core::port::FlashWeights;
+use picolm_core::quant::KvType;
 use picolm_core::sampler::{Dry, Penalties, Sampler, SamplerError, SamplerOptions};
 use picolm_core::session::{Options, Session};
 use picolm_core::tokenizer::{Tokenizer, TokenizerError};
@@ -14,6 +15,7 @@ use crate::tiny::{SERIAL, TOKENS, Tiny, parts, with_session, with_tokenizer};
 
 const OPTIONS: Options = Options {
     context: 64,
+    kv_type: KvType::F16,
     batch: 4,
     logit_rows: 2,
     workers: 3,

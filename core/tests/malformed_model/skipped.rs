@@ -6,6 +6,7 @@ use picolm_core::gguf::Gguf;
 use picolm_core::mem::Purpose;
 use picolm_core::model::{LayerSet, ModelError, Traffic};
 use picolm_core::port::{FlashWeights, Lease, ReadError, Stripe, Weights};
+use picolm_core::quant::KvType;
 use picolm_core::session::{Options, Session};
 
 use crate::tiny::{Tiny, parts, with_options};
@@ -42,7 +43,11 @@ fn assert_same_as_without(tiny: &Tiny, layers: u32, skipped: &[u32]) {
         let gguf = Gguf::parse(file, file.len() as u64).unwrap();
         let (plan, config) = Session::plan(&gguf, &parts(), options).unwrap();
         assert_eq!(config.n_layer_stored() - config.n_layer, options.skipped.len());
-        (plan.total().unwrap(), plan.bytes(Purpose::KvCache), Traffic::of(&gguf, &config).unwrap())
+        (
+            plan.total().unwrap(),
+            plan.bytes(Purpose::KvCache),
+            Traffic::of(&gguf, &config, KvType::F16).unwrap(),
+        )
     };
     assert_eq!(of(&whole, &skipping(skipped)), of(&pruned, &skipping(&[])), "{skipped:?}");
 }

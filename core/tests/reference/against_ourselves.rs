@@ -1,15 +1,19 @@
 //! One answer: the same bits for every batch, thread count, stripe length and source.
 
-use crate::engine::{Fixture, Setting, all_logits, architectures, weight_types, with_session};
+use crate::engine::{
+    Fixture, Setting, all_logits, architectures, fits, parts, weight_types, with_session,
+};
 use core::cell::{Cell, RefCell};
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use picolm_core::kernels::portable;
-use picolm_core::port::Need::{Always, Maybe};
+use picolm_core::model::ModelError;
+use picolm_core::port::Need::Always;
 use picolm_core::port::{
     FlashWeights, Lease, Parallel, ReadError, Release, Serial, Stripe, Weights, Worker,
 };
-use picolm_core::session::Options;
+use picolm_core::quant::KvType;
+use picolm_core::session::{Options, Session};
 
 /// Scoped threads that take chunks as they come: slow, but an order unlike any other each time.
 struct Threads(usize);
@@ -121,7 +125,7 @@ impl Weights for Streamed<'_> {
         let unread = passed_over.iter().any(|s| s.need == Always);
         assert!(!unread, "stripe {index} was leased before one that every pass reads");
         assert!(self.wanted.borrow()[index], "stripe {index} was leased but never wanted");
-        if schedule[index].need == Maybe {
+        if schedule[index].need != Always {
             self.wanted.borrow_mut()[index] = false;
         }
         self.next.set(index + 1);
@@ -146,12 +150,19 @@ fn long_text(fixture: &Fixture) -> Vec<u32> {
 fn logits(
     fixture: &Fixture,
     weights: &dyn Weights,
+    kv_type: KvType,
     batch: u32,
     parallel: &dyn Parallel,
 ) -> Vec<f32> {
     let stripe_bytes = weights.stripe_bytes();
-    let options =
-        Options { context: 256, batch, logit_rows: batch, stripe_bytes, ..Options::default() };
+    let options = Options {
+        context: 256,
+        kv_type,
+        batch,
+        logit_rows: batch,
+        stripe_bytes,
+        ..Options::default()
+    };
     let setting = Setting { formats: portable::ALL, options, parallel };
     with_session(fixture, weights, &setting, |session| all_logits(session, &long_text(fixture)))
 }
@@ -162,21 +173,29 @@ fn assert_same(name: &str, what: &str, ours: &[f32], reference: &[f32]) {
     assert_eq!(differs, None, "{name}: {what} changes the bits");
 }
 
-fn every_way_is_one(fixture: &Fixture) {
+/// Batches and threads: the logits that all of them give.
+fn every_order_is_one(fixture: &Fixture, kv_type: KvType) -> Vec<f32> {
     let flash = FlashWeights::new(&fixture.file);
-    let reference = logits(fixture, &flash, 1, &Serial);
-    assert!(reference.iter().all(|logit| logit.is_finite()), "{}", fixture.name);
+    let name = &format!("{} {}", fixture.name, kv_type.name());
+    let reference = logits(fixture, &flash, kv_type, 1, &Serial);
+    assert!(reference.iter().all(|logit| logit.is_finite()), "{name}");
     for batch in [7, 64] {
-        let ours = logits(fixture, &flash, batch, &Serial);
-        assert_same(&fixture.name, &format!("a batch of {batch}"), &ours, &reference);
+        let ours = logits(fixture, &flash, kv_type, batch, &Serial);
+        assert_same(name, &format!("a batch of {batch}"), &ours, &reference);
     }
     for threads in [2, 3] {
-        let ours = logits(fixture, &flash, 64, &Threads(threads));
-        assert_same(&fixture.name, &format!("{threads} threads"), &ours, &reference);
+        let ours = logits(fixture, &flash, kv_type, 64, &Threads(threads));
+        assert_same(name, &format!("{threads} threads"), &ours, &reference);
     }
+    reference
+}
+
+fn every_way_is_one(fixture: &Fixture) {
+    let flash = FlashWeights::new(&fixture.file);
+    let reference = every_order_is_one(fixture, KvType::F16);
     for (stripe_bytes, leases) in [(1, 2), (3000, 1), (20_000, 4), (65_536, 2), (u64::MAX, 3)] {
         let streamed = Streamed::new(flash, stripe_bytes, leases);
-        let ours = logits(fixture, &streamed, 64, &Serial);
+        let ours = logits(fixture, &streamed, KvType::F16, 64, &Serial);
         let what = format!("{leases} leases of {stripe_bytes} bytes");
         assert_same(&fixture.name, &what, &ours, &reference);
         assert_eq!(streamed.most_held.get(), leases, "{}: {what}", fixture.name);
@@ -192,6 +211,45 @@ fn every_architecture_is_one() {
 #[test]
 fn every_weight_type_is_one() {
     weight_types().iter().for_each(every_way_is_one);
+}
+
+#[test]
+fn every_kv_type_is_one() {
+    let mut compared = 0;
+    for fixture in architectures() {
+        let exact = logits(&fixture, &FlashWeights::new(&fixture.file), KvType::F16, 64, &Serial);
+        for kv_type in [KvType::Q8_0, KvType::Q4_0] {
+            if !fits(&fixture, kv_type) {
+                continue;
+            }
+            let ours = every_order_is_one(&fixture, kv_type);
+            assert!(ours != exact, "{}: {} is used", fixture.name, kv_type.name());
+            compared += 1;
+        }
+    }
+    assert!(compared >= 6, "{compared}");
+}
+
+/// Heads of 16 or 48 elements are no whole blocks: that is said, and nothing is taken.
+#[test]
+fn heads_that_are_not_whole_blocks_are_refused() {
+    let mut refused = 0;
+    for fixture in architectures() {
+        for kv_type in [KvType::Q8_0, KvType::Q4_0] {
+            let gguf = fixture.gguf();
+            let options = Options { kv_type, ..Options::default() };
+            let planned = Session::plan(&gguf, &parts(portable::ALL), &options);
+            if fits(&fixture, kv_type) {
+                assert!(planned.is_ok(), "{}", fixture.name);
+                continue;
+            }
+            let error = planned.err().unwrap();
+            let head_elements = fixture.head_elements();
+            assert_eq!(error, ModelError::KvType { kv_type, head_elements }, "{}", fixture.name);
+            refused += 1;
+        }
+    }
+    assert!(refused >= 4, "{refused}");
 }
 
 /// Five barriers a block when decoding, and one for the output head.

@@ -5,7 +5,7 @@ use picolm_core::kernels::{Candidate, portable};
 use picolm_core::mem::Arena;
 use picolm_core::model::{Parts, family};
 use picolm_core::port::{CpuFeatures, Parallel, Weights};
-use picolm_core::quant::TensorType;
+use picolm_core::quant::{KvType, TensorType};
 use picolm_core::session::{Options, Session};
 use std::path::{Path, PathBuf};
 
@@ -54,9 +54,23 @@ impl Fixture {
         self.facts[key].as_f64().unwrap_or_else(|| panic!("{}: {key}", self.name))
     }
 
+    /// Elements of a key and of a value.
+    pub(crate) fn head_elements(&self) -> u32 {
+        let metadata = &self.facts["metadata"];
+        let family = metadata["general.architecture"].as_str().unwrap();
+        let number = |key: &str| metadata[format!("{family}.{key}")].as_u64();
+        let even = || Some(number("embedding_length")? / number("attention.head_count")?);
+        number("attention.key_length").or_else(even).unwrap() as u32
+    }
+
     pub(crate) fn gguf(&self) -> Gguf<'_> {
         Gguf::parse(&self.file, self.file.len() as u64).unwrap()
     }
+}
+
+/// Whether the model's heads are whole blocks of `kv_type`.
+pub(crate) fn fits(fixture: &Fixture, kv_type: KvType) -> bool {
+    kv_type.head_bytes(fixture.head_elements() as usize).is_some()
 }
 
 /// Every model of `folder` that `wanted` lets pass; none at all is a failure.

@@ -8,8 +8,8 @@
 
 use super::intrinsics::*;
 use core::arch::aarch64::{
-    vld1_u16, vld1q_f32, vld1q_s8, vld1q_s16, vld1q_u8, vld1q_u16, vld1q_u32, vst1_u16, vst1q_f32,
-    vst1q_s8, vst1q_s16,
+    vld1_u16, vld1q_f32, vld1q_s8, vld1q_s16, vld1q_u8, vld1q_u32, vreinterpret_u8_u16, vst1_u8,
+    vst1q_f32, vst1q_s8, vst1q_s16,
 };
 use core::arch::asm;
 
@@ -64,18 +64,11 @@ pub(super) fn load_f32(values: &[f32; 4]) -> float32x4_t {
     unsafe { vld1q_f32(values.as_ptr()) }
 }
 
-/// 8 numbers.
+/// Writes 4 numbers of 2 bytes at any address.
 #[inline(always)]
-pub(super) fn load_u16(values: &[u16; 8]) -> uint16x8_t {
-    // SAFETY: the reference is to 8 readable numbers.
-    unsafe { vld1q_u16(values.as_ptr()) }
-}
-
-/// Writes 4 numbers.
-#[inline(always)]
-pub(super) fn store_u16(to: &mut [u16; 4], values: uint16x4_t) {
-    // SAFETY: the reference is to 4 writable numbers.
-    unsafe { vst1_u16(to.as_mut_ptr(), values) }
+pub(super) fn store_u16(to: &mut [u8; 8], values: uint16x4_t) {
+    // SAFETY: the reference is to 8 writable bytes; the store is of bytes, without alignment.
+    unsafe { vst1_u8(to.as_mut_ptr(), vreinterpret_u8_u16(values)) }
 }
 
 /// 8 numbers of 2 bytes at any address.

@@ -3,10 +3,10 @@
 use super::format::{ROWS, each_row};
 use super::intrinsics::*;
 use super::lanes;
-use super::registers::{load_f32, load_u16, narrow, store_f32, store_u16, widen, widen_high};
-use crate::kernels::portable::vector::{exp_sum, silu_product};
+use super::registers::{load, load_f32, narrow, store_f32, store_u16, widen, widen_high};
+use crate::kernels::portable::vector::{self as portable, exp_sum, silu_product};
 use crate::kernels::{VectorCandidate, VectorKernels};
-use crate::num::{self, LANES, f16};
+use crate::num::{self, LANES};
 use crate::port::{CpuFeature, CpuFeatures};
 
 /// NEON's vector kernels.
@@ -20,6 +20,8 @@ static KERNELS: VectorKernels = VectorKernels {
     silu_product,
     accumulate,
     widen: widen_all,
+    widen_q8_0,
+    widen_q4_0,
     narrow: narrow_all,
 };
 
@@ -95,28 +97,57 @@ fn accumulate(weights: &[f32], rows: &[f32], sum: &mut [f32]) {
     }
 }
 
-fn widen_all(halves: &[u16], out: &mut [f32]) {
-    let (halves, rest) = halves.as_chunks::<8>();
+fn widen_all(halves: &[u8], out: &mut [f32]) {
+    let (halves, rest) = halves.as_chunks::<16>();
     let (out, rest_out) = out.as_chunks_mut::<8>();
     for (halves, out) in halves.iter().zip(out) {
-        let bits = load_u16(halves);
+        let bits = vreinterpretq_u16_u8(load(halves, 0));
         if let [low, high] = out.as_chunks_mut::<4>().0 {
             store_f32(low, widen(vget_low_u16(bits)));
             store_f32(high, widen_high(bits));
         }
     }
-    for (out, &half) in rest_out.iter_mut().zip(rest) {
-        *out = num::f16_to_f32(half);
+    portable::widen(rest, rest_out);
+}
+
+fn widen_q8_0(blocks: &[u8], out: &mut [f32]) {
+    for (block, out) in blocks.as_chunks::<34>().0.iter().zip(out.as_chunks_mut().0) {
+        let [low, high, quants @ ..] = block;
+        let quants = [load(quants, 0), load(quants, 16)].map(vreinterpretq_s8_u8);
+        store_scaled([*low, *high], quants, out);
     }
 }
 
-fn narrow_all(x: &[f32], out: &mut [u16]) {
+fn widen_q4_0(blocks: &[u8], out: &mut [f32]) {
+    for (block, out) in blocks.as_chunks::<18>().0.iter().zip(out.as_chunks_mut().0) {
+        let [low, high, nibbles @ ..] = block;
+        let nibbles = load(nibbles, 0);
+        let quants = [vandq_u8(nibbles, vdupq_n_u8(15)), vshrq_n_u8::<4>(nibbles)];
+        let quants = quants.map(|quants| vsubq_s8(vreinterpretq_s8_u8(quants), vdupq_n_s8(8)));
+        store_scaled([*low, *high], quants, out);
+    }
+}
+
+/// Writes 32 quants times their f16 scale.
+#[inline(always)]
+fn store_scaled(scale: [u8; 2], quants: [int8x16_t; 2], out: &mut [f32; 32]) {
+    let scale = num::f16_le(scale);
+    for (quants, out) in quants.into_iter().zip(out.as_chunks_mut::<16>().0) {
+        let words = [vmovl_s8(vget_low_s8(quants)), vmovl_high_s8(quants)];
+        for (words, out) in words.into_iter().zip(out.as_chunks_mut::<8>().0) {
+            let quads = [vmovl_s16(vget_low_s16(words)), vmovl_s16(vget_high_s16(words))];
+            for (quads, out) in quads.into_iter().zip(out.as_chunks_mut().0) {
+                store_f32(out, vmulq_n_f32(vcvtq_f32_s32(quads), scale));
+            }
+        }
+    }
+}
+
+fn narrow_all(x: &[f32], out: &mut [u8]) {
     let (x, rest) = x.as_chunks::<4>();
-    let (out, rest_out) = out.as_chunks_mut::<4>();
+    let (out, rest_out) = out.as_chunks_mut::<8>();
     for (x, out) in x.iter().zip(out) {
         store_u16(out, narrow(load_f32(x)));
     }
-    for (out, &x) in rest_out.iter_mut().zip(rest) {
-        *out = f16::from_f32(x).to_bits();
-    }
+    portable::narrow(rest, rest_out);
 }

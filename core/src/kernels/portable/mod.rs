@@ -17,7 +17,7 @@ pub const VECTORS: &[super::VectorCandidate] = &[VECTOR];
 
 /// Where no instruction asks memory for data before they are read, nothing does.
 #[allow(dead_code, reason = "targets with such an instruction use theirs")]
-pub(crate) const fn prefetch_halves(_: &[u16]) {}
+pub(crate) const fn prefetch_stored(_: &[u8]) {}
 
 use super::{Candidate, FormatKernels};
 use crate::port::CpuFeatures;

@@ -1,8 +1,10 @@
 //! The vector kernels in plain Rust, written in 16 lanes so that compilers vectorise them.
 
+use super::integer;
 use crate::kernels::{VectorCandidate, VectorKernels};
 use crate::num::{self, LANES, f16, tree_sum};
 use crate::port::CpuFeatures;
+use crate::quant::blocks32::{Q4_0, Q8_0};
 
 /// Runs everywhere.
 pub const VECTOR: VectorCandidate = new;
@@ -15,6 +17,8 @@ static KERNELS: VectorKernels = VectorKernels {
     silu_product,
     accumulate,
     widen,
+    widen_q8_0: integer::dequantize::<Q8_0, _, _, _>,
+    widen_q4_0: integer::dequantize::<Q4_0, _, _, _>,
     narrow,
 };
 
@@ -72,14 +76,14 @@ fn accumulate(weights: &[f32], rows: &[f32], sum: &mut [f32]) {
     }
 }
 
-fn widen(halves: &[u16], out: &mut [f32]) {
-    for (out, &half) in out.iter_mut().zip(halves) {
-        *out = num::f16_to_f32(half);
+pub(in crate::kernels) fn widen(halves: &[u8], out: &mut [f32]) {
+    for (out, &half) in out.iter_mut().zip(halves.as_chunks().0) {
+        *out = num::f16_le(half);
     }
 }
 
-fn narrow(x: &[f32], out: &mut [u16]) {
-    for (out, &x) in out.iter_mut().zip(x) {
-        *out = f16::from_f32(x).to_bits();
+pub(in crate::kernels) fn narrow(x: &[f32], out: &mut [u8]) {
+    for (out, &x) in out.as_chunks_mut().0.iter_mut().zip(x) {
+        *out = f16::from_f32(x).to_le_bytes();
     }
 }

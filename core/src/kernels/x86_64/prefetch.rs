@@ -44,7 +44,8 @@ pub(super) fn prefetch_beyond<T>(block: &T) {
     prefetch(core::ptr::from_ref(block).cast(), size_of::<T>());
 }
 
-/// Brings f16 `halves` towards the first-level cache; waits for nothing and changes no value.
-pub(crate) fn prefetch_halves(halves: &[u16]) {
-    prefetch_soon(halves.as_ptr().cast(), size_of_val(halves));
+/// Brings `stored` keys or values towards the first-level cache; waits for nothing and changes no
+/// value.
+pub(crate) fn prefetch_stored(stored: &[u8]) {
+    prefetch_soon(stored.as_ptr(), stored.len());
 }

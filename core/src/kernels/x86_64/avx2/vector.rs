@@ -4,8 +4,9 @@
 
 use super::lanes::*;
 use super::runs_on;
+use crate::kernels::portable::vector as portable;
 use crate::kernels::{VectorCandidate, VectorKernels};
-use crate::num::{self, LANES, f16, tree_sum};
+use crate::num::{self, LANES, tree_sum};
 use crate::port::CpuFeatures;
 use core::arch::x86_64::*;
 
@@ -40,8 +41,10 @@ entries! {
     exp_sum(x: &mut [f32], shift: f32) -> f32;
     silu_product(gate: &mut [f32], up: &[f32]);
     accumulate(weights: &[f32], rows: &[f32], sum: &mut [f32]);
-    widen(halves: &[u16], out: &mut [f32]);
-    narrow(x: &[f32], out: &mut [u16]);
+    widen(halves: &[u8], out: &mut [f32]);
+    widen_q8_0(blocks: &[u8], out: &mut [f32]);
+    widen_q4_0(blocks: &[u8], out: &mut [f32]);
+    narrow(x: &[f32], out: &mut [u8]);
 }
 
 fn new(cpu: CpuFeatures) -> Option<&'static VectorKernels> {
@@ -247,22 +250,65 @@ unsafe fn add_rows<const TOGETHER: usize>(
 }
 
 #[target_feature(enable = "avx2,f16c")]
-fn widen(halves: &[u16], out: &mut [f32]) {
-    let (steps, rest) = halves.as_chunks::<WIDTH>();
+fn widen(halves: &[u8], out: &mut [f32]) {
+    let (steps, rest) = halves.as_chunks::<{ 2 * WIDTH }>();
     let (outs, out_rest) = out.as_chunks_mut::<WIDTH>();
     for (halves, out) in steps.iter().zip(outs) {
         // SAFETY: this function is compiled for AVX2 and F16C.
-        unsafe { store_floats(out, from_halves(halves)) };
+        unsafe { store_floats(out, _mm256_cvtph_ps(load16(halves))) };
     }
-    for (out, &half) in out_rest.iter_mut().zip(rest) {
-        *out = num::f16_to_f32(half);
+    portable::widen(rest, out_rest);
+}
+
+#[target_feature(enable = "avx2,f16c")]
+fn widen_q8_0(blocks: &[u8], out: &mut [f32]) {
+    for (block, out) in blocks.as_chunks::<34>().0.iter().zip(out.as_chunks_mut().0) {
+        let [low, high, quants @ ..] = block;
+        // SAFETY: this function is compiled for AVX2 and F16C; the array has the 32 bytes.
+        unsafe {
+            let start = quants.as_ptr();
+            let quants = [start, start.add(16)].map(|at| _mm_loadu_si128(at.cast()));
+            store_scaled([*low, *high], quants, out);
+        }
     }
 }
 
 #[target_feature(enable = "avx2,f16c")]
-fn narrow(x: &[f32], out: &mut [u16]) {
+fn widen_q4_0(blocks: &[u8], out: &mut [f32]) {
+    for (block, out) in blocks.as_chunks::<18>().0.iter().zip(out.as_chunks_mut().0) {
+        let [low, high, nibbles @ ..] = block;
+        // SAFETY: this function is compiled for AVX2 and F16C.
+        unsafe {
+            let nibbles = load16(nibbles);
+            let quants = [nibbles, _mm_srli_epi16::<4>(nibbles)].map(|quants| {
+                _mm_sub_epi8(_mm_and_si128(quants, _mm_set1_epi8(15)), _mm_set1_epi8(8))
+            });
+            store_scaled([*low, *high], quants, out);
+        }
+    }
+}
+
+/// Writes 32 quants times their f16 scale.
+#[inline(always)]
+unsafe fn store_scaled(scale: [u8; 2], quants: [__m128i; 2], out: &mut [f32; 32]) {
+    // SAFETY: the caller has AVX2 and F16C.
+    unsafe {
+        let bits = _mm_set1_epi16(i16::from_le_bytes(scale));
+        let scale = _mm256_cvtph_ps(bits);
+        for (quants, out) in quants.into_iter().zip(out.as_chunks_mut::<LANES>().0) {
+            let halves = [quants, _mm_srli_si128::<8>(quants)];
+            for (quants, out) in halves.into_iter().zip(out.as_chunks_mut().0) {
+                let quants = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(quants));
+                store_floats(out, _mm256_mul_ps(scale, quants));
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,f16c")]
+fn narrow(x: &[f32], out: &mut [u8]) {
     let (steps, rest) = x.as_chunks::<WIDTH>();
-    let (outs, out_rest) = out.as_chunks_mut::<WIDTH>();
+    let (outs, out_rest) = out.as_chunks_mut::<{ 2 * WIDTH }>();
     for (x, out) in steps.iter().zip(outs) {
         // SAFETY: this function is compiled for AVX2 and F16C; the array has the 16 bytes.
         unsafe {
@@ -270,7 +316,5 @@ fn narrow(x: &[f32], out: &mut [u16]) {
             _mm_storeu_si128(out.as_mut_ptr().cast(), halves);
         }
     }
-    for (out, &x) in out_rest.iter_mut().zip(rest) {
-        *out = f16::from_f32(x).to_bits();
-    }
+    portable::narrow(rest, out_rest);
 }

@@ -34,6 +34,14 @@ static KERNELS: VectorKernels = VectorKernels {
         // SAFETY: as above.
         unsafe { widen(halves, out) }
     },
+    widen_q8_0: |blocks, out| {
+        // SAFETY: as above.
+        unsafe { widen_q8_0(blocks, out) }
+    },
+    widen_q4_0: |blocks, out| {
+        // SAFETY: as above.
+        unsafe { widen_q4_0(blocks, out) }
+    },
     narrow: |x, out| {
         // SAFETY: as above.
         unsafe { narrow(x, out) }
@@ -245,26 +253,66 @@ fn accumulate(weights: &[f32], rows: &[f32], sum: &mut [f32]) {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn widen(halves: &[u16], out: &mut [f32]) {
+fn widen(halves: &[u8], out: &mut [f32]) {
     let start = out.as_mut_ptr();
-    pieces(halves.len().min(out.len()), |at, mask| {
+    pieces((halves.len() / 2).min(out.len()), |at, mask| {
         // SAFETY: `mask` ends at the shorter of both.
         unsafe {
-            let half = _mm256_maskz_loadu_epi16(mask, halves.as_ptr().add(at).cast());
+            let half = _mm256_maskz_loadu_epi16(mask, halves.as_ptr().add(2 * at).cast());
             _mm512_mask_storeu_ps(start.add(at), mask, _mm512_cvtph_ps(half));
         }
     });
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn narrow(x: &[f32], out: &mut [u16]) {
+fn widen_q8_0(blocks: &[u8], out: &mut [f32]) {
+    for (block, out) in blocks.as_chunks::<34>().0.iter().zip(out.as_chunks_mut().0) {
+        let [low, high, quants @ ..] = block;
+        // SAFETY: the array has the 32 bytes; this function has AVX-512.
+        unsafe {
+            let start = quants.as_ptr();
+            let quants = [start, start.add(LANES)].map(|at| _mm_loadu_si128(at.cast()));
+            store_scaled([*low, *high], quants, out);
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn widen_q4_0(blocks: &[u8], out: &mut [f32]) {
+    for (block, out) in blocks.as_chunks::<18>().0.iter().zip(out.as_chunks_mut().0) {
+        let [low, high, nibbles @ ..] = block;
+        // SAFETY: the array has the 16 bytes; this function has AVX-512.
+        unsafe {
+            let nibbles = _mm_loadu_si128(nibbles.as_ptr().cast());
+            let quants = [nibbles, _mm_srli_epi16::<4>(nibbles)].map(|quants| {
+                _mm_sub_epi8(_mm_and_si128(quants, _mm_set1_epi8(15)), _mm_set1_epi8(8))
+            });
+            store_scaled([*low, *high], quants, out);
+        }
+    }
+}
+
+/// Writes 32 quants times their f16 scale.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn store_scaled(scale: [u8; 2], quants: [__m128i; 2], out: &mut [f32; 2 * LANES]) {
+    let scale = _mm512_cvtph_ps(_mm256_set1_epi16(i16::from_le_bytes(scale)));
+    for (quants, out) in quants.into_iter().zip(out.as_chunks_mut::<LANES>().0) {
+        let quants = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(quants));
+        // SAFETY: the array has the 16 numbers.
+        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), _mm512_mul_ps(scale, quants)) };
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn narrow(x: &[f32], out: &mut [u8]) {
     let start = out.as_mut_ptr();
-    pieces(x.len().min(out.len()), |at, mask| {
+    pieces(x.len().min(out.len() / 2), |at, mask| {
         // SAFETY: `mask` ends at the shorter of both.
         unsafe {
             let x = _mm512_maskz_loadu_ps(mask, x.as_ptr().add(at));
             let half = _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(x);
-            _mm256_mask_storeu_epi16(start.add(at).cast(), mask, half);
+            _mm256_mask_storeu_epi16(start.add(2 * at).cast(), mask, half);
         }
     });
 }

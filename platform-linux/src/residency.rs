@@ -1,0 +1,116 @@
+//! Bringing a mapped file into memory: ahead of the first pass, or to stay there.
+//!
+//! A mapping reads a page when it is touched, 128 KiB at a time, and the processor waits. Asked
+//! beforehand, in the order in which a pass reads, the system reads as fast as the disk can while
+//! the first layers are computed already. Never MADV_SEQUENTIAL: pages behind a cyclic scan are
+//! those that are needed again.
+// Unsafe: locks pages of a mapping.
+#![allow(unsafe_code)]
+
+use crate::stream::direct::advise;
+use core::sync::atomic::{AtomicBool, Ordering};
+use picolm_core::port::{Need, Stripe};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+/// Bytes that the system is asked for at a time.
+const PIECE_BYTES: u64 = 2 << 20;
+
+/// Pieces that are on their way: the disk always has work, and a page that someone waits for has
+/// little before it.
+const PIECES_AHEAD: usize = 2;
+
+/// The thread's stack: it calls little.
+const STACK_BYTES: usize = 128 << 10;
+
+/// A thread that reads a file into the page cache.
+#[derive(Debug)]
+pub(crate) struct ReadAhead {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl ReadAhead {
+    /// Reads the stripes of `file` in their order, but for experts, of which few are wanted.
+    pub(crate) fn start(file: File, stripes: &[Stripe]) -> Self {
+        let pieces: Vec<_> =
+            stripes.iter().filter(|stripe| stripe.need != Need::Maybe).flat_map(pieces).collect();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let builder = Builder::new().name("picolm-ahead".into()).stack_size(STACK_BYTES);
+        let thread = builder.spawn(move || read_ahead(&file, &pieces, &stopped)).ok();
+        Self { stop, thread }
+    }
+}
+
+impl Drop for ReadAhead {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It has no way to panic but a defect, which it has reported by then.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A stripe in parts.
+fn pieces(stripe: &Stripe) -> impl Iterator<Item = (u64, u64)> + use<> {
+    let Stripe { offset, bytes, .. } = *stripe;
+    (0..bytes.div_ceil(PIECE_BYTES)).map(move |index| {
+        let start = index * PIECE_BYTES;
+        (offset + start, PIECE_BYTES.min(bytes - start))
+    })
+}
+
+fn read_ahead(file: &File, pieces: &[(u64, u64)], stop: &AtomicBool) {
+    let ask = |&(offset, bytes): &(u64, u64)| {
+        advise(file, offset, bytes, libc::POSIX_FADV_WILLNEED);
+    };
+    pieces.iter().take(PIECES_AHEAD).for_each(ask);
+    for (index, &(offset, bytes)) in pieces.iter().enumerate() {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        pieces.get(index + PIECES_AHEAD).into_iter().for_each(ask);
+        // Waits until the piece is there. An error is for those to see who use the bytes.
+        let _ = file.read_at(&mut [0], offset + bytes - 1);
+    }
+}
+
+/// Brings `bytes`, which are mapped from `file`'s start on, into memory for good. `progress` hears
+/// how many of them are there.
+pub(crate) fn lock(file: &File, bytes: &[u8], progress: &mut dyn FnMut(usize)) -> io::Result<()> {
+    let mut done = 0;
+    for piece in bytes.chunks(PIECE_BYTES as usize) {
+        let ahead = PIECES_AHEAD as u64 * PIECE_BYTES;
+        advise(file, done as u64, ahead + PIECE_BYTES, libc::POSIX_FADV_WILLNEED);
+        // SAFETY: the range is one of borrowed bytes; locking it changes none of them.
+        if unsafe { libc::mlock(piece.as_ptr().cast(), piece.len()) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        done += piece.len();
+        progress(done);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_make_the_stripe() {
+        for bytes in [0, 1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES] {
+            let stripe = Stripe { offset: 77, bytes, need: Need::Always };
+            let mut end = 77;
+            for (offset, bytes) in pieces(&stripe) {
+                assert!(offset == end && bytes > 0 && bytes <= PIECE_BYTES);
+                end += bytes;
+            }
+            assert_eq!(end, 77 + bytes);
+        }
+    }
+}

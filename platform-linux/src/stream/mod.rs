@@ -1,0 +1,288 @@
+//! Weights larger than memory: some stay, the others stream past.
+//!
+//! A pass reads all weights once, in the same order each time. An LRU cache of fewer bytes than
+//! that hits nothing, so the page cache would read the whole file again for every token. Here an
+//! equal fraction of every layer is pinned in memory and one thread reads the rest, past the page
+//! cache, into a few slots, ahead of the engine over layers and over the end of a pass: a token
+//! takes as long as the disk needs for what is not pinned.
+//!
+//! Nothing of the file is mapped: a read error or a file that shrinks is an error of the lease.
+//! `pins` chooses what stays, `order` what is read next, `reader` does it.
+
+pub(crate) mod direct;
+mod memory;
+mod order;
+mod pins;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod window;
+
+use crate::map::{MapError, Memory};
+use core::cell::{OnceCell, RefCell};
+use direct::{DirectFile, SECTOR_BYTES_MAX};
+use memory::SharedMemory;
+use picolm_core::port::{Lease, MAX_LEASES, Need, ReadError, Stripe, Weights};
+use reader::{Planned, Shared};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use window::Window;
+
+/// Leases at a time where something streams.
+const LEASES: usize = 2;
+
+/// Slots at least: two are leased while the third is read.
+const SLOTS_MIN: usize = LEASES + 1;
+
+/// Slots where everything is pinned in the end: one is copied from while the next one is read.
+const SLOTS_PINNING: usize = 1;
+
+/// What the system may have read ahead of a mapped header: 128 KiB, unless someone has set more
+/// (`/sys/block/*/queue/read_ahead_kb`); 8 MiB is seen on virtual disks.
+const READ_AHEAD_BYTES: u64 = 32 << 20;
+
+/// The reader's stack: it calls little.
+const STACK_BYTES: usize = 128 << 10;
+
+/// How a file is streamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamOptions {
+    /// Longest stripe, unless a single row is longer.
+    pub stripe_bytes: u64,
+    /// Slots to read into, at least 3.
+    pub slots: usize,
+    /// Reads go through the page cache, as they do where direct ones are refused.
+    pub buffered: bool,
+}
+
+impl Default for StreamOptions {
+    /// 384 KiB: near to what SD cards take in one command, 512. Of 4 slots two are leased, for some
+    /// 50 microseconds; the other two, 8 ms at 100 MB/s, bridge the time between two passes.
+    fn default() -> Self {
+        Self { stripe_bytes: 384 << 10, slots: 4, buffered: false }
+    }
+}
+
+impl StreamOptions {
+    /// Memory for slots, and for what is known of each stripe, of a file whose matrices have
+    /// `weights_bytes` and rows of at most `row_bytes`.
+    pub fn least_bytes(&self, weights_bytes: u64, row_bytes: u64) -> u64 {
+        let longest = self.stripe_bytes.max(row_bytes).saturating_add(2 * SECTOR_BYTES_MAX as u64);
+        let slot = longest.next_multiple_of(SECTOR_BYTES_MAX as u64);
+        let stripes = weights_bytes / self.stripe_bytes.max(1) + 1;
+        slot.saturating_mul(self.slots as u64)
+            .saturating_add(stripes.saturating_mul(STRIPE_OVERHEAD_BYTES))
+    }
+}
+
+/// What is known of a stripe: the plan, and three bytes of the order's.
+const STRIPE_OVERHEAD_BYTES: u64 = size_of::<Planned>() as u64 + 3;
+
+/// Where the bytes go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamPlan {
+    /// Weights that stay in memory.
+    pub pinned_bytes: u64,
+    /// Slots, and what is known of the stripes.
+    pub buffer_bytes: u64,
+    /// What every token reads from the device: whole sectors of what is not pinned.
+    pub streamed_bytes: u64,
+    /// The same of experts, if a token were to use all of them.
+    pub streamed_expert_bytes: u64,
+}
+
+/// A model file of which only a part is in memory.
+pub struct StreamedFile {
+    file: Arc<DirectFile>,
+    header: Memory,
+    header_bytes: usize,
+    options: StreamOptions,
+    budget_bytes: u64,
+    /// The last sectors that [`Weights::read`] has read.
+    window: RefCell<Window>,
+    running: OnceCell<Running>,
+}
+
+/// The engine's schedule, and the thread that reads it.
+struct Running {
+    shared: Arc<Shared>,
+    plan: StreamPlan,
+    leases: usize,
+    /// Started by the first pass; `None` where the system has no thread to give.
+    reader: OnceCell<Option<JoinHandle<()>>>,
+}
+
+impl StreamedFile {
+    /// Opens the regular file at `path` and reads its first `header_bytes` bytes.
+    pub fn open(path: &Path, header_bytes: u64, options: StreamOptions) -> Result<Self, MapError> {
+        let file =
+            if options.buffered { DirectFile::open_buffered } else { DirectFile::open }(path)?;
+        let too_large = MapError::TooLarge { bytes: header_bytes };
+        let header_bytes = header_bytes.min(file.bytes());
+        let (_, room) = file.sectors(0, header_bytes).ok_or(too_large)?;
+        let mut header = Memory::reserve(room)?;
+        let read = file.fetch(0, header_bytes, header.as_mut_slice()).map_err(|error| {
+            let code = if let ReadError::Io { code, .. } = error { code } else { libc::EIO };
+            MapError::System(std::io::Error::from_raw_os_error(code))
+        })?;
+        // What was read of it before, to plan with, and read ahead then.
+        file.forget(header_bytes.saturating_add(READ_AHEAD_BYTES));
+        Ok(Self {
+            file: Arc::new(file),
+            header,
+            header_bytes: read.end,
+            options,
+            budget_bytes: 0,
+            window: RefCell::new(Window::new()?),
+            running: OnceCell::new(),
+        })
+    }
+
+    /// Bytes of memory for pins, slots and what is known of the stripes. To be called before the
+    /// schedule is announced; where it is less than the slots take, nothing is pinned.
+    pub fn set_budget(&mut self, bytes: u64) {
+        self.budget_bytes = bytes;
+    }
+
+    /// The file's first bytes.
+    pub fn header(&self) -> &[u8] {
+        &self.header.as_slice()[..self.header_bytes]
+    }
+
+    /// How fast the file can be read here, in bytes per second: half a second of reads that are
+    /// spread over it, in the way and the size in which stripes are read.
+    pub fn device_bytes_per_s(&self) -> Result<f64, ReadError> {
+        let bytes = self.options.stripe_bytes.next_multiple_of(SECTOR_BYTES_MAX as u64);
+        let mut buffer =
+            Memory::reserve(bytes).map_err(|_| ReadError::Io { offset: 0, code: libc::ENOMEM })?;
+        self.file.bytes_per_s(buffer.as_mut_slice())
+    }
+
+    /// Where the bytes go, once the schedule is known.
+    pub fn plan(&self) -> Option<StreamPlan> {
+        self.running.get().map(|running| running.plan)
+    }
+
+    /// Whether the system has refused to lock pinned weights into memory.
+    pub fn lock_was_refused(&self) -> bool {
+        self.running.get().is_some_and(|running| running.shared.lock_was_refused())
+    }
+
+    fn prepare(&self, stripes: &[Stripe]) -> Result<Running, std::io::Error> {
+        let overhead = stripes.len() as u64 * STRIPE_OVERHEAD_BYTES;
+        let span = |stripe: &Stripe| {
+            self.file.sectors(stripe.offset, stripe.bytes).map_or(0, |(_, length)| length)
+        };
+        // Slots begin at multiples of the largest sector.
+        let slot_bytes = stripes.iter().map(span).max().unwrap_or(0);
+        let slot_bytes = slot_bytes.next_multiple_of(SECTOR_BYTES_MAX as u64);
+        let budget = self.budget_bytes.saturating_sub(overhead);
+        let left = |slots: usize| budget.saturating_sub(slot_bytes.saturating_mul(slots as u64));
+        let mut slots = SLOTS_PINNING;
+        let mut places = pins::choose(stripes, left(slots));
+        let everything = places.iter().all(Option::is_some);
+        if !everything {
+            slots = self.options.slots.max(SLOTS_MIN);
+            places = pins::choose(stripes, left(slots));
+        }
+        let buffer_bytes = slot_bytes * slots as u64 + overhead;
+        let mut plan = StreamPlan { buffer_bytes, ..StreamPlan::default() };
+        for (stripe, place) in stripes.iter().zip(&places) {
+            match place {
+                Some(_) => plan.pinned_bytes += pins::pin_bytes(stripe),
+                None if stripe.need == Need::Maybe => plan.streamed_expert_bytes += span(stripe),
+                None => plan.streamed_bytes += span(stripe),
+            }
+        }
+        let size = |bytes: u64| {
+            usize::try_from(bytes).map_err(|_| std::io::Error::from_raw_os_error(libc::ENOMEM))
+        };
+        let slot_bytes = size(slot_bytes)?;
+        let slot_memory = SharedMemory::reserve(size(plan.buffer_bytes - overhead)?)?;
+        let pin_memory = SharedMemory::reserve(size(plan.pinned_bytes)?)?;
+        let stripes = stripes.iter().zip(places).map(|(&stripe, place)| Planned {
+            stripe,
+            // Within the pins, whose size is a usize.
+            pin: place.map(|place| place as usize),
+        });
+        let stripes = stripes.collect();
+        let file = Arc::clone(&self.file);
+        let shared = Shared::new(file, stripes, slot_memory, slot_bytes, slots, pin_memory);
+        let leases = if everything { MAX_LEASES } else { LEASES };
+        Ok(Running { shared: Arc::new(shared), plan, leases, reader: OnceCell::new() })
+    }
+}
+
+impl Weights for StreamedFile {
+    fn file_bytes(&self) -> u64 {
+        self.file.bytes()
+    }
+
+    fn stripe_bytes(&self) -> u64 {
+        self.options.stripe_bytes
+    }
+
+    fn schedule(&self, stripes: &[Stripe]) -> Result<(), ReadError> {
+        let code = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::ENOMEM);
+        let beyond = |stripe: &&Stripe| {
+            stripe.offset.checked_add(stripe.bytes).is_none_or(|end| end > self.file.bytes())
+        };
+        if let Some(stripe) = stripes.iter().find(beyond) {
+            return Err(ReadError::OutOfRange { offset: stripe.offset });
+        }
+        let running = self
+            .prepare(stripes)
+            .map_err(|error| ReadError::Io { offset: 0, code: code(error) })?;
+        let _ = self.running.set(running);
+        Ok(())
+    }
+
+    fn begin(&self) {
+        if let Some(running) = self.running.get() {
+            running.shared.begin();
+            running.reader.get_or_init(|| {
+                let shared = Arc::clone(&running.shared);
+                let builder = Builder::new().name("picolm-read".into()).stack_size(STACK_BYTES);
+                builder.spawn(move || shared.read()).ok()
+            });
+        }
+    }
+
+    fn want(&self, indices: core::ops::Range<usize>) {
+        if let Some(running) = self.running.get() {
+            running.shared.want(indices);
+        }
+    }
+
+    fn leases(&self) -> usize {
+        self.running.get().map_or(LEASES, |running| running.leases)
+    }
+
+    fn lease(&self, index: usize, _stripe: &Stripe) -> Result<Lease<'_>, ReadError> {
+        let running = self.running.get().ok_or(ReadError::NotScheduled { index })?;
+        match running.reader.get() {
+            Some(Some(_)) => running.shared.lease(index),
+            // A lease outside of a pass, or no thread.
+            Some(None) => Err(ReadError::Io { offset: 0, code: libc::EAGAIN }),
+            None => Err(ReadError::NotScheduled { index }),
+        }
+    }
+
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
+        self.window.borrow_mut().read(&self.file, offset, into)
+    }
+}
+
+impl Drop for StreamedFile {
+    fn drop(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        running.shared.end();
+        if let Some(reader) = running.reader.into_inner().flatten() {
+            // It has no way to panic but a defect, which it has reported by then.
+            let _ = reader.join();
+        }
+    }
+}
+
+const _: () = assert!(SLOTS_MIN <= 3 && LEASES <= MAX_LEASES);
