@@ -46,6 +46,7 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
       --skip-layers LIST   leave these blocks out, such as 3,7-9
       --quiet              no statistics on stderr
       --lookup             guess from earlier text: less time, same text
+      --draft MODEL        let a smaller model with the same vocabulary guess
       --stop TEXT          end where the text comes, without it; several
       --chat               the prompt is a user's message: in the model's chat template
       --system TEXT        what the model is told before a chat
@@ -116,6 +117,8 @@ pub(crate) struct Run {
     pub(crate) conversation: Option<Conversation>,
     /// Whether to draft from earlier text.
     pub(crate) lookup: bool,
+    /// A model to draft by.
+    pub(crate) draft: Option<PathBuf>,
     /// Texts that end the answer.
     pub(crate) stop: Vec<Vec<u8>>,
     pub(crate) max_tokens: u32,
@@ -254,6 +257,7 @@ fn parse_text(
         prompt: None,
         conversation,
         lookup: false,
+        draft: None,
         stop: Vec::new(),
         max_tokens,
         sampling: Sampling::default(),
@@ -280,6 +284,7 @@ fn parse_text(
                 run.conversation.get_or_insert_default().template = Some(name);
             }
             "--lookup" => run.lookup = true,
+            "--draft" => run.draft = Some(PathBuf::from(options.value(&option)?)),
             "--stop" => run.stop.push(options.stop_text(&option)?),
             "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
             "-c" | "--context" => run.context = options.integer(&option, 1)?,
@@ -295,6 +300,9 @@ fn parse_text(
             _ if run.sampling.take(&option, &mut options)? => {}
             _ => return Err(unknown(&option)),
         }
+    }
+    if run.lookup && run.draft.is_some() {
+        return Err(Failure::usage("--draft: goes without --lookup"));
     }
     if escapes {
         run.prompt = Some(unescape(escaped_text(run.prompt.as_deref())?));
@@ -754,6 +762,7 @@ mod tests {
         assert_eq!(run.stop, [b"x", b"y"]);
         assert!(refused("chat m -p hi").contains("-p"));
         assert!(refused("chat").contains("no model"));
+        assert!(refused("m -p hi --lookup --draft n").contains("--draft"));
         assert!(refused("m --stop=").contains("--stop"));
         assert!(matches!(parsed("m -p hi"), Ok(Command::Run(Run { conversation: None, .. }))));
     }

@@ -8,6 +8,7 @@
 mod args;
 mod ceiling;
 mod command;
+mod draft;
 mod engine;
 mod layers;
 mod line_editor;

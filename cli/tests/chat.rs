@@ -121,3 +121,19 @@ fn guesses_from_earlier_text_change_no_text() {
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(errors.lines().any(|line| line.starts_with("Speculation: ")), "{errors}");
 }
+
+#[test]
+fn guesses_of_another_model_change_no_text() {
+    let path = model("llama");
+    for seed in ["1", "2"] {
+        let arguments =
+            [&path, "-p", "Once upon a", "-n", "60", "-t", "0.5", "-s", seed, "--quiet"];
+        let guessed = stdout_of(&[&arguments[..], &["--draft", &path]].concat());
+        assert_eq!(guessed, stdout_of(&arguments), "{seed}");
+    }
+    let other = model("qwen2");
+    let refused = error_line(&run(&[&path, "-p", "Once", "--draft", &other]), 1);
+    assert!(refused.contains("vocabulary"), "{refused}");
+    let missing = error_line(&run(&[&path, "-p", "Once", "--draft", "/nowhere.gguf"]), 1);
+    assert!(missing.contains("/nowhere.gguf"), "{missing}");
+}

@@ -3,6 +3,7 @@
 use super::{Outcome, chat, write};
 use crate::args::{Conversation, Run};
 use crate::ceiling;
+use crate::draft::Draft;
 use crate::engine::{self, Machine, ModelFile, Plan};
 use crate::platform::clock::MonotonicClock;
 use crate::platform::console;
@@ -14,7 +15,7 @@ use picolm_core::gguf::Gguf;
 use picolm_core::mem::Arena;
 use picolm_core::port::Clock;
 use picolm_core::sampler::Sampler;
-use picolm_core::session::speculate::{MAX_DRAFT, PromptLookup, Speculated, Speculation};
+use picolm_core::session::speculate::{Drafter, MAX_DRAFT, PromptLookup, Speculated, Speculation};
 use picolm_core::session::{Generated, Options, Output, Session, SessionError, Stop, StopTexts};
 use picolm_core::tokenizer::Tokenizer;
 
@@ -25,12 +26,16 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     }
     let machine = Machine::new(arguments.threads)?;
     let Run { context, kv_type, skipped, .. } = *arguments;
-    let logit_rows = if arguments.lookup { MAX_DRAFT as u32 + 1 } else { 1 };
+    let draft_file = arguments.draft.as_deref().map(ModelFile::open).transpose()?;
+    let draft = draft_file.as_ref().map(|file| Draft::new(file, &machine, context)).transpose()?;
+    let speculates = arguments.lookup || draft.is_some();
+    let logit_rows = if speculates { MAX_DRAFT as u32 + 1 } else { 1 };
     let options = Options { context, kv_type, skipped, logit_rows, ..Options::default() };
     let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| {
         plan.with_tokenizer(file, gguf)?.with_sampler(file, &arguments.sampling.options(&[]))
     };
-    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
+    let ram = draft.as_ref().map_or(Ok(arguments.ram), |draft| draft.leave(arguments.ram))?;
+    let file = ceiling::open(&arguments.model, ram, &machine, options, &complete)?;
     let gguf = file.gguf()?;
     ceiling::lock(&file, arguments)?;
     let plan = complete(Plan::new(&file, &gguf, &machine, options)?, &file, &gguf)?;
@@ -50,9 +55,16 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     };
     let interrupted = console::on_interrupt();
     let clock = MonotonicClock::new();
-    let mut room = vec![0; if arguments.lookup { session.context() as usize } else { 0 }];
-    let mut lookup = PromptLookup::new(&mut room);
-    let speculation = arguments.lookup.then(|| Speculation::new(&mut lookup, &clock));
+    let mut room = vec![0; if speculates { session.context() as usize } else { 0 }];
+    let mut draft_memory = draft.as_ref().map(Draft::reserve).transpose()?;
+    let mut drafter: Option<Box<dyn Drafter + '_>> = match (&draft, &mut draft_memory) {
+        (Some(draft), Some(memory)) => {
+            Some(Box::new(draft.load(&machine, &tokenizer, memory, &mut room)?))
+        }
+        _ if arguments.lookup => Some(Box::new(PromptLookup::new(&mut room))),
+        _ => None,
+    };
+    let speculation = drafter.as_deref_mut().map(|drafter| Speculation::new(drafter, &clock));
     let mut generation =
         Generation { session, sampler, tokenizer: &tokenizer, speculation, interrupted };
     if interactive && let Some(chat) = chat {
