@@ -13,6 +13,13 @@ pub trait Output {
 
     /// A token is complete: the place to flush, and to say whether to go on.
     fn token_done(&mut self) -> ControlFlow<()>;
+
+    /// The context was full, and of the tokens that stay `done` of `total` were evaluated again:
+    /// the place for a progress bar, and to say whether to go on.
+    fn shifting(&mut self, done: usize, total: usize) -> ControlFlow<()> {
+        let _ = (done, total);
+        ControlFlow::Continue(())
+    }
 }
 
 /// Why a text ends.
@@ -122,7 +129,10 @@ impl Session<'_> {
             self.drop_rejected(&rows, speculation.as_deref_mut());
             if self.position() == self.context() {
                 rows = Rows::default();
-                break Stop::ContextFull;
+                match self.go_on(output)? {
+                    None => {}
+                    Some(stop) => break stop,
+                }
             }
             rows = self.decode_drafted(token, speculation.as_deref_mut(), max_tokens - tokens)?;
             unread = None;
@@ -161,9 +171,28 @@ impl Session<'_> {
 
     /// Forgets the tokens that were evaluated and did not come, and judges the draft.
     fn drop_rejected(&mut self, rows: &Rows, speculation: Option<&mut Speculation<'_>>) {
-        self.rewind(self.position() - rows.rejected());
+        if rows.rejected() > 0 {
+            self.rewind(self.position() - rows.rejected());
+        }
         if let (Some(speculation), Some(duration_ns)) = (speculation, rows.duration_ns) {
             speculation.judge(rows.drafted, rows.accepted, duration_ns);
         }
+    }
+
+    /// Makes room in a full context, or says why the text ends.
+    fn go_on(&mut self, output: &mut dyn Output) -> Result<Option<Stop>, SessionError> {
+        let total = self.shift.map_or(0, |shift| shift.left(self.context())) as usize;
+        let mut stopped = false;
+        self.make_room(&mut |done| {
+            stopped = output.shifting(done, total).is_break();
+            !stopped
+        })?;
+        Ok(if stopped {
+            Some(Stop::Output)
+        } else if self.position() == self.context() {
+            Some(Stop::ContextFull)
+        } else {
+            None
+        })
     }
 }

@@ -10,7 +10,7 @@ use picolm_core::sampler::{Dry, Mirostat, Penalties, Rng, Sampler, SamplerOption
 use picolm_core::session::speculate::{
     Drafter, MAX_DRAFT, ModelDraft, PromptLookup, Speculated, Speculation,
 };
-use picolm_core::session::{Generated, Options, Output, Session};
+use picolm_core::session::{Generated, How, Options, Output, Session, Shift};
 use picolm_core::tokenizer::Tokenizer;
 
 /// Knows how the text goes on, and is wrong now and then.
@@ -93,6 +93,7 @@ impl Run<'_> {
         let mut arena = Arena::new(&mut memory);
         let mut sampler = Sampler::new(self.options, n_vocab, &mut arena).unwrap();
         session.rewind(0);
+        let dropped = session.dropped();
         session.prefill(&self.prompt, &mut |_| true).unwrap();
         self.prompt.iter().for_each(|&token| sampler.accept(token));
         let mut output = Text { tokens_left: self.read_tokens, ..Text::default() };
@@ -108,7 +109,8 @@ impl Run<'_> {
             .unwrap();
         // Only tokens that are part of the text are evaluated.
         let unread = u32::from(generated.unread.is_some());
-        assert_eq!(session.position(), self.prompt.len() as u32 + generated.tokens - unread);
+        let evaluated = u64::from(session.position()) + session.dropped() - dropped;
+        assert_eq!(evaluated, self.prompt.len() as u64 + u64::from(generated.tokens - unread));
         let result = speculation.map(|speculation| speculation.result()).unwrap_or_default();
         (output.bytes, generated, result)
     }
@@ -133,7 +135,7 @@ fn random_run(seed: u64, n_vocab: u32) -> Run<'static> {
     Run { prompt, options, max_tokens, read_tokens: 1 + number(60) as usize }
 }
 
-fn identical(fixture: &Fixture, runs: core::ops::Range<u64>) -> Speculated {
+fn identical(fixture: &Fixture, runs: core::ops::Range<u64>, shift: Option<How>) -> Speculated {
     let gguf = fixture.gguf();
     let mut plan = MemoryPlan::new();
     Tokenizer::plan(&gguf, &mut plan).unwrap();
@@ -147,6 +149,9 @@ fn identical(fixture: &Fixture, runs: core::ops::Range<u64>) -> Speculated {
     let mut sum = Speculated::default();
     with_session(fixture, &weights, &setting, |session| {
         let n_vocab = session.config().n_vocab;
+        if let Some(how) = shift {
+            session.shift_when_full(Shift { keep: 4, how }).unwrap();
+        }
         for seed in runs {
             let run = random_run(seed, n_vocab);
             let (bytes, plain, _) = run.text(session, &tokenizer, None);
@@ -174,11 +179,18 @@ fn identical(fixture: &Fixture, runs: core::ops::Range<u64>) -> Speculated {
 #[test]
 fn drafts_change_no_text() {
     for fixture in architectures() {
-        let runs = if fixture.name == "llama" { 0..80 } else { 0..8 };
-        let result = identical(&fixture, runs);
+        let is_first = fixture.name == "llama";
+        let runs = if is_first { 0..80 } else { 0..8 };
+        let result = identical(&fixture, runs, None);
         // Both kinds of drafts were met, many times.
         assert!(result.accepted > 20, "{}: {result:?}", fixture.name);
         assert!(result.drafted > result.accepted + 10, "{}: {result:?}", fixture.name);
+        if is_first {
+            // A context that is full goes on at the same token.
+            for how in [How::Again, How::Turned] {
+                identical(&fixture, 80..110, Some(how));
+            }
+        }
     }
 }
 
