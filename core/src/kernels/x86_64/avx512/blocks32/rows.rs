@@ -50,6 +50,11 @@ pub(super) unsafe fn dots<F: SmallBlock, L: Level>(
                         let block = first + unit * UNIT;
                         let start = weights.as_ptr().add((row * blocks + block) * F::BYTES);
                         unit_parts::<F, L>(start, x.from(block), at.cast());
+                        if unit + 1 == units {
+                            // What the row has left is read with that of the other rows.
+                            let rest = (here - units * UNIT) * F::BYTES;
+                            prefetch(start.add(UNIT * F::BYTES), rest);
+                        }
                     } else {
                         *at = [0.0; UNIT];
                     }

@@ -34,9 +34,9 @@ pub(in crate::kernels::x86_64::avx512) trait SuperBlock {
     unsafe fn heads(blocks: [*const u8; 8], groups: *mut u8) -> __m256i;
 
     /// The words that the products of vectors 0 and 1, and of 2 and 3, are multiplied by when they
-    /// are packed: in each 128 bits four of the one, then four of the other vector. `groups` are the
-    /// block's 16 bytes of [`Self::heads`]; afterwards they are the block's factors of sums: of
-    /// groups of 32 the last 8, the minima, of groups of 16 all.
+    /// are packed: in each 128 bits four of the one, then four of the other vector. `groups` are
+    /// the block's 16 bytes of [`Self::heads`]; afterwards they are the block's factors of sums:
+    /// of groups of 32 the last 8, the minima, of groups of 16 all.
     unsafe fn scales(block: *const u8, groups: *mut u8) -> [__m512i; 2];
 
     /// The scales in `groups`, as bytes.
