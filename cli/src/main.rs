@@ -10,6 +10,7 @@ mod cache;
 mod ceiling;
 mod command;
 mod constraint;
+mod draft;
 mod engine;
 mod layers;
 mod line_editor;
