@@ -337,7 +337,7 @@ fn parse_text(
         return Err(Failure::usage("--pretty: goes with --json only"));
     }
     if run.constraint.is_some() && (run.lookup || run.draft.is_some()) {
-        return Err(Failure::usage(\"--lookup, --draft: go without a constraint\"));
+        return Err(Failure::usage("--lookup, --draft: go without a constraint"));
     }
     if run.lookup && run.draft.is_some() {
         return Err(Failure::usage("--draft: goes without --lookup"));

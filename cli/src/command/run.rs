@@ -276,9 +276,7 @@ impl Generation<'_, '_> {
         let Self { session, sampler, tokenizer, .. } = self;
         let speculation = self.speculation.as_mut();
         let generated = match &mut self.constraint {
-            None => {
-                session.generate_with(tokenizer, sampler, speculation, max_tokens, &mut output)
-            }
+            None => session.generate_with(tokenizer, sampler, speculation, max_tokens, &mut output),
             Some(constraint) => {
                 constraint.restart();
                 session.generate_constrained(
