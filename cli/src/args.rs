@@ -3,11 +3,13 @@
 //! A drop-in for PicoLM's options (`MODEL -p -n -t -k -s -c -j`), with long names, and the commands
 //! beside it. Every bad value is a usage error that names the option.
 
+pub(crate) mod keeping;
 pub(crate) mod sampling;
 
 use crate::layers;
 use crate::platform::console;
 use crate::report::Failure;
+use keeping::Keeping;
 use lexopt::{Arg, Parser, ValueExt};
 use picolm_core::model::LayerSet;
 use picolm_core::quant::KvType;
@@ -39,6 +41,11 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -s, --seed S             same seed, same text                          [42]
   -c, --context N          tokens of prompt and text    [the model's, up to 2048]
       --kv TYPE            keys and values as f16, q8_0 (half the memory) or q4_0  [f16]
+      --cache FILE         keep the text there: the next prompt skips what it shares
+      --cache-max SIZE     longest FILE: 64M, 500K, bytes      [what -c tokens need]
+      --shift [fast]       when the context is full, go on with its first tokens and
+                           newest half; `fast` approximates instead of computing anew
+      --keep N             first tokens that --shift keeps                   [4]
       --ram SIZE           take no more memory than this, page cache included: 256M, 1G, or
                            auto: what is available [only where the model does not fit in that]
       --lock               read the whole model first and keep it in memory
@@ -81,9 +88,10 @@ pub(crate) enum Command {
     Help,
     HelpSampling,
     Version,
-    Run(Run),
+    /// In a box: it has many more settings than the others.
+    Run(Box<Run>),
     /// The same without a prompt.
-    Chat(Run),
+    Chat(Box<Run>),
     Info(Info),
     Tokenize(Tokenize),
     Logits(Logits),
@@ -117,6 +125,7 @@ pub(crate) struct Run {
     pub(crate) stop: Vec<Vec<u8>>,
     pub(crate) max_tokens: u32,
     pub(crate) sampling: Sampling,
+    pub(crate) keeping: Keeping,
     /// 0 for the default.
     pub(crate) context: u32,
     pub(crate) kv_type: KvType,
@@ -242,7 +251,7 @@ fn parse_text(
     mut options: Options,
     conversation: Option<Conversation>,
     max_tokens: u32,
-    command: impl FnOnce(Run) -> Command,
+    command: impl FnOnce(Box<Run>) -> Command,
 ) -> Result<Command, Failure> {
     let has_prompt = conversation.is_none();
     let mut run = Run {
@@ -253,6 +262,7 @@ fn parse_text(
         stop: Vec::new(),
         max_tokens,
         sampling: Sampling::default(),
+        keeping: Keeping::default(),
         context: 0,
         kv_type: KvType::F16,
         ram: Ram::Unasked,
@@ -284,17 +294,21 @@ fn parse_text(
             "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
             "--quiet" => run.quiet = true,
             "--skip-layers" => run.skipped = options.layers(&option)?,
-            "--json" | "--cache" => {
+            "--json" => {
                 return Err(Failure::usage(format!("{option}: not available yet")));
             }
             _ if run.sampling.take(&option, &mut options)? => {}
+            _ if run.keeping.take(&option, &mut options)? => {}
             _ => return Err(unknown(&option)),
         }
+    }
+    if options.stop.is_none() {
+        run.keeping.check(has_prompt)?;
     }
     if escapes {
         run.prompt = Some(unescape(escaped_text(run.prompt.as_deref())?));
     }
-    options.finish(|model| command(Run { model, ..run }))
+    options.finish(|model| command(Box::new(Run { model, ..run })))
 }
 
 fn parse_info(mut options: Options) -> Result<Command, Failure> {
@@ -702,7 +716,6 @@ mod tests {
         assert!(refused("m -z").contains("-z"));
         assert!(refused("m --prompts x").contains("--prompts"));
         assert!(refused("m --json").contains("--json: not available yet"));
-        assert!(refused("m --cache x").contains("--cache: not available yet"));
         assert!(refused("logits m").contains("--tokens"));
         assert!(refused("perplexity m").contains("-f FILE"));
         assert!(refused("m --quiet=yes").contains("quiet"));
@@ -750,7 +763,8 @@ mod tests {
         assert!(refused("chat m -p hi").contains("-p"));
         assert!(refused("chat").contains("no model"));
         assert!(refused("m --stop=").contains("--stop"));
-        assert!(matches!(parsed("m -p hi"), Ok(Command::Run(Run { conversation: None, .. }))));
+        let Command::Run(run) = parsed("m -p hi").unwrap() else { panic!() };
+        assert_eq!(run.conversation, None);
     }
 
     #[test]

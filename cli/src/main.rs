@@ -1,11 +1,12 @@
 //! The command line of PicoLM: `picolm MODEL.gguf -p PROMPT`.
 //!
 //! `args` says what was asked for, `command` has a file for each thing that can be asked,
-//! `engine` brings a model file and this machine together, within a `ceiling` of memory,
-//! `line_editor` is the keyboard, `report` is all that stderr shows, and
-//! `platform` is the only place that knows the operating system.
+//! `engine` brings a model file and this machine together, within a `ceiling` of memory, `cache`
+//! keeps a text for the next run, `line_editor` is the keyboard, `report` is all that stderr shows,
+//! and `platform` is the only place that knows the operating system.
 
 mod args;
+mod cache;
 mod ceiling;
 mod command;
 mod engine;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     platform::map::exit_on_fault();
+    platform::save::limits_are_errors();
     let outcome =
         args::parse(std::env::args_os().skip(1)).and_then(|command| command::execute(&command));
     match outcome {

@@ -1,8 +1,10 @@
 //! The operating system's shim under one name: the only place that asks which system this is.
 
 #[cfg(target_os = "linux")]
-pub(crate) use picolm_linux::{bandwidth, clock, console, cpu, map, memory, stream, threads};
+pub(crate) use picolm_linux::{bandwidth, clock, console, cpu, map, memory, save, stream, threads};
 #[cfg(target_os = "macos")]
-pub(crate) use picolm_macos::{bandwidth, clock, console, cpu, map, memory, stream, threads};
+pub(crate) use picolm_macos::{bandwidth, clock, console, cpu, map, memory, save, stream, threads};
 #[cfg(target_os = "windows")]
-pub(crate) use picolm_windows::{bandwidth, clock, console, cpu, map, memory, stream, threads};
+pub(crate) use picolm_windows::{
+    bandwidth, clock, console, cpu, map, memory, save, stream, threads,
+};

@@ -6,8 +6,9 @@ mod platform;
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
-use picolm_core::port::{Clock, Need, Parallel, ReadError, Stripe, Weights, Worker};
+use picolm_core::port::{Clock, Need, Parallel, ReadError, Sink, Source, Stripe, Weights, Worker};
 use platform::map::{MapError, MappedFile, Memory};
+use platform::save::{Replacement, SaveError, SavedFile};
 use platform::threads::{Pool, usable_cores};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -222,6 +223,152 @@ fn memory_is_zeroed_writable_and_refused_when_absurd() {
     assert!(Memory::reserve(0).is_ok());
     assert!(Memory::reserve(u64::MAX).is_err());
     assert!(Memory::reserve(1 << 60).is_err());
+}
+
+/// A folder of this test's own that is gone afterwards.
+struct TemporaryFolder(PathBuf);
+
+impl TemporaryFolder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("picolm-{}-{name}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.0).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// All of a saved file.
+fn contents(path: &Path) -> Vec<u8> {
+    let mut file = SavedFile::open(path).unwrap().unwrap();
+    let mut bytes = vec![0; file.bytes() as usize];
+    file.read(&mut bytes).unwrap();
+    assert!(file.read(&mut [0]).is_err(), "longer than it says");
+    bytes
+}
+
+#[test]
+fn a_file_is_replaced_whole_or_not_at_all() {
+    let folder = TemporaryFolder::new("replaced");
+    let path = folder.0.join("file");
+    assert!(SavedFile::open(&path).unwrap().is_none());
+    let mut long = Vec::new();
+    for version in 0..3u8 {
+        let before = version.checked_sub(1).map(|_| contents(&path));
+        long = (0..200_000u32).map(|index| (index % 251) as u8 ^ version).collect();
+        let mut new = Replacement::new(&path).unwrap();
+        for piece in long.chunks(777) {
+            new.write(piece).unwrap();
+        }
+        // Until the new one is whole, the old one is there; and it can be read on afterwards.
+        assert_eq!(SavedFile::open(&path).unwrap().map(|_| contents(&path)), before);
+        let reader = SavedFile::open(&path).unwrap();
+        new.commit().unwrap();
+        assert_eq!(contents(&path), long);
+        if let (Some(mut reader), Some(before)) = (reader, before) {
+            let mut bytes = vec![0; before.len()];
+            reader.read(&mut bytes).unwrap();
+            assert_eq!(bytes, before);
+        }
+        assert_eq!(folder.names(), ["file"]);
+    }
+    // Given up before it was whole: nothing is left of it.
+    let mut given_up = Replacement::new(&path).unwrap();
+    given_up.write(&[7; 100_000]).unwrap();
+    drop(given_up);
+    assert_eq!(contents(&path), long);
+    assert_eq!(folder.names(), ["file"]);
+    // A file without bytes is a file too.
+    Replacement::new(&path).unwrap().commit().unwrap();
+    assert!(contents(&path).is_empty());
+}
+
+#[test]
+fn writers_do_not_disturb_each_other_and_clear_up_after_the_dead() {
+    let folder = TemporaryFolder::new("writers");
+    let path = folder.0.join("file");
+    let abandoned = folder.0.join(".file.1-2-3.picolm-part");
+    let others = [".file.1-2-3", ".other.1-2-3.picolm-part", "file.1-2-3.picolm-part"];
+    std::fs::write(&abandoned, b"half").unwrap();
+    for name in others {
+        std::fs::write(folder.0.join(name), b"somebody's").unwrap();
+    }
+    let mut first = Replacement::new(&path).unwrap();
+    assert!(!abandoned.exists());
+    let mut second = Replacement::new(&path).unwrap();
+    first.write(b"first").unwrap();
+    second.write(b"second").unwrap();
+    assert_eq!(folder.names().len(), others.len() + 2, "{:?}", folder.names());
+    second.commit().unwrap();
+    assert_eq!(contents(&path), b"second");
+    first.commit().unwrap();
+    assert_eq!(contents(&path), b"first");
+    assert_eq!(folder.names().len(), others.len() + 1, "{:?}", folder.names());
+}
+
+#[test]
+fn what_cannot_be_replaced_is_refused_in_one_line() {
+    let folder = TemporaryFolder::new("refused");
+    let directory = SavedFile::open(&folder.0).unwrap_err();
+    assert!(matches!(directory, SaveError::NotAFile("a directory")));
+    let nowhere = SavedFile::open(&folder.0.join("no/file")).unwrap_err();
+    assert!(matches!(nowhere, SaveError::NoFolder));
+    assert!(SavedFile::open(Path::new("")).is_err());
+    assert!(SavedFile::open(Path::new("..")).is_err());
+    assert!(Replacement::new(Path::new("..")).is_err());
+    assert!(Replacement::new(&folder.0.join("no/file")).is_err());
+    let path = folder.0.join("read-only");
+    std::fs::write(&path, b"x").unwrap();
+    let mut permissions = std::fs::metadata(&path).unwrap().permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(&path, permissions.clone()).unwrap();
+    let read_only = SavedFile::open(&path).unwrap_err();
+    assert!(matches!(read_only, SaveError::ReadOnly));
+    // Over a folder nothing can be renamed; and then nothing is left.
+    let taken = folder.0.join("taken");
+    let mut new = Replacement::new(&taken).unwrap();
+    new.write(b"x").unwrap();
+    std::fs::create_dir(&taken).unwrap();
+    assert!(new.commit().is_err());
+    assert_eq!(folder.names().len(), 2, "{:?}", folder.names());
+    for error in [directory, nowhere, read_only] {
+        let line = error.to_string();
+        assert!(!line.is_empty() && line.len() < 100 && !line.contains('\n'), "{line}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_saved_file_is_its_owners_alone_and_no_link_is_followed() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = TemporaryFolder::new("owner");
+    let path = folder.0.join("file");
+    std::fs::write(&path, b"for all").unwrap();
+    Replacement::new(&path).unwrap().commit().unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let link = folder.0.join("link");
+    for target in ["file", "nothing"] {
+        std::os::unix::fs::symlink(target, &link).unwrap();
+        let refused = SavedFile::open(&link).unwrap_err();
+        assert!(matches!(refused, SaveError::NotAFile("a symbolic link")));
+        std::fs::remove_file(&link).unwrap();
+    }
+    let pipe = folder.0.join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let start = Instant::now();
+    assert!(matches!(SavedFile::open(&pipe), Err(SaveError::NotAFile("a pipe"))));
+    let device = SavedFile::open(Path::new("/dev/zero"));
+    assert!(matches!(device, Err(SaveError::NotAFile("a device"))));
+    assert!(start.elapsed() < Duration::from_secs(1));
 }
 
 #[test]

@@ -12,5 +12,6 @@ pub mod map;
 pub mod memory;
 mod residency;
 mod rest;
+pub mod save;
 pub mod stream;
 pub mod threads;

@@ -2,6 +2,7 @@
 
 use super::{Outcome, chat, write};
 use crate::args::{Conversation, Run};
+use crate::cache::{CacheFile, PromptCache};
 use crate::ceiling;
 use crate::engine::{self, Machine, ModelFile, Plan};
 use crate::platform::clock::MonotonicClock;
@@ -22,6 +23,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     if !interactive {
         engine::require_text(arguments.prompt.as_deref())?;
     }
+    let cache_file = CacheFile::open(&arguments.keeping, arguments.quiet)?;
     let machine = Machine::new(arguments.threads)?;
     let Run { context, kv_type, skipped, .. } = *arguments;
     let options = Options { context, kv_type, skipped, ..Options::default() };
@@ -35,7 +37,8 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let mut memory = plan.reserve()?;
     let mut arena = Arena::new(memory.as_mut_slice());
     let tokenizer = Tokenizer::new(&gguf, &mut arena).map_err(|error| file.failure(error))?;
-    let session = plan.session(&file, &gguf, &machine, &mut arena)?;
+    let mut session = plan.session(&file, &gguf, &machine, &mut arena)?;
+    arguments.keeping.prepare(&mut session)?;
     let breakers = arguments.sampling.breaker_bits(&tokenizer);
     let choice = arguments.sampling.options(&breakers);
     let sampler = Sampler::new(choice, plan.config.n_vocab, &mut arena)
@@ -58,17 +61,22 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         _ => engine::encode(&tokenizer, &prompt, true, true)?,
     };
     require_room(&tokens, &generation.session)?;
+    let (cache, reused) = match cache_file {
+        Some(cache) => generation.restore(cache, &file, &gguf, &tokens)?,
+        None => (None, 0),
+    };
     let clock = MonotonicClock::new();
-    let mut finish = generation.prefill(&tokens, arguments.quiet)?;
+    let mut finish = generation.prefill(&tokens[reused..], arguments.quiet)?;
     let prefilled = generation.session.position() as usize;
-    let prefill = Span { tokens: prefilled, evaluated: prefilled, duration_ns: clock.now_ns() };
+    let evaluated = prefilled - reused;
+    let prefill = Span { tokens: evaluated, evaluated, duration_ns: clock.now_ns() };
     let mut generated = Span { tokens: 0, evaluated: 0, duration_ns: 0 };
     if finish.is_none() {
         let (reason, written) = generation.write(arguments.max_tokens, &arguments.stop)?;
         finish = Some(reason);
         generated = Span {
             tokens: written.tokens as usize,
-            evaluated: generation.session.position() as usize - prefilled,
+            evaluated: generation.evaluated().saturating_sub(prefilled),
             duration_ns: clock.now_ns() - prefill.duration_ns,
         };
     }
@@ -81,9 +89,11 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         report::line(format_args!("picolm: stopped: the context of {context} tokens is full"));
     }
     if !arguments.quiet {
-        report::line(format_args!("Prefill: {prefill}"));
-        report::line(format_args!("Generation: {generated}"));
+        generation.report(prefill, generated);
         report::line(format_args!("Memory: {}", ceiling::memory_line(&file, &plan)));
+    }
+    if let Some(cache) = cache {
+        cache.save(&mut generation.session)?;
     }
     Ok(if finish == Some(Finish::Interrupted) { Outcome::Interrupted } else { Outcome::Done })
 }
@@ -167,6 +177,36 @@ impl Generation<'_, '_> {
         Ok(interrupted.load(Ordering::Relaxed).then_some(Finish::Interrupted))
     }
 
+    /// Takes what the cache has of the prompt; how many tokens that are.
+    fn restore(
+        &mut self,
+        cache: CacheFile,
+        file: &ModelFile,
+        gguf: &Gguf<'_>,
+        tokens: &[u32],
+    ) -> Result<(Option<PromptCache>, usize), Failure> {
+        let (cache, reused) = cache.restore(&mut self.session, file, gguf, tokens)?;
+        // The sampler sees the whole prompt in any case.
+        tokens.iter().take(reused).for_each(|&token| self.sampler.accept(token));
+        Ok((Some(cache), reused))
+    }
+
+    /// Tokens that have had a position, those that are dropped included.
+    fn evaluated(&self) -> usize {
+        let dropped = usize::try_from(self.session.dropped()).unwrap_or(usize::MAX);
+        dropped.saturating_add(self.session.position() as usize)
+    }
+
+    /// What the text has cost.
+    fn report(&self, prefill: Span, generated: Span) {
+        report::line(format_args!("Prefill: {prefill}"));
+        report::line(format_args!("Generation: {generated}"));
+        let dropped = self.session.dropped();
+        if dropped > 0 {
+            report::line(format_args!("Shift: {dropped} tokens dropped, the context was full"));
+        }
+    }
+
     /// Writes at most `max_tokens` tokens to stdout, each as soon as its characters are whole and
     /// are no beginning of a text to stop at.
     pub(super) fn write(
@@ -216,14 +256,24 @@ impl Output for Stdout<'_> {
         let written = if self.pending.is_empty() { Ok(()) } else { self.flush() };
         if let Err(end) = written {
             self.ended.get_or_insert(end);
-        } else if self.interrupted.load(Ordering::Relaxed) {
-            self.ended.get_or_insert(Ok(Finish::Interrupted));
         }
-        if self.ended.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        self.go_on()
+    }
+
+    fn shifting(&mut self, _done: usize, _total: usize) -> ControlFlow<()> {
+        // Nothing to see: a bar would be drawn over the text.
+        self.go_on()
     }
 }
 
 impl Stdout<'_> {
+    fn go_on(&mut self) -> ControlFlow<()> {
+        if self.interrupted.load(Ordering::Relaxed) {
+            self.ended.get_or_insert(Ok(Finish::Interrupted));
+        }
+        if self.ended.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
     fn flush(&mut self) -> Result<(), Result<Finish, Failure>> {
         let flow = write(&self.pending).map_err(Err)?;
         self.pending.clear();

@@ -18,6 +18,8 @@ pub enum Purpose {
     Vectors,
     /// Keys and values of every position.
     KvCache,
+    /// The token of every position.
+    Tokens,
     /// Rows of the batch on their way through the layers.
     Activations,
     /// Each worker's own.
@@ -32,11 +34,12 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose, in the order of a report.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::TensorTable,
         Self::Schedule,
         Self::Vectors,
         Self::KvCache,
+        Self::Tokens,
         Self::Activations,
         Self::Scratch,
         Self::Logits,
@@ -51,6 +54,7 @@ impl Purpose {
             Self::Schedule => "schedule",
             Self::Vectors => "vectors",
             Self::KvCache => "kv cache",
+            Self::Tokens => "tokens",
             Self::Activations => "activations",
             Self::Scratch => "scratch",
             Self::Logits => "logits",

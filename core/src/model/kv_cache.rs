@@ -57,6 +57,24 @@ impl KvShape {
     }
 }
 
+/// One of the two things that a position is remembered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Keys,
+    Values,
+}
+
+/// The first positions of a block, of one head, of the first sequence: bytes that lie together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub(crate) layer: usize,
+    pub(crate) block: usize,
+    pub(crate) head: usize,
+    pub(crate) part: Part,
+    /// From the block's start on, at most 64.
+    pub(crate) positions: usize,
+}
+
 /// The cache.
 pub(super) struct KvCache<'m> {
     shape: KvShape,
@@ -108,6 +126,74 @@ impl<'m> KvCache<'m> {
             let slot = self.values.get_mut(index * value_bytes..(index + 1) * value_bytes);
             vector.narrow(kv_type, value, slot.ok_or(ShapeMismatch)?)?;
         }
+        Ok(())
+    }
+
+    pub(super) const fn shape(&self) -> &KvShape {
+        &self.shape
+    }
+
+    /// Bytes of one head at one position.
+    pub(super) const fn row_bytes(&self, part: Part) -> usize {
+        match part {
+            Part::Keys => self.shape.key_bytes,
+            Part::Values => self.shape.value_bytes,
+        }
+    }
+
+    /// Where the bytes of a run lie.
+    fn range(&self, run: Run) -> core::ops::Range<usize> {
+        let KvShape { n_sequence, n_block, n_head_kv, .. } = self.shape;
+        let block = run.layer * n_sequence * n_block + run.block;
+        let first = (block * n_head_kv + run.head) * BLOCK_POSITIONS;
+        let row_bytes = self.row_bytes(run.part);
+        first * row_bytes..(first + run.positions) * row_bytes
+    }
+
+    /// The bytes of a run, the same on every machine.
+    pub(super) fn stored(&self, run: Run) -> Option<&[u8]> {
+        let range = self.range(run);
+        match run.part {
+            Part::Keys => self.keys.get(range),
+            Part::Values => self.values.get(range),
+        }
+    }
+
+    /// The place for the bytes of a run.
+    pub(super) fn stored_mut(&mut self, run: Run) -> Option<&mut [u8]> {
+        let range = self.range(run);
+        match run.part {
+            Part::Keys => self.keys.get_mut(range),
+            Part::Values => self.values.get_mut(range),
+        }
+    }
+
+    /// Moves the keys and values of a head from one position to an earlier one, its key by way of
+    /// `turn`; `key` is `[key_dim]`.
+    pub(super) fn relocate(
+        &mut self,
+        vector: &VectorKernels,
+        (layer, head): (usize, usize),
+        (from, to): (usize, usize),
+        key: &mut [f32],
+        turn: &mut dyn FnMut(&mut [f32]) -> Result<(), ShapeMismatch>,
+    ) -> Result<(), ShapeMismatch> {
+        let row = |part, position: usize| {
+            let block = position / BLOCK_POSITIONS;
+            let within = (position % BLOCK_POSITIONS) * self.row_bytes(part);
+            let start = self.range(Run { layer, block, head, part, positions: 0 }).start + within;
+            start..start + self.row_bytes(part)
+        };
+        let (key_from, key_to) = (row(Part::Keys, from), row(Part::Keys, to));
+        let (value_from, value_to) = (row(Part::Values, from), row(Part::Values, to));
+        let kv_type = self.shape.kv_type;
+        vector.widen(kv_type, self.keys.get(key_from).ok_or(ShapeMismatch)?, key)?;
+        turn(key)?;
+        vector.narrow(kv_type, key, self.keys.get_mut(key_to).ok_or(ShapeMismatch)?)?;
+        if value_from.end > self.values.len() || value_to.end > value_from.end {
+            return Err(ShapeMismatch);
+        }
+        self.values.copy_within(value_from, value_to.start);
         Ok(())
     }
 }

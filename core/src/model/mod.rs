@@ -9,6 +9,8 @@
 //! | `tensors` | the parts of a file, found and checked |
 //! | `schedule` | in what order and in what stripes they are read |
 //! | `kv_cache` | keys and values of every position |
+//! | `stored` | keys and values as bytes, and what their bits depend on |
+//! | `forget` | positions taken out of a text without a pass |
 //! | `state` | buffers of the passes, planned to the byte |
 //! | `load` | a model ready to run |
 //! | `forward` | the pass itself, read straight down |
@@ -19,6 +21,7 @@ mod config;
 mod error;
 mod experts;
 pub mod family;
+mod forget;
 mod forward;
 mod kv_cache;
 mod layers;
@@ -26,6 +29,7 @@ mod load;
 mod parts;
 mod schedule;
 mod state;
+mod stored;
 mod tensors;
 mod traffic;
 
@@ -33,9 +37,10 @@ pub use config::Config;
 pub use error::{ModelError, Name, TensorSlot};
 pub use family::Family;
 pub use forward::{ForwardError, Row};
+pub(crate) use kv_cache::{Part, Run};
 pub use layers::LayerSet;
 pub use load::{Model, Parts};
 pub use state::ModelOptions;
-pub(crate) use state::State;
-pub(crate) use state::row_bytes;
+pub(crate) use state::{State, row_bytes};
+pub(crate) use stored::StoredShape;
 pub use traffic::Traffic;

@@ -12,6 +12,13 @@ pub trait Output {
 
     /// A token is complete: the place to flush, and to say whether to go on.
     fn token_done(&mut self) -> ControlFlow<()>;
+
+    /// The context was full, and of the tokens that stay `done` of `total` were evaluated again:
+    /// the place for a progress bar, and to say whether to go on.
+    fn shifting(&mut self, done: usize, total: usize) -> ControlFlow<()> {
+        let _ = (done, total);
+        ControlFlow::Continue(())
+    }
 }
 
 /// Why a text ends.
@@ -73,7 +80,10 @@ impl Session<'_> {
                 break Stop::MaxTokens;
             }
             if self.position() == self.context() {
-                break Stop::ContextFull;
+                match self.go_on(output)? {
+                    None => {}
+                    Some(stop) => break stop,
+                }
             }
             self.decode(token)?;
             unread = None;
@@ -83,5 +93,22 @@ impl Session<'_> {
         // The text has ended: whether to go on is no question any more.
         let _ = output.token_done();
         Ok(Generated { tokens, stop, unread })
+    }
+
+    /// Makes room in a full context, or says why the text ends.
+    fn go_on(&mut self, output: &mut dyn Output) -> Result<Option<Stop>, SessionError> {
+        let total = self.shift.map_or(0, |shift| shift.left(self.context())) as usize;
+        let mut stopped = false;
+        self.make_room(&mut |done| {
+            stopped = output.shifting(done, total).is_break();
+            !stopped
+        })?;
+        Ok(if stopped {
+            Some(Stop::Output)
+        } else if self.position() == self.context() {
+            Some(Stop::ContextFull)
+        } else {
+            None
+        })
     }
 }

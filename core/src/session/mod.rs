@@ -2,20 +2,25 @@
 
 mod generate;
 mod options;
+mod prompt_cache;
+mod shift;
 mod stop_texts;
 
 pub use generate::{Generated, Output, Stop};
 pub use options::{DEFAULT_CONTEXT, Options};
+pub use prompt_cache::{Fingerprint, Mismatch, NUMERICS_VERSION, RestoreError, SaveError, Unsaved};
+pub use shift::{DEFAULT_KEEP, How, Shift, ShiftError};
 pub use stop_texts::{MAX_STOP_TEXT_BYTES, StopTexts};
 
 use crate::gguf::Gguf;
-use crate::mem::{Arena, MemoryPlan};
+use crate::mem::{Arena, MemoryPlan, Purpose};
 use crate::model::{Config, ForwardError, Model, ModelError, Parts, Row, State};
 use crate::ops::RowPosition;
 use crate::port::{Parallel, Weights};
 use crate::sampler::SampleError;
 use core::fmt;
 use options::pass_rows;
+use prompt_cache::Known;
 
 /// Why a session could not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,10 +66,21 @@ impl fmt::Display for SessionError {
 pub struct Session<'m> {
     model: Model<'m>,
     state: State<'m>,
+    /// Those that were evaluated, up to `position`; then those of the prompt cache's file, up to
+    /// `known.same`. `[context]`
+    tokens: &'m mut [u32],
     /// Tokens in the cache.
     position: u32,
     /// Whether the last pass has left logits of the last token.
     has_logits: bool,
+    /// What the prompt cache's file has of these tokens.
+    known: Known,
+    /// What to do when the context is full.
+    shift: Option<Shift>,
+    /// Tokens that shifts have dropped.
+    dropped: u64,
+    /// Keys and values from this position on are not those that a fresh session would compute.
+    exact: u32,
 }
 
 impl<'m> Session<'m> {
@@ -78,6 +94,7 @@ impl<'m> Session<'m> {
         let mut plan = MemoryPlan::new();
         let options = options.model_options(&config);
         let config = Model::plan(gguf, parts, &options, &mut plan)?;
+        plan.add::<u32>(Purpose::Tokens, u64::from(options.context))?;
         Ok((plan, config))
     }
 
@@ -93,7 +110,18 @@ impl<'m> Session<'m> {
         let config = Config::read(gguf, parts.families)?;
         let options = options.model_options(&config);
         let (model, state) = Model::load(gguf, weights, parallel, parts, &options, arena)?;
-        Ok(Self { model, state, position: 0, has_logits: false })
+        let tokens = arena.take::<u32>(Purpose::Tokens, u64::from(options.context))?;
+        Ok(Self {
+            model,
+            state,
+            tokens,
+            position: 0,
+            has_logits: false,
+            known: Known::default(),
+            shift: None,
+            dropped: 0,
+            exact: u32::MAX,
+        })
     }
 
     /// The model's sizes.
@@ -117,6 +145,19 @@ impl<'m> Session<'m> {
             self.position = position;
             self.has_logits = false;
         }
+        if self.position <= self.exact {
+            self.exact = u32::MAX;
+        }
+    }
+
+    /// The tokens evaluated so far.
+    pub fn tokens(&self) -> &[u32] {
+        self.tokens.get(..self.position as usize).unwrap_or(&[])
+    }
+
+    /// Whether keys and values are those that a fresh session would compute for its tokens.
+    const fn is_exact(&self) -> bool {
+        self.exact == u32::MAX
     }
 
     /// Logits of the last token of the last [`Self::prefill`] or [`Self::decode`]: `[n_vocab]`.
@@ -138,14 +179,26 @@ impl<'m> Session<'m> {
         tokens: &[u32],
         progress: &mut dyn FnMut(usize) -> bool,
     ) -> Result<(), SessionError> {
-        self.require_room(tokens)?;
-        let rows = pass_rows(tokens.len(), self.state.options().batch as usize);
-        let last = tokens.len() - 1;
+        self.take(tokens)?;
+        self.evaluate(tokens.len(), true, progress)
+    }
+
+    /// Evaluates the next `count` of the session's tokens in batches; afterwards
+    /// [`Self::logits`] are those of the last one, where they are wanted.
+    fn evaluate(
+        &mut self,
+        count: usize,
+        wants_logits: bool,
+        progress: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<(), SessionError> {
+        let rows = pass_rows(count, self.state.options().batch as usize);
         let mut done = 0;
-        for chunk in tokens.chunks(rows) {
-            self.pass(chunk, |index| done + index == last)?;
-            done += chunk.len();
-            self.has_logits = done == tokens.len();
+        while done < count {
+            let chunk = rows.min(count - done);
+            let is_last = done + chunk == count;
+            self.pass(chunk, |index| wants_logits && is_last && index + 1 == chunk)?;
+            done += chunk;
+            self.has_logits = wants_logits && is_last;
             if !progress(done) {
                 break;
             }
@@ -160,11 +213,11 @@ impl<'m> Session<'m> {
         tokens: &[u32],
         on_logits: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<(), SessionError> {
-        self.require_room(tokens)?;
+        self.take(tokens)?;
         let n_vocab = self.config().n_vocab as usize;
         let mut done = 0;
         for chunk in tokens.chunks(self.state.options().logit_rows as usize) {
-            self.pass(chunk, |_| true)?;
+            self.pass(chunk.len(), |_| true)?;
             for index in 0..chunk.len() {
                 on_logits(done + index, self.state.logits(index, n_vocab));
             }
@@ -175,14 +228,14 @@ impl<'m> Session<'m> {
 
     /// Evaluates one token; afterwards [`Self::logits`] are its.
     pub fn decode(&mut self, token: u32) -> Result<(), SessionError> {
-        self.require_room(&[token])?;
-        self.pass(&[token], |_| true)?;
+        self.take(&[token])?;
+        self.pass(1, |_| true)?;
         self.has_logits = true;
         Ok(())
     }
 
-    /// The tokens exist and have positions; nothing is evaluated otherwise.
-    fn require_room(&self, tokens: &[u32]) -> Result<(), SessionError> {
+    /// Makes `tokens` the session's next ones, if they exist and have positions.
+    fn take(&mut self, tokens: &[u32]) -> Result<(), SessionError> {
         let context = self.context();
         let left = context - self.position;
         if tokens.is_empty() {
@@ -195,24 +248,32 @@ impl<'m> Session<'m> {
         if let Some(&token) = tokens.iter().find(|token| **token >= n_vocab) {
             return Err(ForwardError::Token(token).into());
         }
+        for (index, &token) in (self.position..).zip(tokens) {
+            let place = &mut self.tokens[index as usize];
+            if *place != token {
+                self.known.differs_from(index);
+                *place = token;
+            }
+        }
         Ok(())
     }
 
-    /// One forward pass over at most a batch of tokens that follow each other.
+    /// One forward pass over the next `count` of the session's tokens, at most a batch.
     fn pass(
         &mut self,
-        tokens: &[u32],
+        count: usize,
         wants_logits: impl Fn(usize) -> bool,
     ) -> Result<(), SessionError> {
         self.has_logits = false;
         let start = self.position;
-        let rows = tokens.iter().zip(start..).enumerate().map(|(index, (&token, position))| Row {
+        let tokens = self.tokens.iter().skip(start as usize).take(count);
+        let rows = tokens.zip(start..).enumerate().map(|(index, (&token, position))| Row {
             token,
             at: RowPosition { sequence: 0, position },
             wants_logits: wants_logits(index),
         });
         self.model.forward(&mut self.state, rows)?;
-        self.position += tokens.len() as u32;
+        self.position += count as u32;
         Ok(())
     }
 }

@@ -81,6 +81,10 @@ impl Output for StopTexts<'_, '_> {
         let flow = self.output.token_done();
         if self.found { ControlFlow::Break(()) } else { flow }
     }
+
+    fn shifting(&mut self, done: usize, total: usize) -> ControlFlow<()> {
+        self.output.shifting(done, total)
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,52 @@
+//! Positions taken out of the middle of a text without a pass: what follows moves down.
+//!
+//! A rotary key at position `p` is the unrotated key turned by `p` times the frequencies, so
+//! turning it back by the distance gives the key of the earlier position, but for one more
+//! rounding. Values do not depend on the position. Both still depend on the tokens that were taken
+//! out, through the layers below: an approximation (Xiao et al. 2023, arXiv 2309.17453), unlike a
+//! pass over what is left.
+
+use super::forward::ForwardError;
+use super::load::Model;
+use super::state::State;
+use crate::kernels::ShapeMismatch;
+use crate::ops;
+use crate::quant::KvType;
+
+impl Model<'_> {
+    /// Whether [`Self::forget`] is possible: stored keys can be turned.
+    pub(crate) fn can_forget(&self, state: &State<'_>) -> bool {
+        state.options.kv_type == KvType::F16
+    }
+
+    /// Takes the positions from `first` on, `count` of them, out of the `end` positions of the
+    /// first sequence.
+    pub(crate) fn forget(
+        &self,
+        state: &mut State<'_>,
+        (first, count, end): (u32, u32, u32),
+    ) -> Result<(), ForwardError> {
+        let frequencies = self.tensors.inverse_frequencies;
+        let cosines = state.cosines.get_mut(..frequencies.len()).ok_or(ShapeMismatch)?;
+        let sines = state.sines.get_mut(..frequencies.len()).ok_or(ShapeMismatch)?;
+        // A magnitude is in the stored keys already.
+        ops::angles(frequencies, count, 1.0, cosines, sines);
+        for sine in sines.iter_mut() {
+            *sine = -*sine;
+        }
+        let (key_dim, pairing) = (self.config.key_dim as usize, self.config.rope.pairing);
+        let key = state.work.get_mut(..key_dim).ok_or(ShapeMismatch)?;
+        let mut turn = |key: &mut [f32]| {
+            ops::rotate(key, key_dim, pairing, cosines, sines).map_err(|_| ShapeMismatch)
+        };
+        for layer in 0..self.tensors.layers.len() {
+            for head in 0..self.config.n_head_kv as usize {
+                for from in first.saturating_add(count)..end {
+                    let places = (from as usize, (from - count) as usize);
+                    state.cache.relocate(self.vector, (layer, head), places, key, &mut turn)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

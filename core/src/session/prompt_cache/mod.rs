@@ -1,0 +1,337 @@
+//! A text's keys and values in a file, so that a prompt that begins as an earlier one is not
+//! computed twice.
+//!
+//! Contract: with a cache or without, a text has the same bits. A file is used whole or not at all:
+//! it must be as long as it says, every checksum must be right, and it must come from the same
+//! model, numerics, rotary embeddings and type of keys and values. Then the longest common prefix
+//! of its tokens and the prompt's is taken; at least the prompt's last token is left to evaluate,
+//! for there are no logits without. Memory is not taken on the file's word: it holds at most a
+//! context.
+//!
+//! Content, in frames of 64 KiB (`frames`): a header (`header`); the tokens, 4 bytes each; then for
+//! each block of 64 positions, each layer and each key head the keys of the block's positions, then
+//! their values, as the cache stores them, little-endian. Only filled positions are there. So the
+//! head of a file holds the head of a text.
+
+mod crc32c;
+mod fingerprint;
+mod frames;
+mod header;
+
+pub use fingerprint::Fingerprint;
+pub use header::{Mismatch, NUMERICS_VERSION};
+
+use super::Session;
+use crate::model::{Part, Run, StoredShape};
+use crate::ops::BLOCK_POSITIONS;
+use crate::port::{Sink, Source};
+use fingerprint::Hash;
+use frames::{FrameError, FrameReader, FrameWriter, framed_bytes};
+use header::{HEADER_BYTES, Header, MAGIC};
+
+/// Bytes of a token.
+const TOKEN_BYTES: usize = 4;
+
+/// Bytes that are read at a time where they only count for the checksum, or are tokens.
+const PIECE_BYTES: usize = 512;
+
+/// What a session knows of the file that belongs to it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Known {
+    /// Positions in the file.
+    positions: u32,
+    /// Tokens at the head of the session's that are the file's.
+    same: u32,
+}
+
+impl Known {
+    /// The session's tokens are others from `index` on.
+    pub(super) fn differs_from(&mut self, index: u32) {
+        self.same = self.same.min(index);
+    }
+}
+
+/// Why a file is not used: the session is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestoreError<E> {
+    /// It cannot be read.
+    Source(E),
+    /// It does not belong to this session, or is damaged.
+    Mismatch(Mismatch),
+}
+
+impl<E> From<Mismatch> for RestoreError<E> {
+    fn from(mismatch: Mismatch) -> Self {
+        Self::Mismatch(mismatch)
+    }
+}
+
+impl<E> From<FrameError<E>> for RestoreError<E> {
+    fn from(error: FrameError<E>) -> Self {
+        match error {
+            FrameError::Source(error) => Self::Source(error),
+            FrameError::Checksum => Self::Mismatch(Mismatch::Checksum),
+        }
+    }
+}
+
+/// Why nothing, or not all, was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaveError<E> {
+    /// It cannot be written.
+    Sink(E),
+    /// There is no position to save.
+    NoPositions,
+    /// The text was shifted without being computed again: no other run would compute this.
+    Inexact,
+}
+
+/// What a session has that the file it was restored from has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsaved {
+    /// Nothing new: the file can stay as it is.
+    Nothing,
+    /// Its first positions, this many: all, or as many as the limit allows.
+    Positions(u32),
+    /// Something, but not even one position fits within the limit.
+    TooLarge,
+    /// Something that must not be saved: see [`SaveError::Inexact`].
+    Inexact,
+}
+
+impl Session<'_> {
+    /// Takes from `source` what `prompt` begins with, and returns how many tokens that are: the
+    /// prompt's others are left to [`Self::prefill`].
+    pub fn restore<S: Source>(
+        &mut self,
+        source: &mut S,
+        model: Fingerprint,
+        prompt: &[u32],
+    ) -> Result<u32, RestoreError<S::Error>> {
+        if self.position != 0 {
+            return Err(Mismatch::InUse.into());
+        }
+        let actual_bytes = source.bytes();
+        let mut reader = FrameReader::new(source);
+        let mut header = [0; HEADER_BYTES];
+        // The magic first, however short the file is: who keeps something else in it is told so.
+        let (magic, rest) = header.split_at_mut(MAGIC.len());
+        let there = actual_bytes.min(magic.len() as u64) as usize;
+        reader.read(&mut magic[..there])?;
+        if magic[..there] != MAGIC[..there] {
+            return Err(Mismatch::NotACache.into());
+        }
+        if actual_bytes < framed_bytes(HEADER_BYTES as u64).unwrap_or(u64::MAX) {
+            return Err(Mismatch::Length.into());
+        }
+        reader.read(rest)?;
+        // From here on the session's tokens are the file's.
+        self.known = Known::default();
+        let positions = self.accept(&Header::decode(&header)?, model, actual_bytes)?;
+        let common = self.read_tokens(&mut reader, positions, prompt)?;
+        // A prompt that is in the file as a whole is evaluated from its last token on.
+        let reused = common.min((prompt.len() as u32).saturating_sub(1));
+        self.read_blocks(&mut reader, positions, reused)?;
+        reader.finish()?;
+        self.position = reused;
+        self.has_logits = false;
+        self.known = Known { positions, same: positions };
+        Ok(reused)
+    }
+
+    /// What there is to save where a file may have `limit_bytes`.
+    pub fn unsaved(&self, limit_bytes: u64) -> Unsaved {
+        let Known { positions, same } = self.known;
+        if !self.is_exact() {
+            return Unsaved::Inexact;
+        }
+        // Bytes grow with positions: find the last that fits by halves.
+        let (mut fits, mut too_many) = (0, u64::from(self.position) + 1);
+        while too_many - fits > 1 {
+            let middle = fits + (too_many - fits) / 2;
+            if self.saved_bytes(middle as u32) <= limit_bytes {
+                fits = middle;
+            } else {
+                too_many = middle;
+            }
+        }
+        let fits = fits as u32;
+        let file_fits = positions == 0 || self.saved_bytes(positions) <= limit_bytes;
+        if file_fits && (self.position <= same || (1..=same).contains(&fits)) {
+            Unsaved::Nothing
+        } else if fits == 0 {
+            Unsaved::TooLarge
+        } else {
+            Unsaved::Positions(fits)
+        }
+    }
+
+    /// Length of a file with this many positions.
+    pub fn saved_bytes(&self, positions: u32) -> u64 {
+        let position = self.state.stored_shape().position_bytes();
+        position
+            .and_then(|bytes| bytes.checked_add(TOKEN_BYTES as u64))
+            .and_then(|bytes| bytes.checked_mul(u64::from(positions)))
+            .and_then(|bytes| bytes.checked_add(HEADER_BYTES as u64))
+            .and_then(framed_bytes)
+            .unwrap_or(u64::MAX)
+    }
+
+    /// Writes the first `positions` positions to `sink`. Afterwards the sink's file counts as the
+    /// one that the session was restored from.
+    pub fn save<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        model: Fingerprint,
+        positions: u32,
+    ) -> Result<(), SaveError<S::Error>> {
+        let positions = positions.min(self.position);
+        if !self.is_exact() {
+            return Err(SaveError::Inexact);
+        }
+        if positions == 0 {
+            return Err(SaveError::NoPositions);
+        }
+        let mut writer = FrameWriter::new(sink);
+        let header =
+            Header { positions, file_bytes: self.saved_bytes(positions), ..self.header(model) };
+        writer.write(&header.encode()).map_err(SaveError::Sink)?;
+        for token in self.tokens.iter().take(positions as usize) {
+            writer.write(&token.to_le_bytes()).map_err(SaveError::Sink)?;
+        }
+        for run in runs(self.state.stored_shape(), positions) {
+            writer.write(self.state.stored(run)).map_err(SaveError::Sink)?;
+        }
+        writer.finish().map_err(SaveError::Sink)?;
+        self.known = Known { positions, same: positions };
+        Ok(())
+    }
+
+    /// What a file of this session says, but for its length.
+    fn header(&self, Fingerprint(model): Fingerprint) -> Header {
+        let (mut rope, mut encodings, mut blocks) = (Hash::new(), Hash::new(), Hash::new());
+        blocks.update(&model.to_le_bytes());
+        self.config().skipped.iter().for_each(|layer| blocks.update(&layer.to_le_bytes()));
+        self.model.rotation(&mut |number| rope.update(&number.to_le_bytes()));
+        self.model.arithmetic(&mut |number| encodings.update(&number.to_le_bytes()));
+        let shape = self.state.stored_shape();
+        Header {
+            numerics: NUMERICS_VERSION,
+            model: blocks.value(),
+            rope: rope.value(),
+            encodings: encodings.value(),
+            kv_type: shape.kv_type as u32,
+            dimensions: [shape.n_layer, shape.n_head_kv, shape.key_dim, shape.value_dim],
+            positions: 0,
+            file_bytes: 0,
+        }
+    }
+
+    /// The positions of a file with this header and length, if it can be used here.
+    fn accept(
+        &self,
+        header: &Header,
+        model: Fingerprint,
+        actual_bytes: u64,
+    ) -> Result<u32, Mismatch> {
+        if let Some(mismatch) = header.differs_from(&self.header(model)) {
+            return Err(mismatch);
+        }
+        let (positions, context) = (header.positions, self.context());
+        if positions == 0 {
+            return Err(Mismatch::NoPositions);
+        }
+        if positions > context {
+            return Err(Mismatch::Context { positions, context });
+        }
+        if header.file_bytes != self.saved_bytes(positions) || header.file_bytes != actual_bytes {
+            return Err(Mismatch::Length);
+        }
+        Ok(positions)
+    }
+
+    /// Reads the file's tokens into the session's; how many of the first are the prompt's.
+    fn read_tokens<S: Source>(
+        &mut self,
+        reader: &mut FrameReader<'_, S>,
+        positions: u32,
+        prompt: &[u32],
+    ) -> Result<u32, RestoreError<S::Error>> {
+        let n_vocab = self.config().n_vocab;
+        let mut bytes = [0; PIECE_BYTES];
+        let tokens = self.tokens.get_mut(..positions as usize).unwrap_or(&mut []);
+        for tokens in tokens.chunks_mut(PIECE_BYTES / TOKEN_BYTES) {
+            let bytes = &mut bytes[..tokens.len() * TOKEN_BYTES];
+            reader.read(bytes)?;
+            for (token, bytes) in tokens.iter_mut().zip(bytes.as_chunks().0) {
+                *token = u32::from_le_bytes(*bytes);
+                if *token >= n_vocab {
+                    return Err(Mismatch::Token(*token).into());
+                }
+            }
+        }
+        let common = tokens.iter().zip(prompt).take_while(|(ours, theirs)| ours == theirs).count();
+        Ok(common as u32)
+    }
+
+    /// Reads the keys and values of `positions` positions and keeps those of the first `wanted`.
+    fn read_blocks<S: Source>(
+        &mut self,
+        reader: &mut FrameReader<'_, S>,
+        positions: u32,
+        wanted: u32,
+    ) -> Result<(), RestoreError<S::Error>> {
+        let shape = self.state.stored_shape();
+        for run in runs(shape, positions) {
+            let before = run.block * BLOCK_POSITIONS;
+            let kept = (wanted as usize).saturating_sub(before).min(run.positions);
+            reader.read(self.state.stored_mut(Run { positions: kept, ..run }))?;
+            let row_bytes = match run.part {
+                Part::Keys => shape.key_bytes,
+                Part::Values => shape.value_bytes,
+            };
+            let mut left = (run.positions - kept) * row_bytes;
+            let mut unused = [0; PIECE_BYTES];
+            while left > 0 {
+                let length = left.min(PIECE_BYTES);
+                reader.read(&mut unused[..length])?;
+                left -= length;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Everything that `positions` positions fill, in the order of the file.
+fn runs(shape: StoredShape, positions: u32) -> impl Iterator<Item = Run> {
+    let StoredShape { n_layer, n_head_kv, .. } = shape;
+    let positions = positions as usize;
+    (0..positions.div_ceil(BLOCK_POSITIONS)).flat_map(move |block| {
+        let positions = (positions - block * BLOCK_POSITIONS).min(BLOCK_POSITIONS);
+        (0..n_layer as usize).flat_map(move |layer| {
+            (0..n_head_kv as usize).flat_map(move |head| {
+                let run = move |part| Run { layer, block, head, part, positions };
+                [Part::Keys, Part::Values].into_iter().map(run)
+            })
+        })
+    })
+}
+
+impl<E: core::fmt::Display> core::fmt::Display for RestoreError<E> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Source(error) => error.fmt(f),
+            Self::Mismatch(mismatch) => mismatch.fmt(f),
+        }
+    }
+}
+
+impl<E: core::fmt::Display> core::fmt::Display for SaveError<E> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Sink(error) => error.fmt(f),
+            Self::NoPositions => f.write_str("there is nothing to save"),
+            Self::Inexact => f.write_str("a text that was shifted fast is not saved"),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A context that does not end: when it is full, the first tokens and the newest half stay.
+//!
+//! [`How::Again`] computes what stays anew, at positions from 0 on: what follows is exactly what a
+//! fresh session would write after these tokens. [`How::Turned`] turns the stored keys instead,
+//! which costs next to nothing, and is an approximation.
+//!
+//! The first tokens stay because attention rests on them (Xiao et al. 2023, arXiv 2309.17453).
+
+use super::{Session, SessionError};
+use core::fmt;
+
+/// First tokens that stay where the caller names no number: as many as the paper needs.
+pub const DEFAULT_KEEP: u32 = 4;
+
+/// What happens to the tokens that stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// They are evaluated again.
+    Again,
+    /// Their keys are turned to their new positions.
+    Turned,
+}
+
+/// What to do when the context is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shift {
+    /// Tokens at the beginning that stay.
+    pub keep: u32,
+    /// What happens to those that stay.
+    pub how: How,
+}
+
+/// Why a session cannot shift so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShiftError {
+    /// Of the context nothing is left to drop.
+    Keep {
+        /// Tokens to keep.
+        keep: u32,
+        /// Positions in all.
+        context: u32,
+    },
+    /// Stored keys of this type cannot be turned.
+    KvType,
+}
+
+impl fmt::Display for ShiftError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keep { keep, context } => {
+                write!(f, "{keep} tokens to keep leave nothing of a context of {context} to drop")
+            }
+            Self::KvType => f.write_str("keys can be turned only where they are stored as f16"),
+        }
+    }
+}
+
+impl Shift {
+    /// Tokens that are dropped of a full context, and 0 where there are none to drop: half of those
+    /// that need not stay, rounded down.
+    pub const fn dropped(self, context: u32) -> u32 {
+        context.saturating_sub(self.keep) / 2
+    }
+
+    /// Tokens that move: those that stay without the first.
+    pub(super) const fn left(self, context: u32) -> u32 {
+        context.saturating_sub(self.keep) - self.dropped(context)
+    }
+}
+
+impl Session<'_> {
+    /// From now on a text that has filled the context goes on, in [`Self::generate`].
+    pub fn shift_when_full(&mut self, shift: Shift) -> Result<(), ShiftError> {
+        let context = self.context();
+        if shift.dropped(context) == 0 {
+            return Err(ShiftError::Keep { keep: shift.keep, context });
+        }
+        if shift.how == How::Turned && !self.model.can_forget(&self.state) {
+            return Err(ShiftError::KvType);
+        }
+        self.shift = Some(shift);
+        Ok(())
+    }
+
+    /// Tokens that shifts have dropped so far.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Drops tokens of a full context, where the session was told to. `progress` is as in
+    /// [`Self::prefill`]; where it says `false`, the text has lost its end.
+    pub(super) fn make_room(
+        &mut self,
+        progress: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<(), SessionError> {
+        let (Some(shift), end) = (self.shift, self.context()) else { return Ok(()) };
+        let Shift { keep, how } = shift;
+        let (count, left) = (shift.dropped(end), shift.left(end));
+        if self.position != end {
+            return Ok(());
+        }
+        if how == How::Turned {
+            self.model.forget(&mut self.state, (keep, count, end))?;
+            self.exact = self.exact.min(keep);
+        }
+        self.known.differs_from(keep);
+        self.tokens.copy_within((keep + count) as usize..end as usize, keep as usize);
+        self.dropped += u64::from(count);
+        self.has_logits = false;
+        match how {
+            How::Turned => self.position = keep + left,
+            How::Again => {
+                // The first tokens are what they were, and so are their keys and values.
+                self.position = keep;
+                self.evaluate(left as usize, false, progress)?;
+            }
+        }
+        Ok(())
+    }
+}
