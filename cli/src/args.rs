@@ -52,6 +52,8 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -j, --threads N          at most 32                           [usable cores]
       --skip-layers LIST   leave these blocks out, such as 3,7-9
       --quiet              no statistics on stderr
+      --lookup             guess from earlier text: less time, same text
+      --draft MODEL        let a smaller model with the same vocabulary guess
       --stop TEXT          end where the text comes, without it; several
       --chat               the prompt is a user's message: in the model's chat template
       --system TEXT        what the model is told before a chat
@@ -121,6 +123,10 @@ pub(crate) struct Run {
     pub(crate) prompt: Option<Vec<u8>>,
     /// `None` for a prompt that is taken as it is.
     pub(crate) conversation: Option<Conversation>,
+    /// Whether to draft from earlier text.
+    pub(crate) lookup: bool,
+    /// A model to draft by.
+    pub(crate) draft: Option<PathBuf>,
     /// Texts that end the answer.
     pub(crate) stop: Vec<Vec<u8>>,
     pub(crate) max_tokens: u32,
@@ -259,6 +265,8 @@ fn parse_text(
         skipped: LayerSet::EMPTY,
         prompt: None,
         conversation,
+        lookup: false,
+        draft: None,
         stop: Vec::new(),
         max_tokens,
         sampling: Sampling::default(),
@@ -285,6 +293,8 @@ fn parse_text(
                 let name = options.value(&option)?.to_string_lossy().into_owned();
                 run.conversation.get_or_insert_default().template = Some(name);
             }
+            "--lookup" => run.lookup = true,
+            "--draft" => run.draft = Some(PathBuf::from(options.value(&option)?)),
             "--stop" => run.stop.push(options.stop_text(&option)?),
             "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
             "-c" | "--context" => run.context = options.integer(&option, 1)?,
@@ -301,6 +311,9 @@ fn parse_text(
             _ if run.keeping.take(&option, &mut options)? => {}
             _ => return Err(unknown(&option)),
         }
+    }
+    if run.lookup && run.draft.is_some() {
+        return Err(Failure::usage("--draft: goes without --lookup"));
     }
     if options.stop.is_none() {
         run.keeping.check(has_prompt)?;
@@ -762,6 +775,7 @@ mod tests {
         assert_eq!(run.stop, [b"x", b"y"]);
         assert!(refused("chat m -p hi").contains("-p"));
         assert!(refused("chat").contains("no model"));
+        assert!(refused("m -p hi --lookup --draft n").contains("--draft"));
         assert!(refused("m --stop=").contains("--stop"));
         let Command::Run(run) = parsed("m -p hi").unwrap() else { panic!() };
         assert_eq!(run.conversation, None);

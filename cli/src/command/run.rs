@@ -4,6 +4,7 @@ use super::{Outcome, chat, write};
 use crate::args::{Conversation, Run};
 use crate::cache::{CacheFile, PromptCache};
 use crate::ceiling;
+use crate::draft::Draft;
 use crate::engine::{self, Machine, ModelFile, Plan};
 use crate::platform::clock::MonotonicClock;
 use crate::platform::console;
@@ -15,6 +16,7 @@ use picolm_core::gguf::Gguf;
 use picolm_core::mem::Arena;
 use picolm_core::port::Clock;
 use picolm_core::sampler::Sampler;
+use picolm_core::session::speculate::{Drafter, MAX_DRAFT, PromptLookup, Speculated, Speculation};
 use picolm_core::session::{Generated, Options, Output, Session, SessionError, Stop, StopTexts};
 use picolm_core::tokenizer::Tokenizer;
 
@@ -26,11 +28,16 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let cache_file = CacheFile::open(&arguments.keeping, arguments.quiet)?;
     let machine = Machine::new(arguments.threads)?;
     let Run { context, kv_type, skipped, .. } = *arguments;
-    let options = Options { context, kv_type, skipped, ..Options::default() };
+    let draft_file = arguments.draft.as_deref().map(ModelFile::open).transpose()?;
+    let draft = draft_file.as_ref().map(|file| Draft::new(file, &machine, context)).transpose()?;
+    let speculates = arguments.lookup || draft.is_some();
+    let logit_rows = if speculates { MAX_DRAFT as u32 + 1 } else { 1 };
+    let options = Options { context, kv_type, skipped, logit_rows, ..Options::default() };
     let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| {
         plan.with_tokenizer(file, gguf)?.with_sampler(file, &arguments.sampling.options(&[]))
     };
-    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
+    let ram = draft.as_ref().map_or(Ok(arguments.ram), |draft| draft.leave(arguments.ram))?;
+    let file = ceiling::open(&arguments.model, ram, &machine, options, &complete)?;
     let gguf = file.gguf()?;
     ceiling::lock(&file, arguments)?;
     let plan = complete(Plan::new(&file, &gguf, &machine, options)?, &file, &gguf)?;
@@ -50,7 +57,19 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         None => None,
     };
     let interrupted = console::on_interrupt();
-    let mut generation = Generation { session, sampler, tokenizer: &tokenizer, interrupted };
+    let clock = MonotonicClock::new();
+    let mut room = vec![0; if speculates { session.context() as usize } else { 0 }];
+    let mut draft_memory = draft.as_ref().map(Draft::reserve).transpose()?;
+    let mut drafter: Option<Box<dyn Drafter + '_>> = match (&draft, &mut draft_memory) {
+        (Some(draft), Some(memory)) => {
+            Some(Box::new(draft.load(&machine, &tokenizer, memory, &mut room)?))
+        }
+        _ if arguments.lookup => Some(Box::new(PromptLookup::new(&mut room))),
+        _ => None,
+    };
+    let speculation = drafter.as_deref_mut().map(|drafter| Speculation::new(drafter, &clock));
+    let mut generation =
+        Generation { session, sampler, tokenizer: &tokenizer, speculation, interrupted };
     if interactive && let Some(chat) = chat {
         return chat::talk(arguments, generation, chat);
     }
@@ -65,11 +84,11 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         Some(cache) => generation.restore(cache, &file, &gguf, &tokens)?,
         None => (None, 0),
     };
-    let clock = MonotonicClock::new();
+    let begun_ns = clock.now_ns();
     let mut finish = generation.prefill(&tokens[reused..], arguments.quiet)?;
     let prefilled = generation.session.position() as usize;
     let evaluated = prefilled - reused;
-    let prefill = Span { tokens: evaluated, evaluated, duration_ns: clock.now_ns() };
+    let prefill = Span { tokens: evaluated, evaluated, duration_ns: clock.now_ns() - begun_ns };
     let mut generated = Span { tokens: 0, evaluated: 0, duration_ns: 0 };
     if finish.is_none() {
         let (reason, written) = generation.write(arguments.max_tokens, &arguments.stop)?;
@@ -77,7 +96,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         generated = Span {
             tokens: written.tokens as usize,
             evaluated: generation.evaluated().saturating_sub(prefilled),
-            duration_ns: clock.now_ns() - prefill.duration_ns,
+            duration_ns: clock.now_ns() - begun_ns - prefill.duration_ns,
         };
     }
 
@@ -154,6 +173,7 @@ pub(super) struct Generation<'r, 'm> {
     pub(super) session: Session<'m>,
     pub(super) sampler: Sampler<'m>,
     pub(super) tokenizer: &'r Tokenizer<'m>,
+    pub(super) speculation: Option<Speculation<'r>>,
     pub(super) interrupted: &'static AtomicBool,
 }
 
@@ -164,7 +184,12 @@ impl Generation<'_, '_> {
         tokens: &[u32],
         quiet: bool,
     ) -> Result<Option<Finish>, Failure> {
-        tokens.iter().for_each(|&token| self.sampler.accept(token));
+        for &token in tokens {
+            self.sampler.accept(token);
+            if let Some(speculation) = &mut self.speculation {
+                speculation.accept(token);
+            }
+        }
         let mut progress = Progress::new("prefill", tokens.len(), quiet);
         let interrupted = self.interrupted;
         let mut on_batch = |done| {
@@ -201,6 +226,12 @@ impl Generation<'_, '_> {
     fn report(&self, prefill: Span, generated: Span) {
         report::line(format_args!("Prefill: {prefill}"));
         report::line(format_args!("Generation: {generated}"));
+        if let Some(speculation) = &self.speculation {
+            let Speculated { passes, drafted, accepted } = speculation.result();
+            report::line(format_args!(
+                "Speculation: {accepted} of {drafted} drafted tokens came, in {passes} passes"
+            ));
+        }
         let dropped = self.session.dropped();
         if dropped > 0 {
             report::line(format_args!("Shift: {dropped} tokens dropped, the context was full"));
@@ -219,7 +250,13 @@ impl Generation<'_, '_> {
         let mut output = StopTexts::new(&texts, &mut stdout);
         let generated = self
             .session
-            .generate(self.tokenizer, &mut self.sampler, max_tokens, &mut output)
+            .generate_with(
+                self.tokenizer,
+                &mut self.sampler,
+                self.speculation.as_mut(),
+                max_tokens,
+                &mut output,
+            )
             .map_err(|error| match error {
                 SessionError::Sample(_) => {
                     Failure::new(format!("{error}: is the model file damaged?"))

@@ -4,6 +4,7 @@ mod generate;
 mod options;
 mod prompt_cache;
 mod shift;
+pub mod speculate;
 mod stop_texts;
 
 pub use generate::{Generated, Output, Stop};
@@ -232,6 +233,24 @@ impl<'m> Session<'m> {
         self.pass(1, |_| true)?;
         self.has_logits = true;
         Ok(())
+    }
+
+    /// Evaluates a token and a draft of those that follow it; afterwards there are
+    /// [`Self::row_logits`] of each.
+    fn decode_all(&mut self, tokens: &[u32]) -> Result<(), SessionError> {
+        self.take(tokens)?;
+        self.pass(tokens.len(), |_| true)?;
+        self.has_logits = tokens.len() == 1;
+        Ok(())
+    }
+
+    /// Logits of a row of the last [`Self::decode_all`], or the only ones of any other pass.
+    fn row_logits(&self, row: usize) -> &[f32] {
+        self.state.logits(row, self.config().n_vocab as usize)
+    }
+
+    const fn logit_rows(&self) -> u32 {
+        self.state.options().logit_rows
     }
 
     /// Makes `tokens` the session's next ones, if they exist and have positions.
