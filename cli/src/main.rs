@@ -9,6 +9,8 @@ mod args;
 mod cache;
 mod ceiling;
 mod command;
+mod constraint;
+mod draft;
 mod engine;
 mod layers;
 mod line_editor;

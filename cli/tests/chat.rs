@@ -105,3 +105,35 @@ fn stop_texts_end_the_text_and_are_not_in_it() {
     }
     assert_eq!(text(&["--stop", "not in the text"]), whole);
 }
+
+#[test]
+fn guesses_from_earlier_text_change_no_text() {
+    let path = model("llama");
+    for seed in ["1", "2", "3"] {
+        for temperature in ["0", "0.4"] {
+            let arguments =
+                [&path, "-p", "Once upon a", "-n", "80", "-t", temperature, "-s", seed, "--quiet"];
+            let guessed = stdout_of(&[&arguments[..], &["--lookup"]].concat());
+            assert_eq!(guessed, stdout_of(&arguments), "{seed} {temperature}");
+        }
+    }
+    let output = run(&[&path, "-p", "Once", "-n", "60", "-t", "0", "--lookup"]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.lines().any(|line| line.starts_with("Speculation: ")), "{errors}");
+}
+
+#[test]
+fn guesses_of_another_model_change_no_text() {
+    let path = model("llama");
+    for seed in ["1", "2"] {
+        let arguments =
+            [&path, "-p", "Once upon a", "-n", "60", "-t", "0.5", "-s", seed, "--quiet"];
+        let guessed = stdout_of(&[&arguments[..], &["--draft", &path]].concat());
+        assert_eq!(guessed, stdout_of(&arguments), "{seed}");
+    }
+    let other = model("qwen2");
+    let refused = error_line(&run(&[&path, "-p", "Once", "--draft", &other]), 1);
+    assert!(refused.contains("vocabulary"), "{refused}");
+    let missing = error_line(&run(&[&path, "-p", "Once", "--draft", "/nowhere.gguf"]), 1);
+    assert!(missing.contains("/nowhere.gguf"), "{missing}");
+}

@@ -4,17 +4,21 @@ use super::{Outcome, chat, write};
 use crate::args::{Conversation, Run};
 use crate::cache::{CacheFile, PromptCache};
 use crate::ceiling;
+use crate::constraint::{Constrained, require_budget};
+use crate::draft::Draft;
 use crate::engine::{self, Machine, ModelFile, Plan};
 use crate::platform::clock::MonotonicClock;
 use crate::platform::console;
-use crate::report::{self, Failure, Progress, Span};
+use crate::report::{self, Bytes, Failure, Progress, Span};
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, Ordering};
 use picolm_core::chat::{Chat, Message, Role};
 use picolm_core::gguf::Gguf;
+use picolm_core::grammar::Constraint;
 use picolm_core::mem::Arena;
 use picolm_core::port::Clock;
 use picolm_core::sampler::Sampler;
+use picolm_core::session::speculate::{Drafter, MAX_DRAFT, PromptLookup, Speculated, Speculation};
 use picolm_core::session::{Generated, Options, Output, Session, SessionError, Stop, StopTexts};
 use picolm_core::tokenizer::Tokenizer;
 
@@ -23,14 +27,23 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     if !interactive {
         engine::require_text(arguments.prompt.as_deref())?;
     }
+    let mut constrained = match &arguments.constraint {
+        Some(wanted) => Some(Constrained::compile(wanted, arguments.pretty)?),
+        None => None,
+    };
     let cache_file = CacheFile::open(&arguments.keeping, arguments.quiet)?;
     let machine = Machine::new(arguments.threads)?;
     let Run { context, kv_type, skipped, .. } = *arguments;
-    let options = Options { context, kv_type, skipped, ..Options::default() };
+    let draft_file = arguments.draft.as_deref().map(ModelFile::open).transpose()?;
+    let draft = draft_file.as_ref().map(|file| Draft::new(file, &machine, context)).transpose()?;
+    let speculates = arguments.lookup || draft.is_some();
+    let logit_rows = if speculates { MAX_DRAFT as u32 + 1 } else { 1 };
+    let options = Options { context, kv_type, skipped, logit_rows, ..Options::default() };
     let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| {
         plan.with_tokenizer(file, gguf)?.with_sampler(file, &arguments.sampling.options(&[]))
     };
-    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
+    let ram = draft.as_ref().map_or(Ok(arguments.ram), |draft| draft.leave(arguments.ram))?;
+    let file = ceiling::open(&arguments.model, ram, &machine, options, &complete)?;
     let gguf = file.gguf()?;
     ceiling::lock(&file, arguments)?;
     let plan = complete(Plan::new(&file, &gguf, &machine, options)?, &file, &gguf)?;
@@ -49,8 +62,31 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         }
         None => None,
     };
+    let constraint = match &mut constrained {
+        Some(constrained) => Some(constrained.constraint(&tokenizer)?),
+        None => None,
+    };
+    let constraint_bytes = constraint.as_ref().map(Constraint::bytes);
     let interrupted = console::on_interrupt();
-    let mut generation = Generation { session, sampler, tokenizer: &tokenizer, interrupted };
+    let clock = MonotonicClock::new();
+    let mut room = vec![0; if speculates { session.context() as usize } else { 0 }];
+    let mut draft_memory = draft.as_ref().map(Draft::reserve).transpose()?;
+    let mut drafter: Option<Box<dyn Drafter + '_>> = match (&draft, &mut draft_memory) {
+        (Some(draft), Some(memory)) => {
+            Some(Box::new(draft.load(&machine, &tokenizer, memory, &mut room)?))
+        }
+        _ if arguments.lookup => Some(Box::new(PromptLookup::new(&mut room))),
+        _ => None,
+    };
+    let speculation = drafter.as_deref_mut().map(|drafter| Speculation::new(drafter, &clock));
+    let mut generation = Generation {
+        session,
+        sampler,
+        constraint,
+        tokenizer: &tokenizer,
+        speculation,
+        interrupted,
+    };
     if interactive && let Some(chat) = chat {
         return chat::talk(arguments, generation, chat);
     }
@@ -61,15 +97,18 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         _ => engine::encode(&tokenizer, &prompt, true, true)?,
     };
     require_room(&tokens, &generation.session)?;
+    if let Some(constraint) = &generation.constraint {
+        require_budget(constraint, &generation.session, tokens.len(), arguments.max_tokens)?;
+    }
     let (cache, reused) = match cache_file {
         Some(cache) => generation.restore(cache, &file, &gguf, &tokens)?,
         None => (None, 0),
     };
-    let clock = MonotonicClock::new();
+    let begun_ns = clock.now_ns();
     let mut finish = generation.prefill(&tokens[reused..], arguments.quiet)?;
     let prefilled = generation.session.position() as usize;
     let evaluated = prefilled - reused;
-    let prefill = Span { tokens: evaluated, evaluated, duration_ns: clock.now_ns() };
+    let prefill = Span { tokens: evaluated, evaluated, duration_ns: clock.now_ns() - begun_ns };
     let mut generated = Span { tokens: 0, evaluated: 0, duration_ns: 0 };
     if finish.is_none() {
         let (reason, written) = generation.write(arguments.max_tokens, &arguments.stop)?;
@@ -77,7 +116,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         generated = Span {
             tokens: written.tokens as usize,
             evaluated: generation.evaluated().saturating_sub(prefilled),
-            duration_ns: clock.now_ns() - prefill.duration_ns,
+            duration_ns: clock.now_ns() - begun_ns - prefill.duration_ns,
         };
     }
 
@@ -91,6 +130,9 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     if !arguments.quiet {
         generation.report(prefill, generated);
         report::line(format_args!("Memory: {}", ceiling::memory_line(&file, &plan)));
+        if let Some(bytes) = constraint_bytes {
+            report::line(format_args!("Constraint: {}", Bytes(bytes)));
+        }
     }
     if let Some(cache) = cache {
         cache.save(&mut generation.session)?;
@@ -153,7 +195,10 @@ pub(super) enum Finish {
 pub(super) struct Generation<'r, 'm> {
     pub(super) session: Session<'m>,
     pub(super) sampler: Sampler<'m>,
+    /// What each text must be.
+    pub(super) constraint: Option<Constraint<'r>>,
     pub(super) tokenizer: &'r Tokenizer<'m>,
+    pub(super) speculation: Option<Speculation<'r>>,
     pub(super) interrupted: &'static AtomicBool,
 }
 
@@ -164,7 +209,12 @@ impl Generation<'_, '_> {
         tokens: &[u32],
         quiet: bool,
     ) -> Result<Option<Finish>, Failure> {
-        tokens.iter().for_each(|&token| self.sampler.accept(token));
+        for &token in tokens {
+            self.sampler.accept(token);
+            if let Some(speculation) = &mut self.speculation {
+                speculation.accept(token);
+            }
+        }
         let mut progress = Progress::new("prefill", tokens.len(), quiet);
         let interrupted = self.interrupted;
         let mut on_batch = |done| {
@@ -201,6 +251,12 @@ impl Generation<'_, '_> {
     fn report(&self, prefill: Span, generated: Span) {
         report::line(format_args!("Prefill: {prefill}"));
         report::line(format_args!("Generation: {generated}"));
+        if let Some(speculation) = &self.speculation {
+            let Speculated { passes, drafted, accepted } = speculation.result();
+            report::line(format_args!(
+                "Speculation: {accepted} of {drafted} drafted tokens came, in {passes} passes"
+            ));
+        }
         let dropped = self.session.dropped();
         if dropped > 0 {
             report::line(format_args!("Shift: {dropped} tokens dropped, the context was full"));
@@ -217,20 +273,32 @@ impl Generation<'_, '_> {
         let mut stdout = Stdout { interrupted: self.interrupted, pending: Vec::new(), ended: None };
         let texts: Vec<&[u8]> = stop.iter().map(Vec::as_slice).collect();
         let mut output = StopTexts::new(&texts, &mut stdout);
-        let generated = self
-            .session
-            .generate(self.tokenizer, &mut self.sampler, max_tokens, &mut output)
-            .map_err(|error| match error {
-                SessionError::Sample(_) => {
-                    Failure::new(format!("{error}: is the model file damaged?"))
-                }
-                _ => Failure::new(error.to_string()),
-            })?;
+        let Self { session, sampler, tokenizer, .. } = self;
+        let speculation = self.speculation.as_mut();
+        let generated = match &mut self.constraint {
+            None => session.generate_with(tokenizer, sampler, speculation, max_tokens, &mut output),
+            Some(constraint) => {
+                constraint.restart();
+                session.generate_constrained(
+                    tokenizer,
+                    sampler,
+                    constraint,
+                    max_tokens,
+                    &mut output,
+                )
+            }
+        };
+        let generated = generated.map_err(|error| match error {
+            SessionError::Sample(_) => Failure::new(format!("{error}: is the model file damaged?")),
+            _ => Failure::new(error.to_string()),
+        })?;
         let stopped = output.finish();
         let finish = match (stdout.ended, generated.stop) {
+            // Interrupted, but with a whole text all the same.
+            (Some(Ok(Finish::Interrupted)), Stop::Complete) => Finish::EndOfGeneration,
             (Some(ended), _) => ended?,
             (None, _) if stopped => Finish::StopText,
-            (None, Stop::EndOfGeneration) => Finish::EndOfGeneration,
+            (None, Stop::EndOfGeneration | Stop::Complete) => Finish::EndOfGeneration,
             (None, Stop::MaxTokens | Stop::Output) => Finish::MaxTokens,
             (None, Stop::ContextFull) => Finish::ContextFull,
         };

@@ -1,5 +1,6 @@
 //! The decode loop: sample, show, evaluate, until something says stop.
 
+use super::speculate::{MAX_DRAFT, Speculation};
 use super::{Session, SessionError};
 use crate::sampler::Sampler;
 use crate::tokenizer::{Decoder, Tokenizer};
@@ -32,6 +33,8 @@ pub enum Stop {
     ContextFull,
     /// [`Output::token_done`] wanted no more.
     Output,
+    /// A constraint has the text that it asks for: nothing may follow.
+    Complete,
 }
 
 /// A text that has ended.
@@ -45,6 +48,31 @@ pub struct Generated {
     pub unread: Option<u32>,
 }
 
+/// Rows of the last pass: the token before them, then a draft.
+#[derive(Default)]
+struct Rows {
+    draft: [u32; MAX_DRAFT],
+    drafted: usize,
+    /// Tokens of the draft that have come.
+    accepted: usize,
+    /// What the pass took; nothing where there was none.
+    duration_ns: Option<u64>,
+}
+
+impl Rows {
+    /// Whether `token` is what was drafted: it is evaluated already.
+    fn accept(&mut self, token: u32) -> bool {
+        let came = self.accepted < self.drafted && self.draft[self.accepted] == token;
+        self.accepted += usize::from(came);
+        came
+    }
+
+    /// Tokens that are evaluated and did not come.
+    fn rejected(&self) -> u32 {
+        (self.drafted - self.accepted) as u32
+    }
+}
+
 impl Session<'_> {
     /// Writes on from the last token evaluated, at most `max_tokens` tokens.
     ///
@@ -56,22 +84,40 @@ impl Session<'_> {
         max_tokens: u32,
         output: &mut dyn Output,
     ) -> Result<Generated, SessionError> {
+        self.generate_with(tokenizer, sampler, None, max_tokens, output)
+    }
+
+    /// [`Self::generate`] with drafts by `speculation`, where there is some: the same text in less
+    /// time. Drafts have fewer tokens than [`super::Options::logit_rows`].
+    pub fn generate_with(
+        &mut self,
+        tokenizer: &Tokenizer<'_>,
+        sampler: &mut Sampler<'_>,
+        mut speculation: Option<&mut Speculation<'_>>,
+        max_tokens: u32,
+        output: &mut dyn Output,
+    ) -> Result<Generated, SessionError> {
         if self.logits().is_empty() {
             return Err(SessionError::NoTokens);
         }
         let mut decoder = Decoder::new();
         let (mut tokens, mut unread) = (0, None);
+        let mut rows = Rows::default();
         let stop = loop {
             if tokens == max_tokens {
                 break Stop::MaxTokens;
             }
-            let token = sampler.sample(self.logits(), None).map_err(SessionError::Sample)?;
+            let logits = self.row_logits(rows.accepted);
+            let token = sampler.sample(logits, None).map_err(SessionError::Sample)?;
             if tokenizer.is_end_of_generation(token) {
                 break Stop::EndOfGeneration;
             }
             sampler.accept(token);
+            if let Some(speculation) = &mut speculation {
+                speculation.accept(token);
+            }
             tokens += 1;
-            unread = Some(token);
+            unread = if rows.accept(token) { None } else { Some(token) };
             decoder.push(token, tokenizer, &mut |bytes| output.text(bytes));
             if output.token_done().is_break() {
                 break Stop::Output;
@@ -79,20 +125,60 @@ impl Session<'_> {
             if tokens == max_tokens {
                 break Stop::MaxTokens;
             }
+            if unread.is_none() {
+                continue;
+            }
+            self.drop_rejected(&rows, speculation.as_deref_mut());
             if self.position() == self.context() {
+                rows = Rows::default();
                 match self.go_on(output)? {
                     None => {}
                     Some(stop) => break stop,
                 }
             }
-            self.decode(token)?;
+            rows = self.decode_drafted(token, speculation.as_deref_mut(), max_tokens - tokens)?;
             unread = None;
         };
+        self.drop_rejected(&rows, speculation);
         // Bytes of a character that did not become whole.
         decoder.finish(&mut |bytes| output.text(bytes));
         // The text has ended: whether to go on is no question any more.
         let _ = output.token_done();
         Ok(Generated { tokens, stop, unread })
+    }
+
+    /// Evaluates `token` and, where there is room and need, a draft of what follows it.
+    fn decode_drafted(
+        &mut self,
+        token: u32,
+        speculation: Option<&mut Speculation<'_>>,
+        tokens_left: u32,
+    ) -> Result<Rows, SessionError> {
+        let Some(speculation) = speculation else {
+            self.decode(token)?;
+            return Ok(Rows::default());
+        };
+        let mut rows = Rows::default();
+        // The token after the last one of a draft is drawn as well, and needs no row.
+        let room = (self.context() - self.position()).min(tokens_left).min(self.logit_rows());
+        let most = (room as usize).saturating_sub(1).min(MAX_DRAFT);
+        let (drafted, started_ns) = speculation.begin(&mut rows.draft[..most]);
+        rows.drafted = drafted;
+        let mut tokens = [token; MAX_DRAFT + 1];
+        tokens[1..].copy_from_slice(&rows.draft);
+        self.decode_all(&tokens[..=drafted])?;
+        rows.duration_ns = Some(speculation.evaluated(started_ns));
+        Ok(rows)
+    }
+
+    /// Forgets the tokens that were evaluated and did not come, and judges the draft.
+    fn drop_rejected(&mut self, rows: &Rows, speculation: Option<&mut Speculation<'_>>) {
+        if rows.rejected() > 0 {
+            self.rewind(self.position() - rows.rejected());
+        }
+        if let (Some(speculation), Some(duration_ns)) = (speculation, rows.duration_ns) {
+            speculation.judge(rows.drafted, rows.accepted, duration_ns);
+        }
     }
 
     /// Makes room in a full context, or says why the text ends.

@@ -1,9 +1,11 @@
 //! Layer 7: a text in progress: prefill, decode, reuse. The only place that knows all of layer 6.
 
+mod constrained;
 mod generate;
 mod options;
 mod prompt_cache;
 mod shift;
+pub mod speculate;
 mod stop_texts;
 
 pub use generate::{Generated, Output, Stop};
@@ -40,6 +42,15 @@ pub enum SessionError {
     Forward(ForwardError),
     /// No token could be chosen: the logits are not finite.
     Sample(SampleError),
+    /// A text that keeps to the constraint takes more tokens than there may be.
+    BudgetTooSmall {
+        /// Tokens that are enough.
+        needed: u32,
+        /// Tokens that there may be.
+        left: u32,
+    },
+    /// The constraint allows no token that the vocabulary has.
+    NothingAllowed,
 }
 
 impl From<ForwardError> for SessionError {
@@ -58,6 +69,12 @@ impl fmt::Display for SessionError {
             Self::NoTokens => f.write_str("no tokens to evaluate"),
             Self::Forward(error) => error.fmt(f),
             Self::Sample(error) => error.fmt(f),
+            Self::BudgetTooSmall { needed, left } => write!(
+                f,
+                "the shortest text that keeps to the constraint needs {needed} tokens, and only \
+                 {left} are allowed"
+            ),
+            Self::NothingAllowed => f.write_str("the constraint allows no token"),
         }
     }
 }
@@ -232,6 +249,24 @@ impl<'m> Session<'m> {
         self.pass(1, |_| true)?;
         self.has_logits = true;
         Ok(())
+    }
+
+    /// Evaluates a token and a draft of those that follow it; afterwards there are
+    /// [`Self::row_logits`] of each.
+    fn decode_all(&mut self, tokens: &[u32]) -> Result<(), SessionError> {
+        self.take(tokens)?;
+        self.pass(tokens.len(), |_| true)?;
+        self.has_logits = tokens.len() == 1;
+        Ok(())
+    }
+
+    /// Logits of a row of the last [`Self::decode_all`], or the only ones of any other pass.
+    fn row_logits(&self, row: usize) -> &[f32] {
+        self.state.logits(row, self.config().n_vocab as usize)
+    }
+
+    const fn logit_rows(&self) -> u32 {
+        self.state.options().logit_rows
     }
 
     /// Makes `tokens` the session's next ones, if they exist and have positions.

@@ -107,6 +107,7 @@ pub(crate) fn weight_types() -> Vec<Fixture> {
 }
 
 /// What an engine is made with.
+#[derive(Clone, Copy)]
 pub(crate) struct Setting<'s> {
     pub(crate) formats: &'s [Candidate],
     pub(crate) options: Options,
@@ -129,6 +130,16 @@ pub(crate) fn with_session<R>(
     setting: &Setting<'_>,
     work: impl FnOnce(&mut Session<'_>) -> R,
 ) -> R {
+    with_owned_session(fixture, weights, setting, |mut session| work(&mut session))
+}
+
+/// [`with_session`] for work that keeps the engine.
+pub(crate) fn with_owned_session<R>(
+    fixture: &Fixture,
+    weights: &dyn Weights,
+    setting: &Setting<'_>,
+    work: impl FnOnce(Session<'_>) -> R,
+) -> R {
     let gguf = fixture.gguf();
     let parts = parts(setting.formats);
     let options = Options { workers: setting.parallel.workers(), ..setting.options };
@@ -136,10 +147,10 @@ pub(crate) fn with_session<R>(
     // Garbage, so that a value read before it is written shows.
     let mut memory = vec![0xa5; plan.total().unwrap() as usize + 63];
     let mut arena = Arena::new(&mut memory);
-    let mut session = Session::new(&gguf, weights, setting.parallel, &parts, &options, &mut arena)
+    let session = Session::new(&gguf, weights, setting.parallel, &parts, &options, &mut arena)
         .unwrap_or_else(|error| panic!("{}: {error}", fixture.name));
     assert_eq!(arena.used_bytes(), plan.total().unwrap(), "{}", fixture.name);
-    work(&mut session)
+    work(session)
 }
 
 /// Logits of every token. `[tokens, n_vocab]`

@@ -7,3 +7,4 @@
 mod against_llama_cpp;
 mod against_ourselves;
 mod engine;
+mod speculation;
