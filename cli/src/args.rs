@@ -50,6 +50,9 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
                            auto: what is available [only where the model does not fit in that]
       --lock               read the whole model first and keep it in memory
   -j, --threads N          at most 32                           [usable cores]
+      --json               write a JSON object or array: always whole, within -n
+      --grammar FILE       write what a GBNF grammar says: whole, too
+      --pretty             with --json: lines may break and be indented
       --skip-layers LIST   leave these blocks out, such as 3,7-9
       --quiet              no statistics on stderr
       --lookup             guess from earlier text: less time, same text
@@ -131,6 +134,10 @@ pub(crate) struct Run {
     pub(crate) stop: Vec<Vec<u8>>,
     pub(crate) max_tokens: u32,
     pub(crate) sampling: Sampling,
+    /// What the text must be.
+    pub(crate) constraint: Option<Wanted>,
+    /// Lines of JSON may break.
+    pub(crate) pretty: bool,
     pub(crate) keeping: Keeping,
     /// 0 for the default.
     pub(crate) context: u32,
@@ -141,6 +148,15 @@ pub(crate) struct Run {
     /// 0 for all usable cores.
     pub(crate) threads: usize,
     pub(crate) quiet: bool,
+}
+
+/// What a text must be.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Wanted {
+    /// A JSON object or array.
+    Json,
+    /// What a GBNF file says.
+    Grammar(PathBuf),
 }
 
 /// How to talk with the model.
@@ -270,6 +286,8 @@ fn parse_text(
         stop: Vec::new(),
         max_tokens,
         sampling: Sampling::default(),
+        constraint: None,
+        pretty: false,
         keeping: Keeping::default(),
         context: 0,
         kv_type: KvType::F16,
@@ -303,14 +321,23 @@ fn parse_text(
             "--lock" => run.lock = true,
             "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
             "--quiet" => run.quiet = true,
+            "--json" => run.constrain(Wanted::Json)?,
+            "--grammar" => run.constrain(Wanted::Grammar(options.value(&option)?.into()))?,
+            "--pretty" => run.pretty = true,
             "--skip-layers" => run.skipped = options.layers(&option)?,
-            "--json" => {
-                return Err(Failure::usage(format!("{option}: not available yet")));
-            }
             _ if run.sampling.take(&option, &mut options)? => {}
             _ if run.keeping.take(&option, &mut options)? => {}
             _ => return Err(unknown(&option)),
         }
+    }
+    if run.constraint.is_some() && !run.stop.is_empty() {
+        return Err(Failure::usage("--stop: the constraint says where the text ends"));
+    }
+    if run.pretty && !matches!(run.constraint, Some(Wanted::Json)) {
+        return Err(Failure::usage("--pretty: goes with --json only"));
+    }
+    if run.constraint.is_some() && (run.lookup || run.draft.is_some()) {
+        return Err(Failure::usage("--lookup, --draft: go without a constraint"));
     }
     if run.lookup && run.draft.is_some() {
         return Err(Failure::usage("--draft: goes without --lookup"));
@@ -322,6 +349,15 @@ fn parse_text(
         run.prompt = Some(unescape(escaped_text(run.prompt.as_deref())?));
     }
     options.finish(|model| command(Box::new(Run { model, ..run })))
+}
+
+impl Run {
+    fn constrain(&mut self, wanted: Wanted) -> Result<(), Failure> {
+        match self.constraint.replace(wanted) {
+            None => Ok(()),
+            Some(_) => Err(Failure::usage("one constraint at a time")),
+        }
+    }
 }
 
 fn parse_info(mut options: Options) -> Result<Command, Failure> {
@@ -728,7 +764,11 @@ mod tests {
         assert!(refused("m other").contains("'other'"));
         assert!(refused("m -z").contains("-z"));
         assert!(refused("m --prompts x").contains("--prompts"));
-        assert!(refused("m --json").contains("--json: not available yet"));
+        assert!(refused("m --pretty").contains("--pretty: goes with --json"));
+        assert!(refused("m --json --lookup").contains("go without a constraint"));
+        assert!(refused("m --json --stop x").contains("--stop: the constraint"));
+        assert!(refused("m --grammar g --pretty").contains("--pretty: goes with --json"));
+        assert!(refused("m --json --grammar g").contains("one constraint"));
         assert!(refused("logits m").contains("--tokens"));
         assert!(refused("perplexity m").contains("-f FILE"));
         assert!(refused("m --quiet=yes").contains("quiet"));

@@ -9,6 +9,7 @@ mod args;
 mod cache;
 mod ceiling;
 mod command;
+mod constraint;
 mod draft;
 mod engine;
 mod layers;

@@ -167,3 +167,64 @@ fn a_file_that_shrinks_ends_the_program_cleanly() {
     let output = child.wait_with_output().unwrap();
     assert!(error_line(&output, 1).contains("it shrank"));
 }
+
+/// Whatever the budget and the seed: a random model's text is one whole JSON object or array.
+#[test]
+fn json_is_whole_with_any_budget() {
+    for name in ["llama", "qwen2_yarn"] {
+        let path = model(name);
+        for seed in 0..24 {
+            let seed_text = seed.to_string();
+            let budget = if seed % 2 == 0 { 2 + seed % 9 } else { 120 }.to_string();
+            let arguments = ["-p", PROMPT, "--json", "-n", &budget, "-s", &seed_text, "-t", "1.5"];
+            let text = stdout_of(&[&[path.as_str(), "--quiet"], &arguments[..]].concat());
+            let value: serde_json::Value = serde_json::from_slice(&text).unwrap();
+            assert!(value.is_object() || value.is_array());
+            assert!(!text.starts_with(b" ") && !text.ends_with(b"\n"));
+        }
+    }
+}
+
+#[test]
+fn a_budget_that_is_too_small_is_an_error_before_the_first_token() {
+    let path = model("llama");
+    let output = run(&[&path, "-p", PROMPT, "--json", "-n", "1"]);
+    let error = error_line(&output, 1);
+    assert!(error.contains("needs 2 tokens, and -n allows 1"), "{error}");
+    // Where the prompt leaves one position, two tokens may follow; where it leaves none, one.
+    let mut errors = (1..40).filter_map(|context| {
+        let output = run(&[&path, "-p", PROMPT, "--json", "-c", &context.to_string(), "-n", "50"]);
+        (!output.status.success()).then(|| error_line(&output, 1))
+    });
+    assert!(errors.next_back().unwrap().contains("and the context (-c) allows 1"));
+}
+
+/// A context that is full ends the text, but not before it is whole.
+#[test]
+fn json_is_whole_when_the_context_is_full() {
+    let path = model("llama");
+    let least = (16..40).find(|context| {
+        run(&[&path, "-p", PROMPT, "--json", "-c", &context.to_string()]).status.success()
+    });
+    for context in least.unwrap()..least.unwrap() + 12 {
+        let context = context.to_string();
+        let text = stdout_of(&[&path, "-p", PROMPT, "--json", "-c", &context, "-n", "99"]);
+        serde_json::from_slice::<serde_json::Value>(&text).unwrap();
+    }
+}
+
+/// A grammar constrains; a wrong one is an error before the model is read, never no constraint.
+#[test]
+fn a_grammar_is_kept_or_refused() {
+    let path = model("llama");
+    let good = common::TemporaryFile::new("good.gbnf", b"root ::= (\"yes\" | \"no\") \"!\"{1,3}\n");
+    let bad = common::TemporaryFile::new("bad.gbnf", b"root ::= a\na ::= \"x\" b\n");
+    for seed in ["1", "2", "3", "4"] {
+        let arguments = [&path, "-p", PROMPT, "--grammar", good.path(), "-s", seed, "--quiet"];
+        let text = String::from_utf8(stdout_of(&arguments)).unwrap();
+        let word = text.trim_end_matches('!');
+        assert!(["yes", "no"].contains(&word) && (1..4).contains(&(text.len() - word.len())));
+    }
+    let error = error_line(&run(&["missing.gguf", "--grammar", bad.path()]), 1);
+    assert!(error.contains("line 2: no such rule (at byte 21): 'b'"), "{error}");
+}

@@ -17,6 +17,7 @@
 //! | 5 | [`text`] | pieces of text on their way to the tokenizer |
 //! | 6 | [`model`] | configuration, tensors, KV cache, the forward pass, families |
 //! | 6 | [`tokenizer`] | text to tokens and back: SentencePiece and byte-level BPE |
+//! | 6 | [`grammar`] | what a text may be: JSON, JSON Schema, GBNF |
 //! | 6 | [`sampler`] | random numbers, choosing the next token |
 //! | 6 | [`chat`] | prompt templates: conversations to text |
 //! | 7 | [`session`] | a text in progress: prefill, decode, generate |
@@ -25,6 +26,7 @@
 pub mod bytes;
 pub mod chat;
 pub mod gguf;
+pub mod grammar;
 pub mod kernels;
 pub mod mem;
 pub mod model;

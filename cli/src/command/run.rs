@@ -4,15 +4,17 @@ use super::{Outcome, chat, write};
 use crate::args::{Conversation, Run};
 use crate::cache::{CacheFile, PromptCache};
 use crate::ceiling;
+use crate::constraint::{Constrained, require_budget};
 use crate::draft::Draft;
 use crate::engine::{self, Machine, ModelFile, Plan};
 use crate::platform::clock::MonotonicClock;
 use crate::platform::console;
-use crate::report::{self, Failure, Progress, Span};
+use crate::report::{self, Bytes, Failure, Progress, Span};
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, Ordering};
 use picolm_core::chat::{Chat, Message, Role};
 use picolm_core::gguf::Gguf;
+use picolm_core::grammar::Constraint;
 use picolm_core::mem::Arena;
 use picolm_core::port::Clock;
 use picolm_core::sampler::Sampler;
@@ -25,6 +27,10 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     if !interactive {
         engine::require_text(arguments.prompt.as_deref())?;
     }
+    let mut constrained = match &arguments.constraint {
+        Some(wanted) => Some(Constrained::compile(wanted, arguments.pretty)?),
+        None => None,
+    };
     let cache_file = CacheFile::open(&arguments.keeping, arguments.quiet)?;
     let machine = Machine::new(arguments.threads)?;
     let Run { context, kv_type, skipped, .. } = *arguments;
@@ -56,6 +62,11 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         }
         None => None,
     };
+    let constraint = match &mut constrained {
+        Some(constrained) => Some(constrained.constraint(&tokenizer)?),
+        None => None,
+    };
+    let constraint_bytes = constraint.as_ref().map(Constraint::bytes);
     let interrupted = console::on_interrupt();
     let clock = MonotonicClock::new();
     let mut room = vec![0; if speculates { session.context() as usize } else { 0 }];
@@ -68,8 +79,14 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         _ => None,
     };
     let speculation = drafter.as_deref_mut().map(|drafter| Speculation::new(drafter, &clock));
-    let mut generation =
-        Generation { session, sampler, tokenizer: &tokenizer, speculation, interrupted };
+    let mut generation = Generation {
+        session,
+        sampler,
+        constraint,
+        tokenizer: &tokenizer,
+        speculation,
+        interrupted,
+    };
     if interactive && let Some(chat) = chat {
         return chat::talk(arguments, generation, chat);
     }
@@ -80,6 +97,9 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         _ => engine::encode(&tokenizer, &prompt, true, true)?,
     };
     require_room(&tokens, &generation.session)?;
+    if let Some(constraint) = &generation.constraint {
+        require_budget(constraint, &generation.session, tokens.len(), arguments.max_tokens)?;
+    }
     let (cache, reused) = match cache_file {
         Some(cache) => generation.restore(cache, &file, &gguf, &tokens)?,
         None => (None, 0),
@@ -110,6 +130,9 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     if !arguments.quiet {
         generation.report(prefill, generated);
         report::line(format_args!("Memory: {}", ceiling::memory_line(&file, &plan)));
+        if let Some(bytes) = constraint_bytes {
+            report::line(format_args!("Constraint: {}", Bytes(bytes)));
+        }
     }
     if let Some(cache) = cache {
         cache.save(&mut generation.session)?;
@@ -172,6 +195,8 @@ pub(super) enum Finish {
 pub(super) struct Generation<'r, 'm> {
     pub(super) session: Session<'m>,
     pub(super) sampler: Sampler<'m>,
+    /// What each text must be.
+    pub(super) constraint: Option<Constraint<'r>>,
     pub(super) tokenizer: &'r Tokenizer<'m>,
     pub(super) speculation: Option<Speculation<'r>>,
     pub(super) interrupted: &'static AtomicBool,
@@ -248,26 +273,32 @@ impl Generation<'_, '_> {
         let mut stdout = Stdout { interrupted: self.interrupted, pending: Vec::new(), ended: None };
         let texts: Vec<&[u8]> = stop.iter().map(Vec::as_slice).collect();
         let mut output = StopTexts::new(&texts, &mut stdout);
-        let generated = self
-            .session
-            .generate_with(
-                self.tokenizer,
-                &mut self.sampler,
-                self.speculation.as_mut(),
-                max_tokens,
-                &mut output,
-            )
-            .map_err(|error| match error {
-                SessionError::Sample(_) => {
-                    Failure::new(format!("{error}: is the model file damaged?"))
-                }
-                _ => Failure::new(error.to_string()),
-            })?;
+        let Self { session, sampler, tokenizer, .. } = self;
+        let speculation = self.speculation.as_mut();
+        let generated = match &mut self.constraint {
+            None => session.generate_with(tokenizer, sampler, speculation, max_tokens, &mut output),
+            Some(constraint) => {
+                constraint.restart();
+                session.generate_constrained(
+                    tokenizer,
+                    sampler,
+                    constraint,
+                    max_tokens,
+                    &mut output,
+                )
+            }
+        };
+        let generated = generated.map_err(|error| match error {
+            SessionError::Sample(_) => Failure::new(format!("{error}: is the model file damaged?")),
+            _ => Failure::new(error.to_string()),
+        })?;
         let stopped = output.finish();
         let finish = match (stdout.ended, generated.stop) {
+            // Interrupted, but with a whole text all the same.
+            (Some(Ok(Finish::Interrupted)), Stop::Complete) => Finish::EndOfGeneration,
             (Some(ended), _) => ended?,
             (None, _) if stopped => Finish::StopText,
-            (None, Stop::EndOfGeneration) => Finish::EndOfGeneration,
+            (None, Stop::EndOfGeneration | Stop::Complete) => Finish::EndOfGeneration,
             (None, Stop::MaxTokens | Stop::Output) => Finish::MaxTokens,
             (None, Stop::ContextFull) => Finish::ContextFull,
         };

@@ -33,6 +33,8 @@ pub enum Stop {
     ContextFull,
     /// [`Output::token_done`] wanted no more.
     Output,
+    /// A constraint has the text that it asks for: nothing may follow.
+    Complete,
 }
 
 /// A text that has ended.

@@ -1,5 +1,6 @@
 //! Layer 7: a text in progress: prefill, decode, reuse. The only place that knows all of layer 6.
 
+mod constrained;
 mod generate;
 mod options;
 mod prompt_cache;
@@ -41,6 +42,15 @@ pub enum SessionError {
     Forward(ForwardError),
     /// No token could be chosen: the logits are not finite.
     Sample(SampleError),
+    /// A text that keeps to the constraint takes more tokens than there may be.
+    BudgetTooSmall {
+        /// Tokens that are enough.
+        needed: u32,
+        /// Tokens that there may be.
+        left: u32,
+    },
+    /// The constraint allows no token that the vocabulary has.
+    NothingAllowed,
 }
 
 impl From<ForwardError> for SessionError {
@@ -59,6 +69,12 @@ impl fmt::Display for SessionError {
             Self::NoTokens => f.write_str("no tokens to evaluate"),
             Self::Forward(error) => error.fmt(f),
             Self::Sample(error) => error.fmt(f),
+            Self::BudgetTooSmall { needed, left } => write!(
+                f,
+                "the shortest text that keeps to the constraint needs {needed} tokens, and only \
+                 {left} are allowed"
+            ),
+            Self::NothingAllowed => f.write_str("the constraint allows no token"),
         }
     }
 }

@@ -1,0 +1,133 @@
+//! From an option to a constraint: compiling, the vocabulary's tree, the memory of both.
+
+use crate::args::Wanted;
+use crate::engine::about;
+use crate::report::{Bytes, Failure};
+use picolm_core::grammar::{
+    Constraint, Grammar, GrammarError, GrammarErrorKind, SortedTokens, TokenBytes, gbnf, json,
+};
+use picolm_core::session::Session;
+use picolm_core::tokenizer::Tokenizer;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Words with which compiling begins, and with which it gives up: 256 KiB, 64 MiB.
+const FIRST_WORDS: usize = 1 << 16;
+const MAX_WORDS: usize = 1 << 24;
+
+/// Longest source of a grammar.
+const MAX_SOURCE_BYTES: u64 = 1 << 20;
+
+/// Masks that are kept: with 32,000 tokens half a megabyte.
+const MASKS: usize = 120;
+
+/// A compiled grammar and all the memory that a constraint needs.
+pub(crate) struct Constrained {
+    grammar: Vec<u32>,
+    trie: Vec<u32>,
+    masks: Vec<u32>,
+}
+
+impl Constrained {
+    /// Compiles what is wanted: before any model is opened, for a mistake is found at once.
+    pub(crate) fn compile(wanted: &Wanted, pretty: bool) -> Result<Self, Failure> {
+        let builtin = |error: GrammarError| Failure::new(error.to_string());
+        let grammar = match wanted {
+            Wanted::Json if pretty => compiled(json::pretty).map_err(builtin)?,
+            Wanted::Json => compiled(json::compact).map_err(builtin)?,
+            Wanted::Grammar(path) => {
+                let source = read(path)?;
+                compiled(|words| gbnf(&source, words))
+                    .map_err(|error| about(path, described(error, &source)))?
+            }
+        };
+        Ok(Self { grammar, trie: Vec::new(), masks: Vec::new() })
+    }
+
+    /// Joins it with a vocabulary.
+    pub(crate) fn constraint<'c>(
+        &'c mut self,
+        tokenizer: &Tokenizer<'_>,
+    ) -> Result<Constraint<'c>, Failure> {
+        self.join(tokenizer).map_err(|error| Failure::new(error.to_string()))
+    }
+
+    fn join<'c>(&'c mut self, tokenizer: &Tokenizer<'_>) -> Result<Constraint<'c>, GrammarError> {
+        let tokens = tokenizer.vocabulary_len();
+        let mut scratch = vec![0; SortedTokens::scratch_words(tokens)];
+        let sorted = SortedTokens::new(tokenizer as &dyn TokenBytes, &mut scratch)?;
+        self.trie = vec![0; sorted.trie_words()];
+        self.masks = vec![0; Constraint::words(tokens, MASKS)];
+        let trie = sorted.build(tokenizer as &dyn TokenBytes, &mut self.trie)?;
+        let ends = (0..tokens).filter(|&token| tokenizer.is_end_of_generation(token));
+        let grammar = Grammar::from_words(&mut self.grammar);
+        Constraint::new(grammar, trie, tokens, ends, &mut self.masks)
+    }
+}
+
+/// A grammar's source.
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let file = File::open(path).map_err(|error| about(path, error))?;
+    let mut source = Vec::new();
+    let limit = MAX_SOURCE_BYTES + 1;
+    file.take(limit).read_to_end(&mut source).map_err(|error| about(path, error))?;
+    if source.len() as u64 == limit {
+        return Err(about(path, format_args!("more than {}", Bytes(MAX_SOURCE_BYTES))));
+    }
+    Ok(source)
+}
+
+/// An error with the line of the source and what is there.
+fn described(error: GrammarError, source: &[u8]) -> String {
+    if error.length == 0 {
+        return error.to_string();
+    }
+    let before = source.get(..error.offset as usize).unwrap_or_default();
+    let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+    let part = error.part(source);
+    let part = String::from_utf8_lossy(part.get(..40).unwrap_or(part));
+    if part.trim().is_empty() {
+        format!("line {line}: {error}")
+    } else {
+        format!("line {line}: {error}: '{part}'")
+    }
+}
+
+/// Refuses what cannot be completed with the tokens that there may be.
+pub(crate) fn require_budget(
+    constraint: &Constraint<'_>,
+    session: &Session<'_>,
+    prompt: usize,
+    max_tokens: u32,
+) -> Result<(), Failure> {
+    let (needed, left) = (constraint.tokens_to_close(), session.budget(prompt, max_tokens));
+    if needed <= left {
+        return Ok(());
+    }
+    let option = if left < max_tokens { "the context (-c)" } else { "-n" };
+    Err(Failure::new(format!(
+        "the shortest text that keeps to the constraint needs {needed} tokens, and {option} allows \
+         {left}"
+    )))
+}
+
+/// Compiles in as much memory as it takes, of which the result is kept.
+fn compiled(
+    compile: impl Fn(&mut [u32]) -> Result<Grammar<'_>, GrammarError>,
+) -> Result<Vec<u32>, GrammarError> {
+    let mut words = FIRST_WORDS;
+    loop {
+        let mut memory = vec![0; words];
+        match compile(&mut memory) {
+            Ok(grammar) => return Ok(grammar.automaton().words().to_vec()),
+            Err(GrammarError { kind: GrammarErrorKind::Memory { needed_bytes }, .. })
+                if needed_bytes <= 4 * MAX_WORDS as u64 && words < MAX_WORDS =>
+            {
+                // What an error names is what gets past one point, so at least twice as much.
+                words = (needed_bytes.div_ceil(4) as usize).max(2 * words).min(MAX_WORDS);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The compiled form: words in the caller's memory.
+//!
+//! Offsets are in words from the start:
+//!
+//! ```text
+//! header   HEADER_WORDS: words in all, rules, states, first state, offset of the states' order
+//! rules    RULE_WORDS each: entry state, the set of bytes with which the rule begins (8 words)
+//! states   one behind the other: STATE_WORDS, then 2 words a byte edge, then 4 words a call edge
+//! order    the states' offsets by ascending closing
+//! ```
+
+pub(super) const HEADER_WORDS: usize = 5;
+pub(super) const HEADER_RULES: usize = 1;
+pub(super) const HEADER_STATES: usize = 2;
+pub(super) const HEADER_FIRST: usize = 3;
+pub(super) const HEADER_ORDER: usize = 4;
+
+pub(super) const RULE_WORDS: usize = 9;
+
+/// Byte edges and flags; call edges; closing in bytes; closing in tokens; calls on top of each
+/// other that the closing needs; which edge it takes.
+pub(super) const STATE_WORDS: usize = 6;
+pub(super) const STATE_CALLS: usize = 1;
+pub(super) const STATE_BYTES_TO_CLOSE: usize = 2;
+pub(super) const STATE_TOKENS_TO_CLOSE: usize = 3;
+pub(super) const STATE_DEPTH: usize = 4;
+pub(super) const STATE_CLOSING_EDGE: usize = 5;
+
+/// The rule may end here.
+pub(super) const ACCEPTS: u32 = 1 << 31;
+/// The rule ends here: no edges.
+pub(super) const FINAL: u32 = 1 << 30;
+const COUNT_MASK: u32 = 0xFFFF;
+
+pub(super) const BYTE_EDGE_WORDS: usize = 2;
+/// Rule, fewest and most times, target.
+pub(super) const CALL_EDGE_WORDS: usize = 4;
+
+/// A closing that does not exist. Sums of two stay below 2^32.
+pub(super) const NEVER: u32 = 1 << 30;
+
+/// The sum of two closings.
+pub(super) const fn plus(a: u32, b: u32) -> u32 {
+    let sum = a.saturating_add(b);
+    if sum < NEVER { sum } else { NEVER }
+}
+
+/// `count` closings.
+pub(super) const fn times(count: u32, closing: u32) -> u32 {
+    let product = count as u64 * closing as u64;
+    if product < NEVER as u64 { product as u32 } else { NEVER }
+}
+
+/// An edge that calls a rule.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CallEdge {
+    /// Offset of the rule.
+    pub(super) rule: u32,
+    pub(super) min: u32,
+    pub(super) max: u32,
+    pub(super) target: u32,
+}
+
+/// A compiled grammar.
+#[derive(Clone, Copy, Debug)]
+pub struct Automaton<'w> {
+    words: &'w [u32],
+}
+
+impl<'w> Automaton<'w> {
+    pub(super) const fn from_words(words: &'w [u32]) -> Self {
+        Self { words }
+    }
+
+    /// The compiled form.
+    pub const fn words(&self) -> &'w [u32] {
+        self.words
+    }
+
+    #[inline]
+    fn word(self, at: usize) -> u32 {
+        self.words.get(at).copied().unwrap_or(0)
+    }
+
+    /// Where a text begins.
+    pub(super) fn first_state(self) -> u32 {
+        self.word(HEADER_FIRST)
+    }
+
+    pub(super) fn rules(self) -> u32 {
+        self.word(HEADER_RULES)
+    }
+
+    /// The fewest bytes of a text that matches.
+    pub fn fewest_bytes(&self) -> u32 {
+        self.bytes_to_close(self.first_state())
+    }
+
+    /// Where a rule's automaton begins; never accepts, for a call consumes at least a byte.
+    #[inline]
+    pub(super) fn entry(self, rule: u32) -> u32 {
+        self.word(rule as usize)
+    }
+
+    /// Whether the rule can begin with `byte`.
+    #[inline]
+    pub(super) fn begins_with(self, rule: u32, byte: u8) -> bool {
+        self.word(rule as usize + 1 + usize::from(byte / 32)) >> (byte % 32) & 1 == 1
+    }
+
+    #[inline]
+    pub(super) fn accepts(self, state: u32) -> bool {
+        self.word(state as usize) & ACCEPTS != 0
+    }
+
+    #[inline]
+    pub(super) fn is_final(self, state: u32) -> bool {
+        self.word(state as usize) & FINAL != 0
+    }
+
+    /// Whether there is nothing to a state but its byte edges.
+    #[inline]
+    pub(super) fn is_plain(self, state: u32) -> bool {
+        !self.accepts(state) && self.word(state as usize + STATE_CALLS) == 0
+    }
+
+    /// The words of a state's byte edges.
+    #[inline]
+    fn byte_edge_words(self, state: u32) -> &'w [u32] {
+        let start = state as usize + STATE_WORDS;
+        let count = (self.word(state as usize) & COUNT_MASK) as usize;
+        self.words.get(start..start + count * BYTE_EDGE_WORDS).unwrap_or_default()
+    }
+
+    /// Byte edges, lowest first: `(low, high, target)`.
+    pub(super) fn byte_edges(self, state: u32) -> impl Iterator<Item = (u8, u8, u32)> + 'w {
+        let edges = self.byte_edge_words(state).as_chunks::<BYTE_EDGE_WORDS>().0;
+        edges.iter().map(|&[range, target]| (range as u8, (range >> 8) as u8, target))
+    }
+
+    /// Where `byte` leads without a call.
+    #[inline]
+    pub(super) fn target(self, state: u32, byte: u8) -> Option<u32> {
+        for &[range, target] in self.byte_edge_words(state).as_chunks::<BYTE_EDGE_WORDS>().0 {
+            if byte <= (range >> 8) as u8 {
+                return (byte >= range as u8).then_some(target);
+            }
+        }
+        None
+    }
+
+    /// Offsets of the state's call edges.
+    #[inline]
+    pub(super) fn calls(self, state: u32) -> impl Iterator<Item = u32> + 'w {
+        let bytes = (self.word(state as usize) & COUNT_MASK) as usize;
+        let start = state as usize + STATE_WORDS + bytes * BYTE_EDGE_WORDS;
+        let count = self.word(state as usize + STATE_CALLS) as usize;
+        (0..count).map(move |index| (start + index * CALL_EDGE_WORDS) as u32)
+    }
+
+    #[inline]
+    pub(super) fn call(self, edge: u32) -> CallEdge {
+        let at = edge as usize;
+        match self.words.get(at..at + CALL_EDGE_WORDS) {
+            Some(&[rule, min, max, target]) => CallEdge { rule, min, max, target },
+            _ => CallEdge { rule: 0, min: 1, max: 1, target: 0 },
+        }
+    }
+
+    /// Whether nothing is left to do after a call, so that no one need remember it.
+    #[inline]
+    pub(super) fn is_last(self, call: CallEdge) -> bool {
+        (call.min, call.max) == (1, 1) && self.is_final(call.target)
+    }
+
+    #[inline]
+    pub(super) fn bytes_to_close(self, state: u32) -> u32 {
+        self.word(state as usize + STATE_BYTES_TO_CLOSE)
+    }
+
+    #[inline]
+    pub(super) fn tokens_to_close(self, state: u32) -> u32 {
+        self.word(state as usize + STATE_TOKENS_TO_CLOSE)
+    }
+
+    /// Calls on top of each other that the closing of `state` needs.
+    #[inline]
+    pub(super) fn depth_to_close(self, state: u32) -> u32 {
+        self.word(state as usize + STATE_DEPTH)
+    }
+
+    /// The edge that the closing takes: byte edges come first.
+    pub(super) fn closing_edge(self, state: u32) -> u32 {
+        self.word(state as usize + STATE_CLOSING_EDGE)
+    }
+
+    pub(super) fn byte_edge_count(self, state: u32) -> u32 {
+        self.word(state as usize) & COUNT_MASK
+    }
+
+    /// Words of a state with its edges.
+    pub(super) fn state_words(self, state: u32) -> usize {
+        STATE_WORDS
+            + self.byte_edge_count(state) as usize * BYTE_EDGE_WORDS
+            + self.word(state as usize + STATE_CALLS) as usize * CALL_EDGE_WORDS
+    }
+}

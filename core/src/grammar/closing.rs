@@ -1,0 +1,257 @@
+//! The shortest way to the end: of each state to the end of its rule, in bytes and in tokens.
+//!
+//! In bytes it is a shortest path, where a call costs what its rule costs from the entry on. The
+//! edge that a shortest path takes is a state's closing edge; following closing edges spells the
+//! *closing*, a text that gets shorter with each byte. In tokens it is then counted from the end
+//! backwards: the fewest tokens that spell a state's closing one behind the other, where what a
+//! token leaves open on the stack is closed by itself.
+
+use super::automaton::{
+    Automaton, CallEdge, HEADER_ORDER, HEADER_STATES, NEVER, STATE_BYTES_TO_CLOSE,
+    STATE_CLOSING_EDGE, STATE_DEPTH, STATE_TOKENS_TO_CLOSE, plus, times,
+};
+use super::compile::Work;
+use super::error::{GrammarError, GrammarErrorKind};
+use super::matcher::MAX_DEPTH;
+use super::trie::Trie;
+
+/// What a byte costs where no token is that byte alone: more than any way around it.
+pub(super) const RARE: u32 = 1000;
+
+/// Finds closings in bytes, in which `cost` counts a byte (1, or [`RARE`]); tokens are taken for
+/// single bytes.
+pub(super) fn in_bytes(words: &mut [u32], cost: &dyn Fn(u8) -> u32) -> Result<(), GrammarError> {
+    let order = word(words, HEADER_ORDER) as usize;
+    let count = word(words, HEADER_STATES) as usize;
+    for index in 0..count {
+        let state = word(words, order + index) as usize;
+        set(words, state + STATE_BYTES_TO_CLOSE, NEVER);
+    }
+    let (mut work, mut backwards) = (Work::new(), true);
+    loop {
+        let mut changed = false;
+        for index in 0..count {
+            let index = if backwards { count - 1 - index } else { index };
+            let state = word(words, order + index);
+            let (closing, edge, edges) = shortest(Automaton::from_words(words), state, cost);
+            work.spend(edges)?;
+            let at = state as usize;
+            if closing < word(words, at + STATE_BYTES_TO_CLOSE) {
+                set(words, at + STATE_BYTES_TO_CLOSE, closing);
+                set(words, at + STATE_TOKENS_TO_CLOSE, closing);
+                set(words, at + STATE_CLOSING_EDGE, edge);
+                changed = true;
+            } else if closing >= NEVER {
+                set(words, at + STATE_TOKENS_TO_CLOSE, NEVER);
+            }
+        }
+        if !changed {
+            break;
+        }
+        backwards = !backwards;
+    }
+    sort_by_closing(words, order, count);
+    for index in 0..count {
+        let state = word(words, order + index);
+        let depth = depth(Automaton::from_words(words), state);
+        set(words, state as usize + STATE_DEPTH, depth);
+    }
+    Ok(())
+}
+
+fn word(words: &[u32], at: usize) -> u32 {
+    words.get(at).copied().unwrap_or(0)
+}
+
+pub(super) fn set(words: &mut [u32], at: usize, value: u32) {
+    if let Some(word) = words.get_mut(at) {
+        *word = value;
+    }
+}
+
+/// The states by ascending closing: a heap sort, for the keys lie in the same words.
+fn sort_by_closing(words: &mut [u32], order: usize, count: usize) {
+    let (states, list) = words.split_at_mut(order.min(words.len()));
+    let list = list.get_mut(..count).unwrap_or_default();
+    list.sort_unstable_by_key(|&state| {
+        (word(states, state as usize + STATE_BYTES_TO_CLOSE), state)
+    });
+}
+
+/// A state's closing by what is known of the others, its edge, and how many edges there are.
+fn shortest(automaton: Automaton<'_>, state: u32, cost: &dyn Fn(u8) -> u32) -> (u32, u32, u64) {
+    if automaton.accepts(state) {
+        return (0, 0, 1);
+    }
+    let (mut best, mut best_edge, mut edge) = (NEVER, 0, 0);
+    for (low, high, target) in automaton.byte_edges(state) {
+        let byte = cheapest(low, high, cost);
+        let closing = plus(cost(byte), automaton.bytes_to_close(target));
+        if closing < best {
+            (best, best_edge) = (closing, edge);
+        }
+        edge += 1;
+    }
+    for at in automaton.calls(state) {
+        let call = automaton.call(at);
+        let once = automaton.bytes_to_close(automaton.entry(call.rule));
+        let closing = plus(times(call.min.max(1), once), automaton.bytes_to_close(call.target));
+        if closing < best {
+            (best, best_edge) = (closing, edge);
+        }
+        edge += 1;
+    }
+    (best, best_edge, u64::from(edge) + 1)
+}
+
+/// The byte of a range that a closing takes.
+pub(super) fn cheapest(low: u8, high: u8, cost: &dyn Fn(u8) -> u32) -> u8 {
+    (low..=high).find(|&byte| cost(byte) == 1).unwrap_or(low)
+}
+
+/// What a state's closing does next.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ClosingStep {
+    /// A byte of this range.
+    Byte { low: u8, high: u8, target: u32 },
+    /// A call.
+    Call { edge: u32 },
+    /// Nothing: the state accepts, or has no closing.
+    End,
+}
+
+pub(super) fn closing_step(automaton: Automaton<'_>, state: u32) -> ClosingStep {
+    if automaton.accepts(state) || automaton.bytes_to_close(state) >= NEVER {
+        return ClosingStep::End;
+    }
+    let edge = automaton.closing_edge(state);
+    match edge.checked_sub(automaton.byte_edge_count(state)) {
+        Some(index) => {
+            let call = automaton.calls(state).nth(index as usize);
+            call.map_or(ClosingStep::End, |edge| ClosingStep::Call { edge })
+        }
+        None => automaton.byte_edges(state).nth(edge as usize).map_or(
+            ClosingStep::End,
+            |(low, high, target)| ClosingStep::Byte { low, high, target },
+        ),
+    }
+}
+
+/// Calls on top of each other that a state's closing needs; states with shorter closings are known.
+fn depth(automaton: Automaton<'_>, state: u32) -> u32 {
+    match closing_step(automaton, state) {
+        ClosingStep::End => 0,
+        ClosingStep::Byte { target, .. } => automaton.depth_to_close(target),
+        ClosingStep::Call { edge } => {
+            let call = automaton.call(edge);
+            let own = u32::from(!automaton.is_last(call));
+            let inside = own + automaton.depth_to_close(automaton.entry(call.rule));
+            inside.max(automaton.depth_to_close(call.target))
+        }
+    }
+}
+
+/// Tokens that close what a call has left to do after `count` times.
+pub(super) fn tokens_after(automaton: Automaton<'_>, call: CallEdge, count: u32) -> u32 {
+    let more = call.min.saturating_sub(count);
+    let target = automaton.tokens_to_close(call.target);
+    if more == 0 {
+        return target;
+    }
+    plus(times(more, automaton.tokens_to_close(automaton.entry(call.rule))), target)
+}
+
+/// What a byte costs with a vocabulary.
+pub(super) fn cost_in(trie: Trie<'_>) -> impl Fn(u8) -> u32 {
+    move |byte| if trie.has_single(byte) { 1 } else { RARE }
+}
+
+/// Finds all closings for the tokens of a vocabulary.
+pub(super) fn in_tokens(words: &mut [u32], trie: Trie<'_>) -> Result<(), GrammarError> {
+    let cost = cost_in(trie);
+    in_bytes(words, &cost)?;
+    let order = word(words, HEADER_ORDER) as usize;
+    for index in 0..word(words, HEADER_STATES) as usize {
+        // What remains after a byte of a closing is shorter, so it has been found already.
+        let state = word(words, order + index);
+        let tokens = Closing::new(Automaton::from_words(words), state).fewest(trie, &cost);
+        set(words, state as usize + STATE_TOKENS_TO_CLOSE, tokens);
+    }
+    let automaton = Automaton::from_words(words);
+    if automaton.tokens_to_close(automaton.first_state()) >= NEVER {
+        return Err(GrammarError::whole(GrammarErrorKind::CannotBeSpelled));
+    }
+    Ok(())
+}
+
+/// The closing of a state to the end of its rule, byte by byte.
+struct Closing<'w> {
+    automaton: Automaton<'w>,
+    state: u32,
+    /// Calls that have not returned, and how often they have been called.
+    calls: heapless::Vec<(u32, u32), { MAX_DEPTH as usize }>,
+}
+
+impl<'w> Closing<'w> {
+    const fn new(automaton: Automaton<'w>, state: u32) -> Self {
+        Self { automaton, state, calls: heapless::Vec::new() }
+    }
+
+    /// The next byte; `None` at the end, and where more calls lie on top of each other than a text
+    /// may have.
+    fn next(&mut self, cost: &dyn Fn(u8) -> u32) -> Option<u8> {
+        loop {
+            match closing_step(self.automaton, self.state) {
+                ClosingStep::Byte { low, high, target } => {
+                    self.state = target;
+                    return Some(cheapest(low, high, cost));
+                }
+                ClosingStep::Call { edge } => self.call(edge, 1)?,
+                ClosingStep::End => {
+                    let (edge, count) = self.calls.pop()?;
+                    let call = self.automaton.call(edge);
+                    if count < call.min {
+                        self.call(edge, count + 1)?;
+                    } else {
+                        self.state = call.target;
+                    }
+                }
+            }
+        }
+    }
+
+    fn call(&mut self, edge: u32, count: u32) -> Option<()> {
+        let call = self.automaton.call(edge);
+        if !self.automaton.is_last(call) {
+            self.calls.push((edge, count)).ok()?;
+        }
+        self.state = self.automaton.entry(call.rule);
+        Some(())
+    }
+
+    /// Tokens that close what is left, by what is known.
+    fn tokens(&self) -> u32 {
+        let calls = self
+            .calls
+            .iter()
+            .map(|&(edge, count)| tokens_after(self.automaton, self.automaton.call(edge), count));
+        calls.fold(self.automaton.tokens_to_close(self.state), plus)
+    }
+
+    /// The fewest tokens of the whole: for each token that the closing begins with, that one and
+    /// what is left after it.
+    fn fewest(mut self, trie: Trie<'_>, cost: &dyn Fn(u8) -> u32) -> u32 {
+        if self.automaton.accepts(self.state) {
+            return 0;
+        }
+        let (mut best, mut node) = (NEVER, None);
+        while let Some(byte) = self.next(cost) {
+            node = trie.child(node, byte);
+            let Some(node) = node else { break };
+            if !trie.tokens(node).is_empty() {
+                best = best.min(plus(1, self.tokens()));
+            }
+        }
+        best
+    }
+}

@@ -1,0 +1,249 @@
+//! From rules to the compiled form: nullable rules, an automaton each, what they begin with, what
+//! closes them.
+
+use super::ast::{Builder, Rule};
+use super::automaton::{
+    Automaton, HEADER_FIRST, HEADER_ORDER, HEADER_RULES, HEADER_STATES, HEADER_WORDS, RULE_WORDS,
+};
+use super::closing;
+use super::error::{GrammarError, GrammarErrorKind};
+use super::subset::{Determinised, determinise};
+
+/// Looks at a tree, a state or an edge until nothing changes any more; beyond this a grammar is
+/// refused. A second's worth.
+pub(super) const MAX_WORK: u64 = 8_000_000;
+
+/// Compiles what `define` builds: it gives the rule that a text must match.
+///
+/// Memory: `words` while compiling and for the result, which is at its front; what is behind the
+/// result is free again. How much a grammar needs shows only when it is compiled, so an error that
+/// there is too little says how much gets past the point where it ended.
+pub(super) fn compile<'w>(
+    words: &'w mut [u32],
+    define: impl FnOnce(&mut Builder<'w>) -> Result<Rule, GrammarError>,
+) -> Result<Grammar<'w>, GrammarError> {
+    let mut builder = Builder::new(words)?;
+    let root = define(&mut builder)?;
+    for rule in (0..builder.rules()).map(Rule) {
+        if !builder.is_defined(rule) {
+            let (offset, length) = builder.name(rule);
+            return Err(GrammarError::new(GrammarErrorKind::UnknownRule, offset, length));
+        }
+    }
+    find_nullable(&mut builder)?;
+    let base = builder.space.low();
+    let rules = builder.rules();
+    builder.space.take_low(HEADER_WORDS + rules as usize * RULE_WORDS)?;
+    let (mut states, mut first, mut work) = (0, 0, Work::new());
+    for rule in (0..rules).map(Rule) {
+        let made = determinise(builder.tree(rule), &mut builder, base, &mut work)?;
+        let Determinised { entry, .. } = made;
+        builder.space.set(base + HEADER_WORDS + rule.0 as usize * RULE_WORDS, entry);
+        states += made.states;
+        if rule == root {
+            first = made.first;
+        }
+    }
+    let order = builder.space.low() - base;
+    builder.space.take_low(states as usize)?;
+    // Names are for errors, so the check comes while they are here.
+    let at = builder.space.high();
+    let seen = builder.space.take_high(2 * rules as usize + 1)?;
+    let header = [0, rules, states, first, order as u32];
+    debug_assert!((HEADER_RULES, HEADER_STATES, HEADER_FIRST, HEADER_ORDER) == (1, 2, 3, 4));
+    for (index, word) in header.into_iter().enumerate() {
+        builder.space.set(base + index, word);
+    }
+    find_left_recursion(&mut builder, base, seen)?;
+    builder.space.release_high(at);
+
+    let compiled = builder.space.into_front(base);
+    let length = compiled.len();
+    if let Some(total) = compiled.first_mut() {
+        *total = length as u32;
+    }
+    list_states(compiled, HEADER_WORDS + rules as usize * RULE_WORDS, order);
+    find_beginnings(compiled)?;
+    closing::in_bytes(compiled, &|_| 1)?;
+    if Automaton::from_words(compiled).fewest_bytes() >= super::automaton::NEVER {
+        return Err(GrammarError::whole(GrammarErrorKind::MatchesNothing));
+    }
+    Ok(Grammar { words: compiled })
+}
+
+/// A compiled grammar, in the memory that it was compiled in.
+#[derive(Debug)]
+pub struct Grammar<'w> {
+    pub(super) words: &'w mut [u32],
+}
+
+impl<'w> Grammar<'w> {
+    /// The automaton.
+    pub const fn automaton(&self) -> Automaton<'_> {
+        Automaton::from_words(self.words)
+    }
+
+    /// Words that it takes.
+    pub const fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Whether it is nothing, which no compiled grammar is.
+    pub const fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// A grammar compiled before, from [`Automaton::words`]: to keep only them, for what compiling
+    /// took beside the result is free then. Words from elsewhere give a grammar that means nothing.
+    pub const fn from_words(words: &'w mut [u32]) -> Self {
+        Self { words }
+    }
+}
+
+/// Counts work against [`MAX_WORK`].
+pub(super) struct Work(u64);
+
+impl Work {
+    pub(super) const fn new() -> Self {
+        Self(MAX_WORK)
+    }
+
+    pub(super) fn spend(&mut self, steps: u64) -> Result<(), GrammarError> {
+        self.0 =
+            self.0.checked_sub(steps).ok_or(GrammarError::whole(GrammarErrorKind::TooComplex))?;
+        Ok(())
+    }
+}
+
+/// Rules that match the empty text: passes over all until one finds none, forwards and backwards
+/// in turn, because most rules refer to later or to earlier ones.
+fn find_nullable(builder: &mut Builder<'_>) -> Result<(), GrammarError> {
+    let (rules, mut work, mut backwards) = (builder.rules(), Work::new(), false);
+    let nodes = builder.space.low() as u64 / 5;
+    loop {
+        let mut changed = false;
+        for index in 0..rules {
+            let rule = Rule(if backwards { rules - 1 - index } else { index });
+            if !builder.is_nullable_rule(rule) && builder.is_nullable(builder.tree(rule)) {
+                builder.set_nullable(rule);
+                changed = true;
+            }
+        }
+        if !changed {
+            return Ok(());
+        }
+        work.spend(nodes)?;
+        backwards = !backwards;
+    }
+}
+
+/// The error that a rule begins with itself, perhaps through others: a depth-first search over
+/// "can begin with a call of". `seen` has a word a rule (1 on the path, 2 done) and one more a rule
+/// for the path.
+fn find_left_recursion(
+    builder: &mut Builder<'_>,
+    base: usize,
+    seen: usize,
+) -> Result<(), GrammarError> {
+    let rules = builder.rules();
+    let path = seen + rules as usize;
+    for start in 0..rules {
+        if builder.space.get(seen + start as usize) != 0 {
+            continue;
+        }
+        builder.space.set(path, start);
+        let mut length = 1;
+        while length > 0 {
+            let rule = builder.space.get(path + length - 1);
+            builder.space.set(seen + rule as usize, 1);
+            match next_called(builder, base, seen, rule) {
+                None => {
+                    builder.space.set(seen + rule as usize, 2);
+                    length -= 1;
+                }
+                Some(called) if builder.space.get(seen + called as usize) == 1 => {
+                    let (offset, name) = builder.name(Rule(called));
+                    return Err(GrammarError::new(GrammarErrorKind::LeftRecursion, offset, name));
+                }
+                Some(called) => {
+                    builder.space.set(path + length, called);
+                    length += 1;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A rule that `rule` can begin with and that is not done.
+fn next_called(builder: &Builder<'_>, base: usize, seen: usize, rule: u32) -> Option<u32> {
+    let entry = builder.space.get(base + HEADER_WORDS + rule as usize * RULE_WORDS);
+    let words = builder.space.slice(base, builder.space.low() - base);
+    let automaton = Automaton::from_words(words);
+    automaton
+        .calls(entry)
+        .map(|edge| (automaton.call(edge).rule - HEADER_WORDS as u32) / RULE_WORDS as u32)
+        .find(|&called| builder.space.get(seen + called as usize) != 2)
+}
+
+/// Fills the list of states in the order in which they lie.
+fn list_states(words: &mut [u32], first: usize, order: usize) {
+    let (mut state, mut index) = (first, order);
+    while state < order {
+        let length = Automaton::from_words(words).state_words(state as u32);
+        if let Some(entry) = words.get_mut(index) {
+            *entry = state as u32;
+        }
+        state += length;
+        index += 1;
+    }
+}
+
+/// The bytes with which each rule begins.
+fn find_beginnings(words: &mut [u32]) -> Result<(), GrammarError> {
+    let (mut work, mut backwards) = (Work::new(), true);
+    let rules = Automaton::from_words(words).rules();
+    loop {
+        let mut changed = false;
+        for index in 0..rules {
+            let index = if backwards { rules - 1 - index } else { index };
+            let rule = HEADER_WORDS as u32 + index * RULE_WORDS as u32;
+            let automaton = Automaton::from_words(words);
+            let (set, edges) = beginning(automaton, automaton.entry(rule));
+            work.spend(edges)?;
+            let Some(old) = words.get_mut(rule as usize + 1..rule as usize + RULE_WORDS) else {
+                continue;
+            };
+            if *old != set {
+                old.copy_from_slice(&set);
+                changed = true;
+            }
+        }
+        if !changed {
+            return Ok(());
+        }
+        backwards = !backwards;
+    }
+}
+
+/// The bytes with which a state goes on, as far as rules are known; edges looked at.
+fn beginning(automaton: Automaton<'_>, state: u32) -> ([u32; 8], u64) {
+    let (mut set, mut edges) = ([0u32; 8], 1);
+    for (low, high, _) in automaton.byte_edges(state) {
+        edges += 1;
+        for byte in low..=high {
+            if let Some(word) = set.get_mut(usize::from(byte / 32)) {
+                *word |= 1 << (byte % 32);
+            }
+        }
+    }
+    for edge in automaton.calls(state) {
+        edges += 1;
+        let rule = automaton.call(edge).rule as usize;
+        let begins = automaton.words().get(rule + 1..rule + RULE_WORDS).unwrap_or_default();
+        for (word, more) in set.iter_mut().zip(begins) {
+            *word |= more;
+        }
+    }
+    (set, edges)
+}

@@ -1,0 +1,178 @@
+//! A grammar and a vocabulary joined: which tokens may come next, for a text in progress.
+
+use super::automaton::Automaton;
+use super::cache::Cache;
+use super::closing::{cost_in, in_tokens};
+use super::compile::Grammar;
+use super::error::GrammarError;
+use super::matcher::Matcher;
+use super::trie::Trie;
+use super::walk::{Levels, set_bit};
+
+/// Most tokens that end a text.
+const MAX_ENDS: usize = 32;
+
+/// What may come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// How many tokens may, those that end the text included.
+    pub tokens: u32,
+    /// The one that must, where there is but one and it does not end the text.
+    pub only: Option<u32>,
+    /// Whether the text may end here. Where `tokens` counts none that go on, it must.
+    pub may_end: bool,
+    /// Whether the text may go on.
+    pub may_go_on: bool,
+}
+
+/// A constraint on one text.
+///
+/// Its size is fixed (about 25 KiB), whatever the grammar and the text.
+#[derive(Debug)]
+pub struct Constraint<'m> {
+    automaton: Automaton<'m>,
+    trie: Trie<'m>,
+    matcher: Matcher,
+    levels: Levels,
+    cache: Cache<'m>,
+    /// A bit for each token that may come next. `[n_vocab / 32]`
+    mask: &'m mut [u32],
+    ends: heapless::Vec<u32, MAX_ENDS>,
+    /// The next token is one of the closing, whatever else its bytes could mean.
+    closes: bool,
+}
+
+impl<'m> Constraint<'m> {
+    /// Words of memory for a vocabulary of `tokens` and a cache of `masks` masks.
+    pub const fn words(tokens: u32, masks: usize) -> usize {
+        let mask_words = (tokens as usize).div_ceil(32);
+        mask_words + Cache::words_of(masks, mask_words)
+    }
+
+    /// Joins a compiled grammar, which is bound to the vocabulary in place, with the vocabulary's
+    /// tree. `tokens` is how many there are, `ends` are those that end a text; `words` is at least
+    /// [`Self::words`] for no masks, and what there is more are masks.
+    pub fn new(
+        grammar: Grammar<'m>,
+        trie: Trie<'m>,
+        tokens: u32,
+        ends: impl IntoIterator<Item = u32>,
+        words: &'m mut [u32],
+    ) -> Result<Self, GrammarError> {
+        in_tokens(grammar.words, trie)?;
+        let automaton = Automaton::from_words(grammar.words);
+        let mask_words = (tokens as usize).div_ceil(32).min(words.len());
+        let (mask, cache) = words.split_at_mut(mask_words);
+        Ok(Self {
+            automaton,
+            trie,
+            matcher: Matcher::new(&automaton),
+            levels: Levels::new(),
+            cache: Cache::new(cache, mask_words, trie.longest()),
+            mask,
+            ends: ends.into_iter().filter(|&end| end < tokens).take(MAX_ENDS).collect(),
+            closes: false,
+        })
+    }
+
+    /// Bytes of all of it: grammar, tree, masks and the text in progress.
+    pub fn bytes(&self) -> u64 {
+        let words = self.automaton.words().len() + self.mask.len() + self.cache.len();
+        (4 * words + self.trie.bytes() + size_of::<Self>()) as u64
+    }
+
+    /// Begins a new text.
+    pub fn restart(&mut self) {
+        self.matcher = Matcher::new(&self.automaton);
+        self.closes = false;
+    }
+
+    /// Tokens with which the text can be completed for certain; 0 where it is complete.
+    pub fn tokens_to_close(&self) -> u32 {
+        self.matcher.tokens_to_close(&self.automaton)
+    }
+
+    /// Finds what may come next when at most `left` more tokens may: [`Self::mask`].
+    ///
+    /// At least one token may, or the text may end, as long as `left` is at least
+    /// [`Self::tokens_to_close`] at the beginning and one less after each token.
+    pub fn allow(&mut self, left: u32) -> Allowed {
+        self.mask.fill(0);
+        self.closes = false;
+        let may_end = self.tokens_to_close() == 0;
+        if let Some(left_after) = left.checked_sub(1) {
+            self.find_mask(left_after);
+        }
+        let mut tokens: u32 = self.mask.iter().map(|word| word.count_ones()).sum();
+        if tokens == 0 && !may_end && left > 0 {
+            self.allow_closing();
+            tokens = self.mask.iter().map(|word| word.count_ones()).sum();
+        }
+        let may_go_on = tokens > 0;
+        let only = (tokens == 1 && !may_end).then(|| self.first_allowed()).flatten();
+        if may_end {
+            for &end in &self.ends {
+                set_bit(self.mask, end);
+            }
+            tokens = self.mask.iter().map(|word| word.count_ones()).sum();
+        }
+        Allowed { tokens, only, may_end, may_go_on }
+    }
+
+    fn find_mask(&mut self, left_after: u32) {
+        let Self { automaton, trie, matcher, levels, cache, mask, .. } = self;
+        if cache.find(*automaton, matcher, left_after, mask) {
+            return;
+        }
+        let walked = levels.walk(*automaton, matcher, *trie, left_after, mask);
+        cache.keep(*automaton, matcher, walked, mask);
+    }
+
+    /// Nothing else is left: the token that brings the closing nearest to its end.
+    fn allow_closing(&mut self) {
+        let Some(shortest) = self.matcher.shortest(&self.automaton) else { return };
+        self.matcher.keep_only(shortest);
+        let cost = cost_in(self.trie);
+        let mut ahead = self.matcher.clone();
+        let (mut node, mut best) = (None, None);
+        while let Some(byte) = ahead.push_closing(&self.automaton, &cost) {
+            node = self.trie.child(node, byte);
+            let Some(node) = node else { break };
+            let Some(&token) = self.trie.tokens(node).first() else { continue };
+            let closing = ahead.tokens_to_close(&self.automaton);
+            if best.is_none_or(|(fewest, _)| closing < fewest) {
+                best = Some((closing, token));
+            }
+        }
+        if let Some((_, token)) = best {
+            set_bit(self.mask, token);
+            self.closes = true;
+        }
+    }
+
+    fn first_allowed(&self) -> Option<u32> {
+        let (word, bits) = (0u32..).zip(self.mask.iter()).find(|&(_, &bits)| bits != 0)?;
+        Some(word * 32 + bits.trailing_zeros())
+    }
+
+    /// A bit for each token, as [`Self::allow`] has left them.
+    pub const fn mask(&self) -> &[u32] {
+        self.mask
+    }
+
+    /// Whether a token was allowed.
+    pub fn allows(&self, token: u32) -> bool {
+        self.mask.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1)
+    }
+
+    /// Takes the bytes of a token that was allowed. `false` where no text begins so.
+    pub fn accept(&mut self, bytes: &[u8]) -> bool {
+        if self.closes {
+            let cost = cost_in(self.trie);
+            return bytes
+                .iter()
+                .all(|&byte| self.matcher.push_closing(&self.automaton, &cost) == Some(byte));
+        }
+        bytes.iter().all(|&byte| self.matcher.push(&self.automaton, byte))
+    }
+}

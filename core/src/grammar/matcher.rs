@@ -1,0 +1,430 @@
+//! A text in progress: the set of stacks that the bytes so far have led to.
+//!
+//! Stacks share their lower parts: a stack is a state and the topmost of a chain of frames, and
+//! frames lie in one pool of fixed size. A frame is a call that has not returned: its edge, how
+//! often it has been called, the frame below. All calls end by consuming a byte, so that a set is
+//! looked at only when a byte has been consumed.
+
+use super::automaton::{Automaton, NEVER, plus};
+use super::closing::{ClosingStep, cheapest, closing_step, tokens_after};
+
+/// Most calls on top of each other.
+pub const MAX_DEPTH: u32 = 256;
+
+/// Most stacks that a text may be in at the same time.
+pub const MAX_STACKS: usize = 24;
+
+/// Frames of all stacks, and of those that a walk tries out. Frame 0 is the bottom of every stack.
+const FRAMES: usize = 640;
+
+/// States to be looked at for one byte.
+const MAX_TODO: usize = 96;
+
+/// A call that has not returned.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Frame {
+    pub(super) edge: u32,
+    /// How often the rule has been called; at most `max(min, 1)` where there is no upper limit.
+    pub(super) count: u32,
+    /// Tokens that close this call and all below.
+    pub(super) tokens: u32,
+    pub(super) parent: u16,
+    pub(super) depth: u16,
+}
+
+/// A state and the calls below it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stack {
+    pub(super) state: u32,
+    pub(super) frame: u16,
+}
+
+/// Frames, and what was met while stepping.
+#[derive(Clone, Debug)]
+pub(super) struct Pool {
+    frames: [Frame; FRAMES],
+    len: u16,
+    /// Something was left out for want of room or depth.
+    pub(super) limited: bool,
+    /// The lowest depth of a frame that was looked at.
+    pub(super) floor: u16,
+    /// The highest depth that was needed, closing included.
+    pub(super) peak_depth: u32,
+    /// The most frames at a time.
+    pub(super) peak_frames: u16,
+}
+
+impl Pool {
+    const fn new() -> Self {
+        let bottom = Frame { edge: 0, count: 0, tokens: 0, parent: 0, depth: 0 };
+        Self {
+            frames: [bottom; FRAMES],
+            len: 1,
+            limited: false,
+            floor: u16::MAX,
+            peak_depth: 0,
+            peak_frames: 0,
+        }
+    }
+
+    pub(super) fn frame(&self, index: u16) -> Frame {
+        self.frames.get(usize::from(index)).copied().unwrap_or_default()
+    }
+
+    pub(super) const fn len(&self) -> u16 {
+        self.len
+    }
+
+    /// Whether so many more frames fit.
+    pub(super) fn has_room(&self, frames: u16) -> bool {
+        usize::from(self.len) + usize::from(frames) <= FRAMES
+    }
+
+    /// Forgets the frames from `len` on.
+    pub(super) fn truncate(&mut self, len: u16) {
+        self.len = self.len.min(len.max(1));
+    }
+
+    /// Starts to note what a walk looks at.
+    pub(super) fn begin_walk(&mut self) {
+        self.limited = false;
+        self.floor = u16::MAX;
+        self.peak_depth = 0;
+        self.peak_frames = 0;
+    }
+
+    fn is_deep_enough(&mut self, depth: u32) -> bool {
+        self.peak_depth = self.peak_depth.max(depth);
+        let fits = depth <= MAX_DEPTH;
+        self.limited |= !fits;
+        fits
+    }
+
+    /// A call on top of `parent`.
+    fn push(
+        &mut self,
+        automaton: Automaton<'_>,
+        edge: u32,
+        count: u32,
+        parent: u16,
+    ) -> Option<u16> {
+        let call = automaton.call(edge);
+        let below = self.frame(parent);
+        let depth = u32::from(below.depth) + 1;
+        let after = u32::from(below.depth) + automaton.depth_to_close(call.target);
+        let inside = depth + automaton.depth_to_close(automaton.entry(call.rule));
+        if !self.is_deep_enough(after) || !self.is_deep_enough(inside) {
+            return None;
+        }
+        let tokens = plus(tokens_after(automaton, call, count), below.tokens);
+        if tokens >= NEVER {
+            return None;
+        }
+        let index = self.len;
+        let Some(frame) = self.frames.get_mut(usize::from(index)) else {
+            self.limited = true;
+            return None;
+        };
+        *frame = Frame { edge, count, tokens, parent, depth: depth as u16 };
+        self.len += 1;
+        self.peak_frames = self.peak_frames.max(self.len);
+        Some(index)
+    }
+
+    /// Whether two chains of frames are the same calls.
+    fn equal(&self, mut a: u16, mut b: u16) -> bool {
+        while a != b {
+            let (x, y) = (self.frame(a), self.frame(b));
+            if (x.edge, x.count, x.depth) != (y.edge, y.count, y.depth) {
+                return false;
+            }
+            (a, b) = (x.parent, y.parent);
+        }
+        true
+    }
+
+    /// Tokens that close a stack.
+    pub(super) fn tokens_to_close(&self, automaton: Automaton<'_>, stack: Stack) -> u32 {
+        plus(automaton.tokens_to_close(stack.state), self.frame(stack.frame).tokens)
+    }
+
+    /// Tokens that close the stack that closes first.
+    pub(super) fn fewest_tokens(&self, automaton: Automaton<'_>, stacks: &[Stack]) -> u32 {
+        let closings = stacks.iter().map(|&stack| self.tokens_to_close(automaton, stack));
+        closings.min().unwrap_or(NEVER)
+    }
+
+    /// The stacks after `byte` for those of `from`: how many were written to `out`.
+    pub(super) fn step(
+        &mut self,
+        automaton: Automaton<'_>,
+        from: &[Stack],
+        byte: u8,
+        out: &mut [Stack],
+    ) -> usize {
+        let mut found = Found { stacks: out, len: 0 };
+        for &stack in from {
+            // What most bytes of most texts do: an edge, no call, no return.
+            if let Some(target) = automaton.target(stack.state, byte) {
+                self.arrive(automaton, Stack { state: target, ..stack }, &mut found);
+            }
+            if automaton.is_plain(stack.state) {
+                continue;
+            }
+            self.step_calls(automaton, stack, byte, &mut found);
+        }
+        found.len
+    }
+
+    /// The calls and returns of a stack for `byte`; its own byte edges are done.
+    fn step_calls(
+        &mut self,
+        automaton: Automaton<'_>,
+        stack: Stack,
+        byte: u8,
+        found: &mut Found<'_>,
+    ) {
+        let mut todo = heapless::Vec::<Stack, MAX_TODO>::new();
+        let mut next = Some((stack, true));
+        while let Some((stack, edges_done)) = next {
+            let Stack { state, frame } = stack;
+            if !edges_done && let Some(target) = automaton.target(state, byte) {
+                self.arrive(automaton, Stack { state: target, frame }, found);
+            }
+            for edge in automaton.calls(state) {
+                let call = automaton.call(edge);
+                if !automaton.begins_with(call.rule, byte) {
+                    continue;
+                }
+                let below = if automaton.is_last(call) {
+                    Some(frame)
+                } else {
+                    self.push(automaton, edge, 1, frame)
+                };
+                if let Some(frame) = below {
+                    let inside = Stack { state: automaton.entry(call.rule), frame };
+                    self.limited |= todo.push(inside).is_err();
+                }
+            }
+            if automaton.accepts(state) {
+                self.limited |= self.step_return(automaton, frame, byte, &mut todo).is_err();
+            }
+            next = todo.pop().map(|stack| (stack, false));
+        }
+    }
+
+    /// What follows a rule that has ended: the same again, or what comes after.
+    fn step_return(
+        &mut self,
+        automaton: Automaton<'_>,
+        frame: u16,
+        byte: u8,
+        todo: &mut heapless::Vec<Stack, MAX_TODO>,
+    ) -> Result<(), Stack> {
+        let Frame { edge, count, parent, depth, .. } = self.frame(frame);
+        self.floor = self.floor.min(depth);
+        if depth == 0 {
+            return Ok(());
+        }
+        let call = automaton.call(edge);
+        if count >= call.min {
+            todo.push(Stack { state: call.target, frame: parent })?;
+        }
+        if count < call.max && automaton.begins_with(call.rule, byte) {
+            let unlimited = call.max == u32::MAX;
+            let count = if unlimited { (count + 1).min(call.min.max(1)) } else { count + 1 };
+            if let Some(frame) = self.push(automaton, edge, count, parent) {
+                todo.push(Stack { state: automaton.entry(call.rule), frame })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that a byte has led here.
+    fn arrive(&mut self, automaton: Automaton<'_>, stack: Stack, found: &mut Found<'_>) {
+        let Stack { mut state, mut frame } = stack;
+        // Returns that have no alternative happen at once: equal texts then have equal stacks.
+        while automaton.is_final(state) && frame != 0 {
+            let Frame { edge, count, parent, depth, .. } = self.frame(frame);
+            self.floor = self.floor.min(depth);
+            let call = automaton.call(edge);
+            if count < call.max {
+                break;
+            }
+            (state, frame) = (call.target, parent);
+        }
+        let depth = u32::from(self.frame(frame).depth) + automaton.depth_to_close(state);
+        let stack = Stack { state, frame };
+        if !self.is_deep_enough(depth) || self.tokens_to_close(automaton, stack) >= NEVER {
+            return;
+        }
+        let known = found.stacks.get(..found.len).unwrap_or_default();
+        if known.iter().any(|old| old.state == state && self.equal(old.frame, frame)) {
+            return;
+        }
+        if found.len < MAX_STACKS.min(found.stacks.len()) {
+            if let Some(place) = found.stacks.get_mut(found.len) {
+                *place = stack;
+                found.len += 1;
+            }
+            return;
+        }
+        self.limited = true;
+        self.replace_worst(automaton, stack, found);
+    }
+
+    /// Where a set is full, those that close first are kept.
+    fn replace_worst(&self, automaton: Automaton<'_>, stack: Stack, found: &mut Found<'_>) {
+        let own = self.tokens_to_close(automaton, stack);
+        let known = found.stacks.get_mut(..found.len).unwrap_or_default();
+        let worst = known
+            .iter_mut()
+            .map(|old| (self.tokens_to_close(automaton, *old), old))
+            .max_by_key(|(tokens, _)| *tokens);
+        if let Some((tokens, old)) = worst
+            && own < tokens
+        {
+            *old = stack;
+        }
+    }
+}
+
+/// The stacks that a byte leads to.
+struct Found<'o> {
+    stacks: &'o mut [Stack],
+    len: usize,
+}
+
+/// A text in progress.
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    pub(super) pool: Pool,
+    stacks: [Stack; MAX_STACKS],
+    len: usize,
+}
+
+impl Matcher {
+    /// The beginning of a text.
+    pub fn new(automaton: &Automaton<'_>) -> Self {
+        let mut stacks = [Stack::default(); MAX_STACKS];
+        if let Some(first) = stacks.first_mut() {
+            first.state = automaton.first_state();
+        }
+        Self { pool: Pool::new(), stacks, len: 1 }
+    }
+
+    pub(super) fn stacks(&self) -> &[Stack] {
+        self.stacks.get(..self.len).unwrap_or_default()
+    }
+
+    /// Takes a byte; whether a text can begin so. After `false` nothing can follow any more.
+    pub fn push(&mut self, automaton: &Automaton<'_>, byte: u8) -> bool {
+        let (from, count) = (self.stacks, self.len);
+        let from = from.get(..count).unwrap_or_default();
+        self.len = self.pool.step(*automaton, from, byte, &mut self.stacks);
+        self.collect();
+        self.len > 0
+    }
+
+    /// Whether the text so far matches as it is.
+    pub fn is_complete(&self, automaton: &Automaton<'_>) -> bool {
+        self.tokens_to_close(automaton) == 0
+    }
+
+    /// The fewest tokens that complete the text (bytes, for a grammar without a vocabulary).
+    pub fn tokens_to_close(&self, automaton: &Automaton<'_>) -> u32 {
+        self.pool.fewest_tokens(*automaton, self.stacks())
+    }
+
+    /// The stack that closes first.
+    pub(super) fn shortest(&self, automaton: &Automaton<'_>) -> Option<Stack> {
+        let stacks = self.stacks().iter().copied();
+        stacks.min_by_key(|&stack| self.pool.tokens_to_close(*automaton, stack))
+    }
+
+    /// Takes the next byte of the closing of the only stack, and of no other text: this cannot fail
+    /// for want of room. `None` at the end.
+    pub(super) fn push_closing(
+        &mut self,
+        automaton: &Automaton<'_>,
+        cost: &dyn Fn(u8) -> u32,
+    ) -> Option<u8> {
+        let automaton = *automaton;
+        let &Stack { mut state, mut frame } = self.stacks().first()?;
+        let byte = loop {
+            match closing_step(automaton, state) {
+                ClosingStep::Byte { low, high, target } => {
+                    state = target;
+                    break cheapest(low, high, cost);
+                }
+                ClosingStep::Call { edge } => {
+                    let call = automaton.call(edge);
+                    if !automaton.is_last(call) {
+                        frame = self.pool.push(automaton, edge, 1, frame)?;
+                    }
+                    state = automaton.entry(call.rule);
+                }
+                ClosingStep::End => {
+                    let Frame { edge, count, parent, depth, .. } = self.pool.frame(frame);
+                    if depth == 0 {
+                        return None;
+                    }
+                    let call = automaton.call(edge);
+                    if count < call.min {
+                        frame = self.pool.push(automaton, edge, count + 1, parent)?;
+                        state = automaton.entry(call.rule);
+                    } else {
+                        (state, frame) = (call.target, parent);
+                    }
+                }
+            }
+        };
+        self.keep_only(Stack { state, frame });
+        Some(byte)
+    }
+
+    /// Goes on with this stack alone.
+    pub(super) fn keep_only(&mut self, stack: Stack) {
+        if let Some(first) = self.stacks.first_mut() {
+            *first = stack;
+        }
+        self.len = 1;
+        self.collect();
+    }
+
+    /// Forgets frames that no stack needs, and closes up the others.
+    fn collect(&mut self) {
+        let used = usize::from(self.pool.len);
+        let mut new_index = [0u16; FRAMES];
+        for stack in self.stacks.get(..self.len).unwrap_or_default() {
+            let mut frame = stack.frame;
+            // Up to a frame that is marked: those below it are, too.
+            while frame != 0 {
+                match new_index.get_mut(usize::from(frame)) {
+                    Some(mark) if *mark == 0 => *mark = 1,
+                    _ => break,
+                }
+                frame = self.pool.frame(frame).parent;
+            }
+        }
+        let mut len = 1u16;
+        // A frame's parent is older than itself, so it has its new place already.
+        for index in 1..used {
+            let Some(mark) = new_index.get_mut(index) else { break };
+            if *mark == 0 {
+                continue;
+            }
+            *mark = len;
+            let mut frame = self.pool.frame(index as u16);
+            frame.parent = new_index.get(usize::from(frame.parent)).copied().unwrap_or(0);
+            if let Some(place) = self.pool.frames.get_mut(usize::from(len)) {
+                *place = frame;
+            }
+            len += 1;
+        }
+        self.pool.len = len;
+        for stack in self.stacks.get_mut(..self.len).unwrap_or_default() {
+            stack.frame = new_index.get(usize::from(stack.frame)).copied().unwrap_or(0);
+        }
+    }
+}

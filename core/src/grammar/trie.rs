@@ -1,0 +1,306 @@
+//! The vocabulary as a tree of bytes, so that tokens that begin alike are looked at once.
+//!
+//! Words of the caller's memory, in which a node is two:
+//!
+//! ```text
+//! header   HEADER_WORDS: nodes, tokens, bytes of the longest token, the set of bytes that are a
+//!          token by themselves (8 words)
+//! roots    256: the node of each first byte, or NONE
+//! nodes    preorder; byte | nodes of its subtree << 8, index of its first token | depth << 24;
+//!          one more at the end, for the index
+//! tokens   ids sorted by their bytes; those of a node are from its index to the next node's
+//! ```
+
+use super::error::{GrammarError, GrammarErrorKind};
+
+/// A vocabulary as a grammar sees it: tokens are bytes.
+pub trait TokenBytes {
+    /// Tokens; ids are below it.
+    fn len(&self) -> u32;
+
+    /// Whether there is no token.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes that a token adds to a text, in pieces; none for a token that is no text, which is
+    /// then never allowed.
+    fn bytes(&self, token: u32, out: &mut dyn FnMut(&[u8]));
+}
+
+/// Longest token that is ever allowed, in bytes: depths are one byte.
+const MAX_TOKEN_BYTES: usize = 255;
+/// Subtrees and indices are 24 bits.
+const MAX_NODES: usize = 1 << 24;
+/// Scratch words of a token: the first eight of its bytes, and the id.
+const SCRATCH_WORDS: usize = 3;
+
+const HEADER_WORDS: usize = 11;
+const HEADER_SINGLES: usize = 3;
+const ROOTS: usize = 256;
+const NODE_WORDS: usize = 2;
+const NONE: u32 = u32::MAX;
+
+/// A token's bytes, as far as they fit.
+struct Bytes {
+    buffer: [u8; MAX_TOKEN_BYTES + 1],
+    len: usize,
+}
+
+impl Bytes {
+    const fn new() -> Self {
+        Self { buffer: [0; MAX_TOKEN_BYTES + 1], len: 0 }
+    }
+
+    fn read(&mut self, vocabulary: &dyn TokenBytes, token: u32) {
+        self.len = 0;
+        vocabulary.bytes(token, &mut |piece| {
+            for &byte in piece {
+                if let Some(place) = self.buffer.get_mut(self.len) {
+                    *place = byte;
+                    self.len += 1;
+                }
+            }
+        });
+    }
+
+    fn get(&self) -> &[u8] {
+        self.buffer.get(..self.len).unwrap_or_default()
+    }
+
+    fn is_usable(&self) -> bool {
+        (1..=MAX_TOKEN_BYTES).contains(&self.len)
+    }
+}
+
+/// A vocabulary's tokens in the order of their bytes, and how many nodes their tree has.
+pub struct SortedTokens<'s> {
+    tokens: &'s [[u32; SCRATCH_WORDS]],
+    nodes: usize,
+}
+
+impl<'s> SortedTokens<'s> {
+    /// Words of scratch memory for a vocabulary of `tokens`.
+    pub const fn scratch_words(tokens: u32) -> usize {
+        tokens as usize * SCRATCH_WORDS
+    }
+
+    /// Sorts in `scratch`, of which [`Self::scratch_words`] are needed.
+    pub fn new(vocabulary: &dyn TokenBytes, scratch: &'s mut [u32]) -> Result<Self, GrammarError> {
+        let needed = Self::scratch_words(vocabulary.len());
+        let Some(scratch) = scratch.get_mut(..needed) else { return Err(too_small(needed)) };
+        let entries = scratch.as_chunks_mut::<SCRATCH_WORDS>().0;
+        let mut bytes = Bytes::new();
+        let mut count = 0;
+        for token in 0..vocabulary.len() {
+            bytes.read(vocabulary, token);
+            if let (true, Some(entry)) = (bytes.is_usable(), entries.get_mut(count)) {
+                *entry = entry_of(&bytes, token);
+                count += 1;
+            }
+        }
+        let entries = entries.get_mut(..count).unwrap_or_default();
+        let (mut left, mut right) = (Bytes::new(), Bytes::new());
+        entries.sort_unstable_by(|&[a0, a1, a], &[b0, b1, b]| {
+            (a0, a1).cmp(&(b0, b1)).then_with(|| {
+                left.read(vocabulary, a);
+                right.read(vocabulary, b);
+                left.get().cmp(right.get()).then(a.cmp(&b))
+            })
+        });
+        let nodes = count_nodes(vocabulary, entries);
+        if nodes >= MAX_NODES {
+            return Err(GrammarError::whole(GrammarErrorKind::TooComplex));
+        }
+        Ok(Self { tokens: entries, nodes })
+    }
+
+    /// Words of the tree.
+    pub const fn trie_words(&self) -> usize {
+        HEADER_WORDS + ROOTS + (self.nodes + 1) * NODE_WORDS + self.tokens.len()
+    }
+
+    /// Builds the tree in `words`, of which [`Self::trie_words`] are used.
+    pub fn build<'w>(
+        &self,
+        vocabulary: &dyn TokenBytes,
+        words: &'w mut [u32],
+    ) -> Result<Trie<'w>, GrammarError> {
+        let needed = self.trie_words();
+        let Some(words) = words.get_mut(..needed) else { return Err(too_small(needed)) };
+        fill(self, vocabulary, words);
+        Ok(Trie { words })
+    }
+}
+
+fn too_small(words: usize) -> GrammarError {
+    let needed_bytes = (words as u64).saturating_mul(4);
+    GrammarError::whole(GrammarErrorKind::Memory { needed_bytes })
+}
+
+/// What is compared first: eight bytes, big-endian, zeros behind the end.
+fn entry_of(bytes: &Bytes, token: u32) -> [u32; SCRATCH_WORDS] {
+    let mut first = [0; 8];
+    for (place, byte) in first.iter_mut().zip(bytes.get()) {
+        *place = *byte;
+    }
+    let first = u64::from_be_bytes(first);
+    [(first >> 32) as u32, first as u32, token]
+}
+
+/// Bytes that two texts begin with together.
+fn common(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+fn count_nodes(vocabulary: &dyn TokenBytes, entries: &[[u32; SCRATCH_WORDS]]) -> usize {
+    let (mut last, mut this) = (Bytes::new(), Bytes::new());
+    let mut nodes = 0;
+    for &[_, _, token] in entries {
+        this.read(vocabulary, token);
+        nodes += this.len - common(last.get(), this.get());
+        core::mem::swap(&mut last, &mut this);
+    }
+    nodes
+}
+
+fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32]) {
+    let (header, rest) = words.split_at_mut(HEADER_WORDS.min(words.len()));
+    let (roots, rest) = rest.split_at_mut(ROOTS.min(rest.len()));
+    let (nodes, ids) = rest.split_at_mut(((sorted.nodes + 1) * NODE_WORDS).min(rest.len()));
+    let nodes = nodes.as_chunks_mut::<NODE_WORDS>().0;
+    header.fill(0);
+    roots.fill(NONE);
+
+    let (mut last, mut this) = (Bytes::new(), Bytes::new());
+    // The nodes from the root to the last token's.
+    let mut path = [0usize; MAX_TOKEN_BYTES + 1];
+    let (mut count, mut longest) = (0, 0);
+    let close = |nodes: &mut [[u32; NODE_WORDS]], path: &[usize], count: usize| {
+        for &open in path {
+            if let Some([head, _]) = nodes.get_mut(open) {
+                *head |= ((count - open) as u32) << 8;
+            }
+        }
+    };
+    for (index, &[_, _, token]) in sorted.tokens.iter().enumerate() {
+        this.read(vocabulary, token);
+        longest = longest.max(this.len);
+        if let (&[byte], Some(singles)) = (this.get(), header.get_mut(HEADER_SINGLES..)) {
+            set_bit(singles, byte);
+        }
+        let shared = common(last.get(), this.get());
+        close(nodes, path.get(shared..last.len).unwrap_or_default(), count);
+        for (depth, &byte) in this.get().iter().enumerate().skip(shared) {
+            if let (0, Some(root)) = (depth, roots.get_mut(usize::from(byte))) {
+                *root = count as u32;
+            }
+            if let (Some(node), Some(place)) = (nodes.get_mut(count), path.get_mut(depth)) {
+                *node = [byte.into(), index as u32 | (depth as u32 + 1) << 24];
+                *place = count;
+                count += 1;
+            }
+        }
+        if let Some(id) = ids.get_mut(index) {
+            *id = token;
+        }
+        core::mem::swap(&mut last, &mut this);
+    }
+    close(nodes, path.get(..last.len).unwrap_or_default(), count);
+    if let Some(end) = nodes.get_mut(count) {
+        *end = [0, sorted.tokens.len() as u32];
+    }
+    for (place, value) in header.iter_mut().zip([count, sorted.tokens.len(), longest]) {
+        *place = value as u32;
+    }
+}
+
+fn set_bit(set: &mut [u32], byte: u8) {
+    if let Some(word) = set.get_mut(usize::from(byte / 32)) {
+        *word |= 1 << (byte % 32);
+    }
+}
+
+/// A vocabulary's tree.
+#[derive(Clone, Copy, Debug)]
+pub struct Trie<'w> {
+    words: &'w [u32],
+}
+
+/// A node, which stands for the bytes on the way to it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TrieNode {
+    pub(super) byte: u8,
+    /// Nodes of its subtree, itself included: so many further is what comes after it.
+    pub(super) size: u32,
+    /// Bytes from the root.
+    pub(super) depth: usize,
+    first_token: u32,
+}
+
+impl<'w> Trie<'w> {
+    fn word(self, at: usize) -> u32 {
+        self.words.get(at).copied().unwrap_or(0)
+    }
+
+    /// Nodes; indices are below it.
+    pub(super) fn nodes(self) -> u32 {
+        self.word(0)
+    }
+
+    /// Bytes of the longest token.
+    pub(super) fn longest(self) -> u32 {
+        self.word(2)
+    }
+
+    /// Bytes of memory.
+    pub const fn bytes(&self) -> usize {
+        4 * self.words.len()
+    }
+
+    /// Whether a token is this byte alone.
+    pub(super) fn has_single(self, byte: u8) -> bool {
+        self.word(HEADER_SINGLES + usize::from(byte / 32)) >> (byte % 32) & 1 == 1
+    }
+
+    #[inline]
+    pub(super) fn node(self, index: u32) -> TrieNode {
+        let at = HEADER_WORDS + ROOTS + index as usize * NODE_WORDS;
+        match self.words.get(at..at + NODE_WORDS) {
+            Some(&[head, place]) => TrieNode {
+                byte: head as u8,
+                size: (head >> 8).max(1),
+                depth: (place >> 24) as usize,
+                first_token: place & 0xFF_FFFF,
+            },
+            _ => TrieNode { byte: 0, size: 1, depth: 0, first_token: 0 },
+        }
+    }
+
+    /// The tokens that end at a node.
+    #[inline]
+    pub(super) fn tokens(self, index: u32) -> &'w [u32] {
+        let ids = HEADER_WORDS + ROOTS + (self.nodes() as usize + 1) * NODE_WORDS;
+        let first = self.node(index).first_token as usize;
+        let end = self.node(index + 1).first_token as usize;
+        self.words.get(ids + first..ids + end).unwrap_or_default()
+    }
+
+    /// The node after `parent` (the root for `None`) along `byte`.
+    pub(super) fn child(self, parent: Option<u32>, byte: u8) -> Option<u32> {
+        let Some(parent) = parent else {
+            let root = self.word(HEADER_WORDS + usize::from(byte));
+            return (root != NONE).then_some(root);
+        };
+        let end = parent + self.node(parent).size;
+        let mut child = parent + 1;
+        while child < end {
+            let node = self.node(child);
+            if node.byte >= byte {
+                return (node.byte == byte).then_some(child);
+            }
+            child += node.size;
+        }
+        None
+    }
+}

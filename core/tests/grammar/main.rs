@@ -1,0 +1,8 @@
+//! Grammars: the automata, the masks, the closings.
+
+mod common;
+mod cpp;
+mod gbnf;
+mod json;
+mod masks;
+mod vocabulary;
