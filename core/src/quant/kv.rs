@@ -1,7 +1,7 @@
 //! How keys and values are stored: f16, or ggml's Q8_0 and Q4_0 blocks of 32 elements of a head.
 //!
 //! A few elements of a key are often far larger than the others, and in a block they would take
-//! the others' bits. So the block types store a head *mixed*: every [`MIX_ELEMENTS`] elements `x`
+//! the others' bits. So the block types store a head *mixed*: every 64 elements `x`
 //! become `2^-a * H x`, where `H` is the Walsh-Hadamard matrix, whose entries are 1 and -1. As
 //! `H H = n I`, a query that was mixed by `2^-b * H`, `2^(a + b) = n`, has the same dot product
 //! with a mixed key as the query with the key, and what mixed values sum up to is mixed back by the
