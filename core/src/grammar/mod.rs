@@ -2,7 +2,8 @@
 //!
 //! # From source to bits
 //!
-//! A front end ([`json`], [`fn@schema`], [`fn@gbnf`]) turns its source into rules: trees of byte ranges,
+//! A front end ([`json`], [`fn@schema`], [`fn@gbnf`]) turns its source into rules: trees of
+//! byte ranges,
 //! sequences, alternatives, repetitions and calls of other rules. Compiling makes of each
 //! rule a deterministic automaton over bytes whose edges are byte ranges or calls, by subset
 //! construction, and lays all of them out as `u32` words in memory of the caller: offsets, no

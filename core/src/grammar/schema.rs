@@ -15,7 +15,7 @@
 //! constrain as well (but for `type` beside `enum` and `const`); a name in `required` that is no
 //! property; escapes in strings of the schema.
 //!
-//! The source is read where it lies: a schema is an offset, and the rule of a schema is found by it.
+//! The source is read where it lies: a schema is an offset, by which its rule is found.
 
 use super::ast::{Builder, Node, Rule, UNLIMITED};
 use super::compile::{Grammar, compile};
