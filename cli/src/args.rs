@@ -51,8 +51,9 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
       --lock               read the whole model first and keep it in memory
   -j, --threads N          at most 32                           [usable cores]
       --json               write a JSON object or array: always whole, within -n
+      --schema FILE|JSON   write JSON that a JSON Schema allows: whole, too
       --grammar FILE       write what a GBNF grammar says: whole, too
-      --pretty             with --json: lines may break and be indented
+      --pretty             with --json or --schema: lines may break and be indented
       --skip-layers LIST   leave these blocks out, such as 3,7-9
       --quiet              no statistics on stderr
       --lookup             guess from earlier text: less time, same text
@@ -155,6 +156,8 @@ pub(crate) struct Run {
 pub(crate) enum Wanted {
     /// A JSON object or array.
     Json,
+    /// What a JSON Schema says: the schema itself, or the path of its file.
+    Schema(OsString),
     /// What a GBNF file says.
     Grammar(PathBuf),
 }
@@ -322,6 +325,7 @@ fn parse_text(
             "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
             "--quiet" => run.quiet = true,
             "--json" => run.constrain(Wanted::Json)?,
+            "--schema" => run.constrain(Wanted::Schema(options.value(&option)?))?,
             "--grammar" => run.constrain(Wanted::Grammar(options.value(&option)?.into()))?,
             "--pretty" => run.pretty = true,
             "--skip-layers" => run.skipped = options.layers(&option)?,
@@ -333,8 +337,8 @@ fn parse_text(
     if run.constraint.is_some() && !run.stop.is_empty() {
         return Err(Failure::usage("--stop: the constraint says where the text ends"));
     }
-    if run.pretty && !matches!(run.constraint, Some(Wanted::Json)) {
-        return Err(Failure::usage("--pretty: goes with --json only"));
+    if run.pretty && !matches!(run.constraint, Some(Wanted::Json | Wanted::Schema(_))) {
+        return Err(Failure::usage("--pretty: goes with --json or --schema"));
     }
     if run.constraint.is_some() && (run.lookup || run.draft.is_some()) {
         return Err(Failure::usage("--lookup, --draft: go without a constraint"));

@@ -5,6 +5,7 @@ use crate::engine::about;
 use crate::report::{Bytes, Failure};
 use picolm_core::grammar::{
     Constraint, Grammar, GrammarError, GrammarErrorKind, SortedTokens, TokenBytes, gbnf, json,
+    schema,
 };
 use picolm_core::session::Session;
 use picolm_core::tokenizer::Tokenizer;
@@ -36,6 +37,21 @@ impl Constrained {
         let grammar = match wanted {
             Wanted::Json if pretty => compiled(json::pretty).map_err(builtin)?,
             Wanted::Json => compiled(json::compact).map_err(builtin)?,
+            Wanted::Schema(given) => {
+                let inline = given.to_str().map(str::trim_start);
+                let inline = inline.filter(|text| text.starts_with('{'));
+                let source = match inline {
+                    Some(text) => text.as_bytes().to_vec(),
+                    None => read(Path::new(given))?,
+                };
+                compiled(|words| schema(&source, pretty, words)).map_err(|error| {
+                    let text = described(error, &source);
+                    match inline {
+                        Some(_) => Failure::new(format!("--schema: {text}")),
+                        None => about(Path::new(given), text),
+                    }
+                })?
+            }
             Wanted::Grammar(path) => {
                 let source = read(path)?;
                 compiled(|words| gbnf(&source, words))

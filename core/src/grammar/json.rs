@@ -63,6 +63,16 @@ pub(super) fn document(
     Ok(root)
 }
 
+/// JSON's parts and the rule of any value.
+pub(super) fn document_parts(
+    builder: &mut Builder<'_>,
+    space: Space,
+) -> Result<(Parts, Rule), GrammarError> {
+    let parts = Parts::new(builder, space)?;
+    let any = parts.any_value(builder)?;
+    Ok((parts, any))
+}
+
 /// Trees of JSON's parts for one kind of white space.
 #[derive(Clone, Copy)]
 pub(super) struct Parts {
@@ -109,6 +119,11 @@ impl Parts {
                 builder.alternatives(&[space, white])
             }
         }
+    }
+
+    /// One character of a string.
+    pub(super) const fn character(self) -> Node {
+        self.character
     }
 
     /// A string, quotes included.
@@ -303,9 +318,8 @@ fn natural(builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
     builder.alternatives(&[zero, several])
 }
 
-/// Any number that every reader can read: RFC 8259, section 6, warns of more digits than a double
-/// has and of larger exponents.
-pub(super) fn readable_number(builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
+/// An integer that every reader can read.
+pub(super) fn readable_integer(builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
     let minus = builder.bytes(b'-', b'-')?;
     let sign = builder.optional(minus)?;
     let (zero, first) = (builder.bytes(b'0', b'0')?, builder.bytes(b'1', b'9')?);
@@ -313,7 +327,14 @@ pub(super) fn readable_number(builder: &mut Builder<'_>) -> Result<Node, Grammar
     let more = builder.repeat(digit, 0, MAX_DIGITS - 1)?;
     let several = builder.sequence(&[first, more])?;
     let magnitude = builder.alternatives(&[zero, several])?;
-    let integer = builder.sequence(&[sign, magnitude])?;
+    builder.sequence(&[sign, magnitude])
+}
+
+/// Any number that every reader can read: RFC 8259, section 6, warns of more digits than a double
+/// has and of larger exponents.
+pub(super) fn readable_number(builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
+    let integer = readable_integer(builder)?;
+    let digit = builder.bytes(b'0', b'9')?;
     let fraction = builder.repeat(digit, 1, MAX_DIGITS)?;
     let exponent = builder.repeat(digit, 1, MAX_EXPONENT_DIGITS)?;
     number_of(builder, integer, fraction, exponent)

@@ -2,7 +2,8 @@
 //!
 //! # From source to bits
 //!
-//! A front end ([`json`], [`fn@gbnf`]) turns its source into rules: trees of byte ranges,
+//! A front end ([`json`], [`fn@schema`], [`fn@gbnf`]) turns its source into rules: trees of
+//! byte ranges,
 //! sequences, alternatives, repetitions and calls of other rules. Compiling makes of each
 //! rule a deterministic automaton over bytes whose edges are byte ranges or calls, by subset
 //! construction, and lays all of them out as `u32` words in memory of the caller: offsets, no
@@ -54,6 +55,8 @@ mod matcher;
 #[deny(clippy::indexing_slicing)]
 mod nfa;
 #[deny(clippy::indexing_slicing)]
+mod schema;
+#[deny(clippy::indexing_slicing)]
 mod space;
 #[deny(clippy::indexing_slicing)]
 mod subset;
@@ -70,4 +73,5 @@ pub use constraint::{Allowed, Constraint};
 pub use error::{GrammarError, GrammarErrorKind};
 pub use gbnf::gbnf;
 pub use matcher::{MAX_DEPTH, MAX_STACKS, Matcher};
+pub use schema::schema;
 pub use trie::{SortedTokens, TokenBytes, Trie};

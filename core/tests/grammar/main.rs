@@ -5,4 +5,5 @@ mod cpp;
 mod gbnf;
 mod json;
 mod masks;
+mod schema;
 mod vocabulary;

@@ -4,8 +4,9 @@
 
 use super::MAX_DRAFT;
 
-/// Passes with a draft before they are judged.
+/// Passes with a draft before they are judged, and the tokens of these drafts.
 const TRIAL_PASSES: u32 = 4;
+const TRIAL_TOKENS: usize = 2;
 
 /// Passes without drafts after a bad trial; twice as many after each further one.
 const FIRST_PAUSE: u32 = 8;
@@ -14,19 +15,21 @@ const LONGEST_PAUSE: u32 = 256;
 /// Weight of the past in the running means: the last 8 passes or so count.
 const KEPT: f64 = 0.875;
 
-/// What a trial has brought must take less than this of the time that plain passes take.
-const WORTH_IT: f64 = 0.97;
+/// Drafts must promise more than this many times the speed of plain passes.
+const WORTH_IT: f64 = 1.03;
 
-/// The state of the trial.
+/// What passes cost and what drafts bring.
 #[derive(Debug)]
 pub(super) struct Pace {
     /// A running mean of passes of one row; 0 before the first.
     plain_ns: f64,
-    /// Running sums over passes with a draft.
+    /// A running mean of what a drafted token adds: its row, and its drafting.
     drafted_ns: f64,
-    drafted_tokens: f64,
+    /// Running sums of drafted tokens that came, and of those that could have: all up to the first
+    /// that did not.
+    came: f64,
+    tried: f64,
     trial_passes: u32,
-    length: usize,
     /// Passes for which there is no draft.
     paused: u32,
     next_pause: u32,
@@ -37,9 +40,9 @@ impl Pace {
         Self {
             plain_ns: 0.0,
             drafted_ns: 0.0,
-            drafted_tokens: 0.0,
+            came: 0.0,
+            tried: 0.0,
             trial_passes: 0,
-            length: 3,
             paused: 0,
             next_pause: FIRST_PAUSE,
         }
@@ -47,34 +50,60 @@ impl Pace {
 
     /// Most tokens that the next draft should have. The first pass shows what one without costs.
     pub(super) fn draft_tokens(&self) -> usize {
-        if self.plain_ns == 0.0 || self.paused > 0 { 0 } else { self.length }
+        if self.plain_ns == 0.0 || self.paused > 0 {
+            0
+        } else if self.trial_passes < TRIAL_PASSES {
+            TRIAL_TOKENS
+        } else {
+            self.best().0
+        }
+    }
+
+    /// The length of drafts that promises most, and how many times faster than plain passes it is.
+    ///
+    /// Where each token comes with probability p, so do n in a row with p^n: a pass brings
+    /// 1 + p + p^2 + ... tokens.
+    fn best(&self) -> (usize, f64) {
+        let probability = self.came / self.tried.max(1.0);
+        let (mut best, mut tokens, mut in_a_row) = ((0, 0.0), 1.0, 1.0);
+        for length in 1..=MAX_DRAFT {
+            in_a_row *= probability;
+            tokens += in_a_row;
+            let gain = tokens * self.plain_ns / (self.plain_ns + length as f64 * self.drafted_ns);
+            if gain > best.1 {
+                best = (length, gain);
+            }
+        }
+        best
     }
 
     /// A pass with so many drafted tokens, some of which came, took so long.
     pub(super) fn note(&mut self, drafted: usize, accepted: usize, duration_ns: u64) {
         let duration_ns = duration_ns as f64;
+        let mean = |past: f64, new: f64| past * KEPT + new * (1.0 - KEPT);
         if drafted == 0 {
             self.paused = self.paused.saturating_sub(1);
             self.plain_ns = match self.plain_ns {
                 0.0 => duration_ns.max(1.0),
-                mean => mean * KEPT + duration_ns * (1.0 - KEPT),
+                past => mean(past, duration_ns),
             };
             return;
         }
-        self.drafted_ns = self.drafted_ns * KEPT + duration_ns;
-        self.drafted_tokens = self.drafted_tokens * KEPT + (accepted + 1) as f64;
-        self.trial_passes += 1;
-        self.length =
-            if accepted == drafted { (2 * self.length).min(MAX_DRAFT) } else { accepted.max(1) };
+        let added_ns = (duration_ns - self.plain_ns).max(0.0) / drafted as f64;
+        self.drafted_ns =
+            if self.trial_passes == 0 { added_ns } else { mean(self.drafted_ns, added_ns) };
+        self.came = self.came * KEPT + accepted as f64;
+        self.tried = self.tried * KEPT + (accepted + usize::from(accepted < drafted)) as f64;
+        self.trial_passes = self.trial_passes.saturating_add(1);
         if self.trial_passes < TRIAL_PASSES {
             return;
         }
-        if self.drafted_ns < self.drafted_tokens * self.plain_ns * WORTH_IT {
+        if self.best().1 > WORTH_IT {
             self.next_pause = FIRST_PAUSE;
         } else {
             self.paused = self.next_pause;
             self.next_pause = (2 * self.next_pause).min(LONGEST_PAUSE);
-            (self.drafted_ns, self.drafted_tokens, self.trial_passes) = (0.0, 0.0, 0);
+            (self.came, self.tried, self.trial_passes) = (0.0, 0.0, 0);
         }
     }
 }
