@@ -178,7 +178,7 @@ pub(crate) fn open(
         };
     };
     if let Ram::Bytes(asked) = ram
-        && bytes < asked
+        && bytes < asked - asked / 16
     {
         let (asked, bytes) = (Bytes(asked), Bytes(bytes));
         report::line(format_args!("picolm: --ram: of {asked} only {bytes} are available"));
