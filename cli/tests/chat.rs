@@ -131,7 +131,7 @@ fn guesses_of_another_model_change_no_text() {
         let guessed = stdout_of(&[&arguments[..], &["--draft", &path]].concat());
         assert_eq!(guessed, stdout_of(&arguments), "{seed}");
     }
-    let other = model("qwen2");
+    let other = model("qwen2_yarn");
     let refused = error_line(&run(&[&path, "-p", "Once", "--draft", &other]), 1);
     assert!(refused.contains("vocabulary"), "{refused}");
     let missing = error_line(&run(&[&path, "-p", "Once", "--draft", "/nowhere.gguf"]), 1);
