@@ -26,6 +26,8 @@ pub(crate) struct PromptCache {
     path: PathBuf,
     limit_bytes: u64,
     model: Fingerprint,
+    /// Whether the page cache is to forget the file: the run is held to some memory.
+    spares_memory: bool,
     /// Whether the run may put its own in the file's place.
     replaceable: bool,
 }
@@ -50,8 +52,12 @@ impl CacheFile {
     ) -> Result<(PromptCache, usize), Failure> {
         let model = Fingerprint::of(gguf, file.weights()).map_err(|error| file.failure(error))?;
         let Self { path, limit_bytes, quiet, earlier } = self;
-        let mut cache = PromptCache { path, limit_bytes, model, replaceable: true };
+        let spares_memory = file.ceiling().is_some();
+        let mut cache = PromptCache { path, limit_bytes, model, spares_memory, replaceable: true };
         let Some(mut earlier) = earlier else { return Ok((cache, 0)) };
+        if spares_memory {
+            earlier.spare_memory();
+        }
         let reused = match session.restore(&mut earlier, model, prompt) {
             Ok(reused) => {
                 if !quiet {
@@ -99,6 +105,9 @@ impl PromptCache {
 
     fn write(&self, session: &mut Session<'_>, positions: u32) -> std::io::Result<()> {
         let mut file = Replacement::new(&self.path)?;
+        if self.spares_memory {
+            file.spare_memory();
+        }
         match session.save(&mut file, self.model, positions) {
             Ok(()) => file.commit(),
             Err(SaveError::Sink(error)) => Err(error),

@@ -9,7 +9,7 @@ use crate::args::{Ram, Run};
 use crate::engine::{Machine, ModelFile, Plan};
 use crate::platform::memory;
 use crate::platform::stream::{StreamOptions, StreamedFile};
-use crate::report::{Bytes, Failure, Progress};
+use crate::report::{self, Bytes, Failure, Progress};
 use picolm_core::gguf::Gguf;
 use picolm_core::model::Traffic;
 use picolm_core::port::Parallel;
@@ -37,6 +37,23 @@ pub(crate) struct Ceiling {
     pub(crate) header_bytes: u64,
     /// Rows of a prefill pass; 0 for the engine's choice.
     pub(crate) batch: u32,
+}
+
+/// Most bytes of memory that making tokens of a byte of text takes, while it lasts: the text, its
+/// ids and the scratch of a word that is all of it; 17.5 were measured.
+const BYTES_PER_TEXT_BYTE: u64 = 24;
+
+/// Bytes of text that any ceiling has room for: as much scratch as tokenizing begins with.
+const LEAST_TEXT_BYTES: u64 = 64 << 10;
+
+impl Ceiling {
+    /// Longest text that can be made tokens of below the ceiling, before the first pass, where
+    /// `mapped_bytes` of the model file may be in memory and nothing is pinned yet.
+    pub(crate) fn text_bytes(&self, mapped_bytes: u64) -> u64 {
+        let others = [self.process_bytes, self.header_bytes, mapped_bytes];
+        let left = others.iter().fold(self.bytes, |left, &more| left.saturating_sub(more));
+        (left / BYTES_PER_TEXT_BYTE).max(LEAST_TEXT_BYTES)
+    }
 }
 
 /// The sizes that a ceiling is divided by.
@@ -117,9 +134,10 @@ pub(crate) fn open(
     complete: &Complete<'_>,
 ) -> Result<ModelFile, Failure> {
     let file = ModelFile::open(path)?;
+    let available = memory::available_bytes();
     let bytes = match ram {
-        Ram::Bytes(bytes) => Some(bytes),
-        Ram::Auto | Ram::Unasked => memory::available_bytes(),
+        Ram::Bytes(bytes) => Some(obtainable(bytes, available)),
+        Ram::Auto | Ram::Unasked => available,
     };
     let Some(bytes) = bytes else {
         return match ram {
@@ -159,6 +177,12 @@ pub(crate) fn open(
             _ => Err(too_little(bytes, &needs)),
         };
     };
+    if let Ram::Bytes(asked) = ram
+        && bytes < asked - asked / 16
+    {
+        let (asked, bytes) = (Bytes(asked), Bytes(bytes));
+        report::line(format_args!("picolm: --ram: of {asked} only {bytes} are available"));
+    }
     let header_bytes = gguf.header_bytes().len() as u64;
     // Pages of a mapping stay in the page cache, charged to this process.
     drop(file);
@@ -170,6 +194,13 @@ pub(crate) fn open(
         Err(_) if ram == Ram::Unasked => ModelFile::open(path),
         Err(error) => Err(crate::engine::about(path, format_args!("streaming: {error}"))),
     }
+}
+
+/// What there is of the `asked` bytes: pinned memory that is not there makes the kernel end a
+/// process, this one or another. What this process has taken by now is a part of its own ceiling.
+fn obtainable(asked: u64, available: Option<u64>) -> u64 {
+    let own = memory::private_bytes().unwrap_or(0);
+    available.map_or(asked, |available| asked.min(available.saturating_add(own)))
 }
 
 fn too_little(bytes: u64, needs: &Needs) -> Failure {
@@ -219,4 +250,25 @@ pub(crate) fn memory_line(file: &ModelFile, plan: &Plan) -> String {
         "planned {ceiling}, {private} (of the weights {pinned} pinned, {streamed} streamed a \
          token{swap})"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_not_taken() {
+        assert_eq!(obtainable(64 << 20, None), 64 << 20);
+        assert_eq!(obtainable(64 << 20, Some(1 << 40)), 64 << 20);
+        let less = obtainable(1 << 50, Some(256 << 20));
+        assert!((256 << 20..300 << 20).contains(&less), "{less}");
+    }
+
+    #[test]
+    fn text_has_what_is_not_taken_yet() {
+        let ceiling = |bytes| Ceiling { bytes, process_bytes: 3000, header_bytes: 2000, batch: 0 };
+        assert_eq!(ceiling(5000 + (24 << 20)).text_bytes(0), 1 << 20);
+        assert_eq!(ceiling(5000 + (48 << 20)).text_bytes(24 << 20), 1 << 20);
+        assert_eq!(ceiling(100).text_bytes(u64::MAX), LEAST_TEXT_BYTES);
+    }
 }

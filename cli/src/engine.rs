@@ -88,6 +88,13 @@ impl ModelFile {
         }
     }
 
+    /// Longest text to make tokens of.
+    pub(crate) fn text_bytes(&self) -> u64 {
+        let mapped_bytes = self.mapped().map_or(0, |map| map.bytes().len() as u64);
+        let ceiling = self.ceiling().map_or(u64::MAX, |ceiling| ceiling.text_bytes(mapped_bytes));
+        ceiling.min(MAX_TEXT_BYTES)
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -353,11 +360,11 @@ pub(crate) fn chat<'m>(
     Ok(chat.with_tokens(text(tokenizer.bos()), text(tokenizer.eos())))
 }
 
-/// `given`, or all of stdin; a keyboard is no place to wait for a prompt at.
-pub(crate) fn text(given: Option<&[u8]>) -> Result<Vec<u8>, Failure> {
+/// `given`, or all of stdin, of which there may be `limit_bytes`.
+pub(crate) fn text(given: Option<&[u8]>, limit_bytes: u64) -> Result<Vec<u8>, Failure> {
     match given {
         Some(text) => Ok(text.to_vec()),
-        None => console::read_stdin(MAX_TEXT_BYTES)
+        None => console::read_stdin(limit_bytes)
             .map_err(|error| Failure::new(format!("stdin: {error}"))),
     }
 }

@@ -6,7 +6,9 @@
 mod common;
 
 use common::{error_line, model, picolm, run, stdout_of};
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// A real model of some 100 MB: those of the repository are smaller than the buffers.
 fn real_model() -> PathBuf {
@@ -106,4 +108,43 @@ fn locking_keeps_the_text_or_says_what_to_raise() {
     } else {
         assert!(error_line(&output, 1).contains("ulimit -l"));
     }
+}
+
+/// The exit code, and the most memory that the kernel has charged to a run with `input`, its page
+/// cache included; `None` where this machine cannot count that.
+fn peak_bytes(arguments: &[&str], input: &[u8]) -> Option<(i32, u64)> {
+    let board_box = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ci/board-box");
+    let mut command = Command::new(board_box);
+    command.args(["0", "0", env!("CARGO_BIN_EXE_picolm")]).args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().ok()?;
+    // Who has read enough closes the pipe.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    let output = child.wait_with_output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let (_, peak) = errors.rsplit_once("board-box: peak ")?;
+    Some((output.status.code()?, peak.split(' ').next()?.parse().ok()?))
+}
+
+#[test]
+fn neither_a_prompt_cache_nor_a_long_prompt_passes_the_ceiling() {
+    let model = real_model();
+    let model = model.to_str().unwrap();
+    let cache = std::env::current_exe().unwrap().with_file_name("ceiling.cache");
+    let _ = std::fs::remove_file(&cache);
+    let arguments =
+        [model, "--ram", "56M", "-c", "1024", "-n", "2", "--cache", cache.to_str().unwrap()];
+    // Some 900 tokens: a cache file of 20 MB.
+    let text = "A small machine reads a long text. ".repeat(112);
+    let endless = "a".repeat(8 << 20);
+    for (input, code) in [(text.clone(), 0), (text + "Again", 0), (endless, 1)] {
+        let Some((ended, peak)) = peak_bytes(&arguments, input.as_bytes()) else {
+            eprintln!("not tested: memory cannot be counted here");
+            return;
+        };
+        assert_eq!(ended, code);
+        assert!(peak < 56 << 20, "{peak}");
+        assert!(std::fs::metadata(&cache).unwrap().len() > 18 << 20);
+    }
+    std::fs::remove_file(&cache).unwrap();
 }

@@ -383,3 +383,24 @@ fn the_clock_never_goes_back() {
     std::thread::sleep(Duration::from_millis(2));
     assert!(clock.now_ns() >= last + 2_000_000);
 }
+
+#[test]
+fn a_file_that_spares_memory_has_the_same_bytes() {
+    let folder = TemporaryFolder::new("spared");
+    let path = folder.0.join("file");
+    let bytes: Vec<u8> = (0..5_000_000u32).map(|index| (index % 251) as u8).collect();
+    let mut new = Replacement::new(&path).unwrap();
+    new.spare_memory();
+    for piece in bytes.chunks(70_001) {
+        new.write(piece).unwrap();
+    }
+    new.commit().unwrap();
+    assert_eq!(contents(&path), bytes);
+    let mut file = SavedFile::open(&path).unwrap().unwrap();
+    file.spare_memory();
+    let mut found = vec![0; bytes.len()];
+    for piece in found.chunks_mut(70_001) {
+        file.read(piece).unwrap();
+    }
+    assert_eq!(found, bytes);
+}

@@ -80,6 +80,16 @@ fn read_ahead(file: &File, pieces: &[(u64, u64)], stop: &AtomicBool) {
     }
 }
 
+/// Lets the page cache forget what it has of `file`, but for what the medium has not yet.
+pub(crate) fn forget(file: &File) {
+    advise(file, 0, 0, libc::POSIX_FADV_DONTNEED);
+}
+
+/// Has nothing of `file` read ahead of what is asked for.
+pub(crate) fn expect_no_order(file: &File) {
+    advise(file, 0, 0, libc::POSIX_FADV_RANDOM);
+}
+
 /// Brings `bytes`, which are mapped from `file`'s start on, into memory for good. `progress` hears
 /// how many of them are there.
 pub(crate) fn lock(file: &File, bytes: &[u8], progress: &mut dyn FnMut(usize)) -> io::Result<()> {

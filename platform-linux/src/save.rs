@@ -7,6 +7,7 @@
 // Unsafe: makes a signal be ignored.
 #![allow(unsafe_code)]
 
+use crate::residency;
 use core::fmt;
 use picolm_core::port::{Sink, Source};
 use std::ffi::{OsStr, OsString};
@@ -18,6 +19,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bytes that are read or written at once.
 const BUFFER_BYTES: usize = 64 << 10;
+
+/// Bytes of a file that the page cache may hold of it where memory is to be spared.
+const CACHED_BYTES: usize = 1 << 20;
 
 /// How names of files that are not whole yet end.
 const SUFFIX: &str = ".picolm-part";
@@ -60,7 +64,7 @@ impl From<io::Error> for SaveError {
 /// A file of an earlier run.
 #[derive(Debug)]
 pub struct SavedFile {
-    reader: BufReader<File>,
+    reader: BufReader<Passed>,
     bytes: u64,
 }
 
@@ -88,8 +92,14 @@ impl SavedFile {
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
         let metadata = file.metadata()?;
         regular(metadata.file_type())?;
-        let reader = BufReader::with_capacity(BUFFER_BYTES, file);
+        let reader = BufReader::with_capacity(BUFFER_BYTES, Passed::of(file));
         Ok(Some(Self { reader, bytes: metadata.len() }))
+    }
+
+    /// Lets the page cache forget what is read, for a process that is held to some memory.
+    pub fn spare_memory(&mut self) {
+        residency::expect_no_order(&self.reader.get_ref().file);
+        self.reader.get_mut().spares_memory = true;
     }
 }
 
@@ -111,7 +121,7 @@ pub struct Replacement {
     target: PathBuf,
     /// The new version's own name; `None` once it has the target's.
     temporary: Option<PathBuf>,
-    writer: Option<BufWriter<File>>,
+    writer: Option<BufWriter<Passed>>,
 }
 
 impl Replacement {
@@ -134,10 +144,17 @@ impl Replacement {
                 // Someone took it for abandoned in the moment before the lock.
                 continue;
             }
-            let writer = Some(BufWriter::with_capacity(BUFFER_BYTES, file));
+            let writer = Some(BufWriter::with_capacity(BUFFER_BYTES, Passed::of(file)));
             return Ok(Self { target: target.to_owned(), temporary: Some(temporary), writer });
         }
         Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Lets the page cache forget what is written, for a process that is held to some memory.
+    pub fn spare_memory(&mut self) {
+        if let Some(writer) = &mut self.writer {
+            writer.get_mut().spares_memory = true;
+        }
     }
 
     /// Makes what was written the file; until then, and after an error, it is the old one.
@@ -146,7 +163,7 @@ impl Replacement {
             return Ok(());
         };
         writer.flush()?;
-        writer.get_ref().sync_all()?;
+        writer.get_ref().file.sync_all()?;
         std::fs::rename(temporary, &self.target)?;
         self.temporary = None;
         match File::open(folder_of(&self.target)).and_then(|folder| folder.sync_all()) {
@@ -175,6 +192,56 @@ impl Drop for Replacement {
         }
         // What is still in the buffer must not be written any more.
         drop(self.writer.take().map(BufWriter::into_parts));
+    }
+}
+
+/// A file, and how much of it has passed through the page cache since that was last emptied of it.
+#[derive(Debug)]
+struct Passed {
+    file: File,
+    bytes: usize,
+    spares_memory: bool,
+}
+
+impl Passed {
+    const fn of(file: File) -> Self {
+        Self { file, bytes: 0, spares_memory: false }
+    }
+
+    /// Whether it is time to empty the cache after `count` more bytes.
+    fn is_time(&mut self, count: usize) -> bool {
+        self.bytes += count;
+        let is_time = self.spares_memory && self.bytes >= CACHED_BYTES;
+        if is_time {
+            self.bytes = 0;
+        }
+        is_time
+    }
+}
+
+impl Read for Passed {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(into)?;
+        if self.is_time(count) {
+            residency::forget(&self.file);
+        }
+        Ok(count)
+    }
+}
+
+impl Write for Passed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        if self.is_time(count) {
+            // Only what the medium has can be forgotten.
+            self.file.sync_data()?;
+            residency::forget(&self.file);
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

@@ -14,6 +14,12 @@ impl ReadAhead {
     }
 }
 
+/// The page cache goes its own way.
+pub(crate) fn forget(_file: &File) {}
+
+/// As does what is read ahead.
+pub(crate) fn expect_no_order(_file: &File) {}
+
 /// Refuses.
 pub(crate) fn lock(
     _file: &File,

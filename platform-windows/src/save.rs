@@ -91,6 +91,9 @@ impl SavedFile {
         let reader = BufReader::with_capacity(BUFFER_BYTES, file);
         Ok(Some(Self { reader, bytes: metadata.len() }))
     }
+
+    /// Nothing: what is read stays in the system's cache.
+    pub fn spare_memory(&mut self) {}
 }
 
 impl Source for SavedFile {
@@ -135,6 +138,9 @@ impl Replacement {
         }
         Err(io::ErrorKind::AlreadyExists.into())
     }
+
+    /// Nothing: what is written stays in the system's cache.
+    pub fn spare_memory(&mut self) {}
 
     /// Makes what was written the file; until then, and after an error, it is the old one.
     pub fn commit(mut self) -> io::Result<()> {

@@ -22,16 +22,16 @@ const ROWS: u32 = 16;
 
 pub(super) fn perplexity(arguments: &Perplexity) -> Result<Outcome, Failure> {
     let text = MappedFile::open(&arguments.file).map_err(|error| about(&arguments.file, error))?;
-    if text.bytes().len() as u64 > engine::MAX_TEXT_BYTES {
-        let most = engine::MAX_TEXT_BYTES;
-        return Err(about(&arguments.file, format_args!("is longer than {most} bytes")));
-    }
     let machine = Machine::new(arguments.threads)?;
     let Perplexity { window, kv_type, skipped, .. } = *arguments;
     let context = window;
     let options = Options { context, kv_type, logit_rows: ROWS, skipped, ..Options::default() };
     let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| plan.with_tokenizer(file, gguf);
     let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
+    let most = file.text_bytes();
+    if text.bytes().len() as u64 > most {
+        return Err(about(&arguments.file, format_args!("is longer than {most} bytes")));
+    }
     let gguf = file.gguf()?;
     let plan = complete(Plan::new(&file, &gguf, &machine, options)?, &file, &gguf)?;
     let mut memory = plan.reserve()?;

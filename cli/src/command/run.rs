@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         return chat::talk(arguments, generation, chat);
     }
 
-    let prompt = engine::text(arguments.prompt.as_deref())?;
+    let prompt = engine::text(arguments.prompt.as_deref(), file.text_bytes())?;
     let tokens = match (chat, &arguments.conversation) {
         (Some(chat), Some(conversation)) => opening(&tokenizer, chat, conversation, &prompt)?,
         _ => engine::encode(&tokenizer, &prompt, true, true)?,

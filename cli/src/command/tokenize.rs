@@ -19,7 +19,7 @@ pub(super) fn tokenize(arguments: &Tokenize) -> Result<Outcome, Failure> {
     let mut memory = engine::reserve(&plan)?;
     let mut arena = Arena::new(memory.as_mut_slice());
     let tokenizer = Tokenizer::new(&gguf, &mut arena).map_err(|error| file.failure(error))?;
-    let text = engine::text(arguments.text.as_deref())?;
+    let text = engine::text(arguments.text.as_deref(), file.text_bytes())?;
     let ids = engine::encode(&tokenizer, &text, arguments.special, arguments.special)?;
     let mut line = String::from("[");
     for (index, id) in ids.iter().enumerate() {
