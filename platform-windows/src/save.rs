@@ -5,6 +5,7 @@
 //! killed process has left half written is removed by the next save; what is being written now is
 //! open to nobody else and cannot be removed.
 
+use crate::residency;
 use core::fmt;
 use picolm_core::port::{Sink, Source};
 use std::ffi::{OsStr, OsString};
@@ -92,8 +93,10 @@ impl SavedFile {
         Ok(Some(Self { reader, bytes: metadata.len() }))
     }
 
-    /// Nothing: what is read stays in the system's cache.
-    pub fn spare_memory(&mut self) {}
+    /// As on Linux, where the system can.
+    pub fn spare_memory(&mut self) {
+        residency::expect_no_order(self.reader.get_ref());
+    }
 }
 
 impl Source for SavedFile {
@@ -139,8 +142,12 @@ impl Replacement {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Nothing: what is written stays in the system's cache.
-    pub fn spare_memory(&mut self) {}
+    /// As on Linux, where the system can.
+    pub fn spare_memory(&mut self) {
+        if let Some(writer) = &self.writer {
+            residency::forget(writer.get_ref());
+        }
+    }
 
     /// Makes what was written the file; until then, and after an error, it is the old one.
     pub fn commit(mut self) -> io::Result<()> {
