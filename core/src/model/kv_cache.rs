@@ -237,7 +237,8 @@ mod tests {
                 kv_type.name()
             );
         }
-        let absurd = KvShape { n_layer: usize::MAX, ..tiny_llama(KvType::Q8_0, 2048) };
+        let many = usize::MAX;
+        let absurd = KvShape { n_layer: many, n_block: many, ..tiny_llama(KvType::Q8_0, 2048) };
         assert_eq!(absurd.bytes(), None);
     }
 
