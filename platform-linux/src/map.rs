@@ -132,18 +132,24 @@ pub(crate) fn open_regular(path: &Path) -> Result<(File, u64), MapError> {
 }
 
 fn regular(kind: FileType) -> Result<(), MapError> {
-    let other = if kind.is_file() {
-        return Ok(());
+    not_a_file(kind).map_or(Ok(()), |other| Err(MapError::NotAFile(other)))
+}
+
+/// What there is instead of a file; `None` for a file.
+pub(crate) fn not_a_file(kind: FileType) -> Option<&'static str> {
+    if kind.is_file() {
+        None
     } else if kind.is_dir() {
-        "a directory"
+        Some("a directory")
+    } else if kind.is_symlink() {
+        Some("a symbolic link")
     } else if kind.is_fifo() {
-        "a pipe"
+        Some("a pipe")
     } else if kind.is_socket() {
-        "a socket"
+        Some("a socket")
     } else {
-        "a device"
-    };
-    Err(MapError::NotAFile(other))
+        Some("a device")
+    }
 }
 
 /// Zeroed memory that takes room only where it is written to.

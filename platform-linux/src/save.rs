@@ -7,13 +7,14 @@
 // Unsafe: makes a signal be ignored.
 #![allow(unsafe_code)]
 
+use crate::map::not_a_file;
 use crate::residency;
 use core::fmt;
 use picolm_core::port::{Sink, Source};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -284,20 +285,7 @@ fn remove_abandoned(folder: &Path, name: &OsStr) {
 }
 
 fn regular(kind: FileType) -> Result<(), SaveError> {
-    let other = if kind.is_file() {
-        return Ok(());
-    } else if kind.is_dir() {
-        "a directory"
-    } else if kind.is_symlink() {
-        "a symbolic link"
-    } else if kind.is_fifo() {
-        "a pipe"
-    } else if kind.is_socket() {
-        "a socket"
-    } else {
-        "a device"
-    };
-    Err(SaveError::NotAFile(other))
+    not_a_file(kind).map_or(Ok(()), |other| Err(SaveError::NotAFile(other)))
 }
 
 /// Makes a limit on the size of files (`ulimit -f`) an error of the write that reaches it, not a

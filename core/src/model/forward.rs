@@ -330,7 +330,9 @@ impl<'m> Model<'m> {
         let resident = gate.weight.stripe_rows as usize >= n_ff;
         let slice = match self.config.hidden_slice() as usize {
             // A pass with fewer rows than the batch has room for more columns.
-            slice if resident => (work.len() / (2 * rows) / slice * slice).clamp(slice, n_ff),
+            slice if resident => {
+                (work.len() / (2 * rows.max(1)) / slice * slice).clamp(slice, n_ff)
+            }
             slice => slice,
         };
         for from in (0..n_ff).step_by(slice) {
