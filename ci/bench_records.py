@@ -14,6 +14,10 @@ COLUMNS = (
     "date", "commit", "model", "format", "work", "threads", "engine", "setting",
     "median", "min", "max", "ratio", "read_bandwidth_gb_per_s",
 )  # fmt: skip
+BOARD_COLUMNS = (
+    "date", "commit", "model", "work", "ram_mib", "disk_mib_per_s", "threads", "context",
+    "engine", "setting", "median", "formula", "share",
+)  # fmt: skip
 OURS = "picolm"
 
 
