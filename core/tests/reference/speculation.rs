@@ -278,7 +278,7 @@ fn drafts_change_no_text() {
 }
 
 proptest! {
-    #![proptest_config(runs(100))]
+    #![proptest_config(runs(60))]
 
     /// Any model that drafts for any other, any way to choose, any constraint, also where the
     /// context gets full.
