@@ -51,6 +51,8 @@ mod error;
 mod gbnf;
 pub mod json;
 #[deny(clippy::indexing_slicing)]
+mod loops;
+#[deny(clippy::indexing_slicing)]
 mod matcher;
 #[deny(clippy::indexing_slicing)]
 mod nfa;
