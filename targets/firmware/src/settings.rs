@@ -6,7 +6,7 @@
 
 use core::fmt;
 use picolm_core::gguf::Gguf;
-use picolm_core::kernels::{self, Candidate, VectorCandidate, portable};
+use picolm_core::kernels::{Candidate, VectorCandidate, portable};
 use picolm_core::mem::{MemoryPlan, PlanOverflow};
 use picolm_core::model::{LayerSet, ModelError, Parts, family};
 use picolm_core::port::CpuFeatures;
@@ -42,18 +42,18 @@ pub const SAMPLING: SamplerOptions<'static> =
 /// `native` those of the instruction set come first.
 const FORMATS: &[Candidate] = &[
     #[cfg(all(feature = "native", target_arch = "arm"))]
-    kernels::arm::dsp::q4_0::new,
+    picolm_core::kernels::arm::dsp::q4_0::new,
     #[cfg(all(feature = "native", target_arch = "riscv64"))]
-    kernels::riscv64::q4_0::new,
+    picolm_core::kernels::riscv64::q4_0::new,
     #[cfg(all(feature = "native", target_arch = "aarch64"))]
-    kernels::aarch64::tables::neon::q4_0,
+    picolm_core::kernels::aarch64::tables::neon::q4_0,
     portable::q4_0::new,
 ];
 
 /// The float work between matrices.
 const VECTORS: &[VectorCandidate] = &[
     #[cfg(all(feature = "native", target_arch = "aarch64"))]
-    kernels::aarch64::VECTOR,
+    picolm_core::kernels::aarch64::VECTOR,
     portable::VECTOR,
 ];
 
