@@ -281,6 +281,11 @@ pub(super) struct TrieNode {
 }
 
 impl<'w> Trie<'w> {
+    /// The tree that [`SortedTokens::build`] has made in `words`.
+    pub const fn from_words(words: &'w [u32]) -> Self {
+        Self { words }
+    }
+
     fn word(self, at: usize) -> u32 {
         self.words.get(at).copied().unwrap_or(0)
     }
