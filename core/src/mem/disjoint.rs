@@ -54,7 +54,7 @@ pub struct Disjoint<'a, T> {
 }
 
 // SAFETY: through a shared `Disjoint` a thread can only get `&mut` chunks that no one else has
-// (`Once::claim`, which is exact where threads exist: see `atomic`), which is sending `&mut T`; that
+// (`Once::claim`, exact wherever there are threads: see `atomic`), which is sending `&mut T`; that
 // needs `T: Send`.
 unsafe impl<T: Send> Sync for Disjoint<'_, T> {}
 
