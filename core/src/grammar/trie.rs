@@ -222,8 +222,8 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
     }
 }
 
-/// Finds of each node how many levels its subtree has, and whether all of it is plain text: children
-/// come before their parents.
+/// Finds of each node how many levels its subtree has, and whether all of it is plain text:
+/// children come before their parents.
 fn measure(nodes: &mut [[u32; NODE_WORDS]]) {
     for index in (0..nodes.len()).rev() {
         let Some(&[head, _]) = nodes.get(index) else { return };
