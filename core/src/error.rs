@@ -420,7 +420,8 @@ mod tests {
         let unknown = crate::grammar::gbnf(source, &mut words).unwrap_err();
         let error = Error::from(unknown);
         assert_eq!((error.code(), error.detail()), (UNKNOWN_RULE, 13));
-        let full = ArenaFull { purpose: crate::mem::Purpose::Logits, needed_bytes: 7, left_bytes: 3 };
+        let full =
+            ArenaFull { purpose: crate::mem::Purpose::Logits, needed_bytes: 7, left_bytes: 3 };
         for error in [
             Error::Model(ModelError::Arena(full)),
             Error::Tokenizer(TokenizerError::Memory(full)),

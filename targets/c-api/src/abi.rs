@@ -158,7 +158,7 @@ pub struct picolm_options {
     /// Longest run of text that is tokenized as a whole, in bytes: a word for most models, all of a
     /// text for some of SentencePiece's. Costs 16 bytes of memory each.
     pub text_bytes: u32,
-    /// Bytes that are read at a time, where `read` reads the model; one row of weights is the least.
+    /// Bytes that are read at a time, where `read` reads the model; a row of weights at least.
     pub read_bytes: u32,
     /// PICOLM_CPU_ bits that kernels may use. The default is `picolm_cpu()`; to claim one that the
     /// CPU lacks is to run an illegal instruction.
