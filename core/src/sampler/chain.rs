@@ -71,6 +71,7 @@ impl<'m> Sampler<'m> {
     }
 
     /// A sampler for a vocabulary of `n_vocab` tokens.
+    #[inline(never)]
     pub fn new(
         options: SamplerOptions<'m>,
         n_vocab: u32,
