@@ -77,7 +77,7 @@ impl<T: Mark> Slot<T> {
         unsafe { Self::check(slot)? };
         // SAFETY: as above; the flag is an atomic that is only ever borrowed like this.
         let busy = unsafe { &*addr_of!((*slot).busy) };
-        if busy.swap(1, Ordering::Acquire) != 0 {
+        if is_taken(busy) {
             return Err(PICOLM_BUSY.into());
         }
         // SAFETY: the mark says that `fill` wrote value and detail, and the flag that no other call
@@ -122,6 +122,21 @@ impl<T: Mark> Slot<T> {
         let (mark, address) = unsafe { ((*slot).mark, (*slot).address) };
         if mark == T::MARK && address == slot as usize { Ok(()) } else { Err(PICOLM_HANDLE.into()) }
     }
+}
+
+/// Takes the flag; whether someone else has.
+#[cfg(target_has_atomic = "32")]
+fn is_taken(busy: &AtomicU32) -> bool {
+    busy.swap(1, Ordering::Acquire) != 0
+}
+
+/// Takes the flag; whether someone else has. CPUs that cannot do both at once have one core: only a
+/// call from within a call, or an interrupt, can find it taken.
+#[cfg(not(target_has_atomic = "32"))]
+fn is_taken(busy: &AtomicU32) -> bool {
+    let taken = busy.load(Ordering::Acquire) != 0;
+    busy.store(1, Ordering::Relaxed);
+    taken
 }
 
 /// `value` for as long as the caller's memory keeps it.
