@@ -6,4 +6,5 @@ mod gbnf;
 mod json;
 mod masks;
 mod schema;
+mod schema_suite;
 mod vocabulary;
