@@ -26,12 +26,11 @@ const LONG: [(u32, u32, u8, u8); 5] = [
 /// Characters that are written as they are.
 const PLAIN: [(u32, u32); 3] = [(0x20, 0x21), (0x23, 0x5B), (0x5D, 0x10_FFFF)];
 
+/// What is shown a sequence of byte ranges.
+type Emit<'e> = &'e mut dyn FnMut(&[(u8, u8)]) -> Result<(), GrammarError>;
+
 /// Shows `emit` the spellings of the code points `low..=high` as sequences of byte ranges.
-pub(super) fn sequences(
-    low: u32,
-    high: u32,
-    emit: &mut dyn FnMut(&[(u8, u8)]) -> Result<(), GrammarError>,
-) -> Result<(), GrammarError> {
+pub(super) fn sequences(low: u32, high: u32, emit: Emit<'_>) -> Result<(), GrammarError> {
     let backslash = (b'\\', b'\\');
     for (point, short) in SHORT {
         if (low..=high).contains(&point) {

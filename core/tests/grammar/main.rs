@@ -6,5 +6,6 @@ mod gbnf;
 mod json;
 mod masks;
 mod schema;
+mod schema_hostile;
 mod schema_suite;
 mod vocabulary;

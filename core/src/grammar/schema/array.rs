@@ -48,6 +48,7 @@ impl Compiler<'_, '_, '_> {
 
     /// What is asked of the item at `index`.
     pub(super) fn item_set(&mut self, set: &Set, index: u32) -> Result<Set, GrammarError> {
+        self.work.spend(1 + u64::from(index))?;
         let mut items = Set::new();
         for literal in set.as_slice() {
             let value = literal.value();

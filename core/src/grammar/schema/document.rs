@@ -1,9 +1,9 @@
 //! The schema's source as a tree of JSON values, in words: read once, then walked by links.
 //!
 //! ```text
-//! value   kind, where it starts and ends in the source, next of the same parent, first child, parent,
-//!         where its name starts and ends (quotes included; 0 in arrays), hash of the name, keyword,
-//!         mark (see the reference module)
+//! value   kind, where it starts and ends in the source, next of the same parent, first child,
+//!         parent, where its name starts and ends (quotes included; 0 in arrays), hash of the name
+//!         (of a string in an array, its own), keyword, mark (see the reference module)
 //! ```
 //!
 //! Strings stay where they are and are compared character by character, so that an escape is the
@@ -232,6 +232,9 @@ impl<'s> Parser<'s, '_, '_> {
             b'[' => (Json::Array, self.children(at, value, b']', nesting)?),
             _ => self.word(at)?,
         };
+        if kind == Json::String {
+            self.set(value, HASH, text_of(self.source, at, end).hash() as usize);
+        }
         self.set(value, KIND, kind as usize);
         self.set(value, START, at);
         self.set(value, END, end);
@@ -265,7 +268,7 @@ impl<'s> Parser<'s, '_, '_> {
             }
             let (Value(child), end) = self.value(at, parent, nesting + 1)?;
             if name_end > name {
-                let text = Text { bytes: self.text(name + 1, name_end - 1), escapes: true };
+                let text = text_of(self.source, name, name_end);
                 self.set(child, NAME, name);
                 self.set(child, NAME_END, name_end);
                 self.set(child, HASH, text.hash() as usize);
@@ -466,10 +469,7 @@ impl<'s> Compiler<'s, '_, '_> {
 
     /// The hash of [`Self::name`].
     pub(super) fn name_hash(&self, value: Value) -> u32 {
-        match self.field(value, NAME) {
-            0 => self.string(value).hash(),
-            _ => self.field(value, HASH) as u32,
-        }
+        self.field(value, HASH) as u32
     }
 
     /// Whether two values have the same name.

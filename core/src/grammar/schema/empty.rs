@@ -1,5 +1,5 @@
-//! Whether a set of literals allows nothing, where that can be shown: by types, limits, values, or a
-//! name or item that must be there and cannot.
+//! Whether a set of literals allows nothing, where that can be shown: by types, limits, values, or
+//! a name or item that must be there and cannot.
 //!
 //! Never wrong where it says so; it may not say so of a set that allows nothing.
 

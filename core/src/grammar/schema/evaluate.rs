@@ -45,7 +45,7 @@ impl<'s> Compiler<'s, '_, '_> {
         if value == values { None } else { self.after(value) }
     }
 
-    /// Whether a value is all that a set asks for: what else is in the set follows from its schemas.
+    /// Whether a value is all that a set asks for: what else is in it follows from its schemas.
     pub(super) fn fits(&mut self, value: Value, set: &Set) -> Result<bool, GrammarError> {
         self.fits_subject(Subject::Value(value), set)
     }

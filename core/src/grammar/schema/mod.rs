@@ -3,11 +3,11 @@
 //! # Keywords
 //!
 //! Exact: `type`, `enum`, `const`, `$ref` within the schema, `$defs`, `definitions`, `true`,
-//! `false`, `allOf`, `anyOf`, `oneOf`, `not`, `if`, `then`, `else`, `required`, `patternProperties`,
-//! `additionalProperties`, `maxProperties`, `dependentRequired`, `dependentSchemas`, `dependencies`,
-//! `items`, `prefixItems`, `additionalItems`, `minItems`, `maxItems`, `minLength`, `maxLength`,
-//! `pattern`; of numbers that are written without an exponent `minimum`, `maximum`,
-//! `exclusiveMinimum`, `exclusiveMaximum` and `multipleOf`.
+//! `false`, `allOf`, `anyOf`, `oneOf`, `not`, `if`, `then`, `else`, `patternProperties`,
+//! `additionalProperties`, `maxProperties`, `dependentRequired`, `dependentSchemas`,
+//! `dependencies`, `items`, `prefixItems`, `additionalItems`, `minItems`, `maxItems`, `minLength`,
+//! `maxLength`, `pattern`; of numbers as they are written `minimum`, `maximum`, `exclusiveMinimum`,
+//! `exclusiveMaximum` and `multipleOf`.
 //!
 //! Exact with a bound:
 //!
@@ -49,8 +49,8 @@
 //! # How
 //!
 //! [`document`] reads the source; [`keyword`] knows the keywords. What is asked of a value is a set
-//! of [`literal`]s, which [`expand`] turns into alternatives without choices, [`limits`] sums up and
-//! the modules of the types write down. Each set is one rule, so that references may go round.
+//! of [`literal`]s, which [`expand`] turns into alternatives without choices, [`limits`] sums up
+//! and the modules of the types write down. Each set is one rule, so that references may go round.
 
 mod array;
 mod decimal;

@@ -160,10 +160,8 @@ impl Magnitudes {
         let in_range =
             (low.is_gt() || (low.is_eq() && self.low.ends_at(at.fraction))) && high.is_le();
         let zeros = 10u64.pow(self.fraction_digits.saturating_sub(at.fraction).min(15));
-        let is_multiple = self.divisor == 1
-            || u64::from(at.remainder) * (zeros % u64::from(self.divisor))
-                % u64::from(self.divisor)
-                == 0;
+        let divisor = u64::from(self.divisor);
+        let is_multiple = (u64::from(at.remainder) * (zeros % divisor)).is_multiple_of(divisor);
         at.whole > 0
             && !at.at_point
             && in_range
@@ -267,7 +265,8 @@ impl Compiler<'_, '_, '_> {
     ) -> Result<(), GrammarError> {
         let multiple = self.multiple(set)?;
         let excluded = self.excluded_numbers(set)?;
-        if !limits.limits_numbers && excluded.is_empty() && multiple == 0 && types != FRACTION {
+        if !limits.limits_numbers && excluded.is_empty() && multiple.is_none() && types != FRACTION
+        {
             let node = if types & FRACTION != 0 {
                 readable_number(self.builder)?
             } else {
@@ -287,9 +286,9 @@ impl Compiler<'_, '_, '_> {
         Ok(())
     }
 
-    /// The least common multiple of all `multipleOf`, in units; 0 where there is none.
-    fn multiple(&mut self, set: &Set) -> Result<i128, GrammarError> {
-        let mut multiple = 0;
+    /// The least common multiple of all `multipleOf`, in units, and the last of them.
+    fn multiple(&mut self, set: &Set) -> Result<Option<(i128, Value)>, GrammarError> {
+        let mut multiple = None;
         for literal in set.as_slice().iter().filter(|literal| literal.says() == Says::Holds) {
             let Some(member) = self.value_of(literal.value(), Keyword::MultipleOf) else {
                 continue;
@@ -304,12 +303,13 @@ impl Compiler<'_, '_, '_> {
             if !number.is_exact || denominator & (denominator - 1) != 0 {
                 return Err(self.unsupported("such a divisor", member));
             }
-            let common = greatest_common_divisor(multiple, number.floor);
-            let product = if multiple == 0 { 1 } else { multiple / common };
-            multiple = product.saturating_mul(number.floor);
-            if multiple >= LIMIT {
+            let before = multiple.map_or(1, |(units, _)| units);
+            let common = greatest_common_divisor(before, number.floor);
+            let units = (before / common).saturating_mul(number.floor);
+            if units >= LIMIT {
                 return Err(self.unsupported("such a divisor", member));
             }
+            multiple = Some((units, member));
         }
         Ok(multiple)
     }
@@ -344,13 +344,13 @@ impl Compiler<'_, '_, '_> {
         &mut self,
         types: u32,
         (low, high): (i128, i128),
-        multiple: i128,
+        multiple: Option<(i128, Value)>,
         list: &mut List,
     ) -> Result<(), GrammarError> {
-        let mut divisor = multiple.max(1);
+        let mut divisor = multiple.map_or(1, |(units, _)| units);
         let mut fraction_digits = if types & FRACTION != 0 { FRACTION_DIGITS } else { 0 };
         let mut zeros = 0;
-        if multiple != 0 {
+        if multiple.is_some() {
             if types & FRACTION == 0 {
                 divisor = divisor / greatest_common_divisor(divisor, ONE) * ONE;
             }
@@ -383,9 +383,11 @@ impl Compiler<'_, '_, '_> {
             if low > high || low >= LIMIT {
                 continue;
             }
-            if divisor > MAX_DIVISOR && high - low >= MAX_DIVISOR * ONE {
-                let kind = super::super::error::GrammarErrorKind::Unsupported("so large a divisor");
-                return Err(GrammarError::whole(kind));
+            if let Some((_, keyword)) = multiple
+                && divisor > MAX_DIVISOR
+                && high - low >= MAX_DIVISOR * ONE
+            {
+                return Err(self.unsupported("so large a divisor without near limits", keyword));
             }
             let scale = 10i128.pow(zeros);
             let magnitudes = Magnitudes {

@@ -1,8 +1,9 @@
 //! Objects: named members in the schema's order, then others.
 //!
 //! The named members are those of all schemas of the set. What may follow a member depends on which
-//! one it was and on how many there have been, as far as that matters: a rule for each. Other members'
-//! names are told apart by the patterns that they match: a kind of member for each combination.
+//! one it was and on how many there have been, as far as that matters: a rule for each. Names of
+//! other members are told apart by the patterns that they match: a kind of member for each
+//! combination.
 
 use super::super::ast::{Node, Rule};
 use super::super::error::GrammarError;
@@ -25,7 +26,7 @@ const AT_ONCE: u32 = 8;
 /// Named members, where how many there have been matters.
 const MAX_COUNTED: u32 = 64;
 
-/// The named members, in words of the space: value's name, then its tree and whether it is required.
+/// The named members, in words of the space: of each its name, its tree, whether it is required.
 #[derive(Clone, Copy)]
 struct Named {
     at: usize,
@@ -136,7 +137,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     fn gather_name(&mut self, named: &mut Named, name: Value) -> Result<(), GrammarError> {
-        self.work.spend(1 + u64::from(named.count) / 4)?;
+        self.work.spend(1 + u64::from(named.count))?;
         if (0..named.count).any(|index| self.same_name(self.named(*named, index), name)) {
             return Ok(());
         }

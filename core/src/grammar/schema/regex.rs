@@ -301,9 +301,14 @@ impl Parser<'_, '_, '_, '_> {
     }
 
     fn atom(&mut self, from: u32, nesting: u32) -> Result<u32, GrammarError> {
+        if self.take('(') { self.group(from, nesting) } else { self.one_character(from) }
+    }
+
+    /// Not inlined: its ranges would lie on the stack once for each group.
+    #[inline(never)]
+    fn one_character(&mut self, from: u32) -> Result<u32, GrammarError> {
         let mut ranges = Ranges::new();
         match self.advance() {
-            Some('(') => return self.group(from, nesting),
             Some('[') => self.class(&mut ranges)?,
             Some('.') => self.add(&mut ranges, LINE_ENDS, true)?,
             Some('\\') => self.escape(&mut ranges, false)?,

@@ -1,8 +1,8 @@
 //! What a string or a name may be: several regular expressions, names and a range of lengths at
 //! once, some to be matched and some not to be.
 //!
-//! All expressions are parts of one non-deterministic automaton. A state of the product is the set of
-//! states that the text so far has led to, and how long it is as far as that matters; a part is
+//! All expressions are parts of one non-deterministic automaton. A state of the product is the set
+//! of states that the text so far has led to, and how long it is as far as that matters; a part is
 //! matched where the set says so. Complements are free, for sets are deterministic.
 
 use super::super::ast::{Builder, Node};
