@@ -7,5 +7,6 @@ mod json;
 mod masks;
 mod schema;
 mod schema_hostile;
+mod schema_random;
 mod schema_suite;
 mod vocabulary;

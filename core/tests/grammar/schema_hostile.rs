@@ -1,8 +1,9 @@
 //! Schemas made to take time, stack or memory: a grammar or an error within a second, 64 KiB of
 //! stack and the memory lent.
 
+use core::time::Duration;
 use picolm_core::grammar::{GrammarErrorKind, Reading, schema_as};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What issue and anchors ask for.
 const STACK_BYTES: usize = 64 << 10;

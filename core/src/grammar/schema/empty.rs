@@ -22,7 +22,7 @@ impl Compiler<'_, '_, '_> {
         if let Some(values) = self.finite(&facts.set) {
             let mut next = self.first_value(values);
             while let Some(value) = next {
-                if self.fits(value, &facts.set)? {
+                if self.may_fit(value, &facts)? {
                     return Ok(false);
                 }
                 next = self.value_after(value, values);

@@ -5,12 +5,28 @@ use super::super::ast::{Builder, List};
 use super::super::error::{GrammarError, GrammarErrorKind};
 use super::super::spelling;
 use super::document::{Json, Text, Value};
+use super::expand::Facts;
 use super::keyword::{Keyword, OBJECT, STRING};
 use super::literal::{Says, Set};
 use super::{Compiler, format, too_complex};
 
 /// Schemas one within the other.
 const MAX_NESTING: u32 = 32;
+
+/// Whether a keyword is none that joins schemas about the same value.
+const fn is_own(keyword: Keyword) -> bool {
+    !matches!(
+        keyword,
+        Keyword::Ref
+            | Keyword::AllOf
+            | Keyword::AnyOf
+            | Keyword::OneOf
+            | Keyword::Not
+            | Keyword::If
+            | Keyword::DependentSchemas
+            | Keyword::Dependencies
+    )
+}
 
 /// What is validated.
 #[derive(Clone, Copy)]
@@ -48,6 +64,21 @@ impl<'s> Compiler<'s, '_, '_> {
     /// Whether a value is all that a set asks for: what else is in it follows from its schemas.
     pub(super) fn fits(&mut self, value: Value, set: &Set) -> Result<bool, GrammarError> {
         self.fits_subject(Subject::Value(value), set)
+    }
+
+    /// Whether it may be, as far as the literals say that are no whole schemas.
+    pub(super) fn may_fit(&mut self, value: Value, facts: &Facts) -> Result<bool, GrammarError> {
+        if !facts.is_partial {
+            return self.fits(value, &facts.set);
+        }
+        for literal in facts.set.as_slice().iter().filter(|l| l.says() == Says::Holds) {
+            if self.json(literal.value()) == Json::Object
+                && !self.validates_by(Subject::Value(value), literal.value(), 0, &is_own)?
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The same for a name.
@@ -129,6 +160,17 @@ impl<'s> Compiler<'s, '_, '_> {
         schema: Value,
         nesting: u32,
     ) -> Result<bool, GrammarError> {
+        self.validates_by(subject, schema, nesting, &|_| true)
+    }
+
+    /// Whether it validates by those keywords of the schema.
+    fn validates_by(
+        &mut self,
+        subject: Subject,
+        schema: Value,
+        nesting: u32,
+        counts: &dyn Fn(Keyword) -> bool,
+    ) -> Result<bool, GrammarError> {
         self.work.spend(4)?;
         if nesting > MAX_NESTING {
             return Err(too_complex());
@@ -150,6 +192,7 @@ impl<'s> Compiler<'s, '_, '_> {
             next = self.after(member);
             let keyword = self.keyword(member);
             if keywords.get(keyword) != Some(member)
+                || !counts(keyword)
                 || (keyword.about() != 0 && keyword.about() & types == 0)
             {
                 continue;

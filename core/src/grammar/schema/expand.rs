@@ -24,11 +24,13 @@ pub(super) struct Facts {
     choices: u64,
     /// Literals whose consequences have joined.
     done: usize,
+    /// A consequence has been left out, so that schemas as a whole say more than is asked.
+    pub(super) is_partial: bool,
 }
 
 impl Facts {
     pub(super) const fn new(set: Set) -> Self {
-        Self { set, choices: 0, done: 0 }
+        Self { set, choices: 0, done: 0, is_partial: false }
     }
 
     /// A choice that is to be made, and is then made.
@@ -186,6 +188,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                 // Where the rest forbids the schema anyway, nothing is to be added.
                 let mut with = facts.clone();
                 with.set.forget(choice);
+                with.is_partial = true;
                 with.set.hold(value)?;
                 if self.is_empty(with, 0)? {
                     way(self, &[])

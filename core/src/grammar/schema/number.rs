@@ -379,7 +379,7 @@ impl Compiler<'_, '_, '_> {
             [(false, low.max(least), high), (true, (-high).max(step), -low)]
         {
             let low = low.saturating_add(step - 1) / step * step;
-            let high = high.min(LIMIT - 1) / step * step;
+            let high = high.min(LIMIT - 1).div_euclid(step) * step;
             if low > high || low >= LIMIT {
                 continue;
             }

@@ -166,14 +166,18 @@ impl Texts {
     ) -> Result<Option<Key>, GrammarError> {
         let mut after = Key::new();
         after.extend([key.first().copied().unwrap_or(0), 0]);
+        let parts = self.parts.clone();
         let run = self.run();
-        for &state in key.get(KEY_HEAD..).unwrap_or_default() {
-            match run.regex.get(builder, state) {
-                State::Range { low, high, target } if (low..=high).contains(&point) => {
-                    run.add(builder, target, false, &mut after)?;
+        for part in parts {
+            for state in states_of(key, &part) {
+                match run.regex.get(builder, state) {
+                    State::Range { low, high, target } if (low..=high).contains(&point) => {
+                        run.add(builder, target, false, &mut after)?;
+                    }
+                    // What a search has found stays found.
+                    State::Match if part.searches => run.add(builder, state, false, &mut after)?,
+                    _ => {}
                 }
-                State::Match => run.add(builder, state, false, &mut after)?,
-                _ => {}
             }
         }
         self.settle(builder, &mut after);
