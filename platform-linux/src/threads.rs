@@ -22,10 +22,11 @@
 
 use crate::clock::{MonotonicClock, queued_ns};
 use crate::rest::Roster;
+use crate::shares::{MAX_SHARED, Shares};
 use core::cell::UnsafeCell;
 use core::mem::transmute;
 use core::ops::Deref;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use core::time::Duration;
 use picolm_core::mem::MAX_WORKERS;
 use picolm_core::port::{Clock, Parallel, Serial, Worker};
@@ -64,7 +65,6 @@ type Call<'a> = dyn Fn(Worker, usize) + Sync + 'a;
 /// What is to be done; only the caller writes it, and only while no helper is inside.
 struct Job {
     call: &'static Call<'static>,
-    chunks: usize,
 }
 
 /// A value on cache lines of its own, so that who writes it slows down nobody who reads another.
@@ -98,8 +98,8 @@ struct Board {
 
 struct Shared {
     board: Apart<Board>,
-    /// The next chunk that nobody has taken.
-    next: Apart<AtomicUsize>,
+    /// The chunks that nobody has taken.
+    shares: Shares,
     /// Who may join: bit `w` for worker `w`.
     admitted: AtomicU32,
     /// Whether helpers that leave shall say if they had to wait for a core.
@@ -135,9 +135,9 @@ impl Pool {
         let shared = Arc::new(Shared {
             board: Apart(Board {
                 state: AtomicU32::new(0),
-                job: UnsafeCell::new(Job { call: &|_, _| (), chunks: 0 }),
+                job: UnsafeCell::new(Job { call: &|_, _| () }),
             }),
-            next: Apart(AtomicUsize::new(0)),
+            shares: Shares::new(),
             admitted: AtomicU32::new(u32::MAX),
             asks: AtomicBool::new(false),
             helpers: [const { Apart(Helper::new()) }; MAX_WORKERS],
@@ -163,7 +163,7 @@ impl Parallel for Pool {
 
     fn run(&self, chunks: usize, job: &(dyn Fn(Worker, usize) + Sync)) {
         let mut caller = lock(&self.caller);
-        if chunks <= 1 || self.helpers.is_empty() {
+        if chunks <= 1 || chunks > MAX_SHARED || self.helpers.is_empty() {
             return Serial.run(chunks, job);
         }
         let admitted = caller.roster.admit(|| self.clock.now_ns());
@@ -255,8 +255,8 @@ impl Pool {
         let call = unsafe { transmute::<&Call<'_>, &'static Call<'static>>(job) };
         // SAFETY: the job is closed and no helper inside (the last `close`, or no job yet), and
         // `caller` is locked, so nobody else reads or writes this cell.
-        unsafe { *shared.board.job.get() = Job { call, chunks } };
-        shared.next.store(0, Ordering::Relaxed);
+        unsafe { *shared.board.job.get() = Job { call } };
+        shared.shares.deal(chunks, admitted);
         if shared.admitted.load(Ordering::Relaxed) != admitted {
             shared.admitted.store(admitted, Ordering::SeqCst);
         }
@@ -353,11 +353,7 @@ impl Shared {
         // SAFETY: this thread is inside the job or is its caller, so nobody writes the cell.
         let job = unsafe { &*self.board.job.get() };
         let mut taken = 0;
-        loop {
-            let chunk = self.next.fetch_add(1, Ordering::Relaxed);
-            if chunk >= job.chunks {
-                break;
-            }
+        while let Some(chunk) = self.shares.take(worker.0) {
             (job.call)(worker, chunk);
             taken += 1;
         }

@@ -13,5 +13,6 @@ pub mod memory;
 mod residency;
 mod rest;
 pub mod save;
+mod shares;
 pub mod stream;
 pub mod threads;
