@@ -74,6 +74,7 @@ impl<'a> Gguf<'a> {
     ///
     /// `header` is the file's first bytes, or all of them. Where it ends before the tensor infos
     /// do, the error is [`GgufErrorKind::HeaderIncomplete`]: bring more and parse again.
+    #[inline(never)]
     pub fn parse(header: &'a [u8], file_bytes: u64) -> Result<Self, GgufError> {
         let longest = usize::try_from(MAX_HEADER_BYTES).ok().and_then(|end| header.get(..end));
         let header = longest.unwrap_or(header);

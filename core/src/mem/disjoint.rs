@@ -6,6 +6,7 @@
 // Unsafe: splits one exclusive borrow into parts by index, across threads.
 #![allow(unsafe_code)]
 
+use super::atomic;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -28,7 +29,7 @@ impl Once {
     fn claim(&self, index: usize) -> bool {
         let Some(word) = self.0.get(index / 32) else { return false };
         let bit = 1 << (index % 32);
-        word.fetch_or(bit, Ordering::Relaxed) & bit == 0
+        atomic::set(word, bit, Ordering::Relaxed) & bit == 0
     }
 
     /// Whether each of the first `count` was claimed. `claim` is for the owner to keep below that.
@@ -53,7 +54,8 @@ pub struct Disjoint<'a, T> {
 }
 
 // SAFETY: through a shared `Disjoint` a thread can only get `&mut` chunks that no one else has
-// (`Once::claim`), which is sending `&mut T`; that needs `T: Send`.
+// (`Once::claim`, exact wherever there are threads: see `atomic`), which is sending `&mut T`; that
+// needs `T: Send`.
 unsafe impl<T: Send> Sync for Disjoint<'_, T> {}
 
 impl<'a, T> Disjoint<'a, T> {
@@ -295,7 +297,7 @@ impl<'a, T> Scratch<'a, T> {
             return None;
         }
         let bit = 1 << worker;
-        if self.busy.fetch_or(bit, Ordering::Acquire) & bit != 0 {
+        if atomic::set(&self.busy, bit, Ordering::Acquire) & bit != 0 {
             return None;
         }
         // SAFETY: `worker < workers`, so the piece's start lies within the slice.
@@ -335,7 +337,7 @@ impl<T> DerefMut for ScratchGuard<'_, T> {
 
 impl<T> Drop for ScratchGuard<'_, T> {
     fn drop(&mut self) {
-        self.busy.fetch_and(!self.bit, Ordering::Release);
+        atomic::clear(self.busy, self.bit, Ordering::Release);
     }
 }
 

@@ -5,6 +5,7 @@
 //! let the workers of one job write to parts of a buffer that cannot overlap.
 
 mod arena;
+pub(crate) mod atomic;
 mod disjoint;
 mod plan;
 

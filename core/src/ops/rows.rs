@@ -5,8 +5,9 @@
 //! once for each row, and give the same bits.
 
 use super::OpError;
+use crate::mem::atomic;
 use crate::port::{Parallel, Worker};
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// Elements from which on a batch's rows are shared among the workers: norms, encoding and SiLU
 /// take about 1 ns an element, so two workers save half of 16 us, and a job costs 2 to 5 us.
@@ -45,12 +46,13 @@ pub fn for_rows(
         return (0..rows).try_for_each(job).ok_or(OpError::Shape);
     }
     let rows_per_chunk = rows.div_ceil(workers.saturating_mul(CHUNKS_PER_WORKER));
-    let done = AtomicUsize::new(0);
+    let done = AtomicU32::new(0);
     run(parallel, rows.div_ceil(rows_per_chunk), &|_, chunk| {
         let first = chunk.checked_mul(rows_per_chunk)?;
         let mine = first..rows.min(first.checked_add(rows_per_chunk)?);
-        done.fetch_add(mine.len(), Ordering::Relaxed);
+        // A batch has at most 1024 rows; more than a u32 counts would end in the error below.
+        atomic::add(&done, mine.len() as u32);
         mine.into_iter().try_for_each(job)
     })?;
-    if done.load(Ordering::Relaxed) == rows { Ok(()) } else { Err(OpError::Parallel) }
+    if done.load(Ordering::Relaxed) as usize == rows { Ok(()) } else { Err(OpError::Parallel) }
 }

@@ -17,7 +17,8 @@ pub trait Parallel: Sync {
 
     /// Calls `job(worker, chunk)` once for every `chunk` in `0..chunks` and returns when all are
     /// done. Never runs two calls with the same worker at the same time. The engine makes sure
-    /// that a breach of this rule is an error of the operation, not undefined behaviour.
+    /// that a breach of this rule is an error of the operation, not undefined behaviour; on targets
+    /// without atomic compare-and-swap it cannot, and every call must be made by the caller's core.
     fn run(&self, chunks: usize, job: &(dyn Fn(Worker, usize) + Sync));
 }
 

@@ -71,6 +71,7 @@ impl<'m> Sampler<'m> {
     }
 
     /// A sampler for a vocabulary of `n_vocab` tokens.
+    #[inline(never)]
     pub fn new(
         options: SamplerOptions<'m>,
         n_vocab: u32,
@@ -108,6 +109,14 @@ impl<'m> Sampler<'m> {
     /// Forgets the tokens that it has heard of.
     pub fn forget(&mut self) {
         self.history.clear();
+    }
+
+    /// Begins anew with `seed`, as if just made.
+    pub fn restart(&mut self, seed: u64) {
+        self.options.seed = seed;
+        self.rng = Rng::new(seed);
+        self.limit = self.options.mirostat.map(Limit::new);
+        self.forget();
     }
 
     /// The next token for scores `logits` (`[n_vocab]`; negative infinity: impossible).

@@ -102,6 +102,9 @@ pub struct Session<'m> {
 
 impl<'m> Session<'m> {
     /// The memory that [`Self::new`] takes, and the model's sizes.
+    // Not inlined, like all that is called once before the first pass: a caller on a board gets its
+    // stack back before the next step wants some.
+    #[inline(never)]
     pub fn plan(
         gguf: &Gguf<'_>,
         parts: &Parts<'_>,
@@ -116,6 +119,7 @@ impl<'m> Session<'m> {
     }
 
     /// Loads the model that `gguf` describes and `weights` holds, in memory of `arena`.
+    #[inline(never)]
     pub fn new(
         gguf: &Gguf<'_>,
         weights: &'m dyn Weights,

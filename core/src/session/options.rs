@@ -41,20 +41,23 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            context: 0,
-            kv_type: KvType::F16,
-            batch: 0,
-            logit_rows: 1,
-            workers: 1,
-            stripe_bytes: u64::MAX,
-            cache_bytes: 0,
-            skipped: LayerSet::EMPTY,
-        }
+        Self::DEFAULT
     }
 }
 
 impl Options {
+    /// One worker and resident weights: a board's choice as a constant.
+    pub const DEFAULT: Self = Self {
+        context: 0,
+        kv_type: KvType::F16,
+        batch: 0,
+        logit_rows: 1,
+        workers: 1,
+        stripe_bytes: u64::MAX,
+        cache_bytes: 0,
+        skipped: LayerSet::EMPTY,
+    };
+
     pub(super) fn model_options(&self, config: &Config) -> ModelOptions {
         let Self { kv_type, logit_rows, workers, stripe_bytes, skipped, .. } = *self;
         let context = match self.context {

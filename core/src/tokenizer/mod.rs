@@ -103,6 +103,7 @@ impl<'m> Tokenizer<'m> {
 
     /// [`Self::new`] with a choice of pre-tokenizers: what is not in the list is not linked.
     /// SentencePiece needs none.
+    #[inline(never)]
     pub fn with_pre_tokenizers(
         gguf: &Gguf<'m>,
         arena: &mut Arena<'m>,

@@ -8,7 +8,7 @@ use core::fmt;
 use picolm_core::gguf::Gguf;
 use picolm_core::kernels::{Candidate, VectorCandidate, portable};
 use picolm_core::mem::{MemoryPlan, PlanOverflow};
-use picolm_core::model::{LayerSet, ModelError, Parts, family};
+use picolm_core::model::{ModelError, Parts, family};
 use picolm_core::port::CpuFeatures;
 use picolm_core::quant::KvType;
 use picolm_core::sampler::{Sampler, SamplerOptions};
@@ -23,16 +23,8 @@ pub const MAX_TOKENS: u32 = 160;
 
 /// How large the session is. Keys and values take half of the arena: with Q8_0, 68 bytes for each
 /// position and layer. A batch longer than the prompt is of no use.
-pub const OPTIONS: Options = Options {
-    context: 192,
-    kv_type: KvType::Q8_0,
-    batch: 4,
-    logit_rows: 1,
-    workers: 1,
-    stripe_bytes: u64::MAX,
-    cache_bytes: 0,
-    skipped: LayerSet::EMPTY,
-};
+pub const OPTIONS: Options =
+    Options { context: 192, kv_type: KvType::Q8_0, batch: 4, ..Options::DEFAULT };
 
 /// How tokens are chosen. Same seed, same text, on every machine.
 pub const SAMPLING: SamplerOptions<'static> =

@@ -1,4 +1,5 @@
 //! Arm's MPS2 boards as QEMU has them: Cortex-M3 (`mps2-an385`), M4F (`-an386`), M7 (`-an500`).
+//! QEMU has no Cortex-M0 with as much memory; the M3 runs its instructions, which are fewer.
 //!
 //! Console: UART 0 of the CMSDK (Arm DDI 0479). Clock: SysTick. Exit: semihosting.
 // Unsafe: start-up code, device registers, semihosting.
@@ -11,13 +12,16 @@ use picolm_core::port::Clock;
 use picolm_firmware::Console;
 
 /// The board's name.
-#[cfg(arm_dsp)]
-pub(crate) const NAME: &str = "mps2-an386, Cortex-M4F";
-/// The board's name.
-#[cfg(not(arm_dsp))]
-pub(crate) const NAME: &str = "mps2-an385, Cortex-M3";
+pub(crate) const NAME: &str = if cfg!(arm_dsp) {
+    "MPS2, Cortex-M4F or M7"
+} else if cfg!(target_has_atomic = "32") {
+    "MPS2, Cortex-M3"
+} else {
+    "MPS2, Cortex-M0"
+};
 
-// The vector table, then start-up: float unit on, stack painted, .data copied, .bss cleared.
+// The vector table, then start-up, in instructions that every Cortex-M has: float unit on, stack
+// painted, .data copied, .bss cleared.
 // A real board's interrupts would follow the table's sixteen entries.
 global_asm!(
     ".section .start.vectors, \"a\"",
@@ -37,33 +41,40 @@ global_asm!(
     "reset:",
     // CPACR: full access to coprocessors 10 and 11. Without a float unit this changes nothing.
     "ldr r0, =0xe000ed88",
-    "ldr r1, [r0]",
-    "orr r1, r1, #(0xf << 20)",
+    "movs r1, #0xf",
+    "lsls r1, r1, #20",
+    "ldr r2, [r0]",
+    "orrs r1, r2",
     "str r1, [r0]",
     "dsb",
     "isb",
     "ldr r0, =_stack_bottom",
-    "mov r1, sp",
+    "ldr r1, =_stack_top",
     "ldr r2, =0x5a5a5a5a",
     "1: cmp r0, r1",
-    "itt lo",
-    "strlo r2, [r0], #4",
-    "blo 1b",
-    "ldr r0, =_data_start",
+    "bhs 2f",
+    "str r2, [r0]",
+    "adds r0, #4",
+    "b 1b",
+    "2: ldr r0, =_data_start",
     "ldr r1, =_data_end",
     "ldr r2, =_data_load",
-    "2: cmp r0, r1",
-    "ittt lo",
-    "ldrlo r3, [r2], #4",
-    "strlo r3, [r0], #4",
-    "blo 2b",
-    "ldr r0, =_bss_start",
+    "3: cmp r0, r1",
+    "bhs 4f",
+    "ldr r3, [r2]",
+    "str r3, [r0]",
+    "adds r0, #4",
+    "adds r2, #4",
+    "b 3b",
+    "4: ldr r0, =_bss_start",
     "ldr r1, =_bss_end",
     "movs r2, #0",
-    "3: cmp r0, r1",
-    "itt lo",
-    "strlo r2, [r0], #4",
-    "blo 3b",
+    "5: cmp r0, r1",
+    "bhs 6f",
+    "str r2, [r0]",
+    "adds r0, #4",
+    "b 5b",
+    "6:",
     "bl start",
     ".type fault_entry, %function",
     ".thumb_func",

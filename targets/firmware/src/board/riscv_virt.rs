@@ -10,11 +10,13 @@ use picolm_core::port::Clock;
 use picolm_firmware::Console;
 
 /// The board's name.
-#[cfg(target_arch = "riscv32")]
-pub(crate) const NAME: &str = "virt, RV32IMAC";
-/// The board's name.
-#[cfg(target_arch = "riscv64")]
-pub(crate) const NAME: &str = "virt, RV64GC";
+pub(crate) const NAME: &str = if cfg!(target_arch = "riscv64") {
+    "virt, RV64GC"
+} else if cfg!(target_has_atomic = "32") {
+    "virt, RV32IMAC"
+} else {
+    "virt, RV32IMC"
+};
 
 // Other harts wait; faults go to `fault`; mstatus.FS turns the float unit on, where there is one;
 // the stack is painted, .data copied, .bss cleared.
