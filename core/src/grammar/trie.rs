@@ -239,6 +239,12 @@ pub(super) struct TrieNode {
 }
 
 impl<'w> Trie<'w> {
+    /// A tree built before, in these words: to give back what building took beside it. Words from
+    /// elsewhere give a tree that means nothing.
+    pub const fn from_words(words: &'w [u32]) -> Self {
+        Self { words }
+    }
+
     fn word(self, at: usize) -> u32 {
         self.words.get(at).copied().unwrap_or(0)
     }
