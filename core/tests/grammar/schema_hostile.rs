@@ -197,10 +197,11 @@ fn changed_schemas_end() {
     let sources = [
         r##"{"type":["object","null"],"properties":{"a\u0062":{"$ref":"#/$defs/x"}},"oneOf":[
         {"required":["a"]},{"not":{"minProperties":2}}],"$defs":{"x":{"pattern":
-        "^(a{2,3}|[^b-d])+$","maxLength":9,"format":"date"}},"additionalProperties":{"multipleOf":0.5}}"##,
+        "^(a{2,3}|[^b-d])+$","maxLength":9,"format":"date"}},
+        "additionalProperties":{"multipleOf":0.5}}"##,
         r##"{"prefixItems":[{"enum":[1e5,-0.25,"x"]},{"minimum":-12.5,"maximum":1e3}],"items":
-        {"type":"integer","multipleOf":60,"exclusiveMinimum":7},"maxItems":4,"if":{"minItems":2},"then":{
-        "contains":{}},"uniqueItems":false,"dependentRequired":{"a":["b"]}}"##,
+        {"type":"integer","multipleOf":60,"exclusiveMinimum":7},"maxItems":4,"if":{"minItems":2},
+        "then":{"contains":{}},"uniqueItems":false,"dependentRequired":{"a":["b"]}}"##,
     ];
     let mut words = vec![0; 1 << 17];
     for _ in 0..6000 {
