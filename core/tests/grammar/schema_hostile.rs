@@ -1,6 +1,7 @@
 //! Schemas made to take time, stack or memory: a grammar or an error within a second, 64 KiB of
 //! stack and the memory lent.
 
+use crate::vocabulary::Random;
 use core::time::Duration;
 use picolm_core::grammar::{GrammarErrorKind, Reading, schema_as};
 use std::time::Instant;
@@ -186,5 +187,38 @@ fn references_without_progress_are_refused() {
         let mut words = vec![0; 1 << 20];
         let result = schema_as(source.as_bytes(), Reading::Closed, false, &mut words);
         assert_eq!(result.unwrap_err().kind, GrammarErrorKind::LeftRecursion, "{source}");
+    }
+}
+
+/// Broken and changed schemas: no panic, whatever the bytes.
+#[test]
+fn changed_schemas_end() {
+    let mut random = Random(5);
+    let sources = [
+        r##"{"type":["object","null"],"properties":{"a\u0062":{"$ref":"#/$defs/x"}},"oneOf":[
+        {"required":["a"]},{"not":{"minProperties":2}}],"$defs":{"x":{"pattern":
+        "^(a{2,3}|[^b-d])+$","maxLength":9,"format":"date"}},
+        "additionalProperties":{"multipleOf":0.5}}"##,
+        r##"{"prefixItems":[{"enum":[1e5,-0.25,"x"]},{"minimum":-12.5,"maximum":1e3}],"items":
+        {"type":"integer","multipleOf":60,"exclusiveMinimum":7},"maxItems":4,"if":{"minItems":2},
+        "then":{"contains":{}},"uniqueItems":false,"dependentRequired":{"a":["b"]}}"##,
+    ];
+    let mut words = vec![0; 1 << 17];
+    for _ in 0..6000 {
+        let mut source = sources[random.below(2)].as_bytes().to_vec();
+        for _ in 0..=random.below(3) {
+            let at = random.below(source.len());
+            let from = random.below(source.len());
+            match random.below(4) {
+                0 => source[at] = b"0123456789eE+-.\"\\[]{},:^$*?|()"[random.below(30)],
+                1 => source[at] = source[from],
+                2 => drop(source.drain(at..(at + 1 + from % 9).min(source.len()))),
+                _ => source.insert(at, b'0' + (from % 10) as u8),
+            }
+        }
+        let reading = if random.below(2) == 0 { Reading::Open } else { Reading::Closed };
+        let begin = Instant::now();
+        let _ = schema_as(&source, reading, false, &mut words);
+        assert!(begin.elapsed() < MAX_TIME, "{}", String::from_utf8_lossy(&source));
     }
 }

@@ -184,7 +184,8 @@ impl Magnitudes {
     fn digit(&self, at: &Progress, digit: u8) -> Option<Progress> {
         let mut next = *at;
         next.at_point = false;
-        next.remainder = (at.remainder * 10 + u32::from(digit)) % self.divisor;
+        let remainder = u64::from(at.remainder) * 10 + u64::from(digit);
+        next.remainder = (remainder % u64::from(self.divisor)) as u32;
         if at.behind_point {
             if at.fraction >= self.fraction_digits || at.whole + at.fraction >= FRACTION_DIGITS {
                 return None;
@@ -355,10 +356,12 @@ impl Compiler<'_, '_, '_> {
                 divisor = divisor / greatest_common_divisor(divisor, ONE) * ONE;
             }
             fraction_digits = 0;
-            while divisor * 10i128.pow(fraction_digits) % ONE != 0 {
+            let mut fraction = divisor % ONE;
+            while fraction != 0 {
+                fraction = fraction * 10 % ONE;
                 fraction_digits += 1;
             }
-            divisor = divisor * 10i128.pow(fraction_digits) / ONE;
+            divisor /= 10i128.pow(FRACTION_DIGITS - fraction_digits);
             while fraction_digits == 0 && divisor % 10 == 0 {
                 divisor /= 10;
                 zeros += 1;
@@ -385,7 +388,7 @@ impl Compiler<'_, '_, '_> {
             }
             if let Some((_, keyword)) = multiple
                 && divisor > MAX_DIVISOR
-                && high - low >= MAX_DIVISOR * ONE
+                && (high - low >= MAX_DIVISOR * ONE || divisor > i128::from(u32::MAX))
             {
                 return Err(self.unsupported("so large a divisor without near limits", keyword));
             }

@@ -226,7 +226,12 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         }
         let rule = |index: u32, count: u32| Rule(table + index * (counts + 1) + count.min(counts));
         for count in 0..=counts {
-            let tree = self.tail(set, others, (min, max), count)?;
+            // Fewer than are required never get so far.
+            let tree = if count < required.min(counts) {
+                self.builder.alternatives(&[])?
+            } else {
+                self.tail(set, others, (min, max), count)?
+            };
             self.builder.define(rule(named.count, count), tree);
         }
         for index in (0..named.count).rev() {
