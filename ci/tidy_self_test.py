@@ -85,6 +85,7 @@ CASES = [
     ("README.md", b"FIX" b"ME", "left behind"),
     # Folders and sizes.
     ("core/src/blob.bin", b"x" * ((64 << 10) + 1), "bytes; only"),
+    ("targets/firmware/model/stories.gguf", b"x" * 300_001, "bytes, 300000 are allowed"),
     ("core/tests/data/a.gguf", b"x" * 12_000_001, "bytes in all"),
     ("core/tests/data/a.gguf", b"x" * 12_000_000, None),
     ("notes.txt", b"x", "does not belong to the top level"),

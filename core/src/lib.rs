@@ -21,10 +21,12 @@
 //! | 6 | [`sampler`] | random numbers, choosing the next token |
 //! | 6 | [`chat`] | prompt templates: conversations to text |
 //! | 7 | [`session`] | a text in progress: prefill, decode, generate |
+//! | 8 | [`error`] | every error in one type, with numbers that never change |
 #![no_std]
 
 pub mod bytes;
 pub mod chat;
+pub mod error;
 pub mod gguf;
 pub mod grammar;
 pub mod kernels;

@@ -1,6 +1,15 @@
 //! What can be wrong with a file, and at which byte.
 
+use core::ffi::CStr;
 use core::fmt;
+
+/// `text`, which ends with its only NUL.
+const fn c_text(text: &str) -> &CStr {
+    match CStr::from_bytes_with_nul(text.as_bytes()) {
+        Ok(text) => text,
+        Err(_) => panic!("a NUL within the text"),
+    }
+}
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $message:literal;)*) => {
@@ -18,10 +27,24 @@ macro_rules! kinds {
                     $(Self::$kind => $message,)*
                 }
             }
+
+            /// The same as C reads it.
+            pub const fn c_message(self) -> &'static CStr {
+                match self {
+                    $(Self::$kind => const { c_text(concat!($message, "\0")) },)*
+                }
+            }
+
+            /// The kind that is declared as number `index`, from 0 on.
+            pub fn from_index(index: u16) -> Option<Self> {
+                const ALL: &[GgufErrorKind] = &[$(GgufErrorKind::$kind),*];
+                ALL.get(usize::from(index)).copied()
+            }
         }
     };
 }
 
+// New kinds come last: their order is their number in `crate::error`.
 kinds! {
     /// The first four bytes are not `GGUF`.
     Magic = "not a GGUF file";

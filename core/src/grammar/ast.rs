@@ -63,6 +63,8 @@ pub(super) enum Kind {
     Repeat { min: u32, max: u32 },
     /// A rule, `min` to `max` times, called and counted.
     Call { rule: Rule, min: u32, max: u32 },
+    /// What a [`super::graph`] at `table` says.
+    Graph { table: usize, states: u32 },
 }
 
 const EMPTY: u32 = 0;
@@ -73,6 +75,7 @@ const SEQUENCE: u32 = 4;
 const ALTERNATIVES: u32 = 5;
 const REPEAT: u32 = 6;
 const CALL: u32 = 7;
+const GRAPH: u32 = 8;
 
 /// The node has a parent: another one gets a wrapper.
 const LINKED: u32 = 1 << 8;
@@ -203,6 +206,11 @@ impl<'w> Builder<'w> {
         self.add(CALL, rule.0, 1, 1, 1)
     }
 
+    /// The tree of a graph that is written at `table`.
+    pub(super) fn graph(&mut self, table: usize, states: u32) -> Result<Node, GrammarError> {
+        self.add(GRAPH, table as u32, states, 0, 1)
+    }
+
     /// A new rule without a tree; its name is in the source.
     pub(super) fn rule(&mut self, offset: usize, length: usize) -> Result<Rule, GrammarError> {
         let at = self.space.take_high(RULE_WORDS)?;
@@ -261,6 +269,7 @@ impl<'w> Builder<'w> {
             ALTERNATIVES => Kind::Alternatives,
             REPEAT => Kind::Repeat { min: b, max: c },
             CALL => Kind::Call { rule: Rule(a), min: b, max: c },
+            GRAPH => Kind::Graph { table: a as usize, states: b },
             _ => Kind::Empty,
         }
     }
@@ -279,9 +288,14 @@ impl<'w> Builder<'w> {
 
     /// Whether a tree matches the empty text, as far as rules are known to.
     pub(super) fn is_nullable(&self, node: Node) -> bool {
-        let mut children =
-            core::iter::successors(self.first_child(node), |&child| self.next(child));
-        match self.kind(node) {
+        let kind = self.kind(node);
+        // Only these have children: elsewhere the word means something else.
+        let first = match kind {
+            Kind::Sequence | Kind::Alternatives | Kind::Repeat { .. } => self.first_child(node),
+            _ => None,
+        };
+        let mut children = core::iter::successors(first, |&child| self.next(child));
+        match kind {
             Kind::Empty => true,
             Kind::Literal { .. } | Kind::Bytes { .. } | Kind::Characters { .. } => false,
             Kind::Sequence => children.all(|child| self.is_nullable(child)),
@@ -290,6 +304,7 @@ impl<'w> Builder<'w> {
                 min == 0 || children.next().is_none_or(|child| self.is_nullable(child))
             }
             Kind::Call { rule, min, .. } => min == 0 || self.is_nullable_rule(rule),
+            Kind::Graph { table, .. } => self.space.get(table) & 1 == 1,
         }
     }
 }

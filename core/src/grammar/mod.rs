@@ -49,6 +49,8 @@ mod constraint;
 mod error;
 #[deny(clippy::indexing_slicing)]
 mod gbnf;
+#[deny(clippy::indexing_slicing)]
+mod graph;
 pub mod json;
 #[deny(clippy::indexing_slicing)]
 mod loops;
@@ -60,6 +62,8 @@ mod nfa;
 mod schema;
 #[deny(clippy::indexing_slicing)]
 mod space;
+#[deny(clippy::indexing_slicing)]
+mod spelling;
 #[deny(clippy::indexing_slicing)]
 mod subset;
 #[deny(clippy::indexing_slicing)]
@@ -75,5 +79,5 @@ pub use constraint::{Allowed, Constraint};
 pub use error::{GrammarError, GrammarErrorKind};
 pub use gbnf::gbnf;
 pub use matcher::{MAX_DEPTH, MAX_STACKS, Matcher};
-pub use schema::schema;
+pub use schema::{Reading, schema, schema_as};
 pub use trie::{SortedTokens, TokenBytes, Trie};

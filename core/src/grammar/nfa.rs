@@ -6,6 +6,8 @@
 
 use super::ast::{Builder, Kind, Node, UNLIMITED};
 use super::error::GrammarError;
+use super::graph::EDGE_WORDS;
+use super::spelling;
 use super::utf8;
 
 const STATE_WORDS: usize = 3;
@@ -135,6 +137,7 @@ impl Nfa {
                 self.set(builder, from, [CALL, target, node.to_word()]);
                 Ok(target)
             }
+            Kind::Graph { table, states } => self.graph(table, states, from, builder),
         }
     }
 
@@ -169,6 +172,43 @@ impl Nfa {
             })?;
             Ok(())
         })?;
+        Ok(end)
+    }
+
+    /// A graph's states and edges, which lead to states that are there before them.
+    fn graph(
+        &mut self,
+        table: usize,
+        states: u32,
+        from: u32,
+        builder: &mut Builder<'_>,
+    ) -> Result<u32, GrammarError> {
+        let end = self.state(builder)?;
+        let first = self.states;
+        for _ in 0..states {
+            self.state(builder)?;
+        }
+        self.join(builder, from, [Some(first), None]);
+        let mut at = table;
+        for state in first..first + states {
+            let head = builder.space.get(at);
+            at += 1;
+            let mut fork = state;
+            for _ in 0..head / 2 {
+                let [low, high, target] = [0, 1, 2].map(|index| builder.space.get(at + index));
+                at += EDGE_WORDS;
+                spelling::sequences(low, high, &mut |ranges| {
+                    fork = self.branch(fork, first + target, builder, |nfa, builder, start| {
+                        let mut ranges = ranges.iter();
+                        ranges.try_fold(start, |from, &range| nfa.byte(builder, from, range))
+                    })?;
+                    Ok(())
+                })?;
+            }
+            if head & 1 == 1 {
+                self.join(builder, fork, [Some(end), None]);
+            }
+        }
         Ok(end)
     }
 

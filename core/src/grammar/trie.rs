@@ -281,7 +281,8 @@ pub(super) struct TrieNode {
 }
 
 impl<'w> Trie<'w> {
-    /// The tree that [`SortedTokens::build`] has made in `words`.
+    /// A tree built before, in these words: to give back what building took beside it. Words from
+    /// elsewhere give a tree that means nothing.
     pub const fn from_words(words: &'w [u32]) -> Self {
         Self { words }
     }

@@ -111,6 +111,14 @@ impl<'m> Sampler<'m> {
         self.history.clear();
     }
 
+    /// Begins anew with `seed`, as if just made.
+    pub fn restart(&mut self, seed: u64) {
+        self.options.seed = seed;
+        self.rng = Rng::new(seed);
+        self.limit = self.options.mirostat.map(Limit::new);
+        self.forget();
+    }
+
     /// The next token for scores `logits` (`[n_vocab]`; negative infinity: impossible).
     ///
     /// With a `mask` ([`super::mask_words`] words, a set bit allows a token) it is one that the

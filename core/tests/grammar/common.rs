@@ -1,6 +1,7 @@
 //! Compiling and running grammars in tests.
 
 use picolm_core::grammar::{Automaton, Grammar, GrammarError, GrammarErrorKind, Matcher};
+use serde_json::Value;
 
 /// Memory for most grammars: 4 MiB.
 const WORDS: usize = 1 << 20;
@@ -51,4 +52,67 @@ pub(crate) fn least_words(
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+/// Spellings of one instance that are tried: orders of its objects' members.
+const MAX_SPELLINGS: usize = 3000;
+
+/// All spellings of a value: compact, whole numbers as such, members in every order.
+pub(crate) fn spellings(value: &Value) -> Vec<String> {
+    let joined = |lists: Vec<Vec<String>>| {
+        lists.into_iter().fold(vec![String::new()], |heads, list| {
+            let pairs = heads.iter().flat_map(|head| {
+                list.iter().map(move |item| {
+                    if head.is_empty() { item.clone() } else { format!("{head},{item}") }
+                })
+            });
+            pairs.take(MAX_SPELLINGS).collect()
+        })
+    };
+    match value {
+        Value::Array(items) => {
+            let inside = joined(items.iter().map(spellings).collect());
+            inside.into_iter().map(|inside| format!("[{inside}]")).collect()
+        }
+        Value::Object(members) => {
+            let members: Vec<Vec<String>> = members
+                .iter()
+                .map(|(name, value)| {
+                    let name = Value::from(name.as_str()).to_string();
+                    spellings(value).into_iter().map(|value| format!("{name}:{value}")).collect()
+                })
+                .collect();
+            let orders = orders(&(0..members.len()).collect::<Vec<_>>());
+            let spelled = orders.into_iter().flat_map(|order| {
+                joined(order.into_iter().map(|index| members[index].clone()).collect())
+            });
+            spelled.take(MAX_SPELLINGS).map(|inside| format!("{{{inside}}}")).collect()
+        }
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e16 => {
+                vec![format!("{}", float as i64)]
+            }
+            _ => vec![number.to_string()],
+        },
+        other => vec![other.to_string()],
+    }
+}
+
+/// The orders of some numbers.
+fn orders(numbers: &[usize]) -> Vec<Vec<usize>> {
+    if numbers.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for (place, &first) in numbers.iter().enumerate() {
+        let rest: Vec<usize> = [&numbers[..place], &numbers[place + 1..]].concat();
+        for mut order in orders(&rest) {
+            order.insert(0, first);
+            all.push(order);
+            if all.len() >= MAX_SPELLINGS {
+                return all;
+            }
+        }
+    }
+    all
 }

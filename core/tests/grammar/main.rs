@@ -6,4 +6,7 @@ mod gbnf;
 mod json;
 mod masks;
 mod schema;
+mod schema_hostile;
+mod schema_random;
+mod schema_suite;
 mod vocabulary;

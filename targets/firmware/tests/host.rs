@@ -1,7 +1,7 @@
 //! The shared part on the host: what the build has planned is what it takes, to the byte.
 
 use core::fmt;
-use picolm_core::port::{NoClock, Weights};
+use picolm_core::port::{FlashWeights, NoClock, Weights};
 use picolm_firmware::{ARENA_BYTES, Console, Failure, MODEL, Memory, run};
 
 /// Keeps what is written.
@@ -51,8 +51,41 @@ fn what_lay_in_memory_changes_nothing() {
     assert!(stories.iter().all(|story| *story == stories[0]), "{stories:?}");
 }
 
+/// The model's bytes.
+fn file() -> Vec<u8> {
+    MODEL.range(0, MODEL.file_bytes()).unwrap().to_vec()
+}
+
+/// What [`run`] says of another file.
+fn failure(file: &[u8]) -> Failure {
+    let mut memory = Box::new(Memory::new());
+    run(&FlashWeights::new(file), memory.bytes(), &mut Page::default(), &NoClock).unwrap_err()
+}
+
+#[test]
+fn another_plan_than_the_build_s_is_refused() {
+    let mut file = file();
+    let key = b"llama.rope.dimension_count";
+    let at = file.windows(key.len()).position(|bytes| bytes == key).unwrap();
+    // Behind the key stand the value's type and 32 as u32; fewer rotated pairs need less memory.
+    let value = &mut file[at + key.len() + 4..][..4];
+    assert_eq!(value, 32u32.to_le_bytes());
+    value.copy_from_slice(&16u32.to_le_bytes());
+    let Failure::Plan { built, here } = failure(&file) else { panic!("{}", failure(&file)) };
+    assert!(built == ARENA_BYTES as u64 && here < built, "{here} of {built}");
+}
+
+#[test]
+fn a_file_that_ends_early_is_refused() {
+    let file = file();
+    for length in [0, 3, 24, 1000, file.len() / 2, file.len() - 1] {
+        let failure = failure(&file[..length]);
+        assert!(matches!(failure, Failure::Gguf(_)), "{length} bytes: {failure}");
+    }
+}
+
 #[test]
 fn the_model_is_where_it_was_built_from() {
     let file = std::fs::read(env!("PICOLM_FIRMWARE_MODEL")).unwrap();
-    assert_eq!(MODEL.range(0, MODEL.file_bytes()).unwrap(), file);
+    assert_eq!(self::file(), file);
 }

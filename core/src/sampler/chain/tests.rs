@@ -547,3 +547,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_sampler_that_restarts_is_as_good_as_new() {
+    let logits: Vec<f32> = (0..50).map(|index| (index % 7) as f32).collect();
+    let penalties = Penalties { last: 16, repeat: 1.3, frequency: 0.2, presence: 0.1 };
+    for mirostat in [None, Some(Mirostat::default())] {
+        let options = SamplerOptions { penalties, mirostat, ..OPTIONS };
+        let mut memory = [0u8; 1 << 12];
+        let mut sampler = Sampler::new(options, 50, &mut Arena::new(&mut memory)).unwrap();
+        let mut text = |seed| -> Vec<u32> {
+            sampler.restart(seed);
+            let mut next = || {
+                let token = sampler.sample(&logits, None).unwrap();
+                sampler.accept(token);
+                token
+            };
+            (0..30).map(|_| next()).collect()
+        };
+        let first = text(42);
+        assert_ne!(text(43), first);
+        assert_eq!(text(42), first);
+    }
+}

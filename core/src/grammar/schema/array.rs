@@ -1,0 +1,218 @@
+//! Arrays: items with places, then further ones, of a range of counts.
+
+use super::super::ast::{Node, Rule};
+use super::super::error::GrammarError;
+use super::Compiler;
+use super::document::{Json, Value};
+use super::expand::Facts;
+use super::keyword::Keyword;
+use super::limits::{Limits, Range};
+use super::literal::{Literal, Says, Set};
+
+/// Values of which an array has each at most once: sets of them are rules.
+const MAX_UNIQUE: usize = 8;
+
+/// `count` less `by`, where there is a limit at all.
+pub(super) const fn less(count: u32, by: u32) -> u32 {
+    if count == u32::MAX { count } else { count.saturating_sub(by) }
+}
+
+impl Compiler<'_, '_, '_> {
+    /// A schema's items with places, and the schema of those behind them.
+    fn item_schemas(&mut self, schema: Value) -> (Option<Value>, Option<Value>) {
+        let items = self.value_of(schema, Keyword::Items);
+        match items {
+            // Draft 7 has places in `items`.
+            Some(list) if self.json(list) == Json::Array => {
+                (items, self.value_of(schema, Keyword::AdditionalItems))
+            }
+            _ => (self.value_of(schema, Keyword::PrefixItems), items),
+        }
+    }
+
+    /// What a schema says of the item at `index`.
+    pub(super) fn item_schema(&mut self, schema: Value, index: u32) -> Option<Value> {
+        let (places, further) = self.item_schemas(schema);
+        match places.and_then(|places| self.item(places, index)) {
+            Some(item) => Some(item),
+            None => further,
+        }
+    }
+
+    /// The place of a schema in its list.
+    fn place(&self, item: Value) -> u32 {
+        let first = self.parent(item).and_then(|list| self.first(list));
+        let items = core::iter::successors(first, |&item| self.after(item));
+        { items }.position(|other| other == item).unwrap_or(0) as u32
+    }
+
+    /// What is asked of the item at `index`.
+    pub(super) fn item_set(&mut self, set: &Set, index: u32) -> Result<Set, GrammarError> {
+        self.work.spend(1 + u64::from(index))?;
+        let mut items = Set::new();
+        for literal in set.as_slice() {
+            let value = literal.value();
+            match literal.says() {
+                Says::Holds => {
+                    if let Some(schema) = self.item_schema(value, index) {
+                        items.hold(schema)?;
+                    }
+                }
+                Says::ItemFails if self.place(value) == index => {
+                    items.push(Literal::new(Says::Fails, value))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(items)
+    }
+
+    /// Whether a set is one that says outright that there is nothing.
+    pub(super) fn forbids(&self, set: &Set) -> bool {
+        set.as_slice().iter().any(|literal| {
+            literal.says() == Says::Holds && self.json(literal.value()) == Json::False
+        })
+    }
+
+    pub(super) fn array(&mut self, set: &Set, limits: &Limits) -> Result<Node, GrammarError> {
+        let (mut min, mut max) = limits.items;
+        let mut places = 0;
+        for literal in set.as_slice() {
+            match literal.says() {
+                Says::Holds => {
+                    if let (Some(list), _) = self.item_schemas(literal.value()) {
+                        places = places.max(self.count(list));
+                    }
+                }
+                Says::ItemFails => min = min.max(self.place(literal.value()) + 1),
+                _ => {}
+            }
+        }
+        for index in 0..=places {
+            let item = self.item_set(set, index)?;
+            if self.forbids(&item) {
+                max = max.min(index);
+            }
+        }
+        if min > max {
+            return self.builder.alternatives(&[]);
+        }
+        if let Some(keyword) = limits.unique.filter(|_| max > 1) {
+            return self.unique(set, keyword, places, (min, max));
+        }
+        let mut content = self.further_items(set, places, (min, max))?;
+        for index in (0..places.min(max)).rev() {
+            self.work.spend(64)?;
+            let rule = self.rule_of_tree(content)?;
+            let rest = self.builder.call(rule)?;
+            let item = self.item_set(set, index)?;
+            let item = self.node_of(item)?;
+            let before = self.separator(index > 0)?;
+            let tree = self.builder.sequence(&[before, item, rest])?;
+            content = if index >= min { self.builder.optional(tree)? } else { tree };
+        }
+        self.parts.bracketed(self.builder, (b'[', b']'), content, false)
+    }
+
+    /// The items without places of their own.
+    fn further_items(
+        &mut self,
+        set: &Set,
+        places: u32,
+        (min, max): Range,
+    ) -> Result<Node, GrammarError> {
+        let (min, max) = (min.saturating_sub(places), less(max, places));
+        if max == 0 {
+            return self.builder.empty();
+        }
+        let item = self.item_set(set, places)?;
+        let item = self.node_of(item)?;
+        self.repeated(item, places > 0, (min, max))
+    }
+
+    /// Items or members of one kind, a comma before each, or before each but the first.
+    pub(super) fn repeated(
+        &mut self,
+        item: Node,
+        has_before: bool,
+        (min, max): Range,
+    ) -> Result<Node, GrammarError> {
+        let comma = self.parts.separator(self.builder, b',')?;
+        let further = self.builder.sequence(&[comma, item])?;
+        if has_before {
+            return self.builder.repeat(further, min, max);
+        }
+        let further = self.builder.repeat(further, min.saturating_sub(1), less(max, 1))?;
+        let items = self.builder.sequence(&[item, further])?;
+        if min == 0 { self.builder.optional(items) } else { Ok(items) }
+    }
+
+    /// A comma, where something is before it.
+    pub(super) fn separator(&mut self, has_before: bool) -> Result<Node, GrammarError> {
+        if has_before { self.parts.separator(self.builder, b',') } else { self.builder.empty() }
+    }
+
+    /// A rule with this tree.
+    pub(super) fn rule_of_tree(&mut self, tree: Node) -> Result<Rule, GrammarError> {
+        let rule = self.builder.rule(0, 0)?;
+        self.builder.define(rule, tree);
+        Ok(rule)
+    }
+
+    /// Arrays that have each of a few values at most once, in any order: a rule for each set of
+    /// values that are there already.
+    fn unique(
+        &mut self,
+        set: &Set,
+        keyword: Value,
+        places: u32,
+        (min, max): Range,
+    ) -> Result<Node, GrammarError> {
+        let error = self.unsupported("this keyword but for a few values of items", keyword);
+        let mut facts = Facts::new(self.item_set(set, 0)?);
+        if places > 0 {
+            return Err(error);
+        }
+        let closed = self.close(&mut facts)?;
+        let values = self.finite(&facts.set).ok_or(error)?;
+        let mut kept = heapless::Vec::<(Value, Node), MAX_UNIQUE>::new();
+        let mut next = self.first_value(values).filter(|_| closed);
+        while let Some(value) = next {
+            let mut is_new = self.fits(value, &facts.set)?;
+            for &(other, _) in &kept {
+                is_new = is_new && !self.equal(value, other)?;
+            }
+            if is_new {
+                let node = self.node_of_value(value)?;
+                kept.push((value, node)).map_err(|_| error)?;
+            }
+            next = self.value_after(value, values);
+        }
+        let sets = 1u32 << kept.len();
+        let first = self.builder.rules();
+        for _ in 0..sets {
+            self.builder.rule(0, 0)?;
+        }
+        for there in 0..sets {
+            let mut list = self.builder.alternatives_list();
+            let count = there.count_ones();
+            if count >= min {
+                let empty = self.builder.empty()?;
+                list.push(self.builder, empty)?;
+            }
+            for (index, &(_, node)) in kept.iter().enumerate() {
+                let bit = 1 << index;
+                if there & bit == 0 && count < max {
+                    let before = self.separator(count > 0)?;
+                    let rest = self.builder.call(Rule(first + (there | bit)))?;
+                    let tree = self.builder.sequence(&[before, node, rest])?;
+                    list.push(self.builder, tree)?;
+                }
+            }
+            let tree = list.finish(self.builder)?;
+            self.builder.define(Rule(first + there), tree);
+        }
+        let content = self.builder.call(Rule(first))?;
+        self.parts.bracketed(self.builder, (b'[', b']'), content, false)
+    }
+}

@@ -1,0 +1,546 @@
+//! The schema's source as a tree of JSON values, in words: read once, then walked by links.
+//!
+//! ```text
+//! value   kind, where it starts and ends in the source, next of the same parent, first child,
+//!         parent, where its name starts and ends (quotes included; 0 in arrays), hash of the name
+//!         (of a string in an array, its own), keyword, mark (see the reference module)
+//! ```
+//!
+//! Strings stay where they are and are compared character by character, so that an escape is the
+//! character that it means.
+
+use super::super::ast::Builder;
+use super::super::error::{GrammarError, GrammarErrorKind};
+use super::keyword::Keyword;
+use super::{Compiler, syntax};
+
+/// Values inside each other.
+const MAX_NESTING: u32 = 64;
+
+const KIND: usize = 0;
+const START: usize = 1;
+const END: usize = 2;
+const NEXT: usize = 3;
+const CHILD: usize = 4;
+const PARENT: usize = 5;
+const NAME: usize = 6;
+const NAME_END: usize = 7;
+const HASH: usize = 8;
+const KEYWORD: usize = 9;
+pub(super) const MARK: usize = 10;
+const VALUE_WORDS: usize = 11;
+
+/// A value of the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Value(u32);
+
+impl Value {
+    pub(super) const fn to_word(self) -> u32 {
+        self.0
+    }
+
+    pub(super) const fn from_word(word: u32) -> Self {
+        Self(word)
+    }
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Json {
+    Null,
+    False,
+    True,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+const KINDS: [Json; 7] =
+    [Json::Null, Json::False, Json::True, Json::Number, Json::String, Json::Array, Json::Object];
+
+/// The inside of a string.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Text<'s> {
+    bytes: &'s [u8],
+    /// A backslash means what JSON has it mean, else itself.
+    escapes: bool,
+}
+
+impl<'s> Text<'s> {
+    /// A text that is no part of the source.
+    pub(super) const fn plain(text: &'s str) -> Self {
+        Self { bytes: text.as_bytes(), escapes: false }
+    }
+
+    pub(super) const fn characters(self) -> Characters<'s> {
+        Characters { text: self, at: 0 }
+    }
+
+    pub(super) fn is(self, other: &str) -> bool {
+        self.characters().eq(other.chars().map(u32::from))
+    }
+
+    pub(super) fn equals(self, other: Text<'_>) -> bool {
+        self.characters().eq(other.characters())
+    }
+
+    fn hash(self) -> u32 {
+        self.characters()
+            .fold(0x811C_9DC5_u32, |hash, point| (hash ^ point).wrapping_mul(0x0100_0193))
+    }
+}
+
+/// The code points of a text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Characters<'s> {
+    text: Text<'s>,
+    at: usize,
+}
+
+impl Characters<'_> {
+    /// Where the next one is, to come back to.
+    pub(super) const fn place(&self) -> usize {
+        self.at
+    }
+
+    pub(super) const fn set_place(&mut self, at: usize) {
+        self.at = at;
+    }
+
+    fn byte(&self, offset: usize) -> u32 {
+        self.text.bytes.get(self.at + offset).copied().unwrap_or(0).into()
+    }
+
+    /// The four digits after a `\u` at `offset`.
+    fn hex(&self, offset: usize) -> u32 {
+        (0..4).fold(0, |value, index| {
+            let digit = char::from(self.byte(offset + index) as u8).to_digit(16).unwrap_or(0);
+            value << 4 | digit
+        })
+    }
+
+    fn escape(&mut self) -> u32 {
+        let short = self.byte(1) as u8;
+        if short != b'u' {
+            self.at += 2;
+            let point = match short {
+                b'b' => 8,
+                b'f' => 12,
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                other => other,
+            };
+            return point.into();
+        }
+        let high = self.hex(2);
+        self.at += 6;
+        if (0xD800..0xDC00).contains(&high) {
+            let low = self.hex(2);
+            self.at += 6;
+            return 0x1_0000 + ((high - 0xD800) << 10) + (low & 0x3FF);
+        }
+        high
+    }
+}
+
+impl Iterator for Characters<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let first = u32::from(*self.text.bytes.get(self.at)?);
+        if first == u32::from(b'\\') && self.text.escapes {
+            return Some(self.escape());
+        }
+        let (length, point) = match first {
+            0xF0.. => (4, first & 7).with(self.byte(1)).with(self.byte(2)).with(self.byte(3)),
+            0xE0.. => (3, first & 15).with(self.byte(1)).with(self.byte(2)),
+            0xC0.. => (2, first & 31).with(self.byte(1)),
+            _ => (1, first),
+        };
+        self.at += length;
+        Some(point)
+    }
+}
+
+/// A code point with six more bits.
+trait With {
+    fn with(self, byte: u32) -> Self;
+}
+
+impl With for (usize, u32) {
+    fn with(self, byte: u32) -> Self {
+        (self.0, self.1 << 6 | byte & 0x3F)
+    }
+}
+
+/// Reads the source, which must be one value.
+pub(super) fn read(source: &[u8], builder: &mut Builder<'_>) -> Result<Value, GrammarError> {
+    if let Err(error) = core::str::from_utf8(source) {
+        return Err(syntax("not UTF-8", error.valid_up_to()));
+    }
+    let mut parser = Parser { source, builder };
+    let start = parser.space(0);
+    let (root, end) = parser.value(start, 0, 0)?;
+    let end = parser.space(end);
+    if end != source.len() {
+        return Err(syntax("something follows the schema", end));
+    }
+    Ok(root)
+}
+
+struct Parser<'s, 'b, 'w> {
+    source: &'s [u8],
+    builder: &'b mut Builder<'w>,
+}
+
+impl<'s> Parser<'s, '_, '_> {
+    fn byte(&self, at: usize) -> u8 {
+        self.source.get(at).copied().unwrap_or(0)
+    }
+
+    fn text(&self, start: usize, end: usize) -> &'s [u8] {
+        self.source.get(start..end).unwrap_or_default()
+    }
+
+    fn space(&self, mut at: usize) -> usize {
+        while matches!(self.byte(at), b' ' | b'\t' | b'\r' | b'\n') {
+            at += 1;
+        }
+        at
+    }
+
+    fn set(&mut self, value: u32, field: usize, word: usize) {
+        self.builder.space.set(value as usize + field, word as u32);
+    }
+
+    /// The value at `at`, and where it ends.
+    fn value(
+        &mut self,
+        at: usize,
+        parent: u32,
+        nesting: u32,
+    ) -> Result<(Value, usize), GrammarError> {
+        if nesting > MAX_NESTING {
+            return Err(GrammarError::new(GrammarErrorKind::TooDeep, at, 1));
+        }
+        let value = self.builder.space.take_low(VALUE_WORDS)? as u32;
+        let (kind, end) = match self.byte(at) {
+            b'"' => (Json::String, self.string(at)?),
+            b'{' => (Json::Object, self.children(at, value, b'}', nesting)?),
+            b'[' => (Json::Array, self.children(at, value, b']', nesting)?),
+            _ => self.word(at)?,
+        };
+        if kind == Json::String {
+            self.set(value, HASH, text_of(self.source, at, end).hash() as usize);
+        }
+        self.set(value, KIND, kind as usize);
+        self.set(value, START, at);
+        self.set(value, END, end);
+        self.set(value, PARENT, parent as usize);
+        Ok((Value(value), end))
+    }
+
+    /// What is between two brackets; where it ends.
+    fn children(
+        &mut self,
+        at: usize,
+        parent: u32,
+        close: u8,
+        nesting: u32,
+    ) -> Result<usize, GrammarError> {
+        let mut at = self.space(at + 1);
+        if self.byte(at) == close {
+            return Ok(at + 1);
+        }
+        let mut last = None;
+        loop {
+            let name = at;
+            let mut name_end = at;
+            if close == b'}' {
+                name_end = self.string(at)?;
+                at = self.space(name_end);
+                if self.byte(at) != b':' {
+                    return Err(syntax(": is missing", at));
+                }
+                at = self.space(at + 1);
+            }
+            let (Value(child), end) = self.value(at, parent, nesting + 1)?;
+            if name_end > name {
+                let text = text_of(self.source, name, name_end);
+                self.set(child, NAME, name);
+                self.set(child, NAME_END, name_end);
+                self.set(child, HASH, text.hash() as usize);
+                self.set(child, KEYWORD, Keyword::named(text) as usize);
+            }
+            match last {
+                Some(last) => self.set(last, NEXT, child as usize),
+                None => self.set(parent, CHILD, child as usize),
+            }
+            last = Some(child);
+            at = self.space(end);
+            match self.byte(at) {
+                b',' => at = self.space(at + 1),
+                byte if byte == close => return Ok(at + 1),
+                _ => return Err(syntax("a comma or bracket is missing", at)),
+            }
+        }
+    }
+
+    /// Where the string at `start` ends.
+    fn string(&self, start: usize) -> Result<usize, GrammarError> {
+        if self.byte(start) != b'"' {
+            return Err(syntax("a string is missing", start));
+        }
+        let mut at = start + 1;
+        loop {
+            match self.byte(at) {
+                b'"' => return Ok(at + 1),
+                b'\\' => at = self.escape(at)?,
+                0..0x20 => return Err(syntax("a string does not end", at)),
+                _ => at += 1,
+            }
+        }
+    }
+
+    /// Where the escape at `at` ends: halves of a surrogate pair mean nothing without each other.
+    fn escape(&self, at: usize) -> Result<usize, GrammarError> {
+        match self.byte(at + 1) {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 2),
+            b'u' => {
+                let wrong = syntax("not the code point of a character", at);
+                let unit = |at: usize| {
+                    let digits = self.text(at + 2, at + 6);
+                    let is_escape = self.text(at, at + 2) == b"\\u" && digits.len() == 4;
+                    digits
+                        .iter()
+                        .try_fold(0, |unit, &digit| {
+                            Some(unit * 16 + char::from(digit).to_digit(16)?)
+                        })
+                        .filter(|_| is_escape)
+                };
+                match unit(at).ok_or(wrong)? {
+                    0xD800..0xDC00 if matches!(unit(at + 6), Some(0xDC00..0xE000)) => Ok(at + 12),
+                    0xD800..0xE000 => Err(wrong),
+                    _ => Ok(at + 6),
+                }
+            }
+            _ => Err(syntax("there is no such escape", at)),
+        }
+    }
+
+    /// A number, or `true`, `false`, `null`.
+    fn word(&self, start: usize) -> Result<(Json, usize), GrammarError> {
+        let mut end = start;
+        while matches!(self.byte(end), b'+' | b'-' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E') {
+            end += 1;
+        }
+        let kind = match self.text(start, end) {
+            b"null" => Json::Null,
+            b"false" => Json::False,
+            b"true" => Json::True,
+            word if is_number(word) => Json::Number,
+            _ => return Err(syntax("not a JSON value", start)),
+        };
+        Ok((kind, end))
+    }
+}
+
+/// Whether a word is a number as RFC 8259, section 6, has it.
+fn is_number(word: &[u8]) -> bool {
+    let word = word.strip_prefix(b"-").unwrap_or(word);
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let whole = digits(word);
+    let (integer, mut rest) = word.split_at(whole);
+    if whole == 0 || (whole > 1 && integer.first() == Some(&b'0')) {
+        return false;
+    }
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let count = digits(fraction);
+        if count == 0 {
+            return false;
+        }
+        rest = fraction.get(count..).unwrap_or_default();
+    }
+    if let [b'e' | b'E', exponent @ ..] = rest {
+        let exponent = match exponent {
+            [b'+' | b'-', digits @ ..] => digits,
+            digits => digits,
+        };
+        return !exponent.is_empty() && digits(exponent) == exponent.len();
+    }
+    rest.is_empty()
+}
+
+fn text_of<'s>(source: &'s [u8], start: usize, end: usize) -> Text<'s> {
+    let bytes = source.get(start + 1..end.saturating_sub(1)).unwrap_or_default();
+    Text { bytes, escapes: true }
+}
+
+fn field(builder: &Builder<'_>, value: Value, field: usize) -> usize {
+    builder.space.get(value.0 as usize + field) as usize
+}
+
+pub(super) fn is_string(builder: &Builder<'_>, value: Value) -> bool {
+    field(builder, value, KIND) == Json::String as usize
+}
+
+/// The value after this one in its array.
+pub(super) fn next_of(builder: &Builder<'_>, value: Value) -> Option<Value> {
+    let next = field(builder, value, NEXT) as u32;
+    (next != 0).then_some(Value(next))
+}
+
+pub(super) fn string_of<'s>(source: &'s [u8], builder: &Builder<'_>, value: Value) -> Text<'s> {
+    text_of(source, field(builder, value, START), field(builder, value, END))
+}
+
+/// The name of an object's value, or the text of a string that is in an array.
+pub(super) fn name_of<'s>(source: &'s [u8], builder: &Builder<'_>, value: Value) -> Text<'s> {
+    match field(builder, value, NAME) {
+        0 => string_of(source, builder, value),
+        start => text_of(source, start, field(builder, value, NAME_END)),
+    }
+}
+
+impl<'s> Compiler<'s, '_, '_> {
+    fn field(&self, value: Value, field: usize) -> usize {
+        self::field(self.builder, value, field)
+    }
+
+    pub(super) fn mark(&self, value: Value) -> u32 {
+        self.field(value, MARK) as u32
+    }
+
+    pub(super) fn set_mark(&mut self, value: Value, mark: u32) {
+        self.builder.space.set(value.0 as usize + MARK, mark);
+    }
+
+    pub(super) fn json(&self, value: Value) -> Json {
+        KINDS.get(self.field(value, KIND)).copied().unwrap_or(Json::Null)
+    }
+
+    fn linked(&self, value: Value, field: usize) -> Option<Value> {
+        let linked = self.field(value, field) as u32;
+        (linked != 0).then_some(Value(linked))
+    }
+
+    /// The first of an array's or object's values.
+    pub(super) fn first(&self, value: Value) -> Option<Value> {
+        self.linked(value, CHILD)
+    }
+
+    /// The value after this one in its array or object.
+    pub(super) fn after(&self, value: Value) -> Option<Value> {
+        self.linked(value, NEXT)
+    }
+
+    pub(super) fn parent(&self, value: Value) -> Option<Value> {
+        self.linked(value, PARENT)
+    }
+
+    pub(super) fn keyword(&self, member: Value) -> Keyword {
+        Keyword::from_number(self.field(member, KEYWORD))
+    }
+
+    pub(super) fn count(&self, value: Value) -> u32 {
+        core::iter::successors(self.first(value), |&item| self.after(item)).count() as u32
+    }
+
+    /// The item of an array.
+    pub(super) fn item(&self, array: Value, index: u32) -> Option<Value> {
+        core::iter::successors(self.first(array), |&item| self.after(item)).nth(index as usize)
+    }
+
+    /// The value's own text, for numbers.
+    pub(super) fn source_of(&self, value: Value) -> &'s [u8] {
+        self.source.get(self.field(value, START)..self.field(value, END)).unwrap_or_default()
+    }
+
+    pub(super) fn string(&self, value: Value) -> Text<'s> {
+        string_of(self.source, self.builder, value)
+    }
+
+    /// The name of an object's value, or the text of a string that is in an array.
+    pub(super) fn name(&self, value: Value) -> Text<'s> {
+        name_of(self.source, self.builder, value)
+    }
+
+    /// The hash of [`Self::name`].
+    pub(super) fn name_hash(&self, value: Value) -> u32 {
+        self.field(value, HASH) as u32
+    }
+
+    /// Whether two values have the same name.
+    pub(super) fn same_name(&self, a: Value, b: Value) -> bool {
+        self.name_hash(a) == self.name_hash(b) && self.name(a).equals(self.name(b))
+    }
+
+    /// The value of an object with the name of `named`.
+    pub(super) fn find(
+        &mut self,
+        object: Value,
+        named: Value,
+    ) -> Result<Option<Value>, GrammarError> {
+        let mut next = self.first(object);
+        while let Some(member) = next {
+            self.work.spend(1)?;
+            if self.same_name(member, named) {
+                return Ok(next);
+            }
+            next = self.after(member);
+        }
+        Ok(None)
+    }
+
+    /// Whether two values are equal: numbers by value, objects in any order.
+    pub(super) fn equal(&mut self, a: Value, b: Value) -> Result<bool, GrammarError> {
+        self.work.spend(8)?;
+        let kind = self.json(a);
+        if kind != self.json(b) {
+            return Ok(false);
+        }
+        match kind {
+            Json::Null | Json::False | Json::True => Ok(true),
+            Json::Number => Ok(self.number(a).equals(&self.number(b))),
+            Json::String => Ok(self.string(a).equals(self.string(b))),
+            Json::Array | Json::Object => {
+                let (mut x, mut y) = (self.first(a), self.first(b));
+                while let (Some(item), Some(other)) = (x, y) {
+                    let other = if kind == Json::Array { Some(other) } else { self.find(b, item)? };
+                    match other {
+                        Some(other) if self.equal(item, other)? => {}
+                        _ => return Ok(false),
+                    }
+                    (x, y) = (self.after(item), y.and_then(|y| self.after(y)));
+                }
+                Ok(x.is_none() && y.is_none())
+            }
+        }
+    }
+
+    /// An error about a value, or about its name where it has one.
+    pub(super) fn error(&self, kind: GrammarErrorKind, value: Value) -> GrammarError {
+        let (mut start, mut end) = (self.field(value, NAME), self.field(value, NAME_END));
+        if start == 0 {
+            (start, end) = (self.field(value, START), self.field(value, END));
+        }
+        GrammarError::new(kind, start, end - start)
+    }
+
+    /// An error about a value itself.
+    pub(super) fn value_error(&self, kind: GrammarErrorKind, value: Value) -> GrammarError {
+        let (start, end) = (self.field(value, START), self.field(value, END));
+        GrammarError::new(kind, start, end - start)
+    }
+
+    pub(super) fn unsupported(&self, what: &'static str, value: Value) -> GrammarError {
+        self.error(GrammarErrorKind::Unsupported(what), value)
+    }
+
+    /// Where a value starts.
+    pub(super) fn offset(&self, value: Value) -> usize {
+        self.field(value, START)
+    }
+}

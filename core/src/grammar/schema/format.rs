@@ -1,0 +1,146 @@
+//! Formats as patterns: whatever matches has the format, and what people write matches.
+//!
+//! Dates have leap years and no year 0; times no leap seconds; host names labels of up to 31
+//! letters, digits and single hyphens, at most eight; addresses no quotes, comments or brackets; a
+//! `uri` has an authority.
+
+use super::document::Text;
+
+/// Formats that say how a number is stored, or how a text is shown.
+const ANNOTATIONS: [&str; 4] = ["int64", "float", "double", "password"];
+
+/// Whether a format is no constraint.
+pub(super) fn is_annotation(name: Text<'_>) -> bool {
+    ANNOTATIONS.iter().any(|&text| name.is(text))
+}
+
+/// The pattern of a format of strings.
+pub(super) fn pattern(name: Text<'_>) -> Option<Text<'static>> {
+    FORMATS.iter().find(|(text, _)| name.is(text)).map(|(_, pattern)| Text::plain(pattern))
+}
+
+/// RFC 3339, full-date. Every year; years that 4 divides but no century, and every fourth century.
+macro_rules! date {
+    () => {
+        concat!(
+            "(?:(?:[0-9]{3}[1-9]|[0-9]{2}[1-9][0-9]|[0-9][1-9][0-9]{2}|[1-9][0-9]{3})-",
+            "(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])",
+            "|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)",
+            "|02-(?:0[1-9]|1[0-9]|2[0-8]))",
+            "|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])",
+            "|(?:0[48]|[2468][048]|[13579][26])00)-02-29)"
+        )
+    };
+}
+
+/// RFC 3339, full-time.
+macro_rules! time {
+    () => {
+        concat!(
+            "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?",
+            "(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+        )
+    };
+}
+
+/// RFC 1123; the last label begins with a letter, so that it is no address.
+macro_rules! host {
+    () => {
+        concat!("(?:[A-Za-z0-9](?:-?[A-Za-z0-9]){0,15}\\.){0,7}", "[A-Za-z](?:-?[A-Za-z0-9]){0,15}")
+    };
+}
+
+macro_rules! byte {
+    () => {
+        "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+    };
+}
+
+/// Two bytes of an IPv6 address.
+macro_rules! group {
+    () => {
+        "[0-9A-Fa-f]{1,4}"
+    };
+}
+
+/// RFC 5322, an atom of an address: four of them with dots are at most 64 characters.
+macro_rules! atom {
+    () => {
+        "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,15}"
+    };
+}
+
+const FORMATS: [(&str, &str); 12] = [
+    ("date", concat!("^", date!(), "$")),
+    ("time", concat!("^", time!(), "$")),
+    ("date-time", concat!("^", date!(), "T", time!(), "$")),
+    // RFC 3339, appendix A: weeks alone, or at least one of the others.
+    (
+        "duration",
+        concat!(
+            "^P(?:[0-9]{1,6}W|",
+            "(?:[0-9]{1,6}Y(?:[0-9]{1,6}M(?:[0-9]{1,6}D)?)?|[0-9]{1,6}M(?:[0-9]{1,6}D)?|",
+            "[0-9]{1,6}D)(?:T(?:[0-9]{1,6}H(?:[0-9]{1,6}M(?:[0-9]{1,6}S)?)?|",
+            "[0-9]{1,6}M(?:[0-9]{1,6}S)?|[0-9]{1,6}S))?|",
+            "T(?:[0-9]{1,6}H(?:[0-9]{1,6}M(?:[0-9]{1,6}S)?)?|",
+            "[0-9]{1,6}M(?:[0-9]{1,6}S)?|[0-9]{1,6}S))$"
+        ),
+    ),
+    ("email", concat!("^", atom!(), "(?:\\.", atom!(), "){0,3}@", host!(), "$")),
+    ("hostname", concat!("^", host!(), "$")),
+    ("ipv4", concat!("^", byte!(), "(?:\\.", byte!(), "){3}$")),
+    // RFC 4291, section 2.2, without the form that ends as an IPv4 address.
+    (
+        "ipv6",
+        concat!(
+            "^(?:(?:",
+            group!(),
+            ":){7}",
+            group!(),
+            "|(?:",
+            group!(),
+            ":){1,7}:|(?:",
+            group!(),
+            ":){1,6}:",
+            group!(),
+            "|(?:",
+            group!(),
+            ":){1,5}(?::",
+            group!(),
+            "){1,2}|(?:",
+            group!(),
+            ":){1,4}(?::",
+            group!(),
+            "){1,3}|(?:",
+            group!(),
+            ":){1,3}(?::",
+            group!(),
+            "){1,4}|(?:",
+            group!(),
+            ":){1,2}(?::",
+            group!(),
+            "){1,5}|",
+            group!(),
+            ":(?::",
+            group!(),
+            "){1,6}|:(?:(?::",
+            group!(),
+            "){1,7}|:))$"
+        ),
+    ),
+    ("uuid", "^[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"),
+    // RFC 3986.
+    (
+        "uri",
+        concat!(
+            "^[A-Za-z][A-Za-z0-9+.-]*://",
+            host!(),
+            "(?::[0-9]{1,4})?(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*",
+            "(?:\\?(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?",
+            "(?:#(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?$"
+        ),
+    ),
+    // RFC 6901.
+    ("json-pointer", "^(?:/(?:[^/~]|~[01])*)*$"),
+    ("relative-json-pointer", "^(?:0|[1-9][0-9]{0,15})(?:#|(?:/(?:[^/~]|~[01])*)*)$"),
+];

@@ -1,0 +1,196 @@
+//! What the literals of a set say together about types, numbers and counts.
+
+use super::super::error::GrammarError;
+use super::Compiler;
+use super::decimal::{LIMIT, ONE};
+use super::document::{Json, Value};
+use super::format;
+use super::keyword::{ALL_TYPES, ARRAY, Keyword, OBJECT, STRING};
+use super::literal::{Says, Set};
+
+/// Fewest and most.
+pub(super) type Range = (u32, u32);
+
+/// Limits that are merged by taking the narrower.
+pub(super) struct Limits {
+    pub(super) types: u32,
+    /// A `type` has said so.
+    pub(super) is_typed: bool,
+    /// The types that the schemas' other keywords are about.
+    pub(super) about: u32,
+    /// Nothing is said at all.
+    pub(super) is_free: bool,
+    /// Lowest and highest number, in units.
+    pub(super) number: (i128, i128),
+    /// There are keywords about numbers.
+    pub(super) limits_numbers: bool,
+    pub(super) length: Range,
+    pub(super) items: Range,
+    pub(super) members: Range,
+    /// `uniqueItems`, where it is true.
+    pub(super) unique: Option<Value>,
+}
+
+fn at_least(range: &mut Range, count: u32) {
+    range.0 = range.0.max(count);
+}
+
+fn at_most(range: &mut Range, count: u32) {
+    range.1 = range.1.min(count);
+}
+
+/// Below `count`: for 0 a range that nothing is in.
+fn below(range: &mut Range, count: u32) {
+    match count.checked_sub(1) {
+        Some(most) => at_most(range, most),
+        None => *range = (1, 0),
+    }
+}
+
+impl Compiler<'_, '_, '_> {
+    pub(super) fn limits(&mut self, set: &Set) -> Result<Limits, GrammarError> {
+        let unlimited = (0, u32::MAX);
+        let mut limits = Limits {
+            types: ALL_TYPES,
+            is_typed: false,
+            about: 0,
+            is_free: true,
+            number: (-LIMIT, LIMIT),
+            limits_numbers: false,
+            length: unlimited,
+            items: unlimited,
+            members: unlimited,
+            unique: None,
+        };
+        for literal in set.as_slice() {
+            let value = literal.value();
+            match literal.says() {
+                Says::Holds if self.json(value) == Json::Object => {
+                    self.schema_limits(value, &mut limits)?;
+                    continue;
+                }
+                Says::Holds if self.json(value) == Json::False => limits.types = 0,
+                Says::Not => self.negated_limit(value, &mut limits)?,
+                Says::Present | Says::Absent | Says::ValueFails => limits.types &= OBJECT,
+                Says::ItemFails => limits.types &= ARRAY,
+                Says::Types => limits.types &= literal.bits(),
+                _ => continue,
+            }
+            limits.is_free = false;
+        }
+        Ok(limits)
+    }
+
+    fn schema_limits(&mut self, schema: Value, limits: &mut Limits) -> Result<(), GrammarError> {
+        self.work.spend(4)?;
+        let keywords = self.keywords(schema)?;
+        let mut next = self.first(schema);
+        while let Some(member) = next {
+            next = self.after(member);
+            let keyword = self.keyword(member);
+            if keywords.get(keyword) != Some(member) {
+                continue;
+            }
+            limits.about |= keyword.about();
+            limits.is_free &= keyword.about() == 0;
+            match keyword {
+                Keyword::Type => {
+                    limits.types &= self.types_of_keyword(member)?;
+                    limits.is_typed = true;
+                    limits.is_free = false;
+                }
+                Keyword::Format => self.format_limit(member, limits)?,
+                Keyword::UniqueItems if self.json(member) == Json::True => {
+                    limits.unique = Some(member);
+                }
+                _ => self.limit(keyword, member, limits)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn limit(
+        &mut self,
+        keyword: Keyword,
+        member: Value,
+        limits: &mut Limits,
+    ) -> Result<(), GrammarError> {
+        let number = &mut limits.number;
+        match keyword {
+            Keyword::Minimum => number.0 = number.0.max(self.number(member).ceiling()),
+            Keyword::Maximum => number.1 = number.1.min(self.number(member).floor),
+            Keyword::ExclusiveMinimum => {
+                number.0 = number.0.max(self.number(member).floor.saturating_add(1));
+            }
+            Keyword::ExclusiveMaximum => {
+                number.1 = number.1.min(self.number(member).ceiling().saturating_sub(1));
+            }
+            Keyword::MultipleOf => {}
+            Keyword::MinLength => at_least(&mut limits.length, self.count_of(member)?),
+            Keyword::MaxLength => at_most(&mut limits.length, self.count_of(member)?),
+            Keyword::MinItems => at_least(&mut limits.items, self.count_of(member)?),
+            Keyword::MaxItems => at_most(&mut limits.items, self.count_of(member)?),
+            Keyword::MinProperties => at_least(&mut limits.members, self.count_of(member)?),
+            Keyword::MaxProperties => at_most(&mut limits.members, self.count_of(member)?),
+            _ => return Ok(()),
+        }
+        if keyword.about() == Keyword::Minimum.about() {
+            limits.limits_numbers = true;
+        }
+        Ok(())
+    }
+
+    /// A string's format, or a number's.
+    fn format_limit(&mut self, member: Value, limits: &mut Limits) -> Result<(), GrammarError> {
+        let name = self.string(member);
+        if format::is_annotation(name) {
+            return Ok(());
+        }
+        limits.is_free = false;
+        if name.is("int32") {
+            let range = (i128::from(i32::MIN) * ONE, i128::from(i32::MAX) * ONE);
+            limits.number = (limits.number.0.max(range.0), limits.number.1.min(range.1));
+            limits.limits_numbers = true;
+            limits.about |= Keyword::Minimum.about();
+        } else if format::pattern(name).is_some() {
+            limits.about |= STRING;
+        } else {
+            return Err(self.value_error(
+                super::super::error::GrammarErrorKind::Unsupported("this format"),
+                member,
+            ));
+        }
+        Ok(())
+    }
+
+    /// A keyword that must not hold, for a type that it is about.
+    fn negated_limit(&mut self, member: Value, limits: &mut Limits) -> Result<(), GrammarError> {
+        let keyword = self.keyword(member);
+        if keyword.about() != 0 {
+            limits.types &= keyword.about();
+        }
+        let number = &mut limits.number;
+        match keyword {
+            Keyword::Type => limits.types &= !self.types_of_keyword(member)?,
+            Keyword::Minimum => {
+                number.1 = number.1.min(self.number(member).ceiling().saturating_sub(1));
+            }
+            Keyword::Maximum => {
+                number.0 = number.0.max(self.number(member).floor.saturating_add(1));
+            }
+            Keyword::ExclusiveMinimum => number.1 = number.1.min(self.number(member).floor),
+            Keyword::ExclusiveMaximum => number.0 = number.0.max(self.number(member).ceiling()),
+            Keyword::MinLength => below(&mut limits.length, self.count_of(member)?),
+            Keyword::MaxLength => at_least(&mut limits.length, self.count_of(member)? + 1),
+            Keyword::MinItems => below(&mut limits.items, self.count_of(member)?),
+            Keyword::MaxItems => at_least(&mut limits.items, self.count_of(member)? + 1),
+            Keyword::MinProperties => below(&mut limits.members, self.count_of(member)?),
+            Keyword::MaxProperties => at_least(&mut limits.members, self.count_of(member)? + 1),
+            _ => {}
+        }
+        if keyword.about() == Keyword::Minimum.about() {
+            limits.limits_numbers = true;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,376 @@
+//! JSON Schema (drafts 2020-12 and 7) as rules: what is written always validates.
+//!
+//! # Keywords
+//!
+//! Exact: `type`, `enum`, `const`, `$ref` within the schema, `$defs`, `definitions`, `true`,
+//! `false`, `allOf`, `anyOf`, `oneOf`, `not`, `if`, `then`, `else`, `patternProperties`,
+//! `additionalProperties`, `maxProperties`, `dependentRequired`, `dependentSchemas`,
+//! `dependencies`, `items`, `prefixItems`, `additionalItems`, `minItems`, `maxItems`, `minLength`,
+//! `maxLength`, `pattern`; of numbers as they are written `minimum`, `maximum`, `exclusiveMinimum`,
+//! `exclusiveMaximum` and `multipleOf`.
+//!
+//! Exact with a bound:
+//!
+//! - `properties` and `required` are written in the schema's order, and before other members.
+//! - Where `additionalProperties` is missing, there are no others beside `properties` and
+//!   `patternProperties`; where `type` is missing, a value has one of the types that the keywords
+//!   are about ([`Reading::Closed`]; [`Reading::Open`] is without these two).
+//! - Numbers have at most 16 digits before and after the point and 2 of exponent; with limits or
+//!   divisors no exponent, and 15 digits in all where there is a point. Whole numbers have no
+//!   point.
+//! - Values of `enum` and `const`, names, and texts with `pattern` or `format` have one spelling:
+//!   what needs no escape has none.
+//! - A text with `pattern` or `format` and `maxLength` has at most 1024 characters; `minLength`,
+//!   `maxLength` and the like count up to 1048576.
+//! - `format`: `date`, `time`, `date-time`, `duration`, `email`, `hostname`, `ipv4`, `ipv6`,
+//!   `uuid`, `uri`, `json-pointer`, `relative-json-pointer`, as `schema/format.rs` bounds them, and
+//!   `int32`.
+//!
+//! Refused where it is not simple, by name:
+//!
+//! - `minProperties` that asks for two members or more beyond those with names; `uniqueItems` but
+//!   for up to 8 values of items (`enum`) or one item; `propertyNames` with a choice in it; more
+//!   than 4 patterns of names for one object.
+//! - `pattern` with lookaround, references to groups, word boundaries, Unicode properties.
+//! - `multipleOf` of what is no binary fraction (readers that divide by 0.01 in binary do not
+//!   agree), or above 250 without near limits (trailing zeros aside).
+//! - What would negate (`not`, `if` with `else`, a `oneOf` whose schemas might hold together)
+//!   `items`, `additionalProperties`, `patternProperties`, `propertyNames`, `uniqueItems`,
+//!   `multipleOf`, `format`, `oneOf` or a dependency, or an array or object of `enum` and `const`.
+//! - References to elsewhere, or to a schema's own value without end; other drafts.
+//!
+//! Refused: every other keyword (`contains`, `unevaluatedProperties`, `$dynamicRef`, ...).
+//!
+//! Without effect: `title`, `description`, `default`, `examples`, `example`, `deprecated`,
+//! `readOnly`, `writeOnly`, `$id` (but for references), `$comment`, `$anchor`, `$dynamicAnchor`,
+//! `$vocabulary`, `contentEncoding`, `contentMediaType`, `contentSchema`, names that begin with
+//! `x-`; of formats `int64`, `float`, `double`, `password`. In draft 7 whatever is beside `$ref`.
+//!
+//! # How
+//!
+//! [`document`] reads the source; [`keyword`] knows the keywords. What is asked of a value is a set
+//! of [`literal`]s, which [`expand`] turns into alternatives without choices, [`limits`] sums up
+//! and the modules of the types write down. Each set is one rule, so that references may go round.
+
+mod array;
+mod decimal;
+mod document;
+mod empty;
+mod evaluate;
+mod expand;
+mod format;
+mod keyword;
+mod limits;
+mod literal;
+mod number;
+mod object;
+mod reference;
+mod regex;
+mod text;
+
+use super::ast::{Builder, List, Node, Rule};
+use super::compile::{Grammar, Work, compile};
+use super::error::{GrammarError, GrammarErrorKind};
+use super::json::{Parts, Space, document_parts};
+use document::{Json, Value};
+use evaluate::Writer;
+use expand::Facts;
+use keyword::{ARRAY, BOOLEAN, FRACTION, INTEGER, Keyword, NULL, OBJECT, STRING};
+use limits::Limits;
+use literal::{Literal, Says, Set};
+use text::Texts;
+
+/// Sets of literals in all.
+const MAX_SETS: u32 = 4096;
+
+const BUCKETS: usize = 64;
+
+/// Words of a set before its literals: next of its bucket, next in order, rule, literals.
+const SET_WORDS: usize = 4;
+
+/// Values that are written where they are asked for: more are a rule of their own.
+const MAX_INLINE: u32 = 16;
+
+/// How a schema is read where it leaves something open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// As people mean it: beside `properties` there are no others where `additionalProperties` does
+    /// not say so, and without `type` a value has one of the types that the keywords are about.
+    Closed,
+    /// As the drafts have it: what is not forbidden is allowed.
+    Open,
+}
+
+/// Compiles a schema for texts without line breaks, or for `pretty` ones, by [`Reading::Closed`].
+pub fn schema<'w>(
+    source: &[u8],
+    pretty: bool,
+    words: &'w mut [u32],
+) -> Result<Grammar<'w>, GrammarError> {
+    schema_as(source, Reading::Closed, pretty, words)
+}
+
+/// Compiles a schema for texts without line breaks, or for `pretty` ones.
+pub fn schema_as<'w>(
+    source: &[u8],
+    reading: Reading,
+    pretty: bool,
+    words: &'w mut [u32],
+) -> Result<Grammar<'w>, GrammarError> {
+    compile(words, |builder| {
+        let root = document::read(source, builder)?;
+        let space = if pretty { Space::Pretty } else { Space::Compact };
+        let (parts, any) = document_parts(builder, space)?;
+        let buckets = builder.space.take_low(BUCKETS)?;
+        let mut compiler = Compiler {
+            source,
+            builder,
+            parts,
+            any,
+            draft_7: false,
+            open: reading == Reading::Open,
+            work: Work::new(),
+            buckets,
+            oldest: 0,
+            newest: 0,
+            sets: 0,
+        };
+        compiler.require_draft(root)?;
+        compiler.root(root)
+    })
+}
+
+const fn syntax(what: &'static str, at: usize) -> GrammarError {
+    GrammarError::new(GrammarErrorKind::Syntax(what), at, 1)
+}
+
+const fn too_complex() -> GrammarError {
+    GrammarError::whole(GrammarErrorKind::TooComplex)
+}
+
+struct Compiler<'s, 'b, 'w> {
+    source: &'s [u8],
+    builder: &'b mut Builder<'w>,
+    parts: Parts,
+    /// Any value.
+    any: Rule,
+    draft_7: bool,
+    open: bool,
+    work: Work,
+    /// Sets by hash, and in the order in which they were met.
+    buckets: usize,
+    oldest: usize,
+    newest: usize,
+    sets: u32,
+}
+
+impl Compiler<'_, '_, '_> {
+    /// Which draft the schema names; 2020-12 where it names none.
+    fn require_draft(&mut self, root: Value) -> Result<(), GrammarError> {
+        let Some(draft) = self.value_of(root, Keyword::Schema) else { return Ok(()) };
+        let name = self.string(draft);
+        let is = |texts: &[&str]| texts.iter().any(|&text| name.is(text));
+        self.draft_7 = is(&[
+            "http://json-schema.org/draft-07/schema#",
+            "http://json-schema.org/draft-07/schema",
+            "https://json-schema.org/draft-07/schema#",
+            "https://json-schema.org/draft-07/schema",
+        ]);
+        let is_known = self.draft_7
+            || is(&[
+                "https://json-schema.org/draft/2020-12/schema",
+                "https://json-schema.org/draft/2020-12/schema#",
+                "http://json-schema.org/draft/2020-12/schema",
+            ]);
+        if self.json(draft) == Json::String && is_known {
+            return Ok(());
+        }
+        Err(self.value_error(GrammarErrorKind::Unsupported("this draft"), draft))
+    }
+
+    /// The rule of the whole; sets are expanded one after the other, as they are met.
+    fn root(&mut self, root: Value) -> Result<Rule, GrammarError> {
+        let mut set = Set::new();
+        set.hold(root)?;
+        let rule = self.rule_of(set)?;
+        let mut record = self.oldest;
+        while record != 0 {
+            let mut set = Set::new();
+            for index in 0..self.builder.space.get(record + 3) as usize {
+                let word = self.builder.space.get(record + SET_WORDS + index);
+                set.push(Literal::from_word(word))?;
+            }
+            let mut list = self.builder.alternatives_list();
+            self.expand(Facts::new(set), 0, &mut list)?;
+            let tree = list.finish(self.builder)?;
+            let rule = Rule(self.builder.space.get(record + 2));
+            self.builder.define(rule, tree);
+            record = self.builder.space.get(record + 1) as usize;
+        }
+        Ok(rule)
+    }
+
+    /// The rule of a set, to be expanded later.
+    fn rule_of(&mut self, mut set: Set) -> Result<Rule, GrammarError> {
+        set.sort();
+        if set.as_slice().iter().all(|literal| {
+            literal.says() == Says::Holds && self.json(literal.value()) == Json::True
+        }) && set.len() > 0
+        {
+            return Ok(self.any);
+        }
+        if set.len() == 0 {
+            return Ok(self.any);
+        }
+        let hash = set.as_slice().iter().fold(0x811C_9DC5_u32, |hash, literal| {
+            (hash ^ literal.to_word()).wrapping_mul(0x0100_0193)
+        });
+        let bucket = self.buckets + (hash >> 16) as usize % BUCKETS;
+        let mut record = self.builder.space.get(bucket) as usize;
+        while record != 0 {
+            self.work.spend(1)?;
+            let space = &self.builder.space;
+            let length = space.get(record + 3) as usize;
+            let words = space.slice(record + SET_WORDS, length).iter();
+            if words.copied().eq(set.as_slice().iter().map(|literal| literal.to_word())) {
+                return Ok(Rule(space.get(record + 2)));
+            }
+            record = space.get(record) as usize;
+        }
+        if self.sets == MAX_SETS {
+            return Err(too_complex());
+        }
+        self.sets += 1;
+        let first = set.get(0).map_or(0, |literal| self.offset(literal.value()));
+        let rule = self.builder.rule(first, 1)?;
+        let record = self.builder.space.take_low(SET_WORDS + set.len())?;
+        let head = [self.builder.space.get(bucket), 0, rule.0, set.len() as u32];
+        let literals = set.as_slice().iter().map(|literal| literal.to_word());
+        for (index, word) in head.into_iter().chain(literals).enumerate() {
+            self.builder.space.set(record + index, word);
+        }
+        self.builder.space.set(bucket, record as u32);
+        if self.newest == 0 {
+            self.oldest = record;
+        } else {
+            self.builder.space.set(self.newest + 1, record as u32);
+        }
+        self.newest = record;
+        Ok(rule)
+    }
+
+    /// The values that a set allows: a few as they are, so that what they have in common is written
+    /// before it is known which it will be; others as a rule.
+    fn node_of(&mut self, set: Set) -> Result<Node, GrammarError> {
+        if let Some(values) = self.finite(&set)
+            && (self.keyword(values) == Keyword::Const || self.count(values) <= MAX_INLINE)
+        {
+            let mut list = self.builder.alternatives_list();
+            self.push_values(values, &set, &mut list)?;
+            return list.finish(self.builder);
+        }
+        let rule = self.rule_of(set)?;
+        self.builder.call(rule)
+    }
+
+    /// A value of the source.
+    fn node_of_value(&mut self, value: Value) -> Result<Node, GrammarError> {
+        let mut writer = Writer::new(self.builder);
+        self.write(value, &mut writer)?;
+        writer.finish(self.builder)
+    }
+
+    /// Appends what a set without choices allows.
+    fn leaf(&mut self, set: &Set, list: &mut List) -> Result<(), GrammarError> {
+        let limits = self.limits(set)?;
+        if limits.is_free {
+            let any = self.builder.call(self.any)?;
+            return list.push(self.builder, any);
+        }
+        let mut types = limits.types;
+        if !self.open && !limits.is_typed && limits.about != 0 {
+            types &= limits.about;
+        }
+        self.require_negatable(set, types)?;
+        if types & OBJECT != 0 {
+            let node = self.object(set, &limits)?;
+            list.push(self.builder, node)?;
+        }
+        if types & ARRAY != 0 {
+            let node = self.array(set, &limits)?;
+            list.push(self.builder, node)?;
+        }
+        if types & STRING != 0 {
+            let mut texts = Texts::begin(self.builder);
+            self.text_parts(&mut texts, set)?;
+            let node = self.string_of(texts, &limits)?;
+            list.push(self.builder, node)?;
+        }
+        if types & (INTEGER | FRACTION) != 0 {
+            self.numbers(types & (INTEGER | FRACTION), set, &limits, list)?;
+        }
+        let words: [(u32, Json, &[u8]); 3] = [
+            (BOOLEAN, Json::True, b"true"),
+            (BOOLEAN, Json::False, b"false"),
+            (NULL, Json::Null, b"null"),
+        ];
+        for (of, json, word) in words {
+            if types & of != 0 && !self.is_excluded(set, json) {
+                let node = self.builder.literal(word)?;
+                list.push(self.builder, node)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A string of the gathered expressions.
+    fn string_of(&mut self, mut texts: Texts, limits: &Limits) -> Result<Node, GrammarError> {
+        let (min, max) = limits.length;
+        let is_free = texts.is_free();
+        let mut characters = self.builder.alternatives(&[])?;
+        if !is_free && min <= max {
+            characters = texts.tree(self.builder, &mut self.work, (min, max))?;
+        }
+        // Only now may rules be made, whose records are where the expressions were.
+        texts.release(self.builder);
+        if is_free && min <= max {
+            characters = self.builder.repeat(self.parts.character(), min, max)?;
+        }
+        self.parts.quoted(self.builder, characters)
+    }
+
+    /// Shows the values that must not be.
+    fn excluded(&self, set: &Set, visit: &mut dyn FnMut(Value, Value)) {
+        for literal in set.as_slice().iter().filter(|literal| literal.says() == Says::Not) {
+            let keyword = literal.value();
+            if !matches!(self.keyword(keyword), Keyword::Enum | Keyword::Const) {
+                continue;
+            }
+            let mut next = self.first_value(keyword);
+            while let Some(value) = next {
+                visit(keyword, value);
+                next = self.value_after(value, keyword);
+            }
+        }
+    }
+
+    fn is_excluded(&self, set: &Set, json: Json) -> bool {
+        let mut is_excluded = false;
+        self.excluded(set, &mut |_, value| is_excluded |= self.json(value) == json);
+        is_excluded
+    }
+
+    /// Refuses arrays and objects that must not be, where arrays or objects may.
+    fn require_negatable(&self, set: &Set, types: u32) -> Result<(), GrammarError> {
+        let mut found = None;
+        self.excluded(set, &mut |keyword, value| {
+            if self.type_of(value) & types & (ARRAY | OBJECT) != 0 {
+                found = Some(keyword);
+            }
+        });
+        match found {
+            Some(keyword) => Err(self.unsupported("the negation of an array or object", keyword)),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! Numbers within limits, of multiples, or not of some values: automata over digits.
+//!
+//! What is read so far is compared with the same digits of the lowest and the highest number; which
+//! of two numbers with as many digits is greater shows in the first digit that differs, otherwise
+//! the longer one is. Multiples are counted as remainders. A number has up to 16 digits before the
+//! point, or up to 15 in all, which a double tells apart: then a limit holds for its reader, too.
+
+use super::super::ast::{Builder, List, Node};
+use super::super::error::GrammarError;
+use super::super::graph::Graph;
+use super::super::json::{readable_integer, readable_number};
+use super::Compiler;
+use super::decimal::{FRACTION_DIGITS, INTEGER_DIGITS, LIMIT, ONE};
+use super::document::{Json, Value};
+use super::keyword::{FRACTION, INTEGER, Keyword};
+use super::limits::Limits;
+use super::literal::{Says, Set};
+use core::cmp::Ordering;
+
+/// Numbers that are left out one by one.
+const MAX_EXCLUDED: usize = 16;
+
+/// Largest divisor: 16 digits times as many remainders must fit a graph.
+const MAX_DIVISOR: i128 = 250;
+
+const DIGITS: usize = (INTEGER_DIGITS + FRACTION_DIGITS) as usize;
+
+/// What a number without its sign must be.
+#[derive(Clone, Copy)]
+struct Magnitudes {
+    low: Limit,
+    high: Limit,
+    /// Most digits after the point.
+    fraction_digits: u32,
+    /// It is no whole number.
+    only_fractions: bool,
+    /// The number is a multiple of this many times 10 to the power of minus `fraction_digits`;
+    /// 1 where that does not matter.
+    divisor: u32,
+}
+
+/// The digits of a limit.
+#[derive(Clone, Copy)]
+struct Limit {
+    digits: [u8; DIGITS],
+    /// Digits before the point without leading zeros, at least one.
+    whole: u32,
+}
+
+impl Limit {
+    fn new(units: i128) -> Self {
+        let mut digits = [0; DIGITS];
+        let mut rest = units;
+        for digit in digits.iter_mut().rev() {
+            *digit = (rest % 10) as u8;
+            rest /= 10;
+        }
+        let before_point = digits.iter().take(INTEGER_DIGITS as usize);
+        let zeros = before_point.take_while(|&&digit| digit == 0).count() as u32;
+        Self { digits, whole: (INTEGER_DIGITS - zeros).max(1) }
+    }
+
+    /// How `digit` compares with the limit's at the same place before the point.
+    fn compare_whole(&self, place: u32, digit: u8) -> Ordering {
+        if place >= self.whole {
+            return Ordering::Greater;
+        }
+        let index = (INTEGER_DIGITS - self.whole + place) as usize;
+        digit.cmp(&self.digits.get(index).copied().unwrap_or(0))
+    }
+
+    fn compare_fraction(&self, place: u32, digit: u8) -> Ordering {
+        let index = (INTEGER_DIGITS + place) as usize;
+        digit.cmp(&self.digits.get(index).copied().unwrap_or(0))
+    }
+
+    /// Whether all digits from this one after the point on are zeros.
+    fn ends_at(&self, place: u32) -> bool {
+        let rest = self.digits.get((INTEGER_DIGITS + place) as usize..).unwrap_or_default();
+        rest.iter().all(|&digit| digit == 0)
+    }
+}
+
+/// A number in progress.
+#[derive(Clone, Copy)]
+struct Progress {
+    /// Digits before the point, and after it.
+    whole: u32,
+    fraction: u32,
+    behind_point: bool,
+    at_point: bool,
+    /// The only digit before the point is 0.
+    is_zero: bool,
+    has_fraction: bool,
+    /// The digits so far against as many of the limits'.
+    low: Ordering,
+    high: Ordering,
+    remainder: u32,
+}
+
+impl Progress {
+    const START: Self = Self {
+        whole: 0,
+        fraction: 0,
+        behind_point: false,
+        at_point: false,
+        is_zero: false,
+        has_fraction: false,
+        low: Ordering::Equal,
+        high: Ordering::Equal,
+        remainder: 0,
+    };
+
+    fn key(&self) -> [u32; 3] {
+        let bit = |flag: bool, place: u32| u32::from(flag) << place;
+        let order = |order: Ordering, place: u32| (order as i8 + 1) as u32 * (1 << place);
+        let flags = bit(self.behind_point, 0)
+            | bit(self.at_point, 1)
+            | bit(self.is_zero, 2)
+            | bit(self.has_fraction, 3)
+            | order(self.low, 4)
+            | order(self.high, 6);
+        [self.whole | self.fraction << 8, flags, self.remainder]
+    }
+
+    fn from_key(key: &[u32]) -> Self {
+        let &[counts, flags, remainder] = key else { return Self::START };
+        let bit = |place: u32| flags >> place & 1 == 1;
+        let order = |place: u32| match flags >> place & 3 {
+            0 => Ordering::Less,
+            1 => Ordering::Equal,
+            _ => Ordering::Greater,
+        };
+        Self {
+            whole: counts & 0xFF,
+            fraction: counts >> 8,
+            behind_point: bit(0),
+            at_point: bit(1),
+            is_zero: bit(2),
+            has_fraction: bit(3),
+            low: order(4),
+            high: order(6),
+            remainder,
+        }
+    }
+}
+
+impl Magnitudes {
+    /// How a number with these digits before the point compares.
+    fn whole_orders(&self, at: &Progress) -> (Ordering, Ordering) {
+        if at.behind_point {
+            return (at.low, at.high);
+        }
+        let order = |limit: &Limit, order| at.whole.cmp(&limit.whole).then(order);
+        (order(&self.low, at.low), order(&self.high, at.high))
+    }
+
+    fn accepts(&self, at: &Progress) -> bool {
+        let (low, high) = self.whole_orders(at);
+        let in_range =
+            (low.is_gt() || (low.is_eq() && self.low.ends_at(at.fraction))) && high.is_le();
+        let zeros = 10u64.pow(self.fraction_digits.saturating_sub(at.fraction).min(15));
+        let divisor = u64::from(self.divisor);
+        let is_multiple = (u64::from(at.remainder) * (zeros % divisor)).is_multiple_of(divisor);
+        at.whole > 0
+            && !at.at_point
+            && in_range
+            && is_multiple
+            && (!self.only_fractions || at.has_fraction)
+    }
+
+    /// Behind the point.
+    fn point(&self, at: &Progress) -> Option<Progress> {
+        let fits = at.whole > 0 && at.whole < FRACTION_DIGITS && !at.behind_point;
+        if !fits || self.fraction_digits == 0 {
+            return None;
+        }
+        let (low, high) = self.whole_orders(at);
+        let next =
+            Progress { behind_point: true, at_point: true, is_zero: false, low, high, ..*at };
+        self.possible(next)
+    }
+
+    fn digit(&self, at: &Progress, digit: u8) -> Option<Progress> {
+        let mut next = *at;
+        next.at_point = false;
+        let remainder = u64::from(at.remainder) * 10 + u64::from(digit);
+        next.remainder = (remainder % u64::from(self.divisor)) as u32;
+        if at.behind_point {
+            if at.fraction >= self.fraction_digits || at.whole + at.fraction >= FRACTION_DIGITS {
+                return None;
+            }
+            next.low = at.low.then(self.low.compare_fraction(at.fraction, digit));
+            next.high = at.high.then(self.high.compare_fraction(at.fraction, digit));
+            next.fraction += 1;
+            next.has_fraction |= digit != 0 && self.only_fractions;
+        } else {
+            if at.is_zero || at.whole >= INTEGER_DIGITS {
+                return None;
+            }
+            next.low = at.low.then(self.low.compare_whole(at.whole, digit));
+            next.high = at.high.then(self.high.compare_whole(at.whole, digit));
+            next.is_zero = at.whole == 0 && digit == 0;
+            next.whole += 1;
+        }
+        self.possible(next)
+    }
+
+    /// `None` for what no further digit brings between the limits.
+    fn possible(&self, mut next: Progress) -> Option<Progress> {
+        if !next.behind_point {
+            let is_too_long = next.whole.cmp(&self.high.whole).then(next.high).is_gt();
+            return (!is_too_long).then_some(next);
+        }
+        if next.low.is_lt() || next.high.is_gt() {
+            return None;
+        }
+        // Where no limit is near any more, only the number of digits counts.
+        if next.low.is_gt() && next.high.is_lt() && self.divisor == 1 {
+            next.whole += next.fraction;
+            next.fraction = 0;
+        }
+        Some(next)
+    }
+
+    fn tree(&self, builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
+        let mut graph = Graph::begin(builder)?;
+        graph.state(builder, &Progress::START.key())?;
+        while graph.next(builder)?.is_some() {
+            let at = Progress::from_key(graph.key(builder));
+            if self.accepts(&at) {
+                graph.accept(builder);
+            }
+            let point = u32::from(b'.');
+            if let Some(next) = self.point(&at) {
+                let target = graph.state(builder, &next.key())?;
+                graph.edge(builder, (point, point), target)?;
+            }
+            for digit in 0..10u8 {
+                if let Some(next) = self.digit(&at, digit) {
+                    let target = graph.state(builder, &next.key())?;
+                    let character = u32::from(b'0' + digit);
+                    graph.edge(builder, (character, character), target)?;
+                }
+            }
+        }
+        graph.finish(builder)
+    }
+}
+
+const fn greatest_common_divisor(mut a: i128, mut b: i128) -> i128 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+impl Compiler<'_, '_, '_> {
+    /// Appends the numbers of these types.
+    pub(super) fn numbers(
+        &mut self,
+        types: u32,
+        set: &Set,
+        limits: &Limits,
+        list: &mut List,
+    ) -> Result<(), GrammarError> {
+        let multiple = self.multiple(set)?;
+        let excluded = self.excluded_numbers(set)?;
+        if !limits.limits_numbers && excluded.is_empty() && multiple.is_none() && types != FRACTION
+        {
+            let node = if types & FRACTION != 0 {
+                readable_number(self.builder)?
+            } else {
+                readable_integer(self.builder)?
+            };
+            return list.push(self.builder, node);
+        }
+        let (mut low, high) = limits.number;
+        for units in excluded.iter().copied().chain([high.saturating_add(1)]) {
+            if units < low {
+                continue;
+            }
+            let end = high.min(units - 1);
+            self.interval(types, (low, end), multiple, list)?;
+            low = units + 1;
+        }
+        Ok(())
+    }
+
+    /// The least common multiple of all `multipleOf`, in units, and the last of them.
+    fn multiple(&mut self, set: &Set) -> Result<Option<(i128, Value)>, GrammarError> {
+        let mut multiple = None;
+        for literal in set.as_slice().iter().filter(|literal| literal.says() == Says::Holds) {
+            let Some(member) = self.value_of(literal.value(), Keyword::MultipleOf) else {
+                continue;
+            };
+            let number = self.number(member);
+            if number.floor <= 0 && !number.is_huge() && number.is_exact {
+                let kind = super::super::error::GrammarErrorKind::Syntax("not more than 0");
+                return Err(self.value_error(kind, member));
+            }
+            // Readers that divide in binary agree about fractions of powers of two alone.
+            let denominator = ONE / greatest_common_divisor(ONE, number.floor.max(1));
+            if !number.is_exact || denominator & (denominator - 1) != 0 {
+                return Err(self.unsupported("such a divisor", member));
+            }
+            let before = multiple.map_or(1, |(units, _)| units);
+            let common = greatest_common_divisor(before, number.floor);
+            let units = (before / common).saturating_mul(number.floor);
+            if units >= LIMIT {
+                return Err(self.unsupported("such a divisor", member));
+            }
+            multiple = Some((units, member));
+        }
+        Ok(multiple)
+    }
+
+    /// Numbers that must not be, ascending.
+    fn excluded_numbers(
+        &mut self,
+        set: &Set,
+    ) -> Result<heapless::Vec<i128, MAX_EXCLUDED>, GrammarError> {
+        let mut excluded = heapless::Vec::new();
+        for literal in set.as_slice().iter().filter(|literal| literal.says() == Says::Not) {
+            let keyword = literal.value();
+            if !matches!(self.keyword(keyword), Keyword::Enum | Keyword::Const) {
+                continue;
+            }
+            let mut next = self.first_value(keyword);
+            while let Some(value) = next {
+                if self.json(value) == Json::Number && self.number(value).is_exact {
+                    let units = self.number(value).floor;
+                    let full = self.unsupported("the negation of so many values", keyword);
+                    excluded.push(units).map_err(|_| full)?;
+                }
+                next = self.value_after(value, keyword);
+            }
+        }
+        excluded.sort_unstable();
+        Ok(excluded)
+    }
+
+    /// Appends the numbers from the lowest to the highest, in units.
+    fn interval(
+        &mut self,
+        types: u32,
+        (low, high): (i128, i128),
+        multiple: Option<(i128, Value)>,
+        list: &mut List,
+    ) -> Result<(), GrammarError> {
+        let mut divisor = multiple.map_or(1, |(units, _)| units);
+        let mut fraction_digits = if types & FRACTION != 0 { FRACTION_DIGITS } else { 0 };
+        let mut zeros = 0;
+        if multiple.is_some() {
+            if types & FRACTION == 0 {
+                divisor = divisor / greatest_common_divisor(divisor, ONE) * ONE;
+            }
+            fraction_digits = 0;
+            let mut fraction = divisor % ONE;
+            while fraction != 0 {
+                fraction = fraction * 10 % ONE;
+                fraction_digits += 1;
+            }
+            divisor /= 10i128.pow(FRACTION_DIGITS - fraction_digits);
+            while fraction_digits == 0 && divisor % 10 == 0 {
+                divisor /= 10;
+                zeros += 1;
+            }
+        }
+        let only_fractions = types & INTEGER == 0;
+        if only_fractions && fraction_digits == 0 {
+            return Ok(());
+        }
+        let step = 10i128.pow(FRACTION_DIGITS - fraction_digits) * 10i128.pow(zeros);
+        // Zero has no zeros behind it, and no sign.
+        if zeros > 0 && low <= 0 && high >= 0 {
+            let zero = self.builder.literal(b"0")?;
+            list.push(self.builder, zero)?;
+        }
+        let least = if zeros > 0 { step } else { 0 };
+        for (negative, low, high) in
+            [(false, low.max(least), high), (true, (-high).max(step), -low)]
+        {
+            let low = low.saturating_add(step - 1) / step * step;
+            let high = high.min(LIMIT - 1).div_euclid(step) * step;
+            if low > high || low >= LIMIT {
+                continue;
+            }
+            if let Some((_, keyword)) = multiple
+                && divisor > MAX_DIVISOR
+                && (high - low >= MAX_DIVISOR * ONE || divisor > i128::from(u32::MAX))
+            {
+                return Err(self.unsupported("so large a divisor without near limits", keyword));
+            }
+            let scale = 10i128.pow(zeros);
+            let magnitudes = Magnitudes {
+                low: Limit::new(low / scale),
+                high: Limit::new(high / scale),
+                fraction_digits,
+                only_fractions,
+                divisor: u32::try_from(divisor).unwrap_or(u32::MAX),
+            };
+            let digits = magnitudes.tree(self.builder)?;
+            let minus = self.builder.literal(if negative { b"-" } else { b"" })?;
+            let zeros = self
+                .builder
+                .literal(b"0000000000000000".get(..zeros as usize).unwrap_or_default())?;
+            let node = self.builder.sequence(&[minus, digits, zeros])?;
+            list.push(self.builder, node)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,465 @@
+//! Objects: named members in the schema's order, then others.
+//!
+//! The named members are those of all schemas of the set. What may follow a member depends on which
+//! one it was and on how many there have been, as far as that matters: a rule for each. Names of
+//! other members are told apart by the patterns that they match: a kind of member for each
+//! combination.
+
+use super::super::ast::{Node, Rule};
+use super::super::error::GrammarError;
+use super::array::less;
+use super::document::{Json, Value};
+use super::expand::Facts;
+use super::keyword::{Keyword, STRING};
+use super::limits::Limits;
+use super::literal::{Literal, Says, Set};
+use super::text::Texts;
+use super::{Compiler, too_complex};
+
+/// Patterns of names: for each combination a kind of member.
+const MAX_PATTERNS: usize = 4;
+
+/// Optional members that a rule tells apart by itself. More stand for one more stack each that
+/// many.
+const AT_ONCE: u32 = 8;
+
+/// Named members, where how many there have been matters.
+const MAX_COUNTED: u32 = 64;
+
+/// The named members, in words of the space: of each its name, its tree, whether it is required.
+#[derive(Clone, Copy)]
+struct Named {
+    at: usize,
+    count: u32,
+}
+
+const NAMED_WORDS: usize = 3;
+
+impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
+    /// Shows the names that an object of the set must have, some more than once.
+    pub(super) fn required_names(
+        &mut self,
+        set: &Set,
+        visit: &mut dyn FnMut(&mut Self, Value) -> Result<(), GrammarError>,
+    ) -> Result<(), GrammarError> {
+        for literal in set.as_slice() {
+            let value = literal.value();
+            match literal.says() {
+                Says::Present | Says::ValueFails => visit(self, value)?,
+                Says::Holds => {
+                    let required = self.value_of(value, Keyword::Required);
+                    let mut next = required.and_then(|required| self.first(required));
+                    while let Some(name) = next {
+                        visit(self, name)?;
+                        next = self.after(name);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What a schema says of a member with this name.
+    pub(super) fn push_member_schemas(
+        &mut self,
+        schema: Value,
+        named: Value,
+        members: &mut Set,
+    ) -> Result<(), GrammarError> {
+        let mut is_known = false;
+        if let Some(properties) = self.value_of(schema, Keyword::Properties)
+            && let Some(member) = self.find(properties, named)?
+        {
+            members.hold(member)?;
+            is_known = true;
+        }
+        let patterns = self.value_of(schema, Keyword::PatternProperties);
+        let mut next = patterns.and_then(|patterns| self.first(patterns));
+        while let Some(member) = next {
+            let (pattern, offset) = (self.name(member), self.offset(member) as u32);
+            if self.matches(pattern, offset, self.name(named))? {
+                members.hold(member)?;
+                is_known = true;
+            }
+            next = self.after(member);
+        }
+        if !is_known && let Some(additional) = self.value_of(schema, Keyword::AdditionalProperties)
+        {
+            members.hold(additional)?;
+        }
+        Ok(())
+    }
+
+    /// What is asked of a member with this name; `None` where there must be none.
+    pub(super) fn member_set(
+        &mut self,
+        set: &Set,
+        named: Value,
+    ) -> Result<Option<Set>, GrammarError> {
+        let (mut members, mut names) = (Set::new(), Set::new());
+        for literal in set.as_slice() {
+            let value = literal.value();
+            match literal.says() {
+                Says::Holds => {
+                    self.push_member_schemas(value, named, &mut members)?;
+                    if let Some(schema) = self.value_of(value, Keyword::PropertyNames) {
+                        names.hold(schema)?;
+                    }
+                }
+                Says::Absent if self.same_name(value, named) => return Ok(None),
+                Says::ValueFails if self.same_name(value, named) => {
+                    members.push(Literal::new(Says::Fails, value))?;
+                }
+                _ => {}
+            }
+        }
+        let fits = !self.forbids(&members) && self.name_fits(named, &names)?;
+        Ok(fits.then_some(members))
+    }
+
+    /// All names that the set speaks of, each once.
+    fn gather_names(&mut self, set: &Set) -> Result<Named, GrammarError> {
+        let mut named = Named { at: self.builder.space.low(), count: 0 };
+        for literal in set.as_slice().iter().filter(|literal| literal.says() == Says::Holds) {
+            let properties = self.value_of(literal.value(), Keyword::Properties);
+            let mut next = properties.and_then(|properties| self.first(properties));
+            while let Some(member) = next {
+                self.gather_name(&mut named, member)?;
+                next = self.after(member);
+            }
+        }
+        self.required_names(set, &mut |this, name| this.gather_name(&mut named, name))?;
+        for literal in set.as_slice().iter().filter(|literal| literal.says() == Says::Absent) {
+            self.gather_name(&mut named, literal.value())?;
+        }
+        Ok(named)
+    }
+
+    fn gather_name(&mut self, named: &mut Named, name: Value) -> Result<(), GrammarError> {
+        self.work.spend(1 + u64::from(named.count))?;
+        if (0..named.count).any(|index| self.same_name(self.named(*named, index), name)) {
+            return Ok(());
+        }
+        let at = self.builder.space.take_low(NAMED_WORDS)?;
+        self.builder.space.set(at, name.to_word());
+        named.count += 1;
+        Ok(())
+    }
+
+    fn named(&self, named: Named, index: u32) -> Value {
+        Value::from_word(self.builder.space.get(named.at + index as usize * NAMED_WORDS))
+    }
+
+    /// A named member's tree, and whether it is required.
+    fn named_member(&self, named: Named, index: u32) -> (Node, bool) {
+        let at = named.at + index as usize * NAMED_WORDS;
+        (Node::from_word(self.builder.space.get(at + 1)), self.builder.space.get(at + 2) == 1)
+    }
+
+    pub(super) fn object(&mut self, set: &Set, limits: &Limits) -> Result<Node, GrammarError> {
+        let all = self.gather_names(set)?;
+        let others = self.other_members(set, all)?;
+        // Those that there can be, at the front of the same words.
+        let (mut named, mut required) = (Named { count: 0, ..all }, 0);
+        for index in 0..all.count {
+            let name = self.named(all, index);
+            let mut is_required = false;
+            self.required_names(set, &mut |this, other| {
+                this.work.spend(1)?;
+                is_required |= this.same_name(name, other);
+                Ok(())
+            })?;
+            let Some(members) = self.member_set(set, name)? else {
+                if is_required {
+                    return self.builder.alternatives(&[]);
+                }
+                continue;
+            };
+            let mut writer = super::evaluate::Writer::new(self.builder);
+            writer.text(self.builder, self.name(name))?;
+            let key = writer.finish(self.builder)?;
+            let value = self.node_of(members)?;
+            let member = self.parts.member(self.builder, key, value)?;
+            let at = named.at + named.count as usize * NAMED_WORDS;
+            self.builder.space.set(at, name.to_word());
+            self.builder.space.set(at + 1, member.to_word());
+            self.builder.space.set(at + 2, u32::from(is_required));
+            named.count += 1;
+            required += u32::from(is_required);
+        }
+        self.members(set, limits, named, required, others)
+    }
+
+    /// The object of these members.
+    fn members(
+        &mut self,
+        set: &Set,
+        limits: &Limits,
+        named: Named,
+        required: u32,
+        others: Option<Node>,
+    ) -> Result<Node, GrammarError> {
+        let (mut min, mut max) = limits.members;
+        if others.is_none() {
+            max = max.min(named.count);
+        }
+        if min > max {
+            return self.builder.alternatives(&[]);
+        }
+        // Limits that hold anyway need not be counted.
+        if min <= required {
+            min = 0;
+        }
+        if others.is_none() && max >= named.count {
+            max = u32::MAX;
+        }
+        let limit = if max == u32::MAX { min } else { max };
+        let counts = limit.max(1).min(named.count);
+        if counts > MAX_COUNTED {
+            return Err(too_complex());
+        }
+        let rows = named.count + 1;
+        let table = self.builder.rules();
+        for _ in 0..rows * (counts + 1) {
+            self.builder.rule(0, 0)?;
+        }
+        let rule = |index: u32, count: u32| Rule(table + index * (counts + 1) + count.min(counts));
+        for count in 0..=counts {
+            // Fewer than are required never get so far.
+            let tree = if count < required.min(counts) {
+                self.builder.alternatives(&[])?
+            } else {
+                self.tail(set, others, (min, max), count)?
+            };
+            self.builder.define(rule(named.count, count), tree);
+        }
+        for index in (0..named.count).rev() {
+            for count in 0..=counts {
+                self.work.spend(64)?;
+                let mut list = self.builder.alternatives_list();
+                let (mut at, mut required) = (index, false);
+                while at < named.count && at < index + AT_ONCE && !required {
+                    let member;
+                    (member, required) = self.named_member(named, at);
+                    if count < max {
+                        let before = self.separator(count > 0)?;
+                        let rest = self.builder.call(rule(at + 1, count + 1))?;
+                        let tree = self.builder.sequence(&[before, member, rest])?;
+                        list.push(self.builder, tree)?;
+                    }
+                    at += 1;
+                }
+                if !required {
+                    let rest = self.builder.call(rule(at, count))?;
+                    list.push(self.builder, rest)?;
+                }
+                let tree = list.finish(self.builder)?;
+                self.builder.define(rule(index, count), tree);
+            }
+        }
+        let content = self.builder.call(rule(0, 0))?;
+        self.parts.bracketed(self.builder, (b'{', b'}'), content, false)
+    }
+
+    /// The members without names, after `count` with names.
+    fn tail(
+        &mut self,
+        set: &Set,
+        others: Option<Node>,
+        (min, max): (u32, u32),
+        count: u32,
+    ) -> Result<Node, GrammarError> {
+        let missing = min.saturating_sub(count);
+        let Some(other) = others.filter(|_| count < max) else {
+            return if missing > 0 { self.builder.alternatives(&[]) } else { self.builder.empty() };
+        };
+        if missing > 1 {
+            // Two of them might have the same name, and then they are one.
+            let schemas = set.as_slice().iter().filter(|literal| literal.says() == Says::Holds);
+            let keyword = { schemas }
+                .find_map(|literal| self.value_of(literal.value(), Keyword::MinProperties));
+            return Err(match keyword {
+                Some(keyword) => self.unsupported("more than one member without a name", keyword),
+                None => too_complex(),
+            });
+        }
+        self.repeated(other, count > 0, (missing, less(max, count)))
+    }
+
+    /// One member whose name is not among the named ones.
+    fn other_members(&mut self, set: &Set, named: Named) -> Result<Option<Node>, GrammarError> {
+        let mut patterns = heapless::Vec::<Value, MAX_PATTERNS>::new();
+        let (mut is_listed, mut is_explicit) = (false, false);
+        for literal in set.as_slice().iter().filter(|literal| literal.says() == Says::Holds) {
+            let schema = literal.value();
+            is_explicit |= self.value_of(schema, Keyword::AdditionalProperties).is_some();
+            is_listed |= self.value_of(schema, Keyword::Properties).is_some();
+            let Some(members) = self.value_of(schema, Keyword::PatternProperties) else { continue };
+            is_listed = true;
+            let mut next = self.first(members);
+            while let Some(member) = next {
+                let full = self.unsupported("so many patterns of names", members);
+                patterns.push(member).map_err(|_| full)?;
+                next = self.after(member);
+            }
+        }
+        let mut list = self.builder.alternatives_list();
+        let mut has_any = false;
+        for matched in 0..1u32 << patterns.len() {
+            if matched == 0 && is_listed && !is_explicit && !self.open {
+                continue;
+            }
+            let members = self.matched_set(set, &patterns, matched)?;
+            if self.forbids(&members) {
+                continue;
+            }
+            let Some(key) = self.key(set, named, &patterns, matched)? else { continue };
+            let value = self.node_of(members)?;
+            let member = self.parts.member(self.builder, key, value)?;
+            list.push(self.builder, member)?;
+            has_any = true;
+        }
+        if has_any { list.finish(self.builder).map(Some) } else { Ok(None) }
+    }
+
+    /// What is asked of a member whose name matches these patterns and no name.
+    fn matched_set(
+        &mut self,
+        set: &Set,
+        patterns: &[Value],
+        matched: u32,
+    ) -> Result<Set, GrammarError> {
+        let mut members = Set::new();
+        for literal in set.as_slice().iter().filter(|literal| literal.says() == Says::Holds) {
+            let own = self.value_of(literal.value(), Keyword::PatternProperties);
+            let mut is_known = false;
+            for (index, &pattern) in patterns.iter().enumerate() {
+                if own.is_some() && self.parent(pattern) == own && matched >> index & 1 == 1 {
+                    members.hold(pattern)?;
+                    is_known = true;
+                }
+            }
+            let additional = self.value_of(literal.value(), Keyword::AdditionalProperties);
+            if let Some(schema) = additional.filter(|_| !is_known) {
+                members.hold(schema)?;
+            }
+        }
+        Ok(members)
+    }
+
+    /// A name that matches these patterns, is not named, and is as `propertyNames` wants it.
+    fn key(
+        &mut self,
+        set: &Set,
+        named: Named,
+        patterns: &[Value],
+        matched: u32,
+    ) -> Result<Option<Node>, GrammarError> {
+        let mut facts = Facts::new(Set::new());
+        let mut keyword = None;
+        for literal in set.as_slice().iter().filter(|literal| literal.says() == Says::Holds) {
+            if let Some(schema) = self.value_of(literal.value(), Keyword::PropertyNames) {
+                facts.set.hold(schema)?;
+                keyword = Some(schema);
+            }
+        }
+        if !self.close(&mut facts)? {
+            return Ok(None);
+        }
+        let limits = self.limits(&facts.set)?;
+        if limits.types & STRING == 0 || limits.length.0 > limits.length.1 {
+            return Ok(None);
+        }
+        if let (Some(_), Some(keyword)) = (facts.take_choice(), keyword) {
+            return Err(self.unsupported("a choice in this keyword", keyword));
+        }
+        let mut texts = Texts::begin(self.builder);
+        for (index, &pattern) in patterns.iter().enumerate() {
+            let offset = self.offset(pattern) as u32;
+            let positive = matched >> index & 1 == 1;
+            texts.search(self.builder, self.name(pattern), offset, positive)?;
+        }
+        if named.count > 0 {
+            let mut index = 0;
+            let source = self.source;
+            let mut next = |builder: &super::super::ast::Builder<'_>| {
+                let name = super::document::name_of(
+                    source,
+                    builder,
+                    Value::from_word(builder.space.get(named.at + index * NAMED_WORDS)),
+                );
+                index += 1;
+                (index <= named.count as usize).then_some(name)
+            };
+            texts.names(self.builder, &mut next, false)?;
+        }
+        self.text_parts(&mut texts, &facts.set)?;
+        self.string_of(texts, &limits).map(Some)
+    }
+
+    /// Adds what the set says of strings.
+    pub(super) fn text_parts(&mut self, texts: &mut Texts, set: &Set) -> Result<(), GrammarError> {
+        for literal in set.as_slice() {
+            let value = literal.value();
+            match literal.says() {
+                Says::Holds => {
+                    if let Some(pattern) = self.value_of(value, Keyword::Pattern) {
+                        let offset = self.offset(pattern) as u32;
+                        texts.search(self.builder, self.string(pattern), offset, true)?;
+                    }
+                    if let Some(name) = self.value_of(value, Keyword::Format)
+                        && let Some(pattern) = super::format::pattern(self.string(name))
+                    {
+                        texts.search(self.builder, pattern, self.offset(name) as u32, true)?;
+                    }
+                    for keyword in [Keyword::Const, Keyword::Enum] {
+                        if let Some(values) = self.value_of(value, keyword) {
+                            self.value_part(texts, values, true)?;
+                        }
+                    }
+                }
+                Says::Not => match self.keyword(value) {
+                    Keyword::Pattern => {
+                        let offset = self.offset(value) as u32;
+                        texts.search(self.builder, self.string(value), offset, false)?;
+                    }
+                    Keyword::Const | Keyword::Enum => self.value_part(texts, value, false)?,
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The strings among the values of `enum` or `const`, to be one of or none of.
+    fn value_part(
+        &mut self,
+        texts: &mut Texts,
+        values: Value,
+        positive: bool,
+    ) -> Result<(), GrammarError> {
+        let mut value = self.first_value(values);
+        let mut has_any = positive;
+        while let Some(this) = value {
+            has_any |= self.json(this) == Json::String;
+            value = self.value_after(this, values);
+        }
+        if !has_any {
+            return Ok(());
+        }
+        let is_const = self.keyword(values) == Keyword::Const;
+        let (mut value, source) = (self.first_value(values), self.source);
+        let mut next = |builder: &super::super::ast::Builder<'_>| {
+            use super::document::{is_string, next_of, string_of};
+            let mut this = value?;
+            while !is_string(builder, this) {
+                this = if is_const { None } else { next_of(builder, this) }?;
+            }
+            value = if is_const { None } else { next_of(builder, this) };
+            Some(string_of(source, builder, this))
+        };
+        texts.names(self.builder, &mut next, positive)
+    }
+}

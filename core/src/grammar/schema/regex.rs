@@ -1,0 +1,487 @@
+//! Regular expressions of ECMA-262 over characters, as a non-deterministic automaton.
+//!
+//! Understood: characters, `.`, classes, `\d \w \s` and their opposites, groups (named or not),
+//! `|`, `* + ? {m} {m,} {m,n}` (lazy ones match the same texts), `^`, `$`, and the escapes of
+//! characters. Refused by name: what looks ahead or behind, word boundaries, references to groups,
+//! Unicode properties. As with the flag `u`, a character is a code point.
+//!
+//! A repetition is its atom so many times, read again for each: memory bounds them all.
+
+use super::super::ast::Builder;
+use super::super::error::{GrammarError, GrammarErrorKind};
+use super::document::{Characters, Text};
+
+/// Most states of all expressions of one text.
+const MAX_STATES: u32 = 8192;
+
+/// Groups inside each other.
+const MAX_NESTING: u32 = 32;
+
+/// Ranges of a class.
+const MAX_RANGES: usize = 96;
+
+/// Counts beyond this have the same effect: there is no room.
+const MAX_COUNT: u32 = 10_000;
+
+const UNLIMITED: u32 = u32::MAX;
+
+pub(super) const MAX_CODE_POINT: u32 = 0x10_FFFF;
+
+const STATE_WORDS: usize = 3;
+
+const JOIN: u32 = 0;
+const RANGE: u32 = 1;
+const START: u32 = 2;
+const END: u32 = 3;
+const MATCH: u32 = 4;
+const OPERATION_SHIFT: u32 = 24;
+
+/// What a state waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Nothing: goes on to up to two states.
+    Join([Option<u32>; 2]),
+    /// A character of a range.
+    Range { low: u32, high: u32, target: u32 },
+    /// The start of the text.
+    Start(u32),
+    /// The end of the text.
+    End(u32),
+    /// The expression has matched.
+    Match,
+}
+
+type Ranges = heapless::Vec<(u32, u32), MAX_RANGES>;
+
+const DIGIT: &[(u32, u32)] = &[(0x30, 0x39)];
+const WORD: &[(u32, u32)] = &[(0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)];
+/// White space and line terminators.
+const SPACE: &[(u32, u32)] = &[
+    (0x09, 0x0D),
+    (0x20, 0x20),
+    (0xA0, 0xA0),
+    (0x1680, 0x1680),
+    (0x2000, 0x200A),
+    (0x2028, 0x2029),
+    (0x202F, 0x202F),
+    (0x205F, 0x205F),
+    (0x3000, 0x3000),
+    (0xFEFF, 0xFEFF),
+];
+const LINE_ENDS: &[(u32, u32)] = &[(0x0A, 0x0A), (0x0D, 0x0D), (0x2028, 0x2029)];
+
+/// States by number, at the high end of the space.
+pub(super) struct Regex {
+    top: usize,
+    states: u32,
+}
+
+impl Regex {
+    pub(super) const fn begin(builder: &Builder<'_>) -> Self {
+        Self { top: builder.space.high(), states: 0 }
+    }
+
+    pub(super) const fn len(&self) -> u32 {
+        self.states
+    }
+
+    /// Gives the states back.
+    pub(super) fn release(&self, builder: &mut Builder<'_>) {
+        builder.space.release_high(self.top);
+    }
+
+    fn at(&self, state: u32) -> usize {
+        self.top.saturating_sub((state as usize + 1) * STATE_WORDS)
+    }
+
+    pub(super) fn get(&self, builder: &Builder<'_>, state: u32) -> State {
+        let at = self.at(state);
+        let [head, x, y] = [0, 1, 2].map(|index| builder.space.get(at + index));
+        match head >> OPERATION_SHIFT {
+            RANGE => State::Range { low: head & ((1 << OPERATION_SHIFT) - 1), high: x, target: y },
+            START => State::Start(x),
+            END => State::End(x),
+            MATCH => State::Match,
+            _ => State::Join([x, y].map(|target| target.checked_sub(1))),
+        }
+    }
+
+    /// A state that leads nowhere yet.
+    pub(super) fn state(&mut self, builder: &mut Builder<'_>) -> Result<u32, GrammarError> {
+        if self.states == MAX_STATES {
+            return Err(GrammarError::whole(GrammarErrorKind::TooComplex));
+        }
+        builder.space.take_high(STATE_WORDS)?;
+        self.states += 1;
+        Ok(self.states - 1)
+    }
+
+    fn set(&self, builder: &mut Builder<'_>, state: u32, words: [u32; STATE_WORDS]) {
+        let at = self.at(state);
+        for (index, word) in words.into_iter().enumerate() {
+            builder.space.set(at + index, word);
+        }
+    }
+
+    pub(super) fn join(&self, builder: &mut Builder<'_>, state: u32, targets: [Option<u32>; 2]) {
+        let [x, y] = targets.map(|target| target.map_or(0, |target| target + 1));
+        self.set(builder, state, [JOIN << OPERATION_SHIFT, x, y]);
+    }
+
+    pub(super) fn range(
+        &self,
+        builder: &mut Builder<'_>,
+        state: u32,
+        (low, high): (u32, u32),
+        target: u32,
+    ) {
+        self.set(builder, state, [RANGE << OPERATION_SHIFT | low, high, target]);
+    }
+
+    pub(super) fn set_match(&self, builder: &mut Builder<'_>, state: u32) {
+        self.set(builder, state, [MATCH << OPERATION_SHIFT, 0, 0]);
+    }
+
+    /// Lets an expression begin at the open state `from`; the open state where it ends.
+    pub(super) fn attach(
+        &mut self,
+        builder: &mut Builder<'_>,
+        from: u32,
+        source: Text<'_>,
+        offset: u32,
+    ) -> Result<u32, GrammarError> {
+        let characters = source.characters();
+        let mut parser = Parser { regex: self, builder, characters, offset };
+        let end = parser.disjunction(from, 0)?;
+        match parser.peek() {
+            None => Ok(end),
+            Some(_) => Err(parser.syntax("a group of the pattern ends before it begins")),
+        }
+    }
+}
+
+struct Parser<'t, 'r, 'b, 'w> {
+    regex: &'r mut Regex,
+    builder: &'b mut Builder<'w>,
+    characters: Characters<'t>,
+    /// Where the pattern is in the schema.
+    offset: u32,
+}
+
+const fn code(character: char) -> u32 {
+    character as u32
+}
+
+impl Parser<'_, '_, '_, '_> {
+    fn syntax(&self, what: &'static str) -> GrammarError {
+        GrammarError::new(GrammarErrorKind::Syntax(what), self.offset as usize, 1)
+    }
+
+    fn unsupported(&self, what: &'static str) -> GrammarError {
+        GrammarError::new(GrammarErrorKind::Unsupported(what), self.offset as usize, 1)
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.characters.clone().next().and_then(char::from_u32)
+    }
+
+    fn advance(&mut self) -> Option<char> {
+        self.characters.next().and_then(char::from_u32)
+    }
+
+    fn take(&mut self, expected: char) -> bool {
+        let is_there = self.peek() == Some(expected);
+        if is_there {
+            self.advance();
+        }
+        is_there
+    }
+
+    fn state(&mut self) -> Result<u32, GrammarError> {
+        self.regex.state(self.builder)
+    }
+
+    fn join(&mut self, state: u32, targets: [Option<u32>; 2]) {
+        self.regex.join(self.builder, state, targets);
+    }
+
+    fn disjunction(&mut self, from: u32, nesting: u32) -> Result<u32, GrammarError> {
+        if nesting > MAX_NESTING {
+            let kind = GrammarErrorKind::TooDeep;
+            return Err(GrammarError::new(kind, self.offset as usize, 1));
+        }
+        let end = self.state()?;
+        let mut fork = from;
+        loop {
+            let (start, next) = (self.state()?, self.state()?);
+            self.join(fork, [Some(start), Some(next)]);
+            let mut exit = start;
+            while self.peek().is_some_and(|c| !matches!(c, '|' | ')')) {
+                exit = self.term(exit, nesting)?;
+            }
+            self.join(exit, [Some(end), None]);
+            fork = next;
+            if !self.take('|') {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// An assertion, or an atom with what repeats it.
+    fn term(&mut self, from: u32, nesting: u32) -> Result<u32, GrammarError> {
+        for (mark, operation) in [('^', START), ('$', END)] {
+            if self.take(mark) {
+                let target = self.state()?;
+                self.regex.set(self.builder, from, [operation << OPERATION_SHIFT, target, 0]);
+                return Ok(target);
+            }
+        }
+        let begin = self.characters;
+        let mut start = self.state()?;
+        let mut exit = self.atom(start, nesting)?;
+        let Some((min, max)) = self.quantifier()? else {
+            self.join(from, [Some(start), None]);
+            return Ok(exit);
+        };
+        let behind = self.characters;
+        let end = self.state()?;
+        if max == 0 {
+            self.join(from, [Some(end), None]);
+            return Ok(end);
+        }
+        let most = if max == UNLIMITED { min.max(1) } else { max };
+        let mut from = from;
+        for copy in 1..=most {
+            if copy > 1 {
+                self.characters = begin;
+                start = self.state()?;
+                exit = self.atom(start, nesting)?;
+            }
+            self.join(from, [Some(start), (copy > min).then_some(end)]);
+            from = exit;
+        }
+        let again = (max == UNLIMITED).then_some(start);
+        self.join(from, [Some(end), again]);
+        self.characters = behind;
+        Ok(end)
+    }
+
+    fn quantifier(&mut self) -> Result<Option<(u32, u32)>, GrammarError> {
+        let counts = match self.peek() {
+            Some('*') => (0, UNLIMITED),
+            Some('+') => (1, UNLIMITED),
+            Some('?') => (0, 1),
+            Some('{') => {
+                self.advance();
+                let min = self.count()?.ok_or(self.syntax("a count in the pattern is missing"))?;
+                let mut max = min;
+                if self.take(',') {
+                    max = self.count()?.unwrap_or(UNLIMITED);
+                }
+                if self.peek() != Some('}') || max < min {
+                    return Err(self.syntax("not a repetition in the pattern"));
+                }
+                (min, max)
+            }
+            _ => return Ok(None),
+        };
+        self.advance();
+        // A lazy one tries in another order.
+        self.take('?');
+        Ok(Some(counts))
+    }
+
+    fn count(&mut self) -> Result<Option<u32>, GrammarError> {
+        let mut value: Option<u32> = None;
+        while let Some(digit) = self.peek().and_then(|c| c.to_digit(10)) {
+            value = Some((value.unwrap_or(0) * 10 + digit).min(MAX_COUNT));
+            self.advance();
+        }
+        Ok(value)
+    }
+
+    fn atom(&mut self, from: u32, nesting: u32) -> Result<u32, GrammarError> {
+        if self.take('(') { self.group(from, nesting) } else { self.one_character(from) }
+    }
+
+    /// Not inlined: its ranges would lie on the stack once for each group.
+    #[inline(never)]
+    fn one_character(&mut self, from: u32) -> Result<u32, GrammarError> {
+        let mut ranges = Ranges::new();
+        match self.advance() {
+            Some('[') => self.class(&mut ranges)?,
+            Some('.') => self.add(&mut ranges, LINE_ENDS, true)?,
+            Some('\\') => self.escape(&mut ranges, false)?,
+            Some('*' | '+' | '?' | '{') => {
+                return Err(self.syntax("there is nothing to repeat in the pattern"));
+            }
+            Some(c) => self.add(&mut ranges, &[(code(c), code(c))], false)?,
+            None => return Err(self.syntax("the pattern ends in the middle")),
+        }
+        let end = self.state()?;
+        let mut fork = from;
+        for range in ranges {
+            let (start, next) = (self.state()?, self.state()?);
+            self.join(fork, [Some(start), Some(next)]);
+            self.regex.range(self.builder, start, range, end);
+            fork = next;
+        }
+        Ok(end)
+    }
+
+    fn group(&mut self, from: u32, nesting: u32) -> Result<u32, GrammarError> {
+        if self.take('?') {
+            match self.advance() {
+                Some(':') => {}
+                Some('=' | '!') => return Err(self.unsupported("a pattern that looks ahead")),
+                Some('<') => {
+                    if matches!(self.peek(), Some('=' | '!')) {
+                        return Err(self.unsupported("a pattern that looks behind"));
+                    }
+                    while self.advance().ok_or(self.syntax("> is missing in the pattern"))? != '>' {
+                    }
+                }
+                _ => return Err(self.unsupported("such a group in a pattern")),
+            }
+        }
+        let end = self.disjunction(from, nesting + 1)?;
+        if !self.take(')') {
+            return Err(self.syntax(") is missing in the pattern"));
+        }
+        Ok(end)
+    }
+
+    /// Adds ranges, or what they leave out.
+    fn add(
+        &self,
+        ranges: &mut Ranges,
+        more: &[(u32, u32)],
+        negated: bool,
+    ) -> Result<(), GrammarError> {
+        let full = self.syntax("a class in the pattern has too many ranges");
+        if !negated {
+            return more.iter().try_for_each(|&range| ranges.push(range).map_err(|_| full));
+        }
+        let mut from = 0;
+        for &(low, high) in more {
+            if low > from {
+                ranges.push((from, low - 1)).map_err(|_| full)?;
+            }
+            from = from.max(high + 1);
+        }
+        if from <= MAX_CODE_POINT {
+            ranges.push((from, MAX_CODE_POINT)).map_err(|_| full)?;
+        }
+        Ok(())
+    }
+
+    /// `[a-z0-9_]` or `[^"]`, behind the bracket.
+    fn class(&mut self, ranges: &mut Ranges) -> Result<(), GrammarError> {
+        let negated = self.take('^');
+        let mut inside = Ranges::new();
+        while !self.take(']') {
+            let is_one = self.class_atom(&mut inside)?;
+            let mut ahead = self.characters;
+            let dash = ahead.next() == Some(code('-'));
+            if !dash || matches!(ahead.next(), None | Some(0x5D)) {
+                continue;
+            }
+            self.advance();
+            let low = inside.pop().filter(|_| is_one);
+            let mut end = Ranges::new();
+            let is_one = self.class_atom(&mut end)?;
+            match (low, end.first().filter(|_| is_one)) {
+                (Some((low, _)), Some(&(high, _))) if low <= high => {
+                    self.add(&mut inside, &[(low, high)], false)?;
+                }
+                _ => return Err(self.syntax("not a range in the pattern")),
+            }
+        }
+        inside.sort_unstable();
+        // Ranges that touch or overlap as one.
+        let mut merged = Ranges::new();
+        for (low, high) in inside {
+            match merged.last_mut() {
+                Some(last) if low <= last.1 + 1 => last.1 = last.1.max(high),
+                _ => merged.push((low, high)).unwrap_or(()),
+            }
+        }
+        self.add(ranges, &merged, negated)
+    }
+
+    /// A character or escape of a class; whether it is one character.
+    fn class_atom(&mut self, ranges: &mut Ranges) -> Result<bool, GrammarError> {
+        let before = ranges.len();
+        match self.advance() {
+            Some('\\') => self.escape(ranges, true)?,
+            Some(c) => self.add(ranges, &[(code(c), code(c))], false)?,
+            None => return Err(self.syntax("] is missing in the pattern")),
+        }
+        let added = ranges.get(before..).unwrap_or_default();
+        Ok(matches!(added, [(low, high)] if low == high))
+    }
+
+    /// What is behind a backslash.
+    fn escape(&mut self, ranges: &mut Ranges, in_class: bool) -> Result<(), GrammarError> {
+        let wrong = self.syntax("there is no such escape in a pattern");
+        let c = self.advance().ok_or(wrong)?;
+        let point = match c {
+            'd' | 'D' => return self.add(ranges, DIGIT, c == 'D'),
+            'w' | 'W' => return self.add(ranges, WORD, c == 'W'),
+            's' | 'S' => return self.add(ranges, SPACE, c == 'S'),
+            't' => 9,
+            'n' => 10,
+            'v' => 11,
+            'f' => 12,
+            'r' => 13,
+            'b' if in_class => 8,
+            'b' | 'B' => return Err(self.unsupported("a word boundary in a pattern")),
+            '0' if !self.peek().is_some_and(|c| c.is_ascii_digit()) => 0,
+            '0'..='9' | 'k' => {
+                return Err(self.unsupported("a reference to a group in a pattern"));
+            }
+            'p' | 'P' => return Err(self.unsupported("a Unicode property in a pattern")),
+            'c' => {
+                let letter = self.advance().filter(char::is_ascii_alphabetic).ok_or(wrong)?;
+                code(letter) % 32
+            }
+            'x' => self.hex(2).ok_or(wrong)?,
+            'u' => self.unicode_escape().ok_or(wrong)?,
+            c if c.is_ascii_alphanumeric() => return Err(wrong),
+            c => code(c),
+        };
+        self.add(ranges, &[(point, point)], false)
+    }
+
+    fn hex(&mut self, digits: u32) -> Option<u32> {
+        let mut value = 0;
+        for _ in 0..digits {
+            value = value << 4 | self.advance()?.to_digit(16)?;
+        }
+        Some(value)
+    }
+
+    /// `XXXX`, a pair of surrogates, or `{X...}`.
+    fn unicode_escape(&mut self) -> Option<u32> {
+        if self.take('{') {
+            let mut value = 0u32;
+            while !self.take('}') {
+                value = value.checked_mul(16)?.checked_add(self.advance()?.to_digit(16)?)?;
+            }
+            return (value <= MAX_CODE_POINT).then_some(value);
+        }
+        let high = self.hex(4)?;
+        if !(0xD800..0xDC00).contains(&high) {
+            return Some(high);
+        }
+        let before = self.characters;
+        if self.take('\\')
+            && self.take('u')
+            && let Some(low @ 0xDC00..0xE000) = self.hex(4)
+        {
+            return Some(0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00));
+        }
+        self.characters = before;
+        Some(high)
+    }
+}

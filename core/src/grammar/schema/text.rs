@@ -1,0 +1,412 @@
+//! What a string or a name may be: several regular expressions, names and a range of lengths at
+//! once, some to be matched and some not to be.
+//!
+//! All expressions are parts of one non-deterministic automaton. A state of the product is the set
+//! of states that the text so far has led to, and how long it is as far as that matters; a part is
+//! matched where the set says so. Complements are free, for sets are deterministic.
+
+use super::super::ast::{Builder, Node};
+use super::super::compile::Work;
+use super::super::error::GrammarError;
+use super::super::graph::Graph;
+use super::document::{Characters, Text};
+use super::regex::{MAX_CODE_POINT, Regex, State};
+use super::{Compiler, too_complex};
+
+/// Most expressions, the names that are left out being one.
+const MAX_PARTS: usize = 16;
+
+/// Words of a key: length, whether the text is at its start, the states.
+const MAX_KEY: usize = 384;
+
+/// Where a length has to be counted beside an expression, no longer texts are written.
+const MAX_COUNTED: u32 = 1024;
+
+type Key = heapless::Vec<u32, MAX_KEY>;
+
+/// Words of a key before the states.
+const KEY_HEAD: usize = 2;
+
+/// An expression of the product.
+#[derive(Clone, Copy)]
+struct Part {
+    first: u32,
+    /// The states are from `begin` to `end`.
+    begin: u32,
+    end: u32,
+    /// To be matched, or not to be.
+    positive: bool,
+    /// Once matched, whatever follows.
+    searches: bool,
+}
+
+/// Expressions being gathered, and then run.
+pub(super) struct Texts {
+    regex: Regex,
+    parts: heapless::Vec<Part, MAX_PARTS>,
+    /// A word a state: the generation that has seen it.
+    marks: usize,
+    generation: u32,
+}
+
+impl Texts {
+    /// Until [`Self::release`], only this may take from the high end of the space.
+    pub(super) fn begin(builder: &Builder<'_>) -> Self {
+        Self { regex: Regex::begin(builder), parts: heapless::Vec::new(), marks: 0, generation: 0 }
+    }
+
+    pub(super) fn is_free(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    pub(super) fn release(self, builder: &mut Builder<'_>) {
+        self.regex.release(builder);
+    }
+
+    fn push(&mut self, part: Part) -> Result<(), GrammarError> {
+        self.parts.push(part).map_err(|_| too_complex())
+    }
+
+    /// An expression that must be found in the text, or must not; it is in the schema at `offset`.
+    pub(super) fn search(
+        &mut self,
+        builder: &mut Builder<'_>,
+        pattern: Text<'_>,
+        offset: u32,
+        positive: bool,
+    ) -> Result<(), GrammarError> {
+        let begin = self.regex.len();
+        let (first, start) = (self.regex.state(builder)?, self.regex.state(builder)?);
+        let exit = self.regex.attach(builder, start, pattern, offset)?;
+        self.regex.set_match(builder, exit);
+        let mut later = None;
+        if !self.begins_only_at_start(builder, start)? {
+            // Any character, and the search begins again.
+            let any = self.regex.state(builder)?;
+            self.regex.range(builder, any, (0, MAX_CODE_POINT), first);
+            later = Some(any);
+        }
+        self.regex.join(builder, first, [Some(start), later]);
+        let end = self.regex.len();
+        self.push(Part { first, begin, end, positive, searches: true })
+    }
+
+    /// Texts, which `next` shows one by one, of which the text must be one, or none.
+    pub(super) fn names<'s>(
+        &mut self,
+        builder: &mut Builder<'_>,
+        next: &mut dyn FnMut(&Builder<'_>) -> Option<Text<'s>>,
+        positive: bool,
+    ) -> Result<(), GrammarError> {
+        let begin = self.regex.len();
+        let (first, end) = (self.regex.state(builder)?, self.regex.state(builder)?);
+        self.regex.set_match(builder, end);
+        let mut fork = first;
+        while let Some(name) = next(builder) {
+            let (mut at, other) = (self.regex.state(builder)?, self.regex.state(builder)?);
+            self.regex.join(builder, fork, [Some(at), Some(other)]);
+            for point in name.characters() {
+                let target = self.regex.state(builder)?;
+                self.regex.range(builder, at, (point, point), target);
+                at = target;
+            }
+            self.regex.join(builder, at, [Some(end), None]);
+            fork = other;
+        }
+        let end = self.regex.len();
+        self.push(Part { first, begin, end, positive, searches: false })
+    }
+
+    /// Whether nothing can follow a state but at the start of a text.
+    fn begins_only_at_start(
+        &self,
+        builder: &mut Builder<'_>,
+        state: u32,
+    ) -> Result<bool, GrammarError> {
+        let high = builder.space.high();
+        let marks = builder.space.take_high(self.regex.len() as usize)?;
+        let mut key = Key::new();
+        let run = Run { regex: &self.regex, marks, generation: 1 };
+        let result = run.add(builder, state, false, &mut key);
+        builder.space.release_high(high);
+        result.map(|()| key.is_empty())
+    }
+
+    /// Ends the gathering.
+    fn ready(&mut self, builder: &mut Builder<'_>) -> Result<(), GrammarError> {
+        self.marks = builder.space.take_high(self.regex.len() as usize)?;
+        Ok(())
+    }
+
+    /// A generation of marks.
+    fn run(&mut self) -> Run<'_> {
+        self.generation += 1;
+        Run { regex: &self.regex, marks: self.marks, generation: self.generation }
+    }
+
+    /// The key of the beginning.
+    fn first_key(&mut self, builder: &mut Builder<'_>) -> Result<Key, GrammarError> {
+        let mut key = Key::new();
+        key.extend([0, 1]);
+        let parts = self.parts.clone();
+        let run = self.run();
+        for part in parts {
+            run.add(builder, part.first, true, &mut key)?;
+        }
+        self.settle(builder, &mut key);
+        Ok(key)
+    }
+
+    /// The key after a character; `None` where the text cannot be completed any more.
+    fn key_after(
+        &mut self,
+        builder: &mut Builder<'_>,
+        key: &[u32],
+        point: u32,
+    ) -> Result<Option<Key>, GrammarError> {
+        let mut after = Key::new();
+        after.extend([key.first().copied().unwrap_or(0), 0]);
+        let parts = self.parts.clone();
+        let run = self.run();
+        for part in parts {
+            for state in states_of(key, &part) {
+                match run.regex.get(builder, state) {
+                    State::Range { low, high, target } if (low..=high).contains(&point) => {
+                        run.add(builder, target, false, &mut after)?;
+                    }
+                    // What a search has found stays found.
+                    State::Match if part.searches => run.add(builder, state, false, &mut after)?,
+                    _ => {}
+                }
+            }
+        }
+        self.settle(builder, &mut after);
+        let is_alive = self.parts.iter().all(|part| {
+            let mut own = states_of(&after, part);
+            if part.positive {
+                own.next().is_some()
+            } else {
+                !own.any(|state| part.searches && self.regex.get(builder, state) == State::Match)
+            }
+        });
+        Ok(is_alive.then_some(after))
+    }
+
+    /// Puts a key in order. A search that has found is no more than that; whole texts do not stay
+    /// matched.
+    fn settle(&self, builder: &Builder<'_>, key: &mut Key) {
+        let mut settled = Key::new();
+        settled.extend(key.iter().take(KEY_HEAD).copied());
+        for part in &self.parts {
+            let is_match = |&state: &u32| self.regex.get(builder, state) == State::Match;
+            let found = part.searches.then(|| states_of(key, part).find(is_match)).flatten();
+            match found {
+                Some(state) => settled.push(state).unwrap_or(()),
+                None => {
+                    let from = settled.len();
+                    settled.extend(states_of(key, part));
+                    settled.get_mut(from..).unwrap_or_default().sort_unstable();
+                }
+            }
+        }
+        *key = settled;
+    }
+
+    /// Whether a text may end here, its length aside.
+    fn accepts(&mut self, builder: &mut Builder<'_>, key: &[u32]) -> Result<bool, GrammarError> {
+        let at_start = key.get(1) == Some(&1);
+        let parts = self.parts.clone();
+        for part in parts {
+            let mut matched = false;
+            for state in states_of(key, &part) {
+                matched |= match self.regex.get(builder, state) {
+                    State::Match => true,
+                    State::End(target) => {
+                        self.run().reaches_match_at_end(builder, target, at_start)?
+                    }
+                    _ => false,
+                };
+            }
+            if matched != part.positive {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The tree of the texts with so many characters, without quotes.
+    pub(super) fn tree(
+        &mut self,
+        builder: &mut Builder<'_>,
+        work: &mut Work,
+        (min, max): (u32, u32),
+    ) -> Result<Node, GrammarError> {
+        let counted = min.max(1);
+        let max = if max == u32::MAX { max } else { max.min(MAX_COUNTED.max(min)) };
+        let limit = if max == u32::MAX { counted } else { max };
+        self.ready(builder)?;
+        let mut graph = Graph::begin(builder)?;
+        let first = self.first_key(builder)?;
+        graph.state(builder, &first)?;
+        while graph.next(builder)?.is_some() {
+            let mut key = Key::new();
+            key.extend(graph.key(builder).iter().copied());
+            let length = key.first().copied().unwrap_or(0);
+            if length >= min && self.accepts(builder, &key)? {
+                graph.accept(builder);
+            }
+            if let Some(count) = key.first_mut() {
+                *count = (length + 1).min(limit);
+            }
+            let mut low = 0;
+            while low <= MAX_CODE_POINT && length < max {
+                work.spend(8 + 2 * key.len() as u64)?;
+                let high = self.segment_end(builder, &key, low);
+                if let Some(after) = self.key_after(builder, &key, low)? {
+                    let target = graph.state(builder, &after)?;
+                    graph.edge(builder, (low, high), target)?;
+                }
+                low = high + 1;
+            }
+        }
+        graph.finish(builder)
+    }
+
+    /// The last character from `low` on with which the same follows.
+    fn segment_end(&self, builder: &Builder<'_>, key: &[u32], low: u32) -> u32 {
+        let mut end = MAX_CODE_POINT;
+        for &state in key.get(KEY_HEAD..).unwrap_or_default() {
+            if let State::Range { low: first, high: last, .. } = self.regex.get(builder, state) {
+                if first > low {
+                    end = end.min(first - 1);
+                } else if last >= low {
+                    end = end.min(last);
+                }
+            }
+        }
+        end
+    }
+
+    /// Whether a text matches.
+    pub(super) fn matches(
+        &mut self,
+        builder: &mut Builder<'_>,
+        work: &mut Work,
+        text: Characters<'_>,
+    ) -> Result<bool, GrammarError> {
+        self.ready(builder)?;
+        let mut key = self.first_key(builder)?;
+        for point in text {
+            work.spend(8 + 2 * key.len() as u64)?;
+            match self.key_after(builder, &key, point)? {
+                Some(after) => key = after,
+                None => return Ok(false),
+            }
+        }
+        self.accepts(builder, &key)
+    }
+}
+
+fn states_of(key: &[u32], part: &Part) -> impl Iterator<Item = u32> {
+    let (begin, end) = (part.begin, part.end);
+    let states = key.get(KEY_HEAD..).unwrap_or_default().iter().copied();
+    states.filter(move |state| (begin..end).contains(state))
+}
+
+/// One gathering of states.
+struct Run<'r> {
+    regex: &'r Regex,
+    marks: usize,
+    generation: u32,
+}
+
+impl Run<'_> {
+    fn is_new(&self, builder: &mut Builder<'_>, state: u32) -> bool {
+        let mark = self.marks + state as usize;
+        let is_new = builder.space.get(mark) != self.generation;
+        builder.space.set(mark, self.generation);
+        is_new
+    }
+
+    /// Adds a state and all that it joins.
+    fn add(
+        &self,
+        builder: &mut Builder<'_>,
+        state: u32,
+        at_start: bool,
+        key: &mut Key,
+    ) -> Result<(), GrammarError> {
+        let mut todo = heapless::Vec::<u32, 256>::new();
+        let mut next = Some(state);
+        while let Some(state) = next {
+            if self.is_new(builder, state) {
+                match self.regex.get(builder, state) {
+                    State::Join(targets) => {
+                        for target in targets.into_iter().rev().flatten() {
+                            todo.push(target).map_err(|_| too_complex())?;
+                        }
+                    }
+                    State::Start(target) => {
+                        if at_start {
+                            todo.push(target).map_err(|_| too_complex())?;
+                        }
+                    }
+                    State::Range { .. } | State::End(_) | State::Match => {
+                        key.push(state).map_err(|_| too_complex())?;
+                    }
+                }
+            }
+            next = todo.pop();
+        }
+        Ok(())
+    }
+
+    /// Whether nothing more than the end of the text is missing.
+    fn reaches_match_at_end(
+        &self,
+        builder: &mut Builder<'_>,
+        state: u32,
+        at_start: bool,
+    ) -> Result<bool, GrammarError> {
+        let mut todo = heapless::Vec::<u32, 256>::new();
+        let mut next = Some(state);
+        while let Some(state) = next {
+            if self.is_new(builder, state) {
+                let targets = match self.regex.get(builder, state) {
+                    State::Join(targets) => targets,
+                    State::Start(target) => [at_start.then_some(target), None],
+                    State::End(target) => [Some(target), None],
+                    State::Range { .. } => [None, None],
+                    State::Match => return Ok(true),
+                };
+                for target in targets.into_iter().rev().flatten() {
+                    todo.push(target).map_err(|_| too_complex())?;
+                }
+            }
+            next = todo.pop();
+        }
+        Ok(false)
+    }
+}
+
+impl Compiler<'_, '_, '_> {
+    /// Whether a pattern is found in a text.
+    pub(super) fn matches(
+        &mut self,
+        pattern: Text<'_>,
+        offset: u32,
+        text: Text<'_>,
+    ) -> Result<bool, GrammarError> {
+        let mut texts = Texts::begin(self.builder);
+        let mut result = texts.search(self.builder, pattern, offset, true);
+        let mut found = false;
+        if result.is_ok() {
+            match texts.matches(self.builder, &mut self.work, text.characters()) {
+                Ok(matched) => found = matched,
+                Err(error) => result = Err(error),
+            }
+        }
+        texts.release(self.builder);
+        result.map(|()| found)
+    }
+}

@@ -1,0 +1,384 @@
+//! Random schemas against a validator of their own: an automaton accepts an instance where the
+//! validator does, and a random walk through it writes what the validator accepts.
+
+use crate::common::{Verdict, spellings, verdict, with_automaton};
+use crate::vocabulary::Random;
+use picolm_core::grammar::{Automaton, GrammarErrorKind, Matcher, Reading, schema_as};
+use serde_json::{Map, Value, json};
+
+const NAMES: [&str; 4] = ["a", "b", "ab", "é\""];
+
+/// What a text must be for a pattern, without another engine for patterns.
+type Matches = fn(&str) -> bool;
+
+const PATTERNS: [(&str, Matches); 8] = [
+    ("b", |text| text.contains('b')),
+    ("^a", |text| text.starts_with('a')),
+    ("[^a-c]$", |text| text.ends_with(|c| !('a'..='c').contains(&c))),
+    ("^(ab?)*$", |text| {
+        text.replace("ab", "").replace('a', "").is_empty()
+            && !text.starts_with('b')
+            && !text.contains("bb")
+    }),
+    ("^\\d{2,3}$", |text| (2..4).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_digit())),
+    ("^.?\"|^é", |text| {
+        text.chars().take(2).any(|c| c == '"') && !text.starts_with('\n') || text.starts_with('é')
+    }),
+    ("^$|a.", |text| {
+        text.is_empty()
+            || text
+                .match_indices('a')
+                .any(|(at, _)| text[at + 1..].starts_with(|c: char| c != '\n'))
+    }),
+    ("\\\\", |text| text.contains('\\')),
+];
+
+fn pick<'a, T>(random: &mut Random, from: &'a [T]) -> &'a T {
+    &from[random.below(from.len())]
+}
+
+fn instance(random: &mut Random, depth: usize) -> Value {
+    let kinds = if depth == 0 { 6 } else { 8 };
+    match random.below(kinds) {
+        0 => Value::Null,
+        1 => Value::from(random.below(2) == 0),
+        2 => Value::from(random.below(40) as i64 - 20),
+        3 => Value::from((random.below(80) as f64 - 40.0) / 8.0),
+        4 | 5 => {
+            let text: String = (0..random.below(4))
+                .map(|_| *pick(random, &['a', 'b', 'c', '7', '"', '\\', 'é', '\n']))
+                .collect();
+            Value::from(text)
+        }
+        6 => (0..random.below(4)).map(|_| instance(random, depth - 1)).collect(),
+        _ => (0..random.below(4))
+            .map(|_| ((*pick(random, &NAMES)).to_owned(), instance(random, depth - 1)))
+            .collect(),
+    }
+}
+
+/// A schema of a few keywords.
+fn random_schema(random: &mut Random, depth: usize) -> Value {
+    if random.below(12) == 0 {
+        return Value::from(random.below(4) != 0);
+    }
+    let mut schema = Map::new();
+    for _ in 0..=random.below(3) {
+        let (name, value) = keyword(random, depth);
+        schema.insert(name.to_owned(), value);
+    }
+    Value::Object(schema)
+}
+
+fn some_schemas(random: &mut Random, depth: usize) -> Value {
+    (0..=random.below(2)).map(|_| random_schema(random, depth)).collect()
+}
+
+fn members(random: &mut Random, value: fn(&mut Random, usize) -> Value, depth: usize) -> Value {
+    (0..=random.below(2))
+        .map(|_| ((*pick(random, &NAMES)).to_owned(), value(random, depth)))
+        .collect()
+}
+
+fn keyword(random: &mut Random, depth: usize) -> (&'static str, Value) {
+    let count = Value::from(random.below(4));
+    let limit = Value::from((random.below(60) as f64 - 30.0) / 4.0);
+    let names = |random: &mut Random, _: usize| -> Value {
+        let names = (0..random.below(3)).map(|_| *pick(random, &NAMES));
+        names.collect::<Vec<_>>().into()
+    };
+    if depth > 0 {
+        let deeper = depth - 1;
+        match random.below(32) {
+            0 => return ("allOf", some_schemas(random, deeper)),
+            1 => return ("anyOf", some_schemas(random, deeper)),
+            2 => return ("oneOf", some_schemas(random, deeper)),
+            3 => return ("not", random_schema(random, deeper)),
+            4 => return ("if", random_schema(random, deeper)),
+            5 => return ("then", random_schema(random, deeper)),
+            6 => return ("else", random_schema(random, deeper)),
+            7 => return ("items", random_schema(random, deeper)),
+            8 => return ("prefixItems", some_schemas(random, deeper)),
+            9..12 => return ("properties", members(random, random_schema, deeper)),
+            12 => return ("additionalProperties", random_schema(random, deeper)),
+            13 => return ("dependentSchemas", members(random, random_schema, deeper)),
+            14 => return ("$ref", Value::from(*pick(random, &["#/$defs/x", "#/$defs/y~1"]))),
+            15 => {
+                let schema = random_schema(random, deeper);
+                return ("patternProperties", json!({ pick(random, &PATTERNS).0: schema }));
+            }
+            _ => {}
+        }
+    }
+    match random.below(18) {
+        0..3 => {
+            let types = ["null", "boolean", "integer", "number", "string", "array", "object"];
+            let chosen: Vec<&str> = (0..=random.below(2)).map(|_| *pick(random, &types)).collect();
+            ("type", chosen.into())
+        }
+        3 => ("enum", (0..random.below(5)).map(|_| instance(random, 1)).collect()),
+        4 => ("const", instance(random, 1)),
+        5 => ("minimum", limit),
+        6 => ("maximum", limit),
+        7 => ("exclusiveMinimum", limit),
+        8 => ("exclusiveMaximum", limit),
+        9 => (
+            "multipleOf",
+            pick(random, &[json!(2), json!(0.5), json!(3), json!(0.75), json!(10)]).clone(),
+        ),
+        10 => ("minLength", count),
+        11 => ("maxLength", count),
+        12 => ("pattern", pick(random, &PATTERNS).0.into()),
+        13 => (*pick(random, &["minItems", "maxItems"]), count),
+        14 => (*pick(random, &["minProperties", "maxProperties"]), count),
+        15 => ("required", names(random, 0)),
+        16 => ("dependentRequired", members(random, names, 0)),
+        _ => ("propertyNames", json!({ "pattern": pick(random, &PATTERNS).0 })),
+    }
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    PATTERNS.iter().find(|(own, _)| *own == pattern).unwrap().1(text)
+}
+
+fn has_type(name: &str, value: &Value) -> bool {
+    match name {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        "number" => value.is_number(),
+        "string" => value.is_string(),
+        "array" => value.is_array(),
+        _ => value.is_object(),
+    }
+}
+
+fn equal(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| equal(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
+struct Validator<'v> {
+    root: &'v Value,
+}
+
+impl Validator<'_> {
+    fn accepts(&self, schema: &Value, value: &Value) -> bool {
+        let Value::Object(keywords) = schema else { return schema == true };
+        keywords.iter().all(|(name, of)| {
+            self.general(name, of, keywords, value)
+                && match value {
+                    Value::Number(number) => number_holds(name, of, number.as_f64().unwrap()),
+                    Value::String(text) => string_holds(name, of, text),
+                    Value::Array(items) => self.array(name, of, keywords, items),
+                    Value::Object(members) => self.object(name, of, keywords, members, value),
+                    _ => true,
+                }
+        })
+    }
+
+    fn general(&self, name: &str, of: &Value, all: &Map<String, Value>, value: &Value) -> bool {
+        let held = || of.as_array().unwrap().iter().filter(|s| self.accepts(s, value)).count();
+        match name {
+            "type" => of.as_array().unwrap().iter().any(|t| has_type(t.as_str().unwrap(), value)),
+            "enum" => of.as_array().unwrap().iter().any(|other| equal(other, value)),
+            "const" => equal(of, value),
+            "allOf" => held() == of.as_array().unwrap().len(),
+            "anyOf" => held() > 0,
+            "oneOf" => held() == 1,
+            "not" => !self.accepts(of, value),
+            "if" => {
+                let branch = if self.accepts(of, value) { "then" } else { "else" };
+                all.get(branch).is_none_or(|schema| self.accepts(schema, value))
+            }
+            "$ref" => self.accepts(self.root.pointer(&of.as_str().unwrap()[1..]).unwrap(), value),
+            _ => true,
+        }
+    }
+
+    fn array(&self, name: &str, of: &Value, all: &Map<String, Value>, items: &[Value]) -> bool {
+        let places = all.get("prefixItems").map_or(0, |list| list.as_array().unwrap().len());
+        match name {
+            "items" => items.iter().skip(places).all(|item| self.accepts(of, item)),
+            "prefixItems" => {
+                of.as_array().unwrap().iter().zip(items).all(|(s, item)| self.accepts(s, item))
+            }
+            "minItems" => items.len() as u64 >= of.as_u64().unwrap(),
+            "maxItems" => items.len() as u64 <= of.as_u64().unwrap(),
+            _ => true,
+        }
+    }
+
+    fn object(
+        &self,
+        name: &str,
+        of: &Value,
+        all: &Map<String, Value>,
+        members: &Map<String, Value>,
+        value: &Value,
+    ) -> bool {
+        let dependents =
+            || of.as_object().unwrap().iter().filter(|(n, _)| members.contains_key(*n));
+        let has = |name: &Value| members.contains_key(name.as_str().unwrap());
+        let each = |keyword: &str, name: &str, member: &Value| match all.get(keyword) {
+            Some(Value::Object(schemas)) => {
+                let own = schemas.iter().filter(|(key, _)| match keyword {
+                    "properties" => *key == name,
+                    _ => matches(key, name),
+                });
+                let own: Vec<_> = own.collect();
+                (!own.is_empty(), own.iter().all(|(_, schema)| self.accepts(schema, member)))
+            }
+            _ => (false, true),
+        };
+        match name {
+            "properties" | "patternProperties" => {
+                members.iter().all(|(key, member)| each(name, key, member).1)
+            }
+            "additionalProperties" => members.iter().all(|(key, member)| {
+                each("properties", key, member).0
+                    || each("patternProperties", key, member).0
+                    || self.accepts(of, member)
+            }),
+            "propertyNames" => members.keys().all(|key| self.accepts(of, &Value::from(&key[..]))),
+            "required" => of.as_array().unwrap().iter().all(has),
+            "minProperties" => members.len() as u64 >= of.as_u64().unwrap(),
+            "maxProperties" => members.len() as u64 <= of.as_u64().unwrap(),
+            "dependentRequired" => {
+                dependents().all(|(_, names)| names.as_array().unwrap().iter().all(has))
+            }
+            "dependentSchemas" => dependents().all(|(_, schema)| self.accepts(schema, value)),
+            _ => true,
+        }
+    }
+}
+
+fn number_holds(name: &str, of: &Value, number: f64) -> bool {
+    let limit = of.as_f64();
+    match name {
+        "minimum" => number >= limit.unwrap(),
+        "maximum" => number <= limit.unwrap(),
+        "exclusiveMinimum" => number > limit.unwrap(),
+        "exclusiveMaximum" => number < limit.unwrap(),
+        "multipleOf" => (number / limit.unwrap()).fract() == 0.0,
+        _ => true,
+    }
+}
+
+fn string_holds(name: &str, of: &Value, text: &str) -> bool {
+    let length = text.chars().count() as u64;
+    match name {
+        "minLength" => length >= of.as_u64().unwrap(),
+        "maxLength" => length <= of.as_u64().unwrap(),
+        "pattern" => matches(of.as_str().unwrap(), text),
+        _ => true,
+    }
+}
+
+/// A random text, which ends soon after so many bytes; mostly plain bytes, so that it says much.
+fn walk(automaton: &Automaton<'_>, random: &mut Random, bytes: usize) -> Vec<u8> {
+    let mut matcher = Matcher::new(automaton);
+    let mut text = Vec::new();
+    loop {
+        if matcher.is_complete(automaton) && (text.len() >= bytes || random.below(4) == 0) {
+            return text;
+        }
+        let left = matcher.tokens_to_close(automaton);
+        let first = random.below(256);
+        let mut next = None;
+        let common = b"\"a,b:]}{[1.2-".iter().copied();
+        let start = random.below(13);
+        let common = common.clone().cycle().skip(start).take(13).filter(|_| random.below(3) != 0);
+        let common: Vec<u8> = common.collect();
+        for byte in common.into_iter().chain((0..256).map(|index| ((first + index) % 256) as u8)) {
+            let mut after = matcher.clone();
+            let fits = after.push(automaton, byte);
+            if fits && (text.len() < bytes || after.tokens_to_close(automaton) < left) {
+                next = Some((byte, after));
+                break;
+            }
+        }
+        // Nothing follows a text that is complete.
+        let Some((byte, after)) = next else {
+            assert!(matcher.is_complete(automaton), "{}", String::from_utf8_lossy(&text));
+            return text;
+        };
+        text.push(byte);
+        matcher = after;
+    }
+}
+
+/// Both ways, and that what is compiled by the closed reading is a part of it.
+#[test]
+fn random_schemas_are_told_right() {
+    let mut random = Random(11);
+    let (mut compiled, mut refused, mut valid, mut walks) = (0, 0, 0, 0);
+    let mut wrong = Vec::new();
+    for _ in 0..2500 {
+        let mut named = random_schema(&mut random, 3);
+        if let Value::Object(members) = &mut named {
+            let defs = json!({
+                "x": random_schema(&mut random, 1),
+                "y/": { "items": { "$ref": "#" }, "maxLength": 2 },
+            });
+            members.insert("$defs".to_owned(), defs);
+        }
+        let source = named.to_string();
+        let validator = Validator { root: &named };
+        let instances: Vec<Value> = (0..25).map(|_| instance(&mut random, 2)).collect();
+        for reading in [Reading::Open, Reading::Closed] {
+            with_automaton(
+                |words| schema_as(source.as_bytes(), reading, false, words),
+                |automaton| {
+                    let automaton = match automaton {
+                        Ok(automaton) => Some(automaton),
+                        Err(error) if error.kind == GrammarErrorKind::MatchesNothing => None,
+                        Err(_) => {
+                            refused += 1;
+                            return;
+                        }
+                    };
+                    compiled += 1;
+                    for value in &instances {
+                        let accepted = automaton.as_ref().is_some_and(|automaton| {
+                            spellings(value).iter().any(|text| {
+                                verdict(automaton, text.as_bytes()) == Verdict::Accepted
+                            })
+                        });
+                        let expected = validator.accepts(&named, value);
+                        valid += usize::from(expected);
+                        let told = if reading == Reading::Open {
+                            accepted == expected
+                        } else {
+                            expected || !accepted
+                        };
+                        if !told {
+                            wrong.push(format!("{reading:?} {source}: {value}: {expected}"));
+                        }
+                    }
+                    let Some(automaton) = automaton else { return };
+                    for bytes in [5, 15, 40] {
+                        let text = walk(&automaton, &mut random, bytes);
+                        let value: Value = serde_json::from_slice(&text).unwrap();
+                        let shown = String::from_utf8_lossy(&text);
+                        if !validator.accepts(&named, &value) {
+                            wrong.push(format!("{reading:?} {source}: {shown} is written"));
+                        }
+                        walks += 1;
+                    }
+                },
+            );
+        }
+    }
+    println!("{compiled} compiled, {refused} refused, {valid} valid instances, {walks} walks");
+    assert!(wrong.is_empty(), "{} wrong: {}", wrong.len(), wrong[..wrong.len().min(8)].join("\n"));
+    assert!(compiled > 3 * refused && valid > 1000);
+}

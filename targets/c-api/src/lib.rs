@@ -1,0 +1,34 @@
+//! PicoLM for C: `libpicolm.a` and `picolm.h`.
+//!
+//! Contract: no allocation, no global state, no thread of its own, no symbol of an operating
+//! system or a C library but the four that every C compiler takes for granted (`memcpy`, `memmove`,
+//! `memset`, `memcmp`). All memory is the caller's; how much is asked first and right to the byte.
+//! A handle is the start of that memory, so closing one frees nothing.
+//!
+//! | file | |
+//! |---|---|
+//! | [`abi`] | what crosses the border: numbers, structs, types of functions |
+//! | [`ffi`] | the functions: pointers are checked here and nowhere else |
+//! | `slot` | a value at the start of the caller's memory, and whether it is there |
+//! | `engine` | a session with its tokenizer and sampler, in safe Rust |
+//! | `constraint` | what a text must be, in safe Rust |
+//! | `source` | where weights come from: memory, or a function that reads |
+//! | `cpu` | instruction sets of the CPU |
+#![no_std]
+
+pub mod abi;
+mod constraint;
+mod cpu;
+mod engine;
+pub mod ffi;
+mod slot;
+mod source;
+
+/// What a defect of the engine comes to: no input leads here. Stops at once, for there is no one to
+/// tell, and nothing of the caller's may be written to any more.
+#[panic_handler]
+fn stop(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {
+        cpu::trap();
+    }
+}
