@@ -44,7 +44,7 @@ pub(crate) struct Ceiling {
 const BYTES_PER_TEXT_BYTE: u64 = 24;
 
 /// Bytes of text that any ceiling has room for: as much scratch as tokenizing begins with.
-const LEAST_TEXT_BYTES: u64 = 64 << 10;
+pub(crate) const LEAST_TEXT_BYTES: u64 = 64 << 10;
 
 impl Ceiling {
     /// Longest text that can be made tokens of below the ceiling, before the first pass, where

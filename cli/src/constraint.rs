@@ -1,12 +1,13 @@
 //! From an option to a constraint: compiling, the vocabulary's tree, the memory of both.
 
 use crate::args::Wanted;
-use crate::engine::about;
+use crate::engine::{self, ModelFile, about};
 use crate::report::{Bytes, Failure};
 use picolm_core::grammar::{
-    Constraint, Grammar, GrammarError, GrammarErrorKind, SortedTokens, TokenBytes, gbnf, json,
-    schema,
+    Constraint, Grammar, GrammarError, GrammarErrorKind, SortedTokens, TokenBytes, Trie, gbnf,
+    json, schema,
 };
+use picolm_core::mem::{Arena, MemoryPlan};
 use picolm_core::session::Session;
 use picolm_core::tokenizer::Tokenizer;
 use std::fs::File;
@@ -26,8 +27,43 @@ const MASKS: usize = 120;
 /// A compiled grammar and all the memory that a constraint needs.
 pub(crate) struct Constrained {
     grammar: Vec<u32>,
+    vocabulary: Vocabulary,
+}
+
+/// A vocabulary's tree, and room for masks.
+#[derive(Default)]
+pub(crate) struct Vocabulary {
     trie: Vec<u32>,
     masks: Vec<u32>,
+}
+
+impl Vocabulary {
+    /// Reads that of the model at `path`, before its memory is planned: nothing else says how large
+    /// the tree is.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let file = ModelFile::open(path)?;
+        let gguf = file.gguf()?;
+        let mut plan = MemoryPlan::new();
+        Tokenizer::plan(&gguf, &mut plan).map_err(|error| file.failure(error))?;
+        let mut memory = engine::reserve(&plan)?;
+        let mut arena = Arena::new(memory.as_mut_slice());
+        let tokenizer = Tokenizer::new(&gguf, &mut arena).map_err(|error| file.failure(error))?;
+        Self::of(&tokenizer).map_err(|error| file.failure(error))
+    }
+
+    fn of(vocabulary: &dyn TokenBytes) -> Result<Self, GrammarError> {
+        let tokens = vocabulary.len();
+        let mut scratch = vec![0; SortedTokens::scratch_words(tokens)];
+        let sorted = SortedTokens::new(vocabulary, &mut scratch)?;
+        let mut trie = vec![0; sorted.trie_words()];
+        sorted.build(vocabulary, &mut trie)?;
+        Ok(Self { trie, masks: vec![0; Constraint::words(tokens, MASKS)] })
+    }
+
+    /// Bytes that a constraint takes beside its grammar.
+    pub(crate) fn bytes(&self) -> u64 {
+        (4 * (self.trie.len() + self.masks.len()) + size_of::<Constraint<'_>>()) as u64
+    }
 }
 
 impl Constrained {
@@ -58,27 +94,26 @@ impl Constrained {
                     .map_err(|error| about(path, described(error, &source)))?
             }
         };
-        Ok(Self { grammar, trie: Vec::new(), masks: Vec::new() })
+        Ok(Self { grammar, vocabulary: Vocabulary::default() })
     }
 
-    /// Joins it with a vocabulary.
+    /// Reads the vocabulary of the model at `path`; the bytes that all of it takes.
+    pub(crate) fn read_vocabulary(&mut self, path: &Path) -> Result<u64, Failure> {
+        self.vocabulary = Vocabulary::read(path)?;
+        Ok(self.vocabulary.bytes() + 4 * self.grammar.len() as u64)
+    }
+
+    /// Joins it with the vocabulary that was read, which is that of `tokenizer`.
     pub(crate) fn constraint<'c>(
         &'c mut self,
         tokenizer: &Tokenizer<'_>,
     ) -> Result<Constraint<'c>, Failure> {
-        self.join(tokenizer).map_err(|error| Failure::new(error.to_string()))
-    }
-
-    fn join<'c>(&'c mut self, tokenizer: &Tokenizer<'_>) -> Result<Constraint<'c>, GrammarError> {
         let tokens = tokenizer.vocabulary_len();
-        let mut scratch = vec![0; SortedTokens::scratch_words(tokens)];
-        let sorted = SortedTokens::new(tokenizer as &dyn TokenBytes, &mut scratch)?;
-        self.trie = vec![0; sorted.trie_words()];
-        self.masks = vec![0; Constraint::words(tokens, MASKS)];
-        let trie = sorted.build(tokenizer as &dyn TokenBytes, &mut self.trie)?;
         let ends = (0..tokens).filter(|&token| tokenizer.is_end_of_generation(token));
         let grammar = Grammar::from_words(&mut self.grammar);
-        Constraint::new(grammar, trie, tokens, ends, &mut self.masks)
+        let Vocabulary { trie, masks } = &mut self.vocabulary;
+        Constraint::new(grammar, Trie::from_words(trie), tokens, ends, masks)
+            .map_err(|error| Failure::new(error.to_string()))
     }
 }
 

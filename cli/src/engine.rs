@@ -1,6 +1,6 @@
 //! From a model file and settings to an engine that is ready: the one place that knows the steps.
 
-use crate::ceiling::Ceiling;
+use crate::ceiling::{Ceiling, LEAST_TEXT_BYTES};
 use crate::platform::map::{MappedFile, Memory};
 use crate::platform::stream::StreamedFile;
 use crate::platform::threads::{Pool, usable_cores};
@@ -95,6 +95,14 @@ impl ModelFile {
         ceiling.min(MAX_TEXT_BYTES)
     }
 
+    /// Longest line of a talk: by then everything else is in memory.
+    pub(crate) fn line_bytes(&self) -> u64 {
+        match self.source {
+            Source::Mapped(_) => self.text_bytes(),
+            Source::Streamed(_) => LEAST_TEXT_BYTES.min(self.text_bytes()),
+        }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -176,6 +184,8 @@ pub(crate) struct Plan {
     pub(crate) config: Config,
     /// Everything that the arena holds.
     pub(crate) memory: MemoryPlan,
+    /// Bytes that a constraint takes beside it.
+    beside_bytes: u64,
 }
 
 impl Plan {
@@ -203,7 +213,7 @@ impl Plan {
         let options = Options { workers, stripe_bytes, cache_bytes: cpu::cache_bytes(), ..options };
         let (memory, config) = Session::plan(gguf, &machine.parts, &options)
             .map_err(|error| model_failure(file, error))?;
-        Ok(Self { options, config, memory })
+        Ok(Self { options, config, memory, beside_bytes: 0 })
     }
 
     /// How keys and values are stored.
@@ -211,9 +221,15 @@ impl Plan {
         self.options.kv_type
     }
 
-    /// All bytes of the arena.
+    /// All bytes of the arena, and those beside it.
     pub(crate) fn total_bytes(&self) -> u64 {
-        self.memory.total().unwrap_or(u64::MAX)
+        self.memory.total().unwrap_or(u64::MAX).saturating_add(self.beside_bytes)
+    }
+
+    /// Counts `bytes` that are taken beside the arena.
+    pub(crate) fn with_room_beside(mut self, bytes: u64) -> Self {
+        self.beside_bytes = self.beside_bytes.saturating_add(bytes);
+        self
     }
 
     /// Adds the tokenizer, for commands that deal in text.

@@ -8,7 +8,7 @@ use crate::args::Run;
 use crate::engine;
 use crate::line_editor::{LineEditor, Typed};
 use crate::platform::console;
-use crate::report::{self, Failure};
+use crate::report::{self, Bytes, Failure};
 use core::sync::atomic::Ordering;
 use picolm_core::chat::{Chat, Message, Role};
 use std::io::{BufRead, Read};
@@ -22,11 +22,12 @@ Ctrl-C stops an answer. A line that begins with a space is no command.
 Arrow keys move in the line and bring back earlier ones; text may be pasted.
 ";
 
-/// Talks until the user ends it.
+/// Talks until the user ends it; a line from a pipe has at most `line_bytes`.
 pub(super) fn talk(
     arguments: &Run,
     generation: Generation<'_, '_>,
     chat: Chat<'_>,
+    line_bytes: u64,
 ) -> Result<Outcome, Failure> {
     let system = arguments.conversation.as_ref().and_then(|given| given.system.clone());
     let mut talk = Talk { arguments, generation, chat, system, unread: None };
@@ -49,7 +50,7 @@ pub(super) fn talk(
                     continue;
                 }
             },
-            false => match next_line()? {
+            false => match next_line(line_bytes)? {
                 Some(line) => line,
                 None => return Ok(Outcome::Done),
             },
@@ -65,13 +66,17 @@ pub(super) fn talk(
 }
 
 /// A line of stdin without its end; `None` where there is no more.
-fn next_line() -> Result<Option<Vec<u8>>, Failure> {
+fn next_line(line_bytes: u64) -> Result<Option<Vec<u8>>, Failure> {
     let mut line = Vec::new();
     let read = std::io::stdin()
         .lock()
-        .take(engine::MAX_TEXT_BYTES)
+        .take(line_bytes.saturating_add(1))
         .read_until(b'\n', &mut line)
         .map_err(|error| Failure::new(format!("stdin: {error}")))?;
+    if read as u64 > line_bytes && line.last() != Some(&b'\n') {
+        let most = Bytes(line_bytes);
+        return Err(Failure::new(format!("stdin: a line is longer than {most}")));
+    }
     while line.last().is_some_and(|byte| b"\r\n".contains(byte)) {
         line.pop();
     }

@@ -5,6 +5,7 @@ mod budget;
 use super::{Outcome, print};
 use crate::args::Info;
 use crate::ceiling;
+use crate::constraint::Vocabulary;
 use crate::engine::{Machine, ModelFile, Plan};
 use crate::report::{Bytes, Failure, printable};
 use core::fmt::{Display, Write};
@@ -44,6 +45,10 @@ pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
     tensors(&mut page, &gguf);
     if let Ok(plan) = &plan {
         memory(&mut page, plan, machine.pool.workers());
+        if let Ok(vocabulary) = Vocabulary::read(&arguments.model) {
+            let bytes = Bytes(vocabulary.bytes());
+            page.row("a constraint", format_args!("{:>10} more", bytes.to_string()));
+        }
         if let Some(ceiling) = file.ceiling() {
             budget::show(&mut page, &file, &gguf, &machine, plan, ceiling)?;
         }

@@ -31,6 +31,10 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         Some(wanted) => Some(Constrained::compile(wanted, arguments.pretty)?),
         None => None,
     };
+    let constraint_bytes = match &mut constrained {
+        Some(constrained) => constrained.read_vocabulary(&arguments.model)?,
+        None => 0,
+    };
     let cache_file = CacheFile::open(&arguments.keeping, arguments.quiet)?;
     let machine = Machine::new(arguments.threads)?;
     let Run { context, kv_type, skipped, .. } = *arguments;
@@ -40,7 +44,8 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let logit_rows = if speculates { MAX_DRAFT as u32 + 1 } else { 1 };
     let options = Options { context, kv_type, skipped, logit_rows, ..Options::default() };
     let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| {
-        plan.with_tokenizer(file, gguf)?.with_sampler(file, &arguments.sampling.options(&[]))
+        let plan = plan.with_tokenizer(file, gguf)?.with_room_beside(constraint_bytes);
+        plan.with_sampler(file, &arguments.sampling.options(&[]))
     };
     let ram = draft.as_ref().map_or(Ok(arguments.ram), |draft| draft.leave(arguments.ram))?;
     let file = ceiling::open(&arguments.model, ram, &machine, options, &complete)?;
@@ -66,7 +71,6 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         Some(constrained) => Some(constrained.constraint(&tokenizer)?),
         None => None,
     };
-    let constraint_bytes = constraint.as_ref().map(Constraint::bytes);
     let interrupted = console::on_interrupt();
     let clock = MonotonicClock::new();
     let mut room = vec![0; if speculates { session.context() as usize } else { 0 }];
@@ -88,7 +92,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         interrupted,
     };
     if interactive && let Some(chat) = chat {
-        return chat::talk(arguments, generation, chat);
+        return chat::talk(arguments, generation, chat, file.line_bytes());
     }
 
     let prompt = engine::text(arguments.prompt.as_deref(), file.text_bytes())?;
@@ -130,8 +134,8 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     if !arguments.quiet {
         generation.report(prefill, generated);
         report::line(format_args!("Memory: {}", ceiling::memory_line(&file, &plan)));
-        if let Some(bytes) = constraint_bytes {
-            report::line(format_args!("Constraint: {}", Bytes(bytes)));
+        if let Some(constraint) = &generation.constraint {
+            report::line(format_args!("Constraint: {}", Bytes(constraint.bytes())));
         }
     }
     if let Some(cache) = cache {

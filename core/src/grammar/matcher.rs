@@ -93,7 +93,7 @@ impl Pool {
         self.peak_frames = 0;
     }
 
-    fn is_deep_enough(&mut self, depth: u32) -> bool {
+    pub(super) fn is_deep_enough(&mut self, depth: u32) -> bool {
         self.peak_depth = self.peak_depth.max(depth);
         let fits = depth <= MAX_DEPTH;
         self.limited |= !fits;

@@ -53,6 +53,8 @@ mod gbnf;
 mod graph;
 pub mod json;
 #[deny(clippy::indexing_slicing)]
+mod loops;
+#[deny(clippy::indexing_slicing)]
 mod matcher;
 #[deny(clippy::indexing_slicing)]
 mod nfa;

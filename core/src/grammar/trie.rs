@@ -6,12 +6,13 @@
 //! header   HEADER_WORDS: nodes, tokens, bytes of the longest token, the set of bytes that are a
 //!          token by themselves (8 words)
 //! roots    256: the node of each first byte, or NONE
-//! nodes    preorder; byte | nodes of its subtree << 8, index of its first token | depth << 24;
-//!          one more at the end, for the index
+//! nodes    preorder; byte | nodes of its subtree << 8 | PLAIN, index of its first token |
+//!          height << 20 | depth << 24; one more at the end, for the index
 //! tokens   ids sorted by their bytes; those of a node are from its index to the next node's
 //! ```
 
 use super::error::{GrammarError, GrammarErrorKind};
+use super::loops::is_plain_text;
 
 /// A vocabulary as a grammar sees it: tokens are bytes.
 pub trait TokenBytes {
@@ -30,8 +31,13 @@ pub trait TokenBytes {
 
 /// Longest token that is ever allowed, in bytes: depths are one byte.
 const MAX_TOKEN_BYTES: usize = 255;
-/// Subtrees and indices are 24 bits.
-const MAX_NODES: usize = 1 << 24;
+/// Subtrees are 23 bits, indices 20.
+const MAX_NODES: usize = 1 << 23;
+const MAX_TOKENS: usize = 1 << 20;
+/// Heights are 4 bits: so many levels or more.
+const MAX_HEIGHT: u32 = 15;
+/// All bytes of a node and of its subtree are plain text.
+const PLAIN: u32 = 1 << 31;
 /// Scratch words of a token: the first eight of its bytes, and the id.
 const SCRATCH_WORDS: usize = 3;
 
@@ -109,7 +115,7 @@ impl<'s> SortedTokens<'s> {
             })
         });
         let nodes = count_nodes(vocabulary, entries);
-        if nodes >= MAX_NODES {
+        if nodes >= MAX_NODES || count >= MAX_TOKENS {
             return Err(GrammarError::whole(GrammarErrorKind::TooComplex));
         }
         Ok(Self { tokens: entries, nodes })
@@ -210,9 +216,41 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
     if let Some(end) = nodes.get_mut(count) {
         *end = [0, sorted.tokens.len() as u32];
     }
+    measure(nodes.get_mut(..count).unwrap_or_default());
     for (place, value) in header.iter_mut().zip([count, sorted.tokens.len(), longest]) {
         *place = value as u32;
     }
+}
+
+/// Finds of each node how many levels its subtree has, and whether all of it is plain text:
+/// children come before their parents.
+fn measure(nodes: &mut [[u32; NODE_WORDS]]) {
+    for index in (0..nodes.len()).rev() {
+        let Some(&[head, _]) = nodes.get(index) else { return };
+        let end = index + subtree(head) as usize;
+        let (mut child, mut height, mut is_plain) = (index + 1, 1, is_plain_text(head as u8));
+        while child < end {
+            let Some(&[head, place]) = nodes.get(child) else { return };
+            is_plain &= head & PLAIN != 0;
+            height = height.max(1 + height_of(place)).min(MAX_HEIGHT);
+            child += subtree(head) as usize;
+        }
+        if let Some([head, place]) = nodes.get_mut(index) {
+            *head |= if is_plain { PLAIN } else { 0 };
+            *place |= height << 20;
+        }
+    }
+}
+
+/// Levels of a subtree, by its second word.
+const fn height_of(place: u32) -> u32 {
+    place >> 20 & MAX_HEIGHT
+}
+
+/// Nodes of a subtree, by its first word.
+const fn subtree(head: u32) -> u32 {
+    let nodes = (head & !PLAIN) >> 8;
+    if nodes > 0 { nodes } else { 1 }
 }
 
 fn set_bit(set: &mut [u32], byte: u8) {
@@ -235,6 +273,10 @@ pub(super) struct TrieNode {
     pub(super) size: u32,
     /// Bytes from the root.
     pub(super) depth: usize,
+    /// No token has more bytes from here on, this one included.
+    pub(super) height: u32,
+    /// All of them are plain text.
+    pub(super) is_plain: bool,
     first_token: u32,
 }
 
@@ -275,20 +317,33 @@ impl<'w> Trie<'w> {
         match self.words.get(at..at + NODE_WORDS) {
             Some(&[head, place]) => TrieNode {
                 byte: head as u8,
-                size: (head >> 8).max(1),
+                size: subtree(head),
                 depth: (place >> 24) as usize,
-                first_token: place & 0xFF_FFFF,
+                height: match height_of(place) {
+                    MAX_HEIGHT => subtree(head),
+                    height => height,
+                },
+                is_plain: head & PLAIN != 0,
+                first_token: place & (MAX_TOKENS as u32 - 1),
             },
-            _ => TrieNode { byte: 0, size: 1, depth: 0, first_token: 0 },
+            _ => {
+                TrieNode { byte: 0, size: 1, depth: 0, height: 1, is_plain: false, first_token: 0 }
+            }
         }
     }
 
     /// The tokens that end at a node.
     #[inline]
     pub(super) fn tokens(self, index: u32) -> &'w [u32] {
+        self.tokens_between(index, index + 1)
+    }
+
+    /// The tokens of the nodes from `index` to before `end`.
+    #[inline]
+    pub(super) fn tokens_between(self, index: u32, end: u32) -> &'w [u32] {
         let ids = HEADER_WORDS + ROOTS + (self.nodes() as usize + 1) * NODE_WORDS;
         let first = self.node(index).first_token as usize;
-        let end = self.node(index + 1).first_token as usize;
+        let end = self.node(end).first_token as usize;
         self.words.get(ids + first..ids + end).unwrap_or_default()
     }
 

@@ -1,6 +1,7 @@
 //! One walk over the vocabulary's tree and the automaton together: which tokens may follow.
 
 use super::automaton::Automaton;
+use super::loops::Loops;
 use super::matcher::{Matcher, Stack};
 use super::trie::Trie;
 
@@ -73,6 +74,7 @@ impl Levels {
         let frames = pool.len();
         self.set(0, len, frames);
         let mut walked = Walked { worst: 0, budgeted: false };
+        let mut loops = Loops::default();
         let (mut index, nodes) = (0, trie.nodes());
         while index < nodes {
             let node = trie.node(index);
@@ -81,6 +83,23 @@ impl Levels {
             let (start, end) = (self.start(before), self.end(before));
             let (from, out) = self.stacks.split_at_mut(end.min(WALK_STACKS));
             let from = from.get(start..).unwrap_or_default();
+            if let (true, &[stack]) = (node.is_plain, from)
+                && let Some(found) = loops.find(automaton, pool, stack)
+                && found.room >= node.height
+            {
+                let closing = pool.tokens_to_close(automaton, stack);
+                let fits = closing <= left_after;
+                if fits {
+                    walked.worst = walked.worst.max(closing);
+                    let tokens = trie.tokens_between(index, index + node.size);
+                    tokens.iter().for_each(|&token| set_bit(mask, token));
+                }
+                if fits || found.closing_stays {
+                    walked.budgeted |= !fits;
+                    index += node.size;
+                    continue;
+                }
+            }
             let count = pool.step(automaton, from, node.byte, out);
             if count == 0 {
                 index += node.size;

@@ -2,8 +2,11 @@
 
 use crate::common::{Verdict, verdict, with_automaton};
 use crate::vocabulary::{END, Random, Tokens, random_text};
-use picolm_core::grammar::{Constraint, json};
+use picolm_core::grammar::{Constraint, Grammar, GrammarError, gbnf, json, schema};
 use std::time::Instant;
+
+/// Compiles into the words given.
+type Compile = fn(&mut [u32]) -> Result<Grammar<'_>, GrammarError>;
 
 /// A token is allowed where the text with it can still be completed, by trying each one alone.
 #[test]
@@ -87,52 +90,35 @@ fn every_text_is_json() {
     });
 }
 
+/// Schemas and JSON as they are asked for; each is walked with the model's own tokens.
+const WALKED: [(&str, Compile); 4] = [
+    ("json", json::compact),
+    ("pretty json", json::pretty),
+    ("tool call", |words| schema(TOOL_CALL, false, words)),
+    ("gbnf", |words| gbnf(br#"root ::= ([A-Z] [a-z ,]{9,90} [.!?] " ")+"#, words)),
+];
+
+const TOOL_CALL: &[u8] = br#"{"type": "object", "properties": {
+    "name": {"enum": ["read_file", "write_file"]},
+    "arguments": {"type": "object", "properties": {
+        "path": {"type": "string", "maxLength": 200},
+        "lines": {"type": "array", "items": {"type": "integer"}}}, "required": ["path"]}},
+    "required": ["name", "arguments"]}"#;
+
 /// What is printed is for the record; the limits are ten times what it takes.
+///
+/// `cargo test --release -p picolm-core --test grammar quick_and_small -- --nocapture` prints it.
 #[test]
 fn masks_are_quick_and_small_on_real_vocabularies() {
-    for name in ["llama-spm", "gpt-2", "llama-bpe"] {
-        let mut tokens = Tokens::of_model(name);
+    let model = std::env::var("PICOLM_MODEL").expect("PICOLM_MODEL names no file: see ci/test");
+    let smollm2 = ("SmolLM2", Tokens::of_file(&std::fs::read(model).unwrap()));
+    let others = ["llama-spm", "gpt-2", "llama-bpe"].map(|name| (name, Tokens::of_model(name)));
+    for (name, mut tokens) in core::iter::once(smollm2).chain(others) {
         // The first token ends texts here.
         tokens.0[END as usize].clear();
-        let start = Instant::now();
-        tokens.with_constraint(json::compact, 120, |constraint| {
-            let mut constraint = constraint.unwrap();
-            let build = start.elapsed();
-            let mut times = Vec::new();
-            let mut random = Random(3);
-            for _ in 0..6 {
-                constraint.restart();
-                let mut left = 300;
-                loop {
-                    let start = Instant::now();
-                    let allowed = constraint.allow(left);
-                    times.push(start.elapsed().as_nanos() as u64);
-                    if !allowed.may_go_on {
-                        break;
-                    }
-                    let choices: Vec<u32> = (1..tokens.0.len() as u32)
-                        .filter(|&token| constraint.allows(token))
-                        .collect();
-                    let token = choices[random.below(choices.len())];
-                    assert!(constraint.accept(&tokens.0[token as usize]));
-                    left -= 1;
-                }
-            }
-            times.sort_unstable();
-            let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize] / 1000;
-            let mean = times.iter().sum::<u64>() / times.len() as u64 / 1000;
-            println!(
-                "{name}: {} tokens, ready in {build:?}; {} masks, us: mean {mean}, p50 {}, p90 {}, \
-                 p99 {}, most {}",
-                tokens.0.len(),
-                times.len(),
-                at(0.5),
-                at(0.9),
-                at(0.99),
-                at(1.0)
-            );
-            assert!(at(0.5) < 2_000);
-        });
+        for (grammar, compile) in WALKED {
+            print_times(name, &tokens, grammar, compile);
+        }
         tokens.with_trie(|trie| {
             let masks = 4 * Constraint::words(tokens.0.len() as u32, 120);
             println!("{name}: tree {} bytes, masks {masks} bytes", trie.bytes());
@@ -141,4 +127,45 @@ fn masks_are_quick_and_small_on_real_vocabularies() {
             }
         });
     }
+}
+
+fn print_times(name: &str, tokens: &Tokens, grammar: &str, compile: Compile) {
+    let start = Instant::now();
+    tokens.with_constraint(compile, 120, |constraint| {
+        let mut constraint = constraint.unwrap();
+        let build = start.elapsed();
+        let mut times = Vec::new();
+        let mut random = Random(3);
+        for _ in 0..6 {
+            constraint.restart();
+            let mut left = 300;
+            loop {
+                let start = Instant::now();
+                let allowed = constraint.allow(left);
+                times.push(start.elapsed().as_nanos() as u64);
+                if !allowed.may_go_on {
+                    break;
+                }
+                let choices: Vec<u32> =
+                    (1..tokens.0.len() as u32).filter(|&token| constraint.allows(token)).collect();
+                let token = choices[random.below(choices.len())];
+                assert!(constraint.accept(&tokens.0[token as usize]));
+                left -= 1;
+            }
+        }
+        times.sort_unstable();
+        let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize] / 1000;
+        let mean = times.iter().sum::<u64>() / times.len() as u64 / 1000;
+        println!(
+            "{name}, {grammar}: {} tokens, ready in {build:?}; {} masks, us: mean {mean}, p50 {}, \
+             p90 {}, p99 {}, most {}",
+            tokens.0.len(),
+            times.len(),
+            at(0.5),
+            at(0.9),
+            at(0.99),
+            at(1.0)
+        );
+        assert!(at(0.5) < 2_000);
+    });
 }
