@@ -1,8 +1,5 @@
 //! `--ram` and `--lock`: the same text from less memory, and one line where that cannot be.
 
-// Elsewhere weights do not stream yet.
-#![cfg(all(unix, not(target_vendor = "apple")))]
-
 mod common;
 
 use common::{error_line, model, picolm, run, stdout_of};

@@ -8,7 +8,9 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
 use picolm_core::port::{Clock, Need, Parallel, ReadError, Sink, Source, Stripe, Weights, Worker};
 use platform::map::{MapError, MappedFile, Memory};
+use platform::memory;
 use platform::save::{Replacement, SaveError, SavedFile};
+use platform::stream::{StreamOptions, StreamedFile};
 use platform::threads::{Pool, usable_cores};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -194,6 +196,49 @@ fn what_is_no_file_is_refused_in_one_line() {
         let line = error.to_string();
         assert!(!line.is_empty() && line.len() < 100 && !line.contains('\n'), "{line}");
     }
+}
+
+#[test]
+fn a_streamed_file_has_the_same_bytes_and_ends_where_it_ends() {
+    let bytes: Vec<u8> = (0..300_001u32).map(|index| (index % 251) as u8).collect();
+    let file = TemporaryFile::new("stream", &bytes);
+    let stripes: Vec<Stripe> = (0..30)
+        .map(|index| Stripe { offset: index * 10_000, bytes: 10_000, need: Need::Always })
+        .collect();
+    for budget in [0, 150_000, 1 << 20] {
+        let options = StreamOptions { stripe_bytes: 10_000, ..StreamOptions::default() };
+        let mut source = StreamedFile::open(&file.0, 77, options).unwrap();
+        assert_eq!(source.header(), &bytes[..77]);
+        assert_eq!(source.file_bytes(), 300_001);
+        source.set_budget(budget);
+        source.schedule(&stripes).unwrap();
+        for _ in 0..3 {
+            source.begin();
+            for (index, stripe) in stripes.iter().enumerate() {
+                let start = stripe.offset as usize;
+                assert!(*source.lease(index, stripe).unwrap() == bytes[start..start + 10_000]);
+            }
+        }
+        assert_eq!(source.plan().unwrap().streamed_bytes == 0, budget > 300_000);
+        let mut last = [0; 2];
+        source.read(299_999, &mut last).unwrap();
+        assert_eq!(last, bytes[299_999..]);
+        let beyond = source.read(300_000, &mut last);
+        assert_eq!(beyond, Err(ReadError::OutOfRange { offset: 300_000 }));
+        assert!(source.device_bytes_per_s().unwrap() > 0.0);
+    }
+    let missing = StreamedFile::open(Path::new("no/such/file.gguf"), 1, StreamOptions::default());
+    assert!(matches!(missing, Err(MapError::System(_))));
+}
+
+#[test]
+fn memory_is_counted_where_the_system_says_so() {
+    let before = memory::private_bytes().unwrap();
+    let mut taken = Memory::reserve(16 << 20).unwrap();
+    taken.as_mut_slice().fill(1);
+    let after = memory::private_bytes().unwrap();
+    assert!(after >= before + (15 << 20), "{before} {after}");
+    assert!(taken.as_slice()[7] == 1 && memory::available_bytes().unwrap() > 1 << 20);
 }
 
 #[cfg(unix)]
