@@ -2,8 +2,8 @@
 //!
 //! A mapping costs nothing until it is read and shares the file cache, so start-up takes
 //! milliseconds. Windows does not let a mapped file shrink; a medium that is pulled out raises an
-//! in-page error. [`exit_on_fault`] turns that into one line and a clean exit; it is opt-in, because
-//! an exception handler belongs to the program, not to a library.
+//! in-page error. [`exit_on_fault`] turns that into one line and a clean exit; it is opt-in,
+//! because an exception handler belongs to the program, not to a library.
 // Unsafe: maps a file, takes memory from the system, and installs an exception handler.
 #![allow(unsafe_code)]
 

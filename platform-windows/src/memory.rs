@@ -37,7 +37,8 @@ pub fn private_bytes() -> Option<u64> {
     // constant that means this process.
     let asked =
         unsafe { K32GetProcessMemoryInfo(GetCurrentProcess(), &mut counters, counters.bytes) };
-    (asked != 0).then_some(counters.private_usage as u64)
+    // A process has some; wine does not count and says 0.
+    (asked != 0 && counters.private_usage > 0).then_some(counters.private_usage as u64)
 }
 
 /// Whether pages of this process may be written to a disk to make room.
@@ -107,13 +108,16 @@ mod tests {
 
     #[test]
     fn this_process_has_memory() {
-        let before = private_bytes().unwrap();
+        assert!(available_bytes().unwrap() > 1 << 20);
+        assert!(process_bytes(2, 1 << 30) > process_bytes(1, 0) + (2 << 20));
+        let Some(before) = private_bytes() else {
+            eprintln!("not tested: this system does not count (wine)");
+            return;
+        };
         let mut memory = Memory::reserve(8 << 20).unwrap();
         memory.as_mut_slice().fill(1);
         let after = private_bytes().unwrap();
         assert!(core::hint::black_box(&memory).as_slice()[5] == 1);
         assert!(after >= before + (7 << 20), "{before} {after}");
-        assert!(available_bytes().unwrap() > 1 << 20);
-        assert!(process_bytes(2, 1 << 30) > process_bytes(1, 0) + (2 << 20));
     }
 }
