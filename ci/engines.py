@@ -64,6 +64,17 @@ class PicoLM(Engine):
         self.read_bytes_per_s[threads] = best
         return result
 
+    def read_afresh(self, model) -> None:
+        """Has the file read into memory from the disk, as after a boot: what was only just
+        written lies there in small pages."""
+        file = os.open(model, os.O_RDONLY)
+        try:
+            os.fsync(file)
+            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(file)
+        output_of([self.program, model, "-p", "a", "-n", 1, "--quiet"])
+
     def prefill(self, model, _setting, threads: int, tokens: int) -> float:
         return self._bench(model, threads, "-p", tokens, "-n", 0)["prefill"]
 

@@ -19,6 +19,11 @@ PINS = {
     "numpy": "numpy==2.4.6",
     "ziglang": "ziglang==0.14.1",
     "cargo-zigbuild": "cargo-zigbuild==0.24.0",
+    # Validates what constraints have made, formats too.
+    "jsonschema": "jsonschema==4.23.0",
+    "rfc3339-validator": "rfc3339-validator==0.1.4",
+    "fqdn": "fqdn==1.5.1",
+    "rfc3986-validator": "rfc3986-validator==0.1.1",
 }
 
 

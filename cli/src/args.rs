@@ -340,9 +340,6 @@ fn parse_text(
     if run.pretty && !matches!(run.constraint, Some(Wanted::Json | Wanted::Schema(_))) {
         return Err(Failure::usage("--pretty: goes with --json or --schema"));
     }
-    if run.constraint.is_some() && (run.lookup || run.draft.is_some()) {
-        return Err(Failure::usage("--lookup, --draft: go without a constraint"));
-    }
     if run.lookup && run.draft.is_some() {
         return Err(Failure::usage("--draft: goes without --lookup"));
     }
@@ -769,7 +766,6 @@ mod tests {
         assert!(refused("m -z").contains("-z"));
         assert!(refused("m --prompts x").contains("--prompts"));
         assert!(refused("m --pretty").contains("--pretty: goes with --json"));
-        assert!(refused("m --json --lookup").contains("go without a constraint"));
         assert!(refused("m --json --stop x").contains("--stop: the constraint"));
         assert!(refused("m --grammar g --pretty").contains("--pretty: goes with --json"));
         assert!(refused("m --json --grammar g").contains("one constraint"));

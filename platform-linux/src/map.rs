@@ -16,6 +16,7 @@ use std::fs::{File, FileType, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Why a file cannot be mapped or memory not be had. Displays as one short line.
 #[derive(Debug)]
@@ -55,7 +56,8 @@ impl From<io::Error> for MapError {
 /// A read-only mapping of a whole file.
 #[derive(Debug)]
 pub struct MappedFile {
-    map: Mmap,
+    /// Shared with the thread that reads ahead.
+    map: Arc<Mmap>,
     file: File,
     /// Reads what the first pass will need; started by the schedule.
     ahead: OnceCell<ReadAhead>,
@@ -70,7 +72,7 @@ impl MappedFile {
 
     /// Keeps the whole file in memory. `progress` hears how many bytes of it are there.
     pub fn lock(&self, progress: &mut dyn FnMut(usize)) -> io::Result<()> {
-        residency::lock(&self.file, &self.map, progress)
+        residency::lock(&self.map, progress)
     }
 
     fn map(file: File, bytes: u64) -> Result<Self, MapError> {
@@ -85,7 +87,8 @@ impl MappedFile {
         // maps its data: the parsed header is bounds-checked, weights are only numbers, and a
         // file that shrinks raises SIGBUS (see `exit_on_fault`).
         let map = unsafe { memmap2::MmapOptions::new().map_copy_read_only(&file)? };
-        Ok(Self { map, file, ahead: OnceCell::new() })
+        residency::prefer_huge_pages(&map);
+        Ok(Self { map: Arc::new(map), file, ahead: OnceCell::new() })
     }
 
     /// The whole file.
@@ -102,7 +105,7 @@ impl Weights for MappedFile {
     /// What a pass reads is read ahead from now on, in its order.
     fn schedule(&self, stripes: &[Stripe]) -> Result<(), ReadError> {
         if let Ok(file) = self.file.try_clone() {
-            self.ahead.get_or_init(|| ReadAhead::start(file, stripes));
+            self.ahead.get_or_init(|| ReadAhead::start(file, &self.map, stripes));
         }
         Ok(())
     }

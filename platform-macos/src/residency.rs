@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use core::sync::atomic::{AtomicBool, Ordering};
+use memmap2::Mmap;
 use picolm_core::port::{Need, Stripe};
 use std::fs::File;
 use std::io;
@@ -29,7 +30,7 @@ pub(crate) struct ReadAhead {
 
 impl ReadAhead {
     /// Reads the stripes of `file` in their order, but for experts, of which few are wanted.
-    pub(crate) fn start(file: File, stripes: &[Stripe]) -> Self {
+    pub(crate) fn start(file: File, _map: &Arc<Mmap>, stripes: &[Stripe]) -> Self {
         let stripes: Vec<_> =
             stripes.iter().filter(|stripe| stripe.need != Need::Maybe).copied().collect();
         let stop = Arc::new(AtomicBool::new(false));
@@ -91,12 +92,14 @@ pub(crate) unsafe fn lock_pages(start: *const u8, bytes: usize) -> bool {
     unsafe { libc::mlock(start.cast(), bytes) == 0 }
 }
 
-/// Brings `bytes`, which are mapped from `file`'s start on, into memory for good. `progress` hears
-/// how many of them are there.
-pub(crate) fn lock(file: &File, bytes: &[u8], progress: &mut dyn FnMut(usize)) -> io::Result<()> {
+/// The system chooses its pages' size itself.
+pub(crate) fn prefer_huge_pages(_map: &Mmap) {}
+
+/// Brings `bytes`, which are mapped, into memory for good. `progress` hears how many of them are
+/// there.
+pub(crate) fn lock(bytes: &[u8], progress: &mut dyn FnMut(usize)) -> io::Result<()> {
     let mut done = 0;
     for piece in bytes.chunks(PIECE_BYTES) {
-        advise(file, done as u64, 2 * PIECE_BYTES as u64);
         // SAFETY: borrowed bytes are mapped.
         if !unsafe { lock_pages(piece.as_ptr(), piece.len()) } {
             return Err(io::Error::last_os_error());

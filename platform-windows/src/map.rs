@@ -92,7 +92,7 @@ impl MappedFile {
 
     /// Keeps the whole file in memory. `progress` hears how many bytes of it are there.
     pub fn lock(&self, progress: &mut dyn FnMut(usize)) -> io::Result<()> {
-        residency::lock(&self.file, &self.map, progress)
+        residency::lock(&self.map, progress)
     }
 
     /// The whole file.

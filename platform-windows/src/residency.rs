@@ -99,7 +99,7 @@ pub(crate) unsafe fn lock_pages(start: *const u8, bytes: usize) -> bool {
 
 /// Brings `bytes`, which are mapped, into memory for good. `progress` hears how many of them are
 /// there.
-pub(crate) fn lock(_file: &File, bytes: &[u8], progress: &mut dyn FnMut(usize)) -> io::Result<()> {
+pub(crate) fn lock(bytes: &[u8], progress: &mut dyn FnMut(usize)) -> io::Result<()> {
     let mut done = 0;
     for piece in bytes.chunks(2 << 20) {
         // SAFETY: borrowed bytes are mapped.

@@ -283,6 +283,7 @@ impl Generation<'_, '_> {
                     tokenizer,
                     sampler,
                     constraint,
+                    speculation,
                     max_tokens,
                     &mut output,
                 )

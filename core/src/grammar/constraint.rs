@@ -165,6 +165,16 @@ impl<'m> Constraint<'m> {
         self.mask.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1)
     }
 
+    /// How many of these tokens, as bytes, the grammar lets follow one after the other, whatever
+    /// they leave to close; nothing changes. A token without bytes is none of a text.
+    pub fn follow(&self, tokens: impl Iterator<Item = impl AsRef<[u8]>>) -> usize {
+        let mut ahead = self.matcher.clone();
+        let mut follows = |token: &[u8]| {
+            !token.is_empty() && token.iter().all(|&byte| ahead.push(&self.automaton, byte))
+        };
+        tokens.take_while(|token| follows(token.as_ref())).count()
+    }
+
     /// Takes the bytes of a token that was allowed. `false` where no text begins so.
     pub fn accept(&mut self, bytes: &[u8]) -> bool {
         if self.closes {

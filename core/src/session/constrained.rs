@@ -1,9 +1,12 @@
 //! The decode loop under a constraint: what it allows decides first, then the sampler.
 //!
 //! A token that is the only one allowed is not sampled and needs no logits: it waits, and is
-//! evaluated in one pass with those after it, once a choice has to be made.
+//! evaluated in one pass with those after it, once a choice has to be made. A draft is evaluated in
+//! the same pass. Its tokens are then asked for one by one, as they would be without: constraint
+//! and sampler hear only of those that come, and nothing has to be taken back.
 
-use super::generate::{Generated, Output, Stop};
+use super::generate::{Generated, Output, Rows, Stop};
+use super::speculate::Speculation;
 use super::{Session, SessionError};
 use crate::grammar::{Constraint, TokenBytes};
 use crate::sampler::Sampler;
@@ -41,8 +44,8 @@ impl Session<'_> {
         (free + 1).min(max_tokens.into()) as u32
     }
 
-    /// [`Self::generate`] of a text that `constraint` asks for, which is at its beginning: the text
-    /// is complete when this returns without an error, but for [`Stop::Output`].
+    /// [`Self::generate_with`] of a text that `constraint` asks for, which is at its beginning: the
+    /// text is complete when this returns without an error, but for [`Stop::Output`].
     ///
     /// When [`Output::token_done`] wants no more, the text is still completed where 32 tokens can.
     pub fn generate_constrained(
@@ -50,19 +53,17 @@ impl Session<'_> {
         tokenizer: &Tokenizer<'_>,
         sampler: &mut Sampler<'_>,
         constraint: &mut Constraint<'_>,
+        mut speculation: Option<&mut Speculation<'_>>,
         max_tokens: u32,
         output: &mut dyn Output,
     ) -> Result<Generated, SessionError> {
         if self.logits().is_empty() {
             return Err(SessionError::NoTokens);
         }
-        let mut left = self.budget(0, max_tokens);
-        let needed = constraint.tokens_to_close();
-        if needed > left {
-            return Err(SessionError::BudgetTooSmall { needed, left });
-        }
+        let mut left = self.sufficient_budget(constraint, max_tokens)?;
         let mut decoder = Decoder::new();
         let mut waiting = heapless::Vec::<u32, MAX_WAITING>::new();
+        let mut rows = Rows::default();
         let mut tokens = 0;
         let stop = loop {
             let allowed = constraint.allow(left);
@@ -72,22 +73,33 @@ impl Session<'_> {
                 }
                 return Err(SessionError::NothingAllowed);
             }
-            if allowed.only.is_none() || waiting.is_full() {
-                self.evaluate_waiting(&mut waiting)?;
+            if !waiting.is_empty() && (allowed.only.is_none() || waiting.is_full()) {
+                self.drop_rejected(&rows, speculation.as_deref_mut());
+                let possible = |draft: &[u32]| possible(constraint, tokenizer, draft);
+                rows = self.decode_drafted(&waiting, speculation.as_deref_mut(), left, possible)?;
+                waiting.clear();
             }
             let token = match allowed.only {
                 Some(token) => token,
                 None => sampler
-                    .sample(self.logits(), Some(constraint.mask()))
+                    .sample(self.row_logits(rows.last()), Some(constraint.mask()))
                     .map_err(SessionError::Sample)?,
             };
             if tokenizer.is_end_of_generation(token) {
                 break Stop::EndOfGeneration;
             }
             sampler.accept(token);
+            if let Some(speculation) = &mut speculation {
+                speculation.accept(token);
+            }
             accept(constraint, tokenizer, token)?;
             tokens += 1;
             left -= 1;
+            // What waits comes after the rows, of which none can be valid any more.
+            if !waiting.is_empty() || !rows.accept(token) {
+                // There is room: evaluated above where it was full.
+                let _ = waiting.push(token);
+            }
             decoder.push(token, tokenizer, &mut |bytes| output.text(bytes));
             if output.token_done().is_break() {
                 let needed = constraint.tokens_to_close();
@@ -96,27 +108,36 @@ impl Session<'_> {
                 }
                 left = left.min(needed);
             }
-            // There is room: evaluated above where it was full.
-            let _ = waiting.push(token);
         };
+        self.drop_rejected(&rows, speculation);
         decoder.finish(&mut |bytes| output.text(bytes));
         let _ = output.token_done();
         // As without a constraint, the last token alone is left.
         let unread = waiting.pop();
-        self.evaluate_waiting(&mut waiting)?;
+        if !waiting.is_empty() {
+            self.decode_all(&waiting, &[])?;
+        }
         Ok(Generated { tokens, stop, unread })
     }
 
-    fn evaluate_waiting(
-        &mut self,
-        waiting: &mut heapless::Vec<u32, MAX_WAITING>,
-    ) -> Result<(), SessionError> {
-        if !waiting.is_empty() {
-            self.prefill(waiting, &mut |_| true)?;
-            waiting.clear();
-        }
-        Ok(())
+    fn sufficient_budget(
+        &self,
+        constraint: &Constraint<'_>,
+        max_tokens: u32,
+    ) -> Result<u32, SessionError> {
+        let (needed, left) = (constraint.tokens_to_close(), self.budget(0, max_tokens));
+        if needed > left { Err(SessionError::BudgetTooSmall { needed, left }) } else { Ok(left) }
     }
+}
+
+/// The text of a token, for a constraint.
+fn text_of(tokenizer: &Tokenizer<'_>, token: u32) -> heapless::Vec<u8, MAX_TOKEN_BYTES> {
+    let mut text = heapless::Vec::new();
+    tokenizer.bytes(token, &mut |bytes| {
+        // Longer ones are never allowed.
+        let _ = text.extend_from_slice(bytes);
+    });
+    text
 }
 
 fn accept(
@@ -124,10 +145,11 @@ fn accept(
     tokenizer: &Tokenizer<'_>,
     token: u32,
 ) -> Result<(), SessionError> {
-    let mut text = heapless::Vec::<u8, MAX_TOKEN_BYTES>::new();
-    tokenizer.bytes(token, &mut |bytes| {
-        // Longer ones are never allowed.
-        let _ = text.extend_from_slice(bytes);
-    });
+    let text = text_of(tokenizer, token);
     if constraint.accept(&text) { Ok(()) } else { Err(SessionError::NothingAllowed) }
+}
+
+/// How many tokens of a draft the constraint lets follow.
+fn possible(constraint: &Constraint<'_>, tokenizer: &Tokenizer<'_>, draft: &[u32]) -> usize {
+    constraint.follow(draft.iter().map(|&token| text_of(tokenizer, token)))
 }

@@ -50,8 +50,10 @@ pub struct Generated {
 
 /// Rows of the last pass: the token before them, then a draft.
 #[derive(Default)]
-struct Rows {
+pub(super) struct Rows {
     draft: [u32; MAX_DRAFT],
+    /// Tokens that were drafted, and those of them that were evaluated.
+    offered: usize,
     drafted: usize,
     /// Tokens of the draft that have come.
     accepted: usize,
@@ -61,10 +63,15 @@ struct Rows {
 
 impl Rows {
     /// Whether `token` is what was drafted: it is evaluated already.
-    fn accept(&mut self, token: u32) -> bool {
+    pub(super) fn accept(&mut self, token: u32) -> bool {
         let came = self.accepted < self.drafted && self.draft[self.accepted] == token;
         self.accepted += usize::from(came);
         came
+    }
+
+    /// The row whose logits say what follows.
+    pub(super) const fn last(&self) -> usize {
+        self.accepted
     }
 
     /// Tokens that are evaluated and did not come.
@@ -107,7 +114,7 @@ impl Session<'_> {
             if tokens == max_tokens {
                 break Stop::MaxTokens;
             }
-            let logits = self.row_logits(rows.accepted);
+            let logits = self.row_logits(rows.last());
             let token = sampler.sample(logits, None).map_err(SessionError::Sample)?;
             if tokenizer.is_end_of_generation(token) {
                 break Stop::EndOfGeneration;
@@ -136,7 +143,9 @@ impl Session<'_> {
                     Some(stop) => break stop,
                 }
             }
-            rows = self.decode_drafted(token, speculation.as_deref_mut(), max_tokens - tokens)?;
+            let tokens_left = max_tokens - tokens;
+            let whole = |draft: &[u32]| draft.len();
+            rows = self.decode_drafted(&[token], speculation.as_deref_mut(), tokens_left, whole)?;
             unread = None;
         };
         self.drop_rejected(&rows, speculation);
@@ -147,37 +156,38 @@ impl Session<'_> {
         Ok(Generated { tokens, stop, unread })
     }
 
-    /// Evaluates `token` and, where there is room and need, a draft of what follows it.
-    fn decode_drafted(
+    /// Evaluates `unread`, the last tokens of the text, and, where there is room and need, a draft
+    /// of what follows them, as far as `possible` says that it may come.
+    pub(super) fn decode_drafted(
         &mut self,
-        token: u32,
+        unread: &[u32],
         speculation: Option<&mut Speculation<'_>>,
         tokens_left: u32,
+        possible: impl FnOnce(&[u32]) -> usize,
     ) -> Result<Rows, SessionError> {
-        let Some(speculation) = speculation else {
-            self.decode(token)?;
-            return Ok(Rows::default());
-        };
         let mut rows = Rows::default();
+        let Some(speculation) = speculation else {
+            self.decode_all(unread, &[])?;
+            return Ok(rows);
+        };
         // The token after the last one of a draft is drawn as well, and needs no row.
-        let room = (self.context() - self.position()).min(tokens_left).min(self.logit_rows());
-        let most = (room as usize).saturating_sub(1).min(MAX_DRAFT);
-        let (drafted, started_ns) = speculation.begin(&mut rows.draft[..most]);
-        rows.drafted = drafted;
-        let mut tokens = [token; MAX_DRAFT + 1];
-        tokens[1..].copy_from_slice(&rows.draft);
-        self.decode_all(&tokens[..=drafted])?;
+        let free = (self.context() - self.position()).saturating_sub(unread.len() as u32);
+        let most = free.min(tokens_left.saturating_sub(1)).min(self.logit_rows() - 1) as usize;
+        let (offered, started_ns) = speculation.begin(&mut rows.draft[..most.min(MAX_DRAFT)]);
+        rows.offered = offered;
+        rows.drafted = possible(&rows.draft[..offered]).min(offered);
+        self.decode_all(unread, &rows.draft[..rows.drafted])?;
         rows.duration_ns = Some(speculation.evaluated(started_ns));
         Ok(rows)
     }
 
     /// Forgets the tokens that were evaluated and did not come, and judges the draft.
-    fn drop_rejected(&mut self, rows: &Rows, speculation: Option<&mut Speculation<'_>>) {
+    pub(super) fn drop_rejected(&mut self, rows: &Rows, speculation: Option<&mut Speculation<'_>>) {
         if rows.rejected() > 0 {
             self.rewind(self.position() - rows.rejected());
         }
         if let (Some(speculation), Some(duration_ns)) = (speculation, rows.duration_ns) {
-            speculation.judge(rows.drafted, rows.accepted, duration_ns);
+            speculation.judge(rows.offered, rows.accepted, duration_ns);
         }
     }
 

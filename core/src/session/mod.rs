@@ -251,12 +251,24 @@ impl<'m> Session<'m> {
         Ok(())
     }
 
-    /// Evaluates a token and a draft of those that follow it; afterwards there are
-    /// [`Self::row_logits`] of each.
-    fn decode_all(&mut self, tokens: &[u32]) -> Result<(), SessionError> {
-        self.take(tokens)?;
-        self.pass(tokens.len(), |_| true)?;
-        self.has_logits = tokens.len() == 1;
+    /// Evaluates `unread` tokens and a draft of those that follow them, in one pass where they fit;
+    /// afterwards there are [`Self::row_logits`] of the last unread one and of each drafted.
+    fn decode_all(&mut self, unread: &[u32], draft: &[u32]) -> Result<(), SessionError> {
+        let start = self.position;
+        self.take(unread)?;
+        if !draft.is_empty() {
+            // Where they belong, and counted back: they are evaluated with the others.
+            self.position += unread.len() as u32;
+            let taken = self.take(draft);
+            self.position = start;
+            taken?;
+        }
+        let (tokens, rows) = (unread.len() + draft.len(), draft.len() + 1);
+        let before = tokens.saturating_sub(self.state.options().batch as usize);
+        self.evaluate(before, false, &mut |_| true)?;
+        let count = tokens - before;
+        self.pass(count, |index| index + rows >= count)?;
+        self.has_logits = rows == 1;
         Ok(())
     }
 

@@ -1,8 +1,12 @@
 //! Speculation changes nothing but time: the text with drafts, good ones and bad ones, is the text
-//! without, for greedy and for sampled text with every stage that remembers something.
+//! without, for greedy and for sampled text with every stage that remembers something, free and
+//! under a constraint.
 
-use crate::engine::{Fixture, Setting, architectures, with_owned_session, with_session};
+use crate::engine::{Fixture, Setting, architectures, with_owned_session};
 use core::ops::ControlFlow;
+use picolm_core::grammar::{
+    Constraint, Grammar, GrammarError, SortedTokens, TokenBytes, gbnf, json, schema,
+};
 use picolm_core::kernels::portable;
 use picolm_core::mem::{Arena, MemoryPlan};
 use picolm_core::port::{FlashWeights, NoClock, Serial};
@@ -12,6 +16,8 @@ use picolm_core::session::speculate::{
 };
 use picolm_core::session::{Generated, How, Options, Output, Session, Shift};
 use picolm_core::tokenizer::Tokenizer;
+use proptest::prelude::*;
+use std::sync::OnceLock;
 
 /// Knows how the text goes on, and is wrong now and then.
 struct Oracle<'t> {
@@ -70,10 +76,44 @@ impl Output for Text {
     }
 }
 
+/// Compiles into the words given.
+type Compile = fn(&mut [u32]) -> Result<Grammar<'_>, GrammarError>;
+
+/// Texts that may be much, that are mostly forced, and that are forced but for short choices.
+const GRAMMARS: [Compile; 4] = [
+    json::compact,
+    |words| gbnf(br#"root ::= ("abcabc" | "abd")+ "; the end""#, words),
+    |words| gbnf(br#"root ::= ([a-c] "fixed " [0-9]?){1,9}"#, words),
+    |words| {
+        let source = br#"{"type": "object", "properties": {"a": {"type": "boolean"},
+            "b": {"type": "array", "items": {"enum": ["x", "yz"]}}}, "required": ["a"]}"#;
+        schema(source, false, words)
+    },
+];
+
+/// Calls `test` with the constraint that `compile` makes for a model's vocabulary.
+fn with_constraint<R>(
+    tokenizer: &Tokenizer<'_>,
+    compile: Compile,
+    test: impl FnOnce(&mut Constraint<'_>) -> R,
+) -> R {
+    let vocabulary: &dyn TokenBytes = tokenizer;
+    let tokens = vocabulary.len();
+    let mut scratch = vec![0; SortedTokens::scratch_words(tokens)];
+    let sorted = SortedTokens::new(vocabulary, &mut scratch).unwrap();
+    let mut trie = vec![0; sorted.trie_words()];
+    let trie = sorted.build(vocabulary, &mut trie).unwrap();
+    let (mut words, mut masks) = (vec![0; 1 << 15], vec![0; Constraint::words(tokens, 8)]);
+    let ends = (0..tokens).filter(|&token| tokenizer.is_end_of_generation(token));
+    let grammar = compile(&mut words).unwrap();
+    test(&mut Constraint::new(grammar, trie, tokens, ends, &mut masks).unwrap())
+}
+
 /// A run: the prompt, how to choose, and when to stop.
 struct Run<'o> {
     prompt: Vec<u32>,
     options: SamplerOptions<'o>,
+    constraint: Option<Compile>,
     max_tokens: u32,
     /// After so many, nobody reads any more.
     read_tokens: usize,
@@ -98,15 +138,22 @@ impl Run<'_> {
         self.prompt.iter().for_each(|&token| sampler.accept(token));
         let mut output = Text { tokens_left: self.read_tokens, ..Text::default() };
         let mut speculation = drafter.map(|drafter| Speculation::new(drafter, &NoClock));
-        let generated = session
-            .generate_with(
-                tokenizer,
-                &mut sampler,
-                speculation.as_mut(),
-                self.max_tokens,
-                &mut output,
-            )
-            .unwrap();
+        let (drafts, most) = (speculation.as_mut(), self.max_tokens);
+        let generated = match self.constraint {
+            None => session.generate_with(tokenizer, &mut sampler, drafts, most, &mut output),
+            Some(compile) => with_constraint(tokenizer, compile, |constraint| {
+                let most = most.max(constraint.tokens_to_close());
+                session.generate_constrained(
+                    tokenizer,
+                    &mut sampler,
+                    constraint,
+                    drafts,
+                    most,
+                    &mut output,
+                )
+            }),
+        };
+        let generated = generated.unwrap();
         // Only tokens that are part of the text are evaluated.
         let unread = u32::from(generated.unread.is_some());
         let evaluated = u64::from(session.position()) + session.dropped() - dropped;
@@ -132,116 +179,166 @@ fn random_run(seed: u64, n_vocab: u32) -> Run<'static> {
         ..neutral
     };
     let max_tokens = 1 + number(40) as u32;
-    Run { prompt, options, max_tokens, read_tokens: 1 + number(60) as usize }
+    let read_tokens = 1 + number(60) as usize;
+    let constraint = GRAMMARS.get(number(2 * GRAMMARS.len() as u64) as usize).copied();
+    Run { prompt, options, constraint, max_tokens, read_tokens }
 }
 
-fn identical(fixture: &Fixture, runs: core::ops::Range<u64>, shift: Option<How>) -> Speculated {
+/// As many runs as the environment asks for, within reason.
+fn runs(default: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig::with_cases(asked.map_or(default, |cases: u32| cases.min(1000)))
+}
+
+/// Read once for all runs.
+static MODELS: OnceLock<Vec<Fixture>> = OnceLock::new();
+
+/// Calls `test` with the tokenizer of `fixture` and a session so short that some texts fill it.
+fn with_model<R>(
+    fixture: &Fixture,
+    context: u32,
+    test: impl FnOnce(Session<'_>, &Tokenizer<'_>) -> R,
+) -> R {
     let gguf = fixture.gguf();
     let mut plan = MemoryPlan::new();
     Tokenizer::plan(&gguf, &mut plan).unwrap();
     let mut memory = vec![0; plan.total().unwrap() as usize + 63];
     let tokenizer = Tokenizer::new(&gguf, &mut Arena::new(&mut memory)).unwrap();
     let rows = MAX_DRAFT as u32 + 1;
-    // So short that some texts fill it.
-    let options = Options { context: 40, batch: 16, logit_rows: rows, ..Options::default() };
+    let options = Options { context, batch: 16, logit_rows: rows, ..Options::default() };
     let setting = Setting { formats: portable::ALL, options, parallel: &Serial };
     let weights = FlashWeights::new(&fixture.file);
+    with_owned_session(fixture, &weights, &setting, |session| test(session, &tokenizer))
+}
+
+/// Runs with drafts by one that knows, by lookup and by `other`, against one without.
+fn identical(fixture: &Fixture, other: &Fixture, run: &Run<'_>, shift: Option<How>) -> Speculated {
+    let seed = run.options.seed;
     let mut sum = Speculated::default();
-    with_session(fixture, &weights, &setting, |session| {
+    with_model(fixture, 40, |mut session, tokenizer| {
         let n_vocab = session.config().n_vocab;
         if let Some(how) = shift {
             session.shift_when_full(Shift { keep: 4, how }).unwrap();
         }
-        for seed in runs {
-            let run = random_run(seed, n_vocab);
-            let (bytes, plain, _) = run.text(session, &tokenizer, None);
-            let mut listener = Listener::default();
-            let (heard, ..) = run.text(session, &tokenizer, Some(&mut listener));
-            assert_eq!(heard, bytes);
-            let mut oracle = Oracle { text: &listener.0, heard: 0, rng: Rng::new(!seed), n_vocab };
-            let mut room = [0; 64];
-            let mut lookup = PromptLookup::new(&mut room);
-            run.prompt.iter().for_each(|&token| lookup.accept(token));
-            let drafters: [&mut dyn Drafter; 2] = [&mut oracle, &mut lookup];
+        let (bytes, plain, _) = run.text(&mut session, tokenizer, None);
+        let mut listener = Listener::default();
+        let (heard, ..) = run.text(&mut session, tokenizer, Some(&mut listener));
+        assert_eq!(heard, bytes);
+        let mut oracle = Oracle { text: &listener.0, heard: 0, rng: Rng::new(!seed), n_vocab };
+        let mut room = [0; 64];
+        let mut lookup = PromptLookup::new(&mut room);
+        run.prompt.iter().for_each(|&token| lookup.accept(token));
+        // A context that is too short now and then.
+        with_model(other, [9, 60][seed as usize % 2], |drafting, _| {
+            let mut room = vec![0; drafting.context() as usize];
+            let mut model = ModelDraft::new(drafting, &mut room);
+            run.prompt.iter().for_each(|&token| model.accept(token));
+            let drafters: [&mut dyn Drafter; 3] = [&mut oracle, &mut lookup, &mut model];
             for drafter in drafters {
-                let (drafted_bytes, drafted, result) = run.text(session, &tokenizer, Some(drafter));
+                let (drafted_bytes, drafted, result) =
+                    run.text(&mut session, tokenizer, Some(drafter));
                 assert_eq!(drafted_bytes, bytes, "seed {seed}");
                 assert_eq!((drafted.tokens, drafted.stop), (plain.tokens, plain.stop), "{seed}");
                 sum.passes += result.passes;
                 sum.drafted += result.drafted;
                 sum.accepted += result.accepted;
             }
-        }
+        });
     });
     sum
 }
 
 #[test]
 fn drafts_change_no_text() {
-    for fixture in architectures() {
-        let is_first = fixture.name == "llama";
-        let runs = if is_first { 0..80 } else { 0..8 };
-        let result = identical(&fixture, runs, None);
-        // Both kinds of drafts were met, many times.
-        assert!(result.accepted > 20, "{}: {result:?}", fixture.name);
-        assert!(result.drafted > result.accepted + 10, "{}: {result:?}", fixture.name);
-        if is_first {
-            // A context that is full goes on at the same token.
-            for how in [How::Again, How::Turned] {
-                identical(&fixture, 80..110, Some(how));
-            }
+    let models = MODELS.get_or_init(architectures);
+    let first = models.iter().find(|fixture| fixture.name == "llama").unwrap();
+    for fixture in models {
+        let n_vocab = with_model(fixture, 40, |session, _| session.config().n_vocab);
+        let mut sum = Speculated::default();
+        for seed in 0..8 {
+            let run = Run { constraint: None, ..random_run(seed, n_vocab) };
+            let result = identical(fixture, fixture, &run, None);
+            sum.accepted += result.accepted;
+            sum.drafted += result.drafted;
         }
+        // Both kinds of drafts were met, many times.
+        assert!(sum.accepted > 20, "{}: {sum:?}", fixture.name);
+        assert!(sum.drafted > sum.accepted + 10, "{}: {sum:?}", fixture.name);
+    }
+    // Under a constraint, too.
+    for (number, compile) in (0..).zip(GRAMMARS) {
+        let mut accepted = 0;
+        for seed in 0..8 {
+            let run = random_run(100 + 8 * number + seed, 384);
+            let run = Run { constraint: Some(compile), max_tokens: 33, read_tokens: 99, ..run };
+            accepted += identical(first, first, &run, None).accepted;
+        }
+        assert!(accepted > 20, "{number}: {accepted}");
     }
 }
 
-/// A model that drafts for itself is always right where the text is greedy, and other models and
-/// temperatures change nothing.
+proptest! {
+    #![proptest_config(runs(60))]
+
+    /// Any model that drafts for any other, any way to choose, any constraint, also where the
+    /// context gets full.
+    #[test]
+    fn drafts_change_no_random_text(
+        seed: u64,
+        pick in any::<prop::sample::Index>(),
+        other in any::<prop::sample::Index>(),
+        shift in prop::sample::select(vec![None, None, Some(How::Again), Some(How::Turned)]),
+    ) {
+        let models = MODELS.get_or_init(architectures);
+        let fixture = &models[pick.index(models.len())];
+        let n_vocab = with_model(fixture, 40, |session, _| session.config().n_vocab);
+        let same: Vec<_> = models
+            .iter()
+            .filter(|model| n_vocab == with_model(model, 40, |session, _| session.config().n_vocab))
+            .collect();
+        identical(fixture, same[other.index(same.len())], &random_run(seed, n_vocab), shift);
+    }
+}
+
+/// A model that drafts for itself is always right where the text is greedy.
 #[test]
-fn a_model_drafts_for_another_one() {
-    let fixtures = architectures();
-    let fixture = fixtures.iter().find(|fixture| fixture.name == "llama").unwrap();
-    let options = Options { context: 60, batch: 16, ..Options::default() };
-    let setting = Setting { formats: portable::ALL, options, parallel: &Serial };
-    let weights = FlashWeights::new(&fixture.file);
-    let gguf = fixture.gguf();
-    let mut plan = MemoryPlan::new();
-    Tokenizer::plan(&gguf, &mut plan).unwrap();
-    let mut memory = vec![0; plan.total().unwrap() as usize + 63];
-    let tokenizer = Tokenizer::new(&gguf, &mut Arena::new(&mut memory)).unwrap();
-    for seed in 0..12 {
-        let (plain, drafts) = [None, Some(60), Some(9)]
-            .map(|drafting_context: Option<u32>| {
-                let rows = MAX_DRAFT as u32 + 1;
-                let setting =
-                    Setting { options: Options { logit_rows: rows, ..options }, ..setting };
-                with_session(fixture, &weights, &setting, |session| {
-                    let mut run = random_run(seed, session.config().n_vocab);
-                    run.options.temperature = if seed % 2 == 0 { 0.0 } else { 0.7 };
-                    run.options.penalties = SamplerOptions::NEUTRAL.penalties;
-                    run.options.dry = SamplerOptions::NEUTRAL.dry;
-                    run.options.mirostat = None;
-                    let Some(context) = drafting_context else {
-                        return run.text(session, &tokenizer, None);
-                    };
-                    let setting = Setting { options: Options { context, ..options }, ..setting };
-                    with_owned_session(fixture, &weights, &setting, |drafting| {
-                        let mut room = vec![0; context as usize];
-                        let mut drafter = ModelDraft::new(drafting, &mut room);
-                        run.prompt.iter().for_each(|&token| drafter.accept(token));
-                        run.text(session, &tokenizer, Some(&mut drafter))
-                    })
-                })
-            })
-            .split_first()
-            .map(|(plain, drafts)| (plain.clone(), drafts.to_vec()))
-            .unwrap();
-        for (bytes, generated, result) in &drafts {
-            assert_eq!(bytes, &plain.0, "{seed}");
-            assert_eq!((generated.tokens, generated.stop), (plain.1.tokens, plain.1.stop));
-            if seed % 2 == 0 {
+fn a_model_knows_itself() {
+    let models = MODELS.get_or_init(architectures);
+    let fixture = models.iter().find(|fixture| fixture.name == "llama").unwrap();
+    for seed in 0..6 {
+        let neutral = SamplerOptions::NEUTRAL;
+        let options = SamplerOptions { temperature: 0.0, seed, ..neutral };
+        let run = Run { options, constraint: None, ..random_run(seed, 384) };
+        with_model(fixture, 60, |mut session, tokenizer| {
+            with_model(fixture, 60, |drafting, _| {
+                let mut room = [0; 60];
+                let mut drafter = ModelDraft::new(drafting, &mut room);
+                run.prompt.iter().for_each(|&token| drafter.accept(token));
+                let (.., result) = run.text(&mut session, tokenizer, Some(&mut drafter));
                 let rest = result.drafted - result.accepted;
                 assert!(rest < MAX_DRAFT as u32, "wrong about itself: {result:?}");
-            }
-        }
+            });
+        });
     }
+}
+
+/// Forced tokens have no pass of their own: what is evaluated is as many passes as there were
+/// choices, and one now and then for a long run of forced ones.
+#[test]
+fn forced_tokens_share_a_pass() {
+    let models = MODELS.get_or_init(architectures);
+    let fixture = models.iter().find(|fixture| fixture.name == "llama").unwrap();
+    // Bytes that no token has but the one of each.
+    let grammar: Compile =
+        |words| gbnf(br##"root ::= "#~^#~^#~^#" [ab] "~^#~^#~^#~^#" [cd] "^^^^""##, words);
+    with_model(fixture, 99, |mut session, tokenizer| {
+        let (constraint, prompt) = (Some(grammar), vec![5, 6, 7]);
+        let options = SamplerOptions::NEUTRAL;
+        let run = Run { prompt, options, constraint, max_tokens: 60, read_tokens: 99 };
+        let (bytes, generated, result) =
+            run.text(&mut session, tokenizer, Some(&mut Listener::default()));
+        assert_eq!((bytes.len(), generated.tokens), (28, 28));
+        // One before each letter; what comes after the second needs none but at the end.
+        assert_eq!((result.passes, generated.unread.is_some()), (2, true));
+    });
 }

@@ -4,9 +4,15 @@
 
 use super::MAX_DRAFT;
 
-/// Passes with a draft before they are judged, and the tokens of these drafts.
+/// Passes with a draft before they are judged, and the tokens of the first of these drafts, which
+/// shows what one costs.
 const TRIAL_PASSES: u32 = 4;
 const TRIAL_TOKENS: usize = 2;
+
+/// What counts as experience as long as there is little, in tokens that could have come and those
+/// that did: drafts are good until they have shown otherwise.
+const EXPECTED_TRIED: f64 = 2.0;
+const EXPECTED_CAME: f64 = 0.7 * EXPECTED_TRIED;
 
 /// Passes without drafts after a bad trial; twice as many after each further one.
 const FIRST_PAUSE: u32 = 8;
@@ -52,7 +58,7 @@ impl Pace {
     pub(super) fn draft_tokens(&self) -> usize {
         if self.plain_ns == 0.0 || self.paused > 0 {
             0
-        } else if self.trial_passes < TRIAL_PASSES {
+        } else if self.trial_passes == 0 {
             TRIAL_TOKENS
         } else {
             self.best().0
@@ -64,7 +70,11 @@ impl Pace {
     /// Where each token comes with probability p, so do n in a row with p^n: a pass brings
     /// 1 + p + p^2 + ... tokens.
     fn best(&self) -> (usize, f64) {
-        let probability = self.came / self.tried.max(1.0);
+        let probability = if self.trial_passes < TRIAL_PASSES {
+            (self.came + EXPECTED_CAME) / (self.tried + EXPECTED_TRIED)
+        } else {
+            self.came / self.tried
+        };
         let (mut best, mut tokens, mut in_a_row) = ((0, 0.0), 1.0, 1.0);
         for length in 1..=MAX_DRAFT {
             in_a_row *= probability;
@@ -138,5 +148,7 @@ mod tests {
         assert!(cost(1000, |drafted| drafted, 1000) < 1.02);
         // One comes.
         assert!(cost(1000, |drafted| drafted.min(1), 200) < 0.75);
+        // Rows cost nothing: drafts are long from the second on.
+        assert!(cost(12, |drafted| drafted, 0) < 0.16);
     }
 }
