@@ -4,9 +4,10 @@ use crate::args::Wanted;
 use crate::engine::about;
 use crate::report::{Bytes, Failure};
 use picolm_core::grammar::{
-    Constraint, Grammar, GrammarError, GrammarErrorKind, SortedTokens, TokenBytes, gbnf, json,
-    schema,
+    Constraint, Grammar, GrammarError, GrammarErrorKind, SortedTokens, TokenBytes, json,
 };
+#[cfg(feature = "grammar")]
+use picolm_core::grammar::{gbnf, schema};
 use picolm_core::session::Session;
 use picolm_core::tokenizer::Tokenizer;
 use std::fs::File;
@@ -37,6 +38,7 @@ impl Constrained {
         let grammar = match wanted {
             Wanted::Json if pretty => compiled(json::pretty).map_err(builtin)?,
             Wanted::Json => compiled(json::compact).map_err(builtin)?,
+            #[cfg(feature = "grammar")]
             Wanted::Schema(given) => {
                 let inline = given.to_str().map(str::trim_start);
                 let inline = inline.filter(|text| text.starts_with('{'));
@@ -52,6 +54,7 @@ impl Constrained {
                     }
                 })?
             }
+            #[cfg(feature = "grammar")]
             Wanted::Grammar(path) => {
                 let source = read(path)?;
                 compiled(|words| gbnf(&source, words))

@@ -127,6 +127,10 @@ impl Machine {
 
 /// The kernels and architectures of this build, less what the environment forbids.
 fn parts() -> Result<Parts<'static>, Failure> {
+    if !cfg!(feature = "kernels") {
+        let (formats, vectors) = (kernels::FEW, kernels::VECTORS);
+        return Ok(Parts { formats, vectors, families: family::ALL, cpu: cpu::detect() });
+    }
     let mut cpu = cpu::detect();
     let mut formats: &[Candidate] = kernels::ALL;
     let mut vectors: &[VectorCandidate] = kernels::VECTORS;

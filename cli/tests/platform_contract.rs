@@ -322,7 +322,9 @@ fn a_file_is_replaced_whole_or_not_at_all() {
         }
         // Until the new one is whole, the old one is there; and it can be read on afterwards.
         assert_eq!(SavedFile::open(&path).unwrap().map(|_| contents(&path)), before);
-        let reader = SavedFile::open(&path).unwrap();
+        // Windows 10 can put a file in an open one's place; wine 8 (`ci/wine`) cannot yet.
+        let can_be_open = std::env::var_os("PICOLM_WINE").is_none();
+        let reader = SavedFile::open(&path).unwrap().filter(|_| can_be_open);
         new.commit().unwrap();
         assert_eq!(contents(&path), long);
         if let (Some(mut reader), Some(before)) = (reader, before) {
