@@ -27,6 +27,9 @@ const WEIGHED_TOKENS: u32 = 256;
 /// Small reads of a streamed file, its mappings' last pages, and the padding of its header.
 const SMALL_BYTES: u64 = 64 << 10;
 
+/// Most memory that a ceiling allows: on 32 bits a program has 2 to 4 GB of addresses, in pieces.
+const MAX_BYTES: u64 = if usize::BITS < 64 { 3 << 29 } else { u64::MAX };
+
 /// What the program may take, and what it takes beside the engine's plan, weights and buffers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ceiling {
@@ -139,7 +142,7 @@ pub(crate) fn open(
         Ram::Bytes(bytes) => Some(obtainable(bytes, available)),
         Ram::Auto | Ram::Unasked => available,
     };
-    let Some(bytes) = bytes else {
+    let Some(bytes) = bytes.map(|bytes| bytes.min(MAX_BYTES)) else {
         return match ram {
             Ram::Auto => Err(Failure::new("--ram auto: not known here: name a size")),
             _ => Ok(file),
@@ -154,7 +157,7 @@ pub(crate) fn open(
     let Ok(mapped) = plan(options, u64::MAX) else { return Ok(file) };
     let process_bytes = memory::process_bytes(machine.pool.workers() + 1, bytes);
     let mapped_bytes = mapped.total_bytes().saturating_add(file.weights().file_bytes());
-    if mapped_bytes.saturating_add(process_bytes) <= bytes {
+    if file.mapped().is_some() && mapped_bytes.saturating_add(process_bytes) <= bytes {
         let ceiling = Ceiling { bytes, process_bytes, header_bytes: 0, batch: 0 };
         return Ok(if ram == Ram::Unasked { file } else { file.within(ceiling) });
     }
