@@ -28,7 +28,6 @@ fn wrong_usage_is_two() {
         (&["m.gguf", "-k", "2"], "-k: '2'"),
         (&["m.gguf", "--kv", "q5_0"], "--kv: 'q5_0'"),
         (&["m.gguf", "--json", "--stop", "x"], "--stop: the constraint"),
-        (&["m.gguf", "--json", "--lookup"], "--lookup"),
         (&["m.gguf", "--cache", "f", "--cache-max", "big"], "--cache-max: 'big'"),
         (&["m.gguf", "--shift=slow"], "--shift: 'slow'"),
         (&["m.gguf", "--keep", "4"], "--shift"),

@@ -29,15 +29,18 @@ mod neon;
 #[cfg(target_feature = "neon")]
 mod registers;
 #[cfg(target_feature = "neon")]
-mod tables;
+pub mod tables;
 #[cfg(target_feature = "neon")]
 mod tile;
 #[cfg(target_feature = "neon")]
 mod vector;
 
+#[cfg(target_feature = "neon")]
+pub use vector::VECTOR;
+
 /// The kernels of this folder.
 #[cfg(target_feature = "neon")]
-const OWN: (&[Candidate], &[VectorCandidate]) = (tables::ALL, &[vector::VECTOR]);
+const OWN: (&[Candidate], &[VectorCandidate]) = (tables::ALL, &[VECTOR]);
 #[cfg(not(target_feature = "neon"))]
 const OWN: (&[Candidate], &[VectorCandidate]) = (&[], &[]);
 

@@ -33,13 +33,13 @@ where
 macro_rules! level {
     ($(#[$doc:meta])* $level:ident, $marker:ty, $($feature:ident),+) => {
         $(#[$doc])*
-        pub(super) mod $level {
+        pub mod $level {
             use super::*;
 
             macro_rules! format {
                 ($name:ident, $format:ty) => {
                     /// The format's table, for CPUs that have the level.
-                    fn $name(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
+                    pub fn $name(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
                         static KERNELS: FormatKernels = kernels::<$format, $marker, _, _, _>();
                         let has_level = true $(&& cpu.has(CpuFeature::$feature))+;
                         has_level.then_some(&KERNELS)
@@ -63,7 +63,7 @@ macro_rules! level {
             pub(super) const USUAL: &[Candidate] = &[q4_0, q8_0, q4_k, q6_k];
 
             /// Every format of the level.
-            pub(super) const ALL: &[Candidate] =
+            pub const ALL: &[Candidate] =
                 &[q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k];
         }
     };

@@ -10,7 +10,7 @@ use crate::num::{self, LANES};
 use crate::port::{CpuFeature, CpuFeatures};
 
 /// NEON's vector kernels.
-pub(super) const VECTOR: VectorCandidate = new;
+pub const VECTOR: VectorCandidate = new;
 
 static KERNELS: VectorKernels = VectorKernels {
     level: "neon",

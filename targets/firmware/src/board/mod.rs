@@ -1,0 +1,33 @@
+//! A board: start-up, console, clock, exit. One file each, with the same items:
+//!
+//! | item | |
+//! |---|---|
+//! | `NAME` | for the report |
+//! | `Board` | the console, as `core::fmt::Write` and [`picolm_firmware::Console`] |
+//! | `Board::clock` | a [`picolm_core::port::Clock`], or the engine's `NoClock` |
+//! | `stack` | bytes of stack that were in use at once, and those that there are |
+//!
+//! A file for other hardware keeps its start-up as it is, as long as the core is the same, and
+//! replaces the rest; its memory is described in `link/`.
+
+#[cfg(target_os = "none")]
+mod bare;
+
+#[cfg(all(target_os = "none", target_arch = "aarch64"))]
+#[path = "aarch64_virt.rs"]
+mod this;
+#[cfg(all(target_os = "none", target_arch = "arm"))]
+#[path = "cortex_m_mps2.rs"]
+mod this;
+#[cfg(not(target_os = "none"))]
+#[path = "host.rs"]
+mod this;
+#[cfg(all(target_os = "none", any(target_arch = "riscv32", target_arch = "riscv64")))]
+#[path = "riscv_virt.rs"]
+mod this;
+
+#[cfg(target_os = "none")]
+pub(crate) use bare::stack;
+#[cfg(not(target_os = "none"))]
+pub(crate) use this::stack;
+pub(crate) use this::{Board, NAME};

@@ -1,0 +1,110 @@
+//! What this firmware is made of: kernels, sizes, sampling, prompt. The first file to change.
+//!
+//! Shared with build.rs, which makes the plan on the host.
+// Unsafe: claims CPU features that the target has.
+#![allow(unsafe_code)]
+
+use core::fmt;
+use picolm_core::gguf::Gguf;
+use picolm_core::kernels::{Candidate, VectorCandidate, portable};
+use picolm_core::mem::{MemoryPlan, PlanOverflow};
+use picolm_core::model::{LayerSet, ModelError, Parts, family};
+use picolm_core::port::CpuFeatures;
+use picolm_core::quant::KvType;
+use picolm_core::sampler::{Sampler, SamplerOptions};
+use picolm_core::session::{Options, Session};
+use picolm_core::tokenizer::{Tokenizer, TokenizerError};
+
+/// What the model is to continue.
+pub const PROMPT: &str = "Once upon a time";
+
+/// Most tokens of the answer.
+pub const MAX_TOKENS: u32 = 160;
+
+/// How large the session is. Keys and values take half of the arena: with Q8_0, 68 bytes for each
+/// position and layer. A batch longer than the prompt is of no use.
+pub const OPTIONS: Options = Options {
+    context: 192,
+    kv_type: KvType::Q8_0,
+    batch: 4,
+    logit_rows: 1,
+    workers: 1,
+    stripe_bytes: u64::MAX,
+    cache_bytes: 0,
+    skipped: LayerSet::EMPTY,
+};
+
+/// How tokens are chosen. Same seed, same text, on every machine.
+pub const SAMPLING: SamplerOptions<'static> =
+    SamplerOptions { temperature: 0.8, top_p: 0.9, seed: 42, ..SamplerOptions::NEUTRAL };
+
+/// Kernels of the one weight format that the model has: no other format's is linked. With feature
+/// `native` those of the instruction set come first.
+const FORMATS: &[Candidate] = &[
+    #[cfg(all(feature = "native", target_arch = "arm"))]
+    picolm_core::kernels::arm::dsp::q4_0::new,
+    #[cfg(all(feature = "native", target_arch = "riscv64"))]
+    picolm_core::kernels::riscv64::q4_0::new,
+    #[cfg(all(feature = "native", target_arch = "aarch64"))]
+    picolm_core::kernels::aarch64::tables::neon::q4_0,
+    portable::q4_0::new,
+];
+
+/// The float work between matrices.
+const VECTORS: &[VectorCandidate] = &[
+    #[cfg(all(feature = "native", target_arch = "aarch64"))]
+    picolm_core::kernels::aarch64::VECTOR,
+    portable::VECTOR,
+];
+
+/// What the CPU can do beyond its target's baseline.
+fn cpu() -> CpuFeatures {
+    let cpu = CpuFeatures::baseline();
+    // SAFETY: the target's name (build.rs) says that it has the DSP instructions.
+    #[cfg(arm_dsp)]
+    let cpu = unsafe { cpu.with(picolm_core::port::CpuFeature::ArmDsp) };
+    // SAFETY: the compiler may use NEON everywhere in this target.
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+    let cpu = unsafe { cpu.with(picolm_core::port::CpuFeature::Neon) };
+    cpu
+}
+
+/// What the engine is made of.
+pub fn parts() -> Parts<'static> {
+    Parts { formats: FORMATS, vectors: VECTORS, families: &[&family::LLAMA], cpu: cpu() }
+}
+
+/// Why there is no plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanError {
+    /// The engine cannot run the model.
+    Model(ModelError),
+    /// The tokenizer cannot be read.
+    Tokenizer(TokenizerError),
+    /// The sizes are absurd.
+    Overflow,
+}
+
+impl From<PlanOverflow> for PlanError {
+    fn from(_: PlanOverflow) -> Self {
+        Self::Overflow
+    }
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Model(error) => error.fmt(f),
+            Self::Tokenizer(error) => error.fmt(f),
+            Self::Overflow => f.write_str("the plan does not fit in 64 bits"),
+        }
+    }
+}
+
+/// Everything that the firmware will take from its arena.
+pub fn plan(gguf: &Gguf<'_>) -> Result<MemoryPlan, PlanError> {
+    let (mut plan, config) = Session::plan(gguf, &parts(), &OPTIONS).map_err(PlanError::Model)?;
+    Tokenizer::plan(gguf, &mut plan).map_err(PlanError::Tokenizer)?;
+    Sampler::plan(&SAMPLING, config.n_vocab, &mut plan)?;
+    Ok(plan)
+}
