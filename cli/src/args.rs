@@ -3,6 +3,7 @@
 //! A drop-in for PicoLM's options (`MODEL -p -n -t -k -s -c -j`), with long names, and the commands
 //! beside it. Every bad value is a usage error that names the option.
 
+mod decimal;
 pub(crate) mod keeping;
 pub(crate) mod sampling;
 
@@ -19,17 +20,28 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// What `--help` prints.
-pub(crate) const HELP: &str = "\
+pub(crate) const HELP: &[&str] = &[
+    "\
 picolm: runs GGUF language models on small machines
 
 usage: picolm MODEL.gguf [-p PROMPT] [options]    write on from a prompt
-       picolm chat MODEL.gguf [options]           talk with it
-       picolm info MODEL.gguf                     what the model is and the memory it needs
-       picolm tokenize MODEL.gguf [-p TEXT]       token ids, as a JSON array
+",
+    #[cfg(feature = "chat")]
+    "       picolm chat MODEL.gguf [options]           talk with it
+",
+    "       picolm info MODEL.gguf                     what the model is and the memory it needs
+",
+    #[cfg(feature = "logits")]
+    "       picolm tokenize MODEL.gguf [-p TEXT]       token ids, as a JSON array
        picolm logits MODEL.gguf --tokens 1,2,3    raw scores, little-endian 32-bit floats
-       picolm perplexity MODEL.gguf -f FILE       how well the model predicts a text
-       picolm bench MODEL.gguf                    tokens per second
-
+",
+    #[cfg(feature = "perplexity")]
+    "       picolm perplexity MODEL.gguf -f FILE       how well the model predicts a text
+",
+    #[cfg(feature = "bench")]
+    "       picolm bench MODEL.gguf                    tokens per second
+",
+    "\n\
 Only generated text goes to stdout; statistics and errors go to stderr. A prompt is
 taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those tokens.
 
@@ -51,57 +63,95 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
       --lock               read the whole model first and keep it in memory
   -j, --threads N          at most 32                           [usable cores]
       --json               write a JSON object or array: always whole, within -n
-      --schema FILE|JSON   write JSON that a JSON Schema allows: whole, too
+",
+    #[cfg(feature = "grammar")]
+    "      --schema FILE|JSON   write JSON that a JSON Schema allows: whole, too
       --grammar FILE       write what a GBNF grammar says: whole, too
-      --pretty             with --json or --schema: lines may break and be indented
+",
+    "      --pretty             lines of JSON may break and be indented
       --skip-layers LIST   leave these blocks out, such as 3,7-9
       --quiet              no statistics on stderr
-      --lookup             guess from earlier text: less time, same text
+",
+    #[cfg(feature = "speculation")]
+    "      --lookup             guess from earlier text: less time, same text
       --draft MODEL        let a smaller model with the same vocabulary guess
-      --stop TEXT          end where the text comes, without it; several
-      --chat               the prompt is a user's message: in the model's chat template
+",
+    "      --stop TEXT          end where the text comes, without it; several
+",
+    #[cfg(feature = "chat")]
+    "      --chat               the prompt is a user's message: in the model's chat template
       --system TEXT        what the model is told before a chat
       --chat-template NAME this one (chatml, llama3, ...), whatever the model says
-      --top-k --min-p ...  how tokens are chosen: --help-sampling
-  -h, --help               this text
+",
+    #[cfg(feature = "samplers")]
+    "      --top-k --min-p ...  how tokens are chosen: --help-sampling
+",
+    "  -h, --help               this text
   -V, --version            the version
 
+",
+    #[cfg(feature = "chat")]
+    "\
 chat:        as above but for -p and -e; -n: tokens of an answer [1024]; /help says more
+",
+    "\
 info:        -c --kv --ram --skip-layers as above: where each byte goes, and seconds a token
              as measured here
+",
+    #[cfg(feature = "logits")]
+    "\
 tokenize:    -p or stdin; --no-special: no tokens added, no special tokens recognised
 logits:      --all: every position, not only the last; -c --kv --ram -j --skip-layers as above
+",
+    #[cfg(feature = "perplexity")]
+    "\
 perplexity:  -f FILE, -c N: tokens of a window [512];
              --kv --ram -j --quiet --skip-layers as above
+",
+    #[cfg(feature = "bench")]
+    "\
 bench:       -p N: prompt tokens [128], -n N: generated tokens [32], 0 for none;
              --depth N: generated after N positions [0],
              -r N: repetitions, of which the median counts [5];
              --kv; --ram; -j; --json; --skip-layers;
              --bandwidth: only how fast the machine reads the file
-
+",
+    "\n\
 A first argument that is a command's name is the command: a model file called `info` is
 reached as ./info. `--` ends the options.
 
+",
+    #[cfg(feature = "kernels")]
+    "\
 environment: PICOLM_CPU=LEVEL forces instruction sets down (portable is the least);
              PICOLM_ACTIVATIONS=f32 multiplies without rounding activations to 8 bits
 
+",
+    "\
 exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted
-";
+",
+];
 
 /// What was asked for.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Command {
     Help,
+    #[cfg(feature = "samplers")]
     HelpSampling,
     Version,
     /// In a box: it has many more settings than the others.
     Run(Box<Run>),
     /// The same without a prompt.
+    #[cfg(feature = "chat")]
     Chat(Box<Run>),
     Info(Info),
+    #[cfg(feature = "logits")]
     Tokenize(Tokenize),
+    #[cfg(feature = "logits")]
     Logits(Logits),
+    #[cfg(feature = "perplexity")]
     Perplexity(Perplexity),
+    #[cfg(feature = "bench")]
     Bench(Bench),
 }
 
@@ -157,9 +207,23 @@ pub(crate) enum Wanted {
     /// A JSON object or array.
     Json,
     /// What a JSON Schema says: the schema itself, or the path of its file.
+    #[cfg(feature = "grammar")]
     Schema(OsString),
     /// What a GBNF file says.
+    #[cfg(feature = "grammar")]
     Grammar(PathBuf),
+}
+
+impl Wanted {
+    fn is_json(&self) -> bool {
+        match self {
+            Self::Json => true,
+            #[cfg(feature = "grammar")]
+            Self::Schema(_) => true,
+            #[cfg(feature = "grammar")]
+            Self::Grammar(_) => false,
+        }
+    }
 }
 
 /// How to talk with the model.
@@ -248,10 +312,15 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     let mut arguments = arguments.into_iter().peekable();
     let command = arguments.peek().and_then(|first| first.to_str()).and_then(|name| match name {
         "info" => Some(parse_info as fn(Options) -> Result<Command, Failure>),
+        #[cfg(feature = "chat")]
         "chat" => Some(parse_chat),
+        #[cfg(feature = "logits")]
         "tokenize" => Some(parse_tokenize),
+        #[cfg(feature = "logits")]
         "logits" => Some(parse_logits),
+        #[cfg(feature = "perplexity")]
         "perplexity" => Some(parse_perplexity),
+        #[cfg(feature = "bench")]
         "bench" => Some(parse_bench),
         _ => None,
     });
@@ -266,6 +335,7 @@ fn parse_run(options: Options) -> Result<Command, Failure> {
     parse_text(options, None, 256, Command::Run)
 }
 
+#[cfg(feature = "chat")]
 fn parse_chat(options: Options) -> Result<Command, Failure> {
     parse_text(options, Some(Conversation::default()), 1024, Command::Chat)
 }
@@ -304,17 +374,22 @@ fn parse_text(
         match option.as_str() {
             "-p" | "--prompt" if has_prompt => run.prompt = Some(options.bytes(&option)?),
             "-e" | "--escape" if has_prompt => escapes = true,
+            #[cfg(feature = "chat")]
             "--chat" => {
                 run.conversation.get_or_insert_default();
             }
+            #[cfg(feature = "chat")]
             "--system" => {
                 run.conversation.get_or_insert_default().system = Some(options.bytes(&option)?);
             }
+            #[cfg(feature = "chat")]
             "--chat-template" => {
                 let name = options.value(&option)?.to_string_lossy().into_owned();
                 run.conversation.get_or_insert_default().template = Some(name);
             }
+            #[cfg(feature = "speculation")]
             "--lookup" => run.lookup = true,
+            #[cfg(feature = "speculation")]
             "--draft" => run.draft = Some(PathBuf::from(options.value(&option)?)),
             "--stop" => run.stop.push(options.stop_text(&option)?),
             "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
@@ -325,7 +400,9 @@ fn parse_text(
             "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
             "--quiet" => run.quiet = true,
             "--json" => run.constrain(Wanted::Json)?,
+            #[cfg(feature = "grammar")]
             "--schema" => run.constrain(Wanted::Schema(options.value(&option)?))?,
+            #[cfg(feature = "grammar")]
             "--grammar" => run.constrain(Wanted::Grammar(options.value(&option)?.into()))?,
             "--pretty" => run.pretty = true,
             "--skip-layers" => run.skipped = options.layers(&option)?,
@@ -337,7 +414,7 @@ fn parse_text(
     if run.constraint.is_some() && !run.stop.is_empty() {
         return Err(Failure::usage("--stop: the constraint says where the text ends"));
     }
-    if run.pretty && !matches!(run.constraint, Some(Wanted::Json | Wanted::Schema(_))) {
+    if run.pretty && !run.constraint.as_ref().is_some_and(Wanted::is_json) {
         return Err(Failure::usage("--pretty: goes with --json or --schema"));
     }
     if run.lookup && run.draft.is_some() {
@@ -376,6 +453,7 @@ fn parse_info(mut options: Options) -> Result<Command, Failure> {
     options.finish(|model| Command::Info(Info { model, skipped, context, kv_type, ram }))
 }
 
+#[cfg(feature = "logits")]
 fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
     let (mut text, mut special, mut escapes) = (None, true, false);
     while let Some(option) = options.next()? {
@@ -392,6 +470,7 @@ fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
     options.finish(|model| Command::Tokenize(Tokenize { model, text, special }))
 }
 
+#[cfg(feature = "logits")]
 fn parse_logits(mut options: Options) -> Result<Command, Failure> {
     let (mut tokens, mut all, mut context, mut threads) = (Vec::new(), false, 0, 0);
     let (mut kv_type, mut skipped) = (KvType::F16, LayerSet::EMPTY);
@@ -417,6 +496,7 @@ fn parse_logits(mut options: Options) -> Result<Command, Failure> {
     })
 }
 
+#[cfg(feature = "perplexity")]
 fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
     let (mut file, mut window, mut threads, mut quiet) = (None, 512, 0, false);
     let (mut kv_type, mut skipped) = (KvType::F16, LayerSet::EMPTY);
@@ -443,6 +523,7 @@ fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
     })
 }
 
+#[cfg(feature = "bench")]
 fn parse_bench(mut options: Options) -> Result<Command, Failure> {
     let mut bench = Bench {
         model: PathBuf::new(),
@@ -508,6 +589,7 @@ impl Options {
             };
             match option.as_str() {
                 "-h" | "--help" => self.stop = Some(Command::Help),
+                #[cfg(feature = "samplers")]
                 "--help-sampling" => self.stop = Some(Command::HelpSampling),
                 "-V" | "--version" => self.stop = Some(Command::Version),
                 _ => return Ok(Some(option)),
@@ -563,7 +645,7 @@ impl Options {
         good: impl Fn(f32) -> bool,
     ) -> Result<f32, Failure> {
         let value = self.value(option)?;
-        let number = value.to_str().and_then(|text| text.parse::<f32>().ok());
+        let number = value.to_str().and_then(decimal::parse);
         number.filter(|number| number.is_finite() && good(*number)).ok_or_else(|| {
             let value = value.to_string_lossy();
             Failure::usage(format!("{option}: '{value}' is not {wanted}"))

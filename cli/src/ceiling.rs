@@ -139,7 +139,7 @@ pub(crate) fn open(
         Ram::Bytes(bytes) => Some(obtainable(bytes, available)),
         Ram::Auto | Ram::Unasked => available,
     };
-    let Some(bytes) = bytes else {
+    let Some(bytes) = bytes.map(addressable) else {
         return match ram {
             Ram::Auto => Err(Failure::new("--ram auto: not known here: name a size")),
             _ => Ok(file),
@@ -154,7 +154,7 @@ pub(crate) fn open(
     let Ok(mapped) = plan(options, u64::MAX) else { return Ok(file) };
     let process_bytes = memory::process_bytes(machine.pool.workers() + 1, bytes);
     let mapped_bytes = mapped.total_bytes().saturating_add(file.weights().file_bytes());
-    if mapped_bytes.saturating_add(process_bytes) <= bytes {
+    if file.mapped().is_some() && mapped_bytes.saturating_add(process_bytes) <= bytes {
         let ceiling = Ceiling { bytes, process_bytes, header_bytes: 0, batch: 0 };
         return Ok(if ram == Ram::Unasked { file } else { file.within(ceiling) });
     }
@@ -250,6 +250,12 @@ pub(crate) fn memory_line(file: &ModelFile, plan: &Plan) -> String {
         "planned {ceiling}, {private} (of the weights {pinned} pinned, {streamed} streamed a \
          token{swap})"
     )
+}
+
+/// As much of `bytes` as a program finds addresses for: with 32 bits it has 2 to 4 GB of them, in
+/// pieces.
+fn addressable(bytes: u64) -> u64 {
+    if usize::BITS < 64 { bytes.min(3 << 29) } else { bytes }
 }
 
 #[cfg(test)]

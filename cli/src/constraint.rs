@@ -4,9 +4,10 @@ use crate::args::Wanted;
 use crate::engine::{self, ModelFile, about};
 use crate::report::{Bytes, Failure};
 use picolm_core::grammar::{
-    Constraint, Grammar, GrammarError, GrammarErrorKind, SortedTokens, TokenBytes, Trie, gbnf,
-    json, schema,
+    Constraint, Grammar, GrammarError, GrammarErrorKind, SortedTokens, TokenBytes, Trie, json,
 };
+#[cfg(feature = "grammar")]
+use picolm_core::grammar::{gbnf, schema};
 use picolm_core::mem::{Arena, MemoryPlan};
 use picolm_core::session::Session;
 use picolm_core::tokenizer::Tokenizer;
@@ -73,6 +74,7 @@ impl Constrained {
         let grammar = match wanted {
             Wanted::Json if pretty => compiled(json::pretty).map_err(builtin)?,
             Wanted::Json => compiled(json::compact).map_err(builtin)?,
+            #[cfg(feature = "grammar")]
             Wanted::Schema(given) => {
                 let inline = given.to_str().map(str::trim_start);
                 let inline = inline.filter(|text| text.starts_with('{'));
@@ -88,6 +90,7 @@ impl Constrained {
                     }
                 })?
             }
+            #[cfg(feature = "grammar")]
             Wanted::Grammar(path) => {
                 let source = read(path)?;
                 compiled(|words| gbnf(&source, words))

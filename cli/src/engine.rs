@@ -1,13 +1,13 @@
 //! From a model file and settings to an engine that is ready: the one place that knows the steps.
 
 use crate::ceiling::{Ceiling, LEAST_TEXT_BYTES};
-use crate::platform::map::{MappedFile, Memory};
-use crate::platform::stream::StreamedFile;
+use crate::platform::map::{MapError, MappedFile, Memory};
+use crate::platform::stream::{StreamOptions, StreamedFile};
 use crate::platform::threads::{Pool, usable_cores};
 use crate::platform::{console, cpu};
 use crate::report::{Bytes, Failure};
 use picolm_core::chat::{self, Chat};
-use picolm_core::gguf::Gguf;
+use picolm_core::gguf::{Gguf, GgufErrorKind};
 use picolm_core::kernels::{self, Candidate, VectorCandidate, portable};
 use picolm_core::mem::{ARENA_ALIGN, Arena, MemoryPlan};
 use picolm_core::model::{Config, ModelError, Parts, family};
@@ -17,6 +17,7 @@ use picolm_core::sampler::{Sampler, SamplerOptions};
 use picolm_core::session::{DEFAULT_CONTEXT, Options, Session};
 use picolm_core::text::Segment;
 use picolm_core::tokenizer::{EncodeError, Tokenizer};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Most bytes of a prompt or text: a stream that never ends must not eat the machine's memory.
@@ -24,6 +25,11 @@ pub(crate) const MAX_TEXT_BYTES: u64 = 64 << 20;
 
 /// Words of scratch memory with which tokenizing begins: 64 KiB.
 const FIRST_SCRATCH_WORDS: usize = 1 << 14;
+
+/// Bytes of a header that are read at first, and at most, of a file that cannot be mapped: those of
+/// models with 256,000 tokens are 10 MB long.
+const FIRST_HEADER_BYTES: u64 = 1 << 20;
+const MAX_HEADER_BYTES: u64 = 64 << 20;
 
 /// Where a model file's bytes come from.
 enum Source {
@@ -39,10 +45,33 @@ pub(crate) struct ModelFile {
 }
 
 impl ModelFile {
-    /// The file, mapped.
+    /// The file, mapped; streamed where it is larger than what a program can address here, which
+    /// on 32 bits is 2 to 4 GB.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        let map = MappedFile::open(path).map_err(|error| about(path, error))?;
-        Ok(Self { path: path.to_path_buf(), source: Source::Mapped(map), ceiling: None })
+        let source = match MappedFile::open(path) {
+            Ok(map) => Source::Mapped(map),
+            Err(MapError::TooLarge { .. }) => return Self::with_header(path),
+            Err(MapError::System(error)) if error.kind() == ErrorKind::OutOfMemory => {
+                return Self::with_header(path);
+            }
+            Err(error) => return Err(about(path, error)),
+        };
+        Ok(Self { path: path.to_path_buf(), source, ceiling: None })
+    }
+
+    /// The file with nothing but its header in memory.
+    fn with_header(path: &Path) -> Result<Self, Failure> {
+        let mut bytes = FIRST_HEADER_BYTES;
+        loop {
+            let file = StreamedFile::open(path, bytes, StreamOptions::default())
+                .map_err(|error| about(path, error))?;
+            let ends_early = Gguf::parse(file.header(), file.file_bytes())
+                .is_err_and(|error| error.kind == GgufErrorKind::HeaderIncomplete);
+            bytes *= 4;
+            if !ends_early || bytes > MAX_HEADER_BYTES {
+                return Ok(Self::streamed(path, file));
+            }
+        }
     }
 
     pub(crate) fn streamed(path: &Path, source: StreamedFile) -> Self {
@@ -135,6 +164,10 @@ impl Machine {
 
 /// The kernels and architectures of this build, less what the environment forbids.
 fn parts() -> Result<Parts<'static>, Failure> {
+    if !cfg!(feature = "kernels") {
+        let (formats, vectors) = (kernels::FEW, kernels::VECTORS);
+        return Ok(Parts { formats, vectors, families: family::ALL, cpu: cpu::detect() });
+    }
     let mut cpu = cpu::detect();
     let mut formats: &[Candidate] = kernels::ALL;
     let mut vectors: &[VectorCandidate] = kernels::VECTORS;

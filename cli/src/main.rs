@@ -5,6 +5,9 @@
 //! keeps a text for the next run, `line_editor` is the keyboard, `report` is all that stderr shows,
 //! and `platform` is the only place that knows the operating system.
 
+// A build without some features leaves parts of the shared code without use.
+#![cfg_attr(not(feature = "default"), allow(dead_code))]
+
 mod args;
 mod cache;
 mod ceiling;

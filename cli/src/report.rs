@@ -69,7 +69,21 @@ impl Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { tokens, .. } = self;
-        write!(f, "{tokens} tokens in {:.2} s ({:.2} tok/s)", self.seconds(), self.tokens_per_s())
+        let (seconds, rate) = (Fixed::<2>(self.seconds()), Fixed::<2>(self.tokens_per_s()));
+        write!(f, "{tokens} tokens in {seconds} s ({rate} tok/s)")
+    }
+}
+
+/// A number from 0 on with `PLACES` decimal places, rounded: for statistics, which need none of the
+/// care, nor of the kilobytes, that the standard library takes to write a float.
+pub(crate) struct Fixed<const PLACES: u32>(pub(crate) f64);
+
+impl<const PLACES: u32> fmt::Display for Fixed<PLACES> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = const { 10u64.pow(PLACES) };
+        // What is below 0, or no number, becomes 0; what is beyond 2^64 stays there.
+        let scaled = (self.0 * unit as f64 + 0.5) as u64;
+        write!(f, "{}.{:0width$}", scaled / unit, scaled % unit, width = PLACES as usize)
     }
 }
 
@@ -81,9 +95,9 @@ impl fmt::Display for Bytes {
         let bytes = self.0 as f64;
         match self.0 {
             0..10_000 => write!(f, "{} B", self.0),
-            10_000..1_000_000 => write!(f, "{:.1} kB", bytes / 1e3),
-            1_000_000..1_000_000_000 => write!(f, "{:.2} MB", bytes / 1e6),
-            _ => write!(f, "{:.2} GB", bytes / 1e9),
+            10_000..1_000_000 => write!(f, "{} kB", Fixed::<1>(bytes / 1e3)),
+            1_000_000..1_000_000_000 => write!(f, "{} MB", Fixed::<2>(bytes / 1e6)),
+            _ => write!(f, "{} GB", Fixed::<2>(bytes / 1e9)),
         }
     }
 }

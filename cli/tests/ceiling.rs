@@ -1,14 +1,9 @@
 //! `--ram` and `--lock`: the same text from less memory, and one line where that cannot be.
 
-// Elsewhere weights do not stream yet.
-#![cfg(all(unix, not(target_vendor = "apple")))]
-
 mod common;
 
 use common::{error_line, model, picolm, run, stdout_of};
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// A real model of some 100 MB: those of the repository are smaller than the buffers.
 fn real_model() -> PathBuf {
@@ -110,9 +105,12 @@ fn locking_keeps_the_text_or_says_what_to_raise() {
     }
 }
 
-/// The exit code, and the most memory that the kernel has charged to a run with `input`, its page
+/// The exit code, and the most memory that Linux has charged to a run with `input`, its page
 /// cache included; `None` where this machine cannot count that.
+#[cfg(unix)]
 fn peak_bytes(arguments: &[&str], input: &[u8]) -> Option<(i32, u64)> {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
     let board_box = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ci/board-box");
     let mut command = Command::new(board_box);
     command.args(["0", "0", env!("CARGO_BIN_EXE_picolm")]).args(arguments);
@@ -126,6 +124,7 @@ fn peak_bytes(arguments: &[&str], input: &[u8]) -> Option<(i32, u64)> {
     Some((output.status.code()?, peak.split(' ').next()?.parse().ok()?))
 }
 
+#[cfg(unix)]
 #[test]
 fn neither_a_prompt_cache_nor_a_long_prompt_passes_the_ceiling() {
     let model = real_model();

@@ -12,7 +12,7 @@
 // Unsafe: locks pages of a mapping.
 #![allow(unsafe_code)]
 
-use crate::stream::direct::advise;
+use crate::device::advise;
 use core::sync::atomic::{AtomicBool, Ordering};
 use memmap2::{Advice, Mmap};
 use picolm_core::port::{Need, Stripe};
@@ -117,13 +117,23 @@ pub(crate) fn expect_no_order(file: &File) {
     advise(file, 0, 0, libc::POSIX_FADV_RANDOM);
 }
 
+/// Locks the pages of `bytes` from `start` on into memory; whether the system allows it.
+///
+/// # Safety
+///
+/// They are mapped.
+pub(crate) unsafe fn lock_pages(start: *const u8, bytes: usize) -> bool {
+    // SAFETY: the pages are mapped (the caller); locking them changes no byte.
+    unsafe { libc::mlock(start.cast(), bytes) == 0 }
+}
+
 /// Brings `bytes`, which are mapped, into memory for good. `progress` hears how many of them are
 /// there.
 pub(crate) fn lock(bytes: &[u8], progress: &mut dyn FnMut(usize)) -> io::Result<()> {
     let mut done = 0;
     for piece in bytes.chunks(PIECE_BYTES as usize) {
-        // SAFETY: the range is one of borrowed bytes; locking it changes none of them.
-        if unsafe { libc::mlock(piece.as_ptr().cast(), piece.len()) } != 0 {
+        // SAFETY: borrowed bytes are mapped.
+        if !unsafe { lock_pages(piece.as_ptr(), piece.len()) } {
             return Err(io::Error::last_os_error());
         }
         done += piece.len();

@@ -2,12 +2,13 @@
 //! and the parts of std that both systems share, so that each file takes Linux's source by
 //! `#[path]`. What macOS does otherwise gets its own text in the file of that name.
 // The workspace is built whole on every system: elsewhere this crate is empty.
-#![cfg(unix)]
+#![cfg(target_os = "macos")]
 
 pub mod bandwidth;
 pub mod clock;
 pub mod console;
 pub mod cpu;
+mod device;
 pub mod map;
 pub mod memory;
 mod residency;

@@ -46,9 +46,17 @@ pub enum WriteError {
     System(io::Error),
 }
 
-/// Writes `bytes` to stdout and flushes them.
+/// Writes `bytes` to stdout and flushes them. A console shows text: what is no UTF-8 becomes U+FFFD
+/// there; files and pipes get the bytes as they are.
 pub fn write_stdout(bytes: &[u8]) -> Result<(), WriteError> {
     let mut stdout = io::stdout().lock();
+    let text;
+    let bytes = if stdout.is_terminal() {
+        text = String::from_utf8_lossy(bytes);
+        text.as_bytes()
+    } else {
+        bytes
+    };
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => WriteError::Closed,
         _ => WriteError::System(error),

@@ -8,6 +8,7 @@ pub mod bandwidth;
 pub mod clock;
 pub mod console;
 pub mod cpu;
+mod device;
 pub mod map;
 pub mod memory;
 mod residency;

@@ -2,14 +2,17 @@
 //!
 //! A mapping costs nothing until it is read and shares the file cache, so start-up takes
 //! milliseconds. Windows does not let a mapped file shrink; a medium that is pulled out raises an
-//! in-page error, which needs structured exceptions that Rust does not have, and ends the program.
-// Unsafe: maps a file.
+//! in-page error. [`exit_on_fault`] turns that into one line and a clean exit; it is opt-in,
+//! because an exception handler belongs to the program, not to a library.
+// Unsafe: maps a file, takes memory from the system, and installs an exception handler.
 #![allow(unsafe_code)]
 
 use crate::residency::{self, ReadAhead};
 use core::cell::OnceCell;
+use core::ffi::c_void;
 use core::fmt;
-use memmap2::{Mmap, MmapMut};
+use core::ptr::NonNull;
+use memmap2::Mmap;
 use picolm_core::port::{FlashWeights, Lease, MAX_LEASES, ReadError, Stripe, Weights};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
@@ -89,7 +92,7 @@ impl MappedFile {
 
     /// Keeps the whole file in memory. `progress` hears how many bytes of it are there.
     pub fn lock(&self, progress: &mut dyn FnMut(usize)) -> io::Result<()> {
-        residency::lock(&self.file, &self.map, progress)
+        residency::lock(&self.map, progress)
     }
 
     /// The whole file.
@@ -124,7 +127,7 @@ impl Weights for MappedFile {
     }
 }
 
-fn regular(metadata: &Metadata) -> Result<(), MapError> {
+pub(crate) fn regular(metadata: &Metadata) -> Result<(), MapError> {
     if metadata.is_dir() {
         Err(MapError::NotAFile("a directory"))
     } else if metadata.is_file() {
@@ -135,29 +138,148 @@ fn regular(metadata: &Metadata) -> Result<(), MapError> {
 }
 
 /// Zeroed memory that takes room only where it is written to.
+///
+/// From `VirtualAlloc`, not a mapping of the page file: the system counts it as this process's own.
 #[derive(Debug)]
 pub struct Memory {
-    map: MmapMut,
+    start: NonNull<u8>,
+    length: usize,
 }
+
+// SAFETY: the memory is this value's alone, and read and written through borrows of it.
+unsafe impl Send for Memory {}
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
 
 impl Memory {
     /// Reserves `bytes`, from a page boundary on.
     pub fn reserve(bytes: u64) -> Result<Self, MapError> {
-        let length = usize::try_from(bytes).map_err(|_| MapError::TooLarge { bytes })?;
-        // A mapping of nothing is an error to the system, not to a caller that needs nothing.
-        Ok(Self { map: MmapMut::map_anon(length.max(1))? })
+        // No slice is longer than `isize::MAX`; an allocation of nothing is an error to the
+        // system, not to a caller that needs nothing.
+        let length = isize::try_from(bytes).map_err(|_| MapError::TooLarge { bytes })?;
+        let length = length.unsigned_abs().max(1);
+        // SAFETY: asks for new memory, anywhere.
+        let start = unsafe {
+            VirtualAlloc(core::ptr::null_mut(), length, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE)
+        };
+        match NonNull::new(start.cast()) {
+            Some(start) => Ok(Self { start, length }),
+            None => Err(io::Error::last_os_error().into()),
+        }
     }
 
     /// The bytes, at least as many as were asked for.
     pub fn as_slice(&self) -> &[u8] {
-        &self.map
+        // SAFETY: `length` bytes, zeroed by the system, that live as long as `self`.
+        unsafe { core::slice::from_raw_parts(self.start.as_ptr(), self.length) }
     }
 
     /// The bytes, to write to.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        &mut self.map
+        // SAFETY: as above, and borrowed by nobody else.
+        unsafe { core::slice::from_raw_parts_mut(self.start.as_ptr(), self.length) }
     }
 }
 
-/// Nothing to install here: see the head of this file.
-pub fn exit_on_fault() {}
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: what VirtualAlloc gave, which nobody borrows any more.
+        unsafe { VirtualFree(self.start.as_ptr().cast(), 0, MEM_RELEASE) };
+    }
+}
+
+/// Makes the program end with one line on stderr and exit code 1 when mapped weights cannot be
+/// read any more (an in-page error). For a program's `main`; an embedder decides for itself.
+pub fn exit_on_fault() {
+    // SAFETY: the handler has the signature that the system asks for and lives as long as the
+    // program.
+    unsafe { AddVectoredExceptionHandler(1, report_fault) };
+}
+
+/// Runs in the thread that touched the page; returns for exceptions that are none of its business.
+unsafe extern "system" fn report_fault(exception: *const ExceptionPointers) -> i32 {
+    const LINE: &[u8] =
+        b"picolm: the model file cannot be read any more: its medium was removed or has failed\r\n";
+    // SAFETY: the system passes pointers to a record that lives during the call; the line is a
+    // static buffer of the length given; the handles are the system's answers.
+    unsafe {
+        if (*(*exception).record).code == IN_PAGE_ERROR {
+            let mut written = 0;
+            let stderr = GetStdHandle(STD_ERROR_HANDLE);
+            WriteFile(stderr, LINE.as_ptr(), LINE.len() as u32, &mut written, core::ptr::null());
+            TerminateProcess(GetCurrentProcess(), 1);
+        }
+    }
+    CONTINUE_SEARCH
+}
+
+// `winnt.h` and `winbase.h`.
+const MEM_COMMIT: u32 = 0x1000;
+const MEM_RESERVE: u32 = 0x2000;
+const MEM_RELEASE: u32 = 0x8000;
+const PAGE_READWRITE: u32 = 4;
+const IN_PAGE_ERROR: u32 = 0xc000_0006;
+const CONTINUE_SEARCH: i32 = 0;
+const STD_ERROR_HANDLE: u32 = -12i32 as u32;
+
+/// `EXCEPTION_POINTERS` of `winnt.h`.
+#[repr(C)]
+struct ExceptionPointers {
+    record: *const ExceptionRecord,
+    context: *const c_void,
+}
+
+/// The first field of `EXCEPTION_RECORD` of `winnt.h`.
+#[repr(C)]
+struct ExceptionRecord {
+    code: u32,
+}
+
+type ExceptionHandler = unsafe extern "system" fn(exception: *const ExceptionPointers) -> i32;
+
+#[link(name = "kernel32")]
+unsafe extern "system" {
+    fn VirtualAlloc(start: *mut c_void, bytes: usize, kind: u32, protection: u32) -> *mut c_void;
+    fn VirtualFree(start: *mut c_void, bytes: usize, kind: u32) -> i32;
+    fn AddVectoredExceptionHandler(first: u32, handler: ExceptionHandler) -> *mut c_void;
+    fn GetStdHandle(which: u32) -> *mut c_void;
+    fn GetCurrentProcess() -> *mut c_void;
+    fn TerminateProcess(process: *mut c_void, code: u32) -> i32;
+    fn WriteFile(
+        file: *mut c_void,
+        bytes: *const u8,
+        count: u32,
+        written: *mut u32,
+        overlapped: *const c_void,
+    ) -> i32;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[link(name = "kernel32")]
+    unsafe extern "system" {
+        fn RaiseException(code: u32, flags: u32, count: u32, arguments: *const usize);
+    }
+
+    /// Seen from outside, by running this test again as a child that meets the exception.
+    #[test]
+    fn a_fault_ends_the_program_with_one_line() {
+        const CHILD: &str = "PICOLM_TEST_FAULT";
+        if std::env::var_os(CHILD).is_some() {
+            exit_on_fault();
+            // SAFETY: raises what a mapping raises whose medium is gone; no arguments.
+            unsafe { RaiseException(IN_PAGE_ERROR, 0, 0, core::ptr::null()) };
+            return;
+        }
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "map::tests::a_fault_ends_the_program_with_one_line", "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains("cannot be read any more"), "{text}");
+    }
+}

@@ -1,6 +1,6 @@
-//! Weights larger than memory: streaming is not supported here yet, as on macOS.
+//! Weights larger than memory, as on Linux; how a file is read past the cache is `device`'s.
 
-#[path = "../../platform-macos/src/stream.rs"]
+#[path = "../../platform-linux/src/stream/mod.rs"]
 mod shared;
 
 pub use shared::*;

@@ -38,9 +38,14 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let cache_file = CacheFile::open(&arguments.keeping, arguments.quiet)?;
     let machine = Machine::new(arguments.threads)?;
     let Run { context, kv_type, skipped, .. } = *arguments;
-    let draft_file = arguments.draft.as_deref().map(ModelFile::open).transpose()?;
+    let (lookup, draft) = match cfg!(feature = "speculation") {
+        true => (arguments.lookup, arguments.draft.as_deref()),
+        false => (false, None),
+    };
+    let conversation = arguments.conversation.as_ref().filter(|_| cfg!(feature = "chat"));
+    let draft_file = draft.map(ModelFile::open).transpose()?;
     let draft = draft_file.as_ref().map(|file| Draft::new(file, &machine, context)).transpose()?;
-    let speculates = arguments.lookup || draft.is_some();
+    let speculates = lookup || draft.is_some();
     let logit_rows = if speculates { MAX_DRAFT as u32 + 1 } else { 1 };
     let options = Options { context, kv_type, skipped, logit_rows, ..Options::default() };
     let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| {
@@ -61,7 +66,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let choice = arguments.sampling.options(&breakers);
     let sampler = Sampler::new(choice, plan.config.n_vocab, &mut arena)
         .map_err(|error| Failure::new(error.to_string()))?;
-    let chat = match &arguments.conversation {
+    let chat = match conversation {
         Some(Conversation { template, .. }) => {
             Some(engine::chat(&file, &gguf, &tokenizer, template.as_deref())?)
         }
@@ -79,7 +84,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         (Some(draft), Some(memory)) => {
             Some(Box::new(draft.load(&machine, &tokenizer, memory, &mut room)?))
         }
-        _ if arguments.lookup => Some(Box::new(PromptLookup::new(&mut room))),
+        _ if lookup => Some(Box::new(PromptLookup::new(&mut room))),
         _ => None,
     };
     let speculation = drafter.as_deref_mut().map(|drafter| Speculation::new(drafter, &clock));
@@ -91,12 +96,15 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         speculation,
         interrupted,
     };
-    if interactive && let Some(chat) = chat {
+    if cfg!(feature = "chat")
+        && interactive
+        && let Some(chat) = chat
+    {
         return chat::talk(arguments, generation, chat, file.line_bytes());
     }
 
     let prompt = engine::text(arguments.prompt.as_deref(), file.text_bytes())?;
-    let tokens = match (chat, &arguments.conversation) {
+    let tokens = match (chat, conversation) {
         (Some(chat), Some(conversation)) => opening(&tokenizer, chat, conversation, &prompt)?,
         _ => engine::encode(&tokenizer, &prompt, true, true)?,
     };
@@ -255,7 +263,9 @@ impl Generation<'_, '_> {
     fn report(&self, prefill: Span, generated: Span) {
         report::line(format_args!("Prefill: {prefill}"));
         report::line(format_args!("Generation: {generated}"));
-        if let Some(speculation) = &self.speculation {
+        if let Some(speculation) = &self.speculation
+            && cfg!(feature = "speculation")
+        {
             let Speculated { passes, drafted, accepted } = speculation.result();
             report::line(format_args!(
                 "Speculation: {accepted} of {drafted} drafted tokens came, in {passes} passes"
@@ -278,7 +288,7 @@ impl Generation<'_, '_> {
         let texts: Vec<&[u8]> = stop.iter().map(Vec::as_slice).collect();
         let mut output = StopTexts::new(&texts, &mut stdout);
         let Self { session, sampler, tokenizer, .. } = self;
-        let speculation = self.speculation.as_mut();
+        let speculation = self.speculation.as_mut().filter(|_| cfg!(feature = "speculation"));
         let generated = match &mut self.constraint {
             None => session.generate_with(tokenizer, sampler, speculation, max_tokens, &mut output),
             Some(constraint) => {

@@ -46,6 +46,10 @@ use x86_64 as native;
 /// Every kernel of this target, best first; those of `portable` close the list.
 pub const ALL: &[Candidate] = native::ALL;
 
+/// A kernel or two for each type: of this target's instruction set for the usual types (Q4_0, Q8_0,
+/// Q4_K, Q6_K), portable ones for the others. Some tens of kilobytes less than [`ALL`].
+pub const FEW: &[Candidate] = native::FEW;
+
 /// The vector kernels of this target, best first.
 pub const VECTORS: &[VectorCandidate] = native::VECTORS;
 

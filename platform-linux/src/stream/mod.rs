@@ -9,7 +9,7 @@
 //! Nothing of the file is mapped: a read error or a file that shrinks is an error of the lease.
 //! `pins` chooses what stays, `order` what is read next, `reader` does it.
 
-pub(crate) mod direct;
+mod direct;
 mod memory;
 mod order;
 mod pins;
@@ -18,6 +18,7 @@ mod reader;
 mod tests;
 mod window;
 
+use crate::device::{NO_MEMORY, NO_THREAD, READ_FAILED};
 use crate::map::{MapError, Memory};
 use core::cell::{OnceCell, RefCell};
 use direct::{DirectFile, SECTOR_BYTES_MAX};
@@ -123,7 +124,7 @@ impl StreamedFile {
         let (_, room) = file.sectors(0, header_bytes).ok_or(too_large)?;
         let mut header = Memory::reserve(room)?;
         let read = file.fetch(0, header_bytes, header.as_mut_slice()).map_err(|error| {
-            let code = if let ReadError::Io { code, .. } = error { code } else { libc::EIO };
+            let code = if let ReadError::Io { code, .. } = error { code } else { READ_FAILED };
             MapError::System(std::io::Error::from_raw_os_error(code))
         })?;
         // What was read of it before, to plan with, and read ahead then.
@@ -155,7 +156,7 @@ impl StreamedFile {
     pub fn device_bytes_per_s(&self) -> Result<f64, ReadError> {
         let bytes = self.options.stripe_bytes.next_multiple_of(SECTOR_BYTES_MAX as u64);
         let mut buffer =
-            Memory::reserve(bytes).map_err(|_| ReadError::Io { offset: 0, code: libc::ENOMEM })?;
+            Memory::reserve(bytes).map_err(|_| ReadError::Io { offset: 0, code: NO_MEMORY })?;
         self.file.bytes_per_s(buffer.as_mut_slice())
     }
 
@@ -169,7 +170,7 @@ impl StreamedFile {
         self.running.get().is_some_and(|running| running.shared.lock_was_refused())
     }
 
-    fn prepare(&self, stripes: &[Stripe]) -> Result<Running, std::io::Error> {
+    fn prepare(&self, stripes: &[Stripe]) -> Result<Running, MapError> {
         let overhead = stripes.len() as u64 * STRIPE_OVERHEAD_BYTES;
         let span = |stripe: &Stripe| {
             self.file.sectors(stripe.offset, stripe.bytes).map_or(0, |(_, length)| length)
@@ -195,12 +196,10 @@ impl StreamedFile {
                 None => plan.streamed_bytes += span(stripe),
             }
         }
-        let size = |bytes: u64| {
-            usize::try_from(bytes).map_err(|_| std::io::Error::from_raw_os_error(libc::ENOMEM))
-        };
-        let slot_bytes = size(slot_bytes)?;
-        let slot_memory = SharedMemory::reserve(size(plan.buffer_bytes - overhead)?)?;
-        let pin_memory = SharedMemory::reserve(size(plan.pinned_bytes)?)?;
+        let slot_memory = SharedMemory::reserve(plan.buffer_bytes - overhead)?;
+        let pin_memory = SharedMemory::reserve(plan.pinned_bytes)?;
+        // Within the slots, whose size is a usize.
+        let slot_bytes = slot_bytes as usize;
         let stripes = stripes.iter().zip(places).map(|(&stripe, place)| Planned {
             stripe,
             // Within the pins, whose size is a usize.
@@ -224,7 +223,10 @@ impl Weights for StreamedFile {
     }
 
     fn schedule(&self, stripes: &[Stripe]) -> Result<(), ReadError> {
-        let code = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::ENOMEM);
+        let code = |error| match error {
+            MapError::System(error) => error.raw_os_error().unwrap_or(NO_MEMORY),
+            _ => NO_MEMORY,
+        };
         let beyond = |stripe: &&Stripe| {
             stripe.offset.checked_add(stripe.bytes).is_none_or(|end| end > self.file.bytes())
         };
@@ -264,7 +266,7 @@ impl Weights for StreamedFile {
         match running.reader.get() {
             Some(Some(_)) => running.shared.lease(index),
             // A lease outside of a pass, or no thread.
-            Some(None) => Err(ReadError::Io { offset: 0, code: libc::EAGAIN }),
+            Some(None) => Err(ReadError::Io { offset: 0, code: NO_THREAD }),
             None => Err(ReadError::NotScheduled { index }),
         }
     }

@@ -17,8 +17,9 @@ impl TemporaryFile {
     fn new(name: &str, bytes: &[u8]) -> Self {
         let folder = std::env::current_exe().unwrap().parent().unwrap().to_path_buf();
         let path = folder.join(format!("stream-{}-{name}", std::process::id()));
-        std::fs::write(&path, bytes).unwrap();
-        std::fs::File::open(&path).unwrap().sync_all().unwrap();
+        let mut file = std::fs::File::create(&path).unwrap();
+        std::io::Write::write_all(&mut file, bytes).unwrap();
+        file.sync_all().unwrap();
         Self(path)
     }
 }

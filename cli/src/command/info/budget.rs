@@ -6,7 +6,7 @@ use crate::engine::{Machine, ModelFile, Plan};
 use crate::platform::bandwidth;
 use crate::platform::clock::MonotonicClock;
 use crate::platform::map::Memory;
-use crate::report::{Bytes, Failure};
+use crate::report::{Bytes, Failure, Fixed};
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::Arena;
 use picolm_core::model::Traffic;
@@ -43,8 +43,8 @@ pub(super) fn show(
         row(page, "model, mapped", file_bytes);
         let total = plan.total_bytes() + ceiling.process_bytes + file_bytes;
         row(page, "total", total);
-        page.line("memory speed", format_args!("{:.2} GB/s", memory_bytes_per_s * 1e-9));
-        page.line("prediction", format_args!("{memory_s:.3} s a token, by memory"));
+        page.line("memory speed", format_args!("{} GB/s", Fixed::<2>(memory_bytes_per_s * 1e-9)));
+        page.line("prediction", format_args!("{} s a token, by memory", Fixed::<3>(memory_s)));
         return Ok(());
     };
     // The schedule decides: it takes memory that nothing is written to.
@@ -65,11 +65,11 @@ pub(super) fn show(
     let device_bytes_per_s = stream.device_bytes_per_s().map_err(|error| file.failure(error))?;
     let device_s = streamed_bytes / device_bytes_per_s;
     page.line("streamed", format_args!("{} a token", Bytes(streamed_bytes as u64)));
-    page.line("disk speed", format_args!("{:.1} MB/s", device_bytes_per_s * 1e-6));
-    page.line("memory speed", format_args!("{:.2} GB/s", memory_bytes_per_s * 1e-9));
+    page.line("disk speed", format_args!("{} MB/s", Fixed::<1>(device_bytes_per_s * 1e-6)));
+    page.line("memory speed", format_args!("{} GB/s", Fixed::<2>(memory_bytes_per_s * 1e-9)));
     let (seconds, bound) =
         if device_s > memory_s { (device_s, "disk") } else { (memory_s, "memory") };
-    page.line("prediction", format_args!("{seconds:.3} s a token, by {bound}"));
+    page.line("prediction", format_args!("{} s a token, by {bound}", Fixed::<3>(seconds)));
     Ok(())
 }
 

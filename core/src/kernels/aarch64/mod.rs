@@ -48,6 +48,16 @@ const OWN: (&[Candidate], &[VectorCandidate]) = (&[], &[]);
 pub const ALL: &[Candidate] =
     &joined::<_, { OWN.0.len() + portable::ALL.len() }>(&[OWN.0, portable::ALL]);
 
+/// The usual types of the level that every such CPU has.
+#[cfg(target_feature = "neon")]
+pub const FEW: &[Candidate] = &joined::<_, { tables::USUAL.len() + portable::UNUSUAL.len() }>(&[
+    tables::USUAL,
+    portable::UNUSUAL,
+]);
+/// The portable ones.
+#[cfg(not(target_feature = "neon"))]
+pub const FEW: &[Candidate] = portable::ALL;
+
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] =
     &joined::<_, { OWN.1.len() + portable::VECTORS.len() }>(&[OWN.1, portable::VECTORS]);

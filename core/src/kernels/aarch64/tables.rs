@@ -58,6 +58,10 @@ macro_rules! level {
             format!(q5_k, k_quants::Q5_K);
             format!(q6_k, k_quants::Q6_K);
 
+            /// The usual formats of the level.
+            #[allow(dead_code, reason = "one level's are enough")]
+            pub(super) const USUAL: &[Candidate] = &[q4_0, q8_0, q4_k, q6_k];
+
             /// Every format of the level.
             pub const ALL: &[Candidate] =
                 &[q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k];
@@ -104,6 +108,9 @@ pub(super) const ALL: &[Candidate] = &joined::<
     _,
     { dotprod::ALL.len() + neon::ALL.len() + floats::ALL.len() },
 >(&[dotprod::ALL, neon::ALL, floats::ALL]);
+
+/// The usual formats, on the level of every such CPU.
+pub(super) const USUAL: &[Candidate] = neon::USUAL;
 
 #[cfg(test)]
 mod tests {

@@ -12,5 +12,11 @@ pub const ALL: &[Candidate] = &joined::<
     { neon::ALL.len() + dsp::ALL.len() + portable::ALL.len() },
 >(&[neon::ALL, dsp::ALL, portable::ALL]);
 
+/// The usual types', by the DSP instructions.
+pub const FEW: &[Candidate] = &joined::<_, { 4 + portable::ALL.len() }>(&[
+    &[dsp::q4_0::new, dsp::q8_0::new, dsp::q4_k::new, dsp::q6_k::new],
+    portable::ALL,
+]);
+
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] = portable::VECTORS;

@@ -46,6 +46,23 @@ macro_rules! formats {
     };
 }
 
+/// No others than [`ALL`].
+pub const FEW: &[Candidate] = ALL;
+
+/// Those that are no usual types: what other instruction sets' short lists end with.
+#[allow(dead_code, reason = "targets without kernels of their own have all")]
+pub(in crate::kernels) const UNUSUAL: &[Candidate] = &[
+    f32::new,
+    f16::new,
+    bf16::new,
+    q4_1::new,
+    q5_0::new,
+    q5_1::new,
+    q2_k::new,
+    q3_k::new,
+    q5_k::new,
+];
+
 formats! {
     f32: float::kernels::<F32, _>();
     f16: float::kernels::<F16, _>();

@@ -47,6 +47,12 @@ formats! {
 pub const ALL: &[Candidate] =
     &joined::<_, { SWAR.len() + portable::ALL.len() }>(&[SWAR, portable::ALL]);
 
+/// The usual types'.
+pub const FEW: &[Candidate] = &joined::<_, { 4 + portable::UNUSUAL.len() }>(&[
+    &[q4_0::new, q8_0::new, q4_k::new, q6_k::new],
+    portable::UNUSUAL,
+]);
+
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] = portable::VECTORS;
 

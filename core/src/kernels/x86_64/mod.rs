@@ -24,6 +24,13 @@ pub const ALL: &[Candidate] = &joined::<
     portable::ALL,
 ]);
 
+/// AVX2 and SSE2 for the usual types.
+pub const FEW: &[Candidate] = &joined::<_, { 8 + portable::UNUSUAL.len() }>(&[
+    &[avx2::q4_0::new, avx2::q8_0::new, avx2::q4_k::new, avx2::q6_k::new],
+    &[sse2::q4_0::new, sse2::q8_0::new, sse2::q4_k::new, sse2::q6_k::new],
+    portable::UNUSUAL,
+]);
+
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] = &joined::<_, { 2 + portable::VECTORS.len() }>(&[
     &[avx512::vector::VECTOR, avx2::VECTOR],
