@@ -53,11 +53,9 @@ impl ReadAhead {
         let (map, stopped) = (Arc::clone(map), Arc::clone(&stop));
         let builder = Builder::new().name("picolm-ahead".into()).stack_size(STACK_BYTES);
         let work = move || {
-            let populated = pieces.iter().map_while(|&piece| {
-                (!stopped.load(Ordering::Relaxed) && populate(&map, piece)).then_some(())
-            });
-            let done = populated.count();
-            read_ahead(&file, &pieces[done..], &stopped);
+            let wanted = |piece: &&_| !stopped.load(Ordering::Relaxed) && populate(&map, **piece);
+            let populated = pieces.iter().take_while(wanted).count();
+            read_ahead(&file, &pieces[populated..], &stopped);
         };
         Self { stop, thread: builder.spawn(work).ok() }
     }
@@ -82,14 +80,11 @@ fn pieces(stripe: &Stripe) -> impl Iterator<Item = (u64, u64)> + use<> {
     })
 }
 
-/// Has the huge pages that `piece` lies in read and mapped; `false` where the system does not know
-/// how (Linux before 5.14) or the file cannot be read.
+/// Has the pages of a piece read and mapped, huge ones where there are such; `false` where the
+/// system does not know how (Linux before 5.14) or the file cannot be read.
 fn populate(map: &Mmap, (offset, bytes): (u64, u64)) -> bool {
-    let start = offset / PIECE_BYTES * PIECE_BYTES;
-    let end = (offset + bytes).next_multiple_of(PIECE_BYTES).min(map.len() as u64);
     // Both fit: the file is mapped.
-    start < end
-        && map.advise_range(Advice::PopulateRead, start as usize, (end - start) as usize).is_ok()
+    map.advise_range(Advice::PopulateRead, offset as usize, bytes as usize).is_ok()
 }
 
 fn read_ahead(file: &File, pieces: &[(u64, u64)], stop: &AtomicBool) {
