@@ -1,7 +1,10 @@
 //! Compiling and running grammars in tests.
 
+use core::time::Duration;
 use picolm_core::grammar::{Automaton, Grammar, GrammarError, GrammarErrorKind, Matcher};
 use serde_json::Value;
+use std::sync::OnceLock;
+use std::time::Instant;
 
 /// Memory for most grammars: 4 MiB.
 const WORDS: usize = 1 << 20;
@@ -14,6 +17,16 @@ pub(crate) fn with_automaton<R>(
     let mut words = vec![0; WORDS];
     let grammar = compile(&mut words);
     test(grammar.as_ref().map(Grammar::automaton).map_err(|error| *error))
+}
+
+/// Time that this thread has run: what others do on the machine does not count. Where the system
+/// does not tell, it is the time that has passed.
+pub(crate) fn thread_time() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let start = START.get_or_init(Instant::now);
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds = told.and_then(|text| text.split_whitespace().next()?.parse().ok());
+    nanoseconds.map_or_else(|| start.elapsed(), Duration::from_nanos)
 }
 
 /// What a grammar says of a text.
