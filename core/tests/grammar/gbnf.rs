@@ -4,9 +4,9 @@ use crate::common::{Verdict, verdict, with_automaton};
 use crate::cpp::{Argument, calls};
 use crate::vocabulary::{Random, Tokens, random_text};
 use core::time::Duration;
+use cpu_time::ThreadTime;
 use picolm_core::grammar::{GrammarError, GrammarErrorKind, gbnf};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 fn suite() -> PathBuf {
     let folder = std::env::var("PICOLM_LLAMA_CPP")
@@ -202,7 +202,7 @@ fn hostile_grammars_end_quickly_and_on_little_stack() {
     for (name, source) in cases {
         let test = move || {
             let mut words = vec![0; 1 << 22];
-            let start = Instant::now();
+            let start = ThreadTime::now();
             let result = gbnf(source.as_bytes(), &mut words).map(|grammar| grammar.len());
             (result, start.elapsed())
         };
@@ -232,7 +232,7 @@ fn ambiguous_grammars_stay_quick() {
                 let mut constraint = constraint.unwrap();
                 let least = constraint.tokens_to_close();
                 let mut random = Random(11);
-                let start = Instant::now();
+                let start = ThreadTime::now();
                 for round in 0..30 {
                     let budget = least + if round % 2 == 0 { round % 9 } else { 80 };
                     random_text(&mut constraint, &tokens, budget, &mut random);
