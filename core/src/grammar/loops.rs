@@ -180,8 +180,8 @@ impl Loops {
         Some(Loop { state, edge, below, floor, stays, leaves, takes_plain })
     }
 
-    /// Adds the bytes that can follow the rule of `frame`, whatever its count; the lowest depth that
-    /// was looked at.
+    /// Adds the bytes that can follow the rule of `frame`, whatever its count; the lowest depth
+    /// that was looked at.
     fn follow(
         &self,
         automaton: Automaton<'_>,

@@ -19,16 +19,6 @@ pub(crate) fn with_automaton<R>(
     test(grammar.as_ref().map(Grammar::automaton).map_err(|error| *error))
 }
 
-/// Time that this thread has run: what others do on the machine does not count. Where the system
-/// does not tell, it is the time that has passed.
-pub(crate) fn thread_time() -> Duration {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let start = START.get_or_init(Instant::now);
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanoseconds = told.and_then(|text| text.split_whitespace().next()?.parse().ok());
-    nanoseconds.map_or_else(|| start.elapsed(), Duration::from_nanos)
-}
-
 /// What a grammar says of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {

@@ -1,12 +1,12 @@
 //! GBNF against llama.cpp's own tests and grammars, and against grammars made to hurt.
 
-use crate::common::{Verdict, thread_time, verdict, with_automaton};
+use crate::common::{Verdict, verdict, with_automaton};
 use crate::cpp::{Argument, calls};
 use crate::vocabulary::{Random, Tokens, random_text};
 use core::time::Duration;
+use cpu_time::ThreadTime;
 use picolm_core::grammar::{GrammarError, GrammarErrorKind, gbnf};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 fn suite() -> PathBuf {
     let folder = std::env::var("PICOLM_LLAMA_CPP")
@@ -192,10 +192,7 @@ fn hostile_grammars_end_quickly_and_on_little_stack() {
         ("a billion at least", "root ::= \"a\"{1000000000,}".into()),
         ("a count beyond words", "root ::= \"a\"{0,99999999999999999999999}".into()),
         ("nested counts", nested(20, "{6}")),
-        (
-            "alternatives of counts",
-            format!("root ::= ({})", "\"a\"{0,6} | ".repeat(5000) + "\"b\""),
-        ),
+        ("alternatives of counts", format!("root ::= ({}\"b\")", "\"a\"{0,6} | ".repeat(5000))),
         ("products of counts", format!("root ::= {}", "(\"a\"{0,6} \"b\"?){0,6} ".repeat(200))),
         ("nested optional counts", nested(20, "{0,6}")),
         ("nested calls", nested(40, "{0,2000}")),
@@ -213,9 +210,9 @@ fn hostile_grammars_end_quickly_and_on_little_stack() {
     for (name, source) in cases {
         let test = move || {
             let mut words = vec![0; 1 << 22];
-            let start = thread_time();
+            let start = ThreadTime::now();
             let result = gbnf(source.as_bytes(), &mut words).map(|grammar| grammar.len());
-            (result, thread_time() - start)
+            (result, start.elapsed())
         };
         // 64 KiB: a thread's smallest stack is its guard and what it needs itself besides.
         let thread = std::thread::Builder::new().stack_size(64 << 10).spawn(test).unwrap();
@@ -243,7 +240,7 @@ fn ambiguous_grammars_stay_quick() {
                 let mut constraint = constraint.unwrap();
                 let least = constraint.tokens_to_close();
                 let mut random = Random(11);
-                let start = Instant::now();
+                let start = ThreadTime::now();
                 for round in 0..30 {
                     let budget = least + if round % 2 == 0 { round % 9 } else { 80 };
                     random_text(&mut constraint, &tokens, budget, &mut random);
