@@ -1,10 +1,7 @@
 //! Compiling and running grammars in tests.
 
-use core::time::Duration;
 use picolm_core::grammar::{Automaton, Grammar, GrammarError, GrammarErrorKind, Matcher};
 use serde_json::Value;
-use std::sync::OnceLock;
-use std::time::Instant;
 
 /// Memory for most grammars: 4 MiB.
 const WORDS: usize = 1 << 20;
