@@ -53,6 +53,12 @@ need_rust() {
     [ -e /usr/include/stdio.h ] || need_packages libc6-dev
 }
 
+# remapped_paths: the compiler's flags that leave this machine's folders out of a program.
+remapped_paths() {
+    echo "--remap-path-prefix=$root=picolm" \
+        "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
+}
+
 # python ARGUMENT...: Python in the project's virtual environment (see environment.py).
 python() {
     need_command python3 python3
