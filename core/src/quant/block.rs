@@ -80,14 +80,7 @@ pub trait BlockFormat<const BYTES: usize, const ELEMENTS: usize, const GROUPS: u
 
 /// [`BlockFormat::combine`] of a format with or without minima.
 #[inline(always)]
-fn combine(
-    has_minimum: bool,
-    scale: f32,
-    minimum: f32,
-    x_scale: f32,
-    isum: i32,
-    msum: i32,
-) -> f32 {
+fn combine(has_minimum: bool, scale: f32, minimum: f32, x_scale: f32, isum: i32, msum: i32) -> f32 {
     let product = (scale * x_scale) * isum as f32;
     if has_minimum { product - (minimum * x_scale) * msum as f32 } else { product }
 }

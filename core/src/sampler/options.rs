@@ -230,14 +230,14 @@ impl SamplerOptions<'_> {
 
     /// Whether scores are changed, for which there must be a copy.
     pub(super) fn changes_scores(&self) -> bool {
-        let changes =
-            !self.bias.is_empty() || self.penalties.penalizes() || self.dry.penalizes();
+        let changes = !self.bias.is_empty() || self.penalties.penalizes() || self.dry.penalizes();
         ALL_STAGES && changes
     }
 
     /// Recent tokens that are looked at.
     pub(super) fn remembered(&self) -> u32 {
-        let penalties = if ALL_STAGES && self.penalties.penalizes() { self.penalties.last } else { 0 };
+        let penalties =
+            if ALL_STAGES && self.penalties.penalizes() { self.penalties.last } else { 0 };
         penalties.max(self.dry_remembered())
     }
 
