@@ -22,13 +22,17 @@ board_setting() {
 # panic end the program on the spot, without a message; `usual` has it as it comes.
 build_small() {
     local target=$2 rust_flags=${rust_flags:-}
+    case $target in
+        # Functions share what saves and restores registers.
+        aarch64-*) rust_flags+=' -Cllvm-args=-homogeneous-prolog-epilog' ;;
+    esac
     if [ "$1" = small ]; then
         local std_features=optimize_for_size
         rust_flags+=' -Zunstable-options -Cpanic=immediate-abort -Cforce-unwind-tables=no'
         rust_flags+=' -Zlocation-detail=none -Zfmt-debug=none'
     fi
     shift 2
-    cross "$target" build --quiet "$@"
+    cross "$target" build --quiet --features small "$@"
 }
 
 # build_board BOARD: the program as the board's file says: `profile` is release, with everything, or

@@ -166,7 +166,7 @@ impl Machine {
 fn parts() -> Result<Parts<'static>, Failure> {
     if !cfg!(feature = "kernels") {
         let (formats, vectors) = (kernels::FEW, kernels::VECTORS);
-        return Ok(Parts { formats, vectors, families: family::ALL, cpu: cpu::detect() });
+        return Ok(Parts { formats, vectors, families: family::ALL, cpu: cpu::detect_few() });
     }
     let mut cpu = cpu::detect();
     let mut formats: &[Candidate] = kernels::ALL;
