@@ -23,8 +23,8 @@ board_setting() {
 build_small() {
     local target=$2 rust_flags=${rust_flags:-}
     case $target in
-        # Functions share what saves and restores registers.
-        aarch64-*) rust_flags+=' -Cllvm-args=-homogeneous-prolog-epilog' ;;
+        # Functions share what saves and restores registers; an address is one instruction.
+        aarch64-*) rust_flags+=' -Cllvm-args=-homogeneous-prolog-epilog -Ccode-model=tiny' ;;
     esac
     if [ "$1" = small ]; then
         local std_features=optimize_for_size

@@ -16,6 +16,7 @@ use picolm_core::chat::{Chat, Message, Role};
 use picolm_core::gguf::Gguf;
 use picolm_core::grammar::Constraint;
 use picolm_core::mem::Arena;
+use picolm_core::model::LayerSet;
 use picolm_core::port::Clock;
 use picolm_core::sampler::Sampler;
 use picolm_core::session::speculate::{Drafter, MAX_DRAFT, PromptLookup, Speculated, Speculation};
@@ -38,6 +39,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let cache_file = CacheFile::open(&arguments.keeping, arguments.quiet)?;
     let machine = Machine::new(arguments.threads)?;
     let Run { context, kv_type, skipped, .. } = *arguments;
+    let skipped = if cfg!(feature = "layers") { skipped } else { LayerSet::EMPTY };
     let (lookup, draft) = match cfg!(feature = "speculation") {
         true => (arguments.lookup, arguments.draft.as_deref()),
         false => (false, None),
@@ -286,11 +288,11 @@ impl Generation<'_, '_> {
     ) -> Result<(Finish, Generated), Failure> {
         let mut stdout = Stdout { interrupted: self.interrupted, pending: Vec::new(), ended: None };
         let texts: Vec<&[u8]> = stop.iter().map(Vec::as_slice).collect();
-        let mut output = StopTexts::new(&texts, &mut stdout);
         let Self { session, sampler, tokenizer, .. } = self;
         let speculation = self.speculation.as_mut().filter(|_| cfg!(feature = "speculation"));
-        let generated = match &mut self.constraint {
-            None => session.generate_with(tokenizer, sampler, speculation, max_tokens, &mut output),
+        let constraint = self.constraint.as_mut();
+        let generate = |output: &mut dyn Output| match constraint {
+            None => session.generate_with(tokenizer, sampler, speculation, max_tokens, output),
             Some(constraint) => {
                 constraint.restart();
                 session.generate_constrained(
@@ -299,15 +301,21 @@ impl Generation<'_, '_> {
                     constraint,
                     speculation,
                     max_tokens,
-                    &mut output,
+                    output,
                 )
             }
+        };
+        let (generated, stopped) = if cfg!(feature = "stop") {
+            let mut output = StopTexts::new(&texts, &mut stdout);
+            let generated = generate(&mut output);
+            (generated, output.finish())
+        } else {
+            (generate(&mut stdout), false)
         };
         let generated = generated.map_err(|error| match error {
             SessionError::Sample(_) => Failure::new(format!("{error}: is the model file damaged?")),
             _ => Failure::new(error.to_string()),
         })?;
-        let stopped = output.finish();
         let finish = match (stdout.ended, generated.stop) {
             // Interrupted, but with a whole text all the same.
             (Some(Ok(Finish::Interrupted)), Stop::Complete) => Finish::EndOfGeneration,

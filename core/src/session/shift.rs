@@ -70,6 +70,7 @@ impl Shift {
 
 impl Session<'_> {
     /// From now on a text that has filled the context goes on, in [`Self::generate`].
+    #[cfg(feature = "shift")]
     pub fn shift_when_full(&mut self, shift: Shift) -> Result<(), ShiftError> {
         let context = self.context();
         if shift.dropped(context) == 0 {
@@ -96,7 +97,7 @@ impl Session<'_> {
         let (Some(shift), end) = (self.shift, self.context()) else { return Ok(()) };
         let Shift { keep, how } = shift;
         let (count, left) = (shift.dropped(end), shift.left(end));
-        if self.position != end {
+        if self.position != end || !cfg!(feature = "shift") {
             return Ok(());
         }
         if how == How::Turned {
