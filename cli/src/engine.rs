@@ -165,7 +165,7 @@ impl Machine {
 /// The kernels and architectures of this build, less what the environment forbids.
 fn parts() -> Result<Parts<'static>, Failure> {
     if !cfg!(feature = "kernels") {
-        let (formats, vectors) = (kernels::FEW, kernels::VECTORS);
+        let (formats, vectors) = (kernels::FEW, kernels::FEW_VECTORS);
         return Ok(Parts { formats, vectors, families: family::ALL, cpu: cpu::detect_few() });
     }
     let mut cpu = cpu::detect();

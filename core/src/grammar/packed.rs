@@ -66,6 +66,7 @@ fn number(packed: &mut &[u8]) -> u32 {
 }
 
 #[cfg(all(test, feature = "grammar"))]
+#[allow(clippy::indexing_slicing)]
 mod tests {
     extern crate std;
 
