@@ -163,8 +163,7 @@ pub(crate) fn require_budget(
     }
     let option = if left < max_tokens { "the context (-c)" } else { "-n" };
     Err(Failure::new(format!(
-        "the shortest text that keeps to the constraint needs {needed} tokens, and {option} allows \
-         {left}"
+        "the constraint asks for room for {needed} tokens, and {option} allows {left}"
     )))
 }
 

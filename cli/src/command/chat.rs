@@ -3,7 +3,7 @@
 //! Keys and values of what was said stay in the cache: a turn reads only what is new.
 
 use super::Outcome;
-use super::run::{Finish, Generation};
+use super::generation::{Finish, Generation};
 use crate::args::Run;
 use crate::engine;
 use crate::line_editor::{LineEditor, Typed};

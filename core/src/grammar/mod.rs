@@ -63,6 +63,8 @@ pub mod json;
 #[deny(clippy::indexing_slicing)]
 mod loops;
 #[deny(clippy::indexing_slicing)]
+mod margin;
+#[deny(clippy::indexing_slicing)]
 mod matcher;
 #[deny(clippy::indexing_slicing)]
 mod nfa;
@@ -86,7 +88,7 @@ mod walk;
 
 pub use automaton::Automaton;
 pub use compile::Grammar;
-pub use constraint::{Allowed, Constraint};
+pub use constraint::{Allowed, Constraint, Effort};
 pub use error::{GrammarError, GrammarErrorKind};
 #[cfg(feature = "grammar")]
 pub use gbnf::gbnf;

@@ -71,8 +71,7 @@ impl fmt::Display for SessionError {
             Self::Sample(error) => error.fmt(f),
             Self::BudgetTooSmall { needed, left } => write!(
                 f,
-                "the shortest text that keeps to the constraint needs {needed} tokens, and only \
-                 {left} are allowed"
+                "the constraint asks for room for {needed} tokens, and {left} are allowed"
             ),
             Self::NothingAllowed => f.write_str("the constraint allows no token"),
         }
