@@ -9,7 +9,6 @@ use crate::engine;
 use crate::line_editor::{LineEditor, Typed};
 use crate::platform::console;
 use crate::report::{self, Bytes, Failure};
-use core::sync::atomic::Ordering;
 use picolm_core::chat::{Chat, Message, Role};
 use std::io::{BufRead, Read};
 
@@ -67,6 +66,7 @@ pub(super) fn talk(
 
 /// A line of stdin without its end; `None` where there is no more.
 fn next_line(line_bytes: u64) -> Result<Option<Vec<u8>>, Failure> {
+    let _ends = console::InterruptEnds::begin();
     let mut line = Vec::new();
     let read = std::io::stdin()
         .lock()
@@ -148,9 +148,6 @@ impl Talk<'_, '_, '_> {
             ));
             return Ok(Next::Line);
         }
-        // Ctrl-C ends the program once it has been pressed; for this turn it does not.
-        self.generation.interrupted.store(false, Ordering::Relaxed);
-        console::on_interrupt();
         if self.generation.prefill(&tokens, self.arguments.quiet)?.is_some() {
             self.generation.session.rewind(begun);
             report::line(format_args!(""));
