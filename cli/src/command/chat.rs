@@ -9,6 +9,7 @@ use crate::engine;
 use crate::line_editor::{LineEditor, Typed};
 use crate::platform::console;
 use crate::report::{self, Bytes, Failure};
+use core::sync::atomic::Ordering;
 use picolm_core::chat::{Chat, Message, Role};
 use std::io::{BufRead, Read};
 
