@@ -289,9 +289,9 @@ fn parse_text(
             "--quiet" => run.quiet = true,
             "--json" => run.constrain(Wanted::Json)?,
             #[cfg(feature = "grammar")]
-            "--schema" => run.constrain(Wanted::Schema(options.value(&option)?))?,
+            "--schema" => run.constrain(Wanted::Schema(options.some(&option)?))?,
             #[cfg(feature = "grammar")]
-            "--grammar" => run.constrain(Wanted::Grammar(options.value(&option)?.into()))?,
+            "--grammar" => run.constrain(Wanted::Grammar(options.some(&option)?.into()))?,
             "--pretty" => run.pretty = true,
             "--skip-layers" => run.skipped = options.layers(&option)?,
             _ if run.sampling.take(&option, &mut options)? => {}

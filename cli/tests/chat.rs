@@ -211,3 +211,18 @@ fn penalties_count_each_token_of_a_talk_once() {
         assert_eq!(String::from_utf8(stdout_of(&arguments)).unwrap(), second, "{penalty}");
     }
 }
+
+/// What a stop text cut off is no part of the talk: it goes on as after the text that was shown.
+#[test]
+fn a_stop_text_leaves_no_trace_in_a_talk() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../targets/firmware/model/stories.gguf");
+    let lines = |options: &[&str]| -> Vec<String> {
+        let arguments = [&["chat", path][..], &FORM, options].concat();
+        let output = run_with_input(&arguments, b"the\nthe\n");
+        String::from_utf8(output.stdout).unwrap().lines().map(String::from).collect()
+    };
+    // Four words of the five, and as many tokens.
+    let cut = lines(&["-n", "4"]);
+    assert_eq!(lines(&["-n", "5"])[0].strip_prefix(&cut[0]).map(str::trim), Some("Rosa"));
+    assert_eq!(lines(&["-n", "5", "--stop", " Rosa"]), cut);
+}

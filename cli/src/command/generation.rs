@@ -161,6 +161,7 @@ impl Generation<'_, '_> {
         let texts: Vec<&[u8]> = stop.iter().map(Vec::as_slice).collect();
         let mut output = StopTexts::new(&texts, &mut stdout);
         let Self { session, sampler, tokenizer, .. } = self;
+        let (begun, dropped) = (session.position(), session.dropped());
         let speculation = self.speculation.as_mut().filter(|_| cfg!(feature = "speculation"));
         let generated = match &mut self.constraint {
             None => session.generate_with(tokenizer, sampler, speculation, max_tokens, &mut output),
@@ -176,16 +177,23 @@ impl Generation<'_, '_> {
                 )
             }
         };
-        let generated = generated.map_err(|error| match error {
+        let mut generated = generated.map_err(|error| match error {
             SessionError::Sample(_) => Failure::new(format!("{error}: is the model file damaged?")),
             _ => Failure::new(error.to_string()),
         })?;
         let stopped = output.finish();
+        if let Some(shown) = stopped
+            && session.dropped() == dropped
+        {
+            // What is not shown is no part of the text that goes on.
+            session.rewind(begun + shown);
+            generated.unread = None;
+        }
         let finish = match (stdout.ended, generated.stop) {
             // Interrupted, but with a whole text all the same.
             (Some(Ok(Finish::Interrupted)), Stop::Complete) => Finish::EndOfGeneration,
             (Some(ended), _) => ended?,
-            (None, _) if stopped => Finish::StopText,
+            (None, _) if stopped.is_some() => Finish::StopText,
             (None, Stop::EndOfGeneration | Stop::Complete) => Finish::EndOfGeneration,
             (None, Stop::MaxTokens | Stop::Output) => Finish::MaxTokens,
             (None, Stop::ContextFull) => Finish::ContextFull,
