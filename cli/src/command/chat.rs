@@ -67,6 +67,7 @@ pub(super) fn talk(
 
 /// A line of stdin without its end; `None` where there is no more.
 fn next_line(line_bytes: u64) -> Result<Option<Vec<u8>>, Failure> {
+    let _ends = console::InterruptEnds::begin();
     let mut line = Vec::new();
     let read = std::io::stdin()
         .lock()
@@ -180,9 +181,6 @@ impl Talk<'_, '_, '_> {
     /// Says `text` to the model and shows its answer.
     fn say(&mut self, text: &[u8]) -> Result<Next, Failure> {
         let turn = self.turn(text)?;
-        // Ctrl-C ends the program once it has been pressed; for this turn it does not.
-        self.generation.interrupted.store(false, Ordering::Relaxed);
-        console::on_interrupt();
         let tokens: Vec<u32> = self.unread.into_iter().chain(turn.iter().copied()).collect();
         match self.make_room(tokens.len())? {
             Room::Made => {}
