@@ -107,8 +107,7 @@ fn characters_take_the_columns_that_they_have() {
     terminal.expect_line("\x7f", "日", 2);
     terminal.expect_line("e\u{301}é", "日e\u{301}é", 4);
     // ISO 8859-1, whose é begins a character of three bytes in UTF-8: Enter is none of them.
-    terminal.press_bytes(b"\xe9");
-    terminal.press("!\r");
+    terminal.press_bytes(b"!\xe9\r");
     terminal.wait_for(drawn("日e\u{301}é!", 5));
     expect_answer(&mut terminal, &answer(&path, "日e\u{301}é!"));
     leave(terminal);
@@ -211,6 +210,10 @@ fn signals_leave_the_terminal_as_it_was() {
         let mut terminal = Terminal::chat(&path, &SHORT);
         assert_ne!(terminal.settings(), plain.settings());
         terminal.expect_line("abc", "abc", 3);
+        // Stopped by what nobody sees come, and begun again.
+        terminal.signal(libc::SIGSTOP);
+        terminal.signal(libc::SIGCONT);
+        terminal.wait_for([BEGIN, &drawn("abc", 3)].concat());
         terminal.signal(signal);
         terminal.wait_for(END);
         assert_eq!(terminal.end(), Ending::Signal(signal));
