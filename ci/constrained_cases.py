@@ -71,12 +71,14 @@ SCHEMAS = {
     },
     "nested": {
         "allOf": [
-            {"type": "object", "required": ["a", "f"], "additionalProperties": False,
-             "properties": {"a": {"$ref": "#/$defs/a"}, "f": {"type": ["string", "null"]}}},
-            {"properties": {"f": {"maxLength": 12}, "a": {"maxProperties": 1}}},
+            {"type": "object", "required": ["a", "f"],
+             "properties": {"a": {"$ref": "#inner"}}},
+            {"properties": {"f": {"type": ["string", "null"], "maxLength": 12}}},
         ],
+        "unevaluatedProperties": False,
         "$defs": {
-            "a": record(b=record(c=record(d=listed(record(e={"type": "number"}), 1)))),
+            "a": {"$anchor": "inner"}
+            | record(b=record(c=record(d=listed(record(e={"type": "number"}), 1)))),
         },
     },
     "tree": {
@@ -122,7 +124,8 @@ SCHEMAS = {
         text={"type": "string", "minLength": 40, "maxLength": 90},
         title={"type": "string", "pattern": "^[A-Z][a-z]+( [a-z]+){2,}[.!?]$", "maxLength": 60},
     ),
-    "many_items": listed({"type": "boolean"}, 17, 60),
+    "many_items": {**listed({"type": "boolean"}, 17, 60),
+                   "contains": {"const": True}, "minContains": 3, "maxContains": 20},
     "sentiment": {
         **record(["label", "confidence"], label={"enum": ["positive", "negative", "neutral"]},
                  confidence={"type": "number", "minimum": 0, "maximum": 1}, why=NAME),
