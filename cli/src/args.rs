@@ -289,9 +289,9 @@ fn parse_text(
             "--quiet" => run.quiet = true,
             "--json" => run.constrain(Wanted::Json)?,
             #[cfg(feature = "grammar")]
-            "--schema" => run.constrain(Wanted::Schema(options.value(&option)?))?,
+            "--schema" => run.constrain(Wanted::Schema(options.some(&option)?))?,
             #[cfg(feature = "grammar")]
-            "--grammar" => run.constrain(Wanted::Grammar(options.value(&option)?.into()))?,
+            "--grammar" => run.constrain(Wanted::Grammar(options.some(&option)?.into()))?,
             "--pretty" => run.pretty = true,
             "--skip-layers" => run.skipped = options.layers(&option)?,
             _ if run.sampling.take(&option, &mut options)? => {}
@@ -309,7 +309,7 @@ fn parse_text(
         return Err(Failure::usage("--draft: goes without --lookup"));
     }
     if options.stop.is_none() {
-        run.keeping.check(has_prompt)?;
+        run.keeping.check(has_prompt, run.constraint.is_some())?;
     }
     if escapes {
         run.prompt = Some(unescape(escaped_text(run.prompt.as_deref())?));
@@ -465,13 +465,13 @@ mod tests {
     fn run_has_picolms_options_and_defaults() {
         let Command::Run(run) = parsed("m.gguf").unwrap() else { panic!() };
         assert_eq!((run.max_tokens, run.context), (256, 0));
-        let choice = run.sampling.options(&[]);
+        let choice = run.sampling.options(&[], 9);
         assert_eq!((choice.temperature, choice.top_p, choice.seed), (0.8, 0.9, 42));
         assert_eq!(run.prompt, None);
         let line = "m.gguf -p hi -n 5 -t 0 -k 1 -s 7 -c 100 -j 4 --quiet";
         let Command::Run(run) = parsed(line).unwrap() else { panic!() };
         assert_eq!((run.max_tokens, run.context), (5, 100));
-        let choice = run.sampling.options(&[]);
+        let choice = run.sampling.options(&[], 9);
         assert_eq!((choice.temperature, choice.top_p, choice.seed), (0.0, 1.0, 7));
         assert_eq!((run.prompt.as_deref(), run.threads, run.quiet), (Some(&b"hi"[..]), 4, true));
         let long = "--prompt=hi --max-tokens=5 --temperature=0 --top-p=1 --seed=7 --context=100 \

@@ -40,7 +40,7 @@ pub enum SessionError {
     NoTokens,
     /// A pass failed.
     Forward(ForwardError),
-    /// No token could be chosen: the logits are not finite.
+    /// No token could be chosen: the logits are not finite, or none is possible.
     Sample(SampleError),
     /// A text that keeps to the constraint takes more tokens than there may be.
     BudgetTooSmall {
