@@ -60,7 +60,12 @@ fn schemas_allow_what_they_say() {
 #[test]
 fn what_is_not_supported_is_named() {
     for (source, part) in [
-        ("{\"contains\":{}}", "\"contains\""),
+        ("{\"contains\":{},\"uniqueItems\":true}", "\"uniqueItems\""),
+        ("{\"not\":{\"contains\":{}}}", "\"contains\""),
+        ("{\"contains\":{\"items\":{\"type\":\"null\"}},\"maxContains\":2}", "\"items\""),
+        ("{\"unevaluatedItems\":false,\"contains\":{}}", "\"unevaluatedItems\""),
+        ("{\"const\":{\"a\":1},\"unevaluatedProperties\":false}", "\"unevaluatedProperties\""),
+        ("{\"$ref\":\"#missing\"}", "\"#missing\""),
         ("{\"properties\":{\"a\":{\"nott\":{}}}}", "\"nott\""),
         ("{\"$ref\":\"other.json\"}", "\"other.json\""),
         ("{\"type\":\"string\",\"format\":\"regex\"}", "\"regex\""),

@@ -118,6 +118,16 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         Ok(fits.then_some(members))
     }
 
+    /// The same where all choices have been made.
+    fn leaf_member_set(&mut self, set: &Set, named: Value) -> Result<Option<Set>, GrammarError> {
+        let Some(mut members) = self.member_set(set, named)? else { return Ok(None) };
+        let keyword = Keyword::UnevaluatedProperties;
+        self.hold_unevaluated(set, keyword, &mut members, &mut |this, schema| {
+            this.evaluates_name(schema, named)
+        })?;
+        Ok(if self.forbids(&members) { None } else { Some(members) })
+    }
+
     /// All names that the set speaks of, each once.
     fn gather_names(&mut self, set: &Set) -> Result<Named, GrammarError> {
         let mut named = Named { at: self.builder.space.low(), count: 0 };
@@ -170,7 +180,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                 is_required |= this.same_name(name, other);
                 Ok(())
             })?;
-            let Some(members) = self.member_set(set, name)? else {
+            let Some(members) = self.leaf_member_set(set, name)? else {
                 if is_required {
                     return self.builder.alternatives(&[]);
                 }
@@ -294,6 +304,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         for literal in set.as_slice().iter().filter(|literal| literal.says() == Says::Holds) {
             let schema = literal.value();
             is_explicit |= self.value_of(schema, Keyword::AdditionalProperties).is_some();
+            is_explicit |= self.value_of(schema, Keyword::UnevaluatedProperties).is_some();
             is_listed |= self.value_of(schema, Keyword::Properties).is_some();
             let Some(members) = self.value_of(schema, Keyword::PatternProperties) else { continue };
             is_listed = true;
@@ -345,6 +356,14 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                 members.hold(schema)?;
             }
         }
+        let keyword = Keyword::UnevaluatedProperties;
+        self.hold_unevaluated(set, keyword, &mut members, &mut |this, schema| {
+            let own = this.value_of(schema, Keyword::PatternProperties);
+            let mut own =
+                (0u32..).zip(patterns).filter(|(_, pattern)| this.parent(**pattern) == own);
+            let is_known = own.any(|(index, _)| matched >> index & 1 == 1);
+            Ok(is_known || this.value_of(schema, Keyword::AdditionalProperties).is_some())
+        })?;
         Ok(members)
     }
 
