@@ -16,6 +16,8 @@
 //! - Where `additionalProperties` is missing, there are no others beside `properties` and
 //!   `patternProperties`; where `type` is missing, a value has one of the types that the keywords
 //!   are about ([`Reading::Closed`]; [`Reading::Open`] is without these two).
+//! - `minProperties` that asks for two to four members more than those with names: the first of
+//!   them begin with letters of different groups (by [`Reading::Open`] it is refused).
 //! - Beside `anyOf`, `unevaluatedProperties` and `unevaluatedItems` count what one of its schemas
 //!   evaluates, also where several hold (by [`Reading::Open`] they are refused there).
 //! - Numbers have at most 16 digits before and after the point and 2 of exponent; with limits or
@@ -31,7 +33,7 @@
 //!
 //! Refused where it is not simple, by name:
 //!
-//! - `minProperties` that asks for two members or more beyond those with names; `uniqueItems` but
+//! - `minProperties` that asks for five members or more beyond those with names; `uniqueItems` but
 //!   for up to 8 values of items (`enum`) or one item; `propertyNames` with a choice in it; more
 //!   than 4 patterns of names for one object.
 //! - `contains` twice for one array, or beside `uniqueItems` or `unevaluatedItems`; `maxContains`
