@@ -261,6 +261,7 @@ fn parse_text(
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-p" | "--prompt" if has_prompt => run.prompt = Some(options.bytes(&option)?),
+            #[cfg(feature = "escapes")]
             "-e" | "--escape" if has_prompt => escapes = true,
             #[cfg(feature = "chat")]
             "--chat" => {
@@ -279,20 +280,24 @@ fn parse_text(
             "--lookup" => run.lookup = true,
             #[cfg(feature = "speculation")]
             "--draft" => run.draft = Some(PathBuf::from(options.value(&option)?)),
+            #[cfg(feature = "stop")]
             "--stop" => run.stop.push(options.stop_text(&option)?),
             "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
             "-c" | "--context" => run.context = options.integer(&option, 1)?,
             "--kv" => run.kv_type = options.kv_type(&option)?,
             "--ram" => run.ram = options.ram(&option)?,
+            #[cfg(feature = "lock")]
             "--lock" => run.lock = true,
             "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
             "--quiet" => run.quiet = true,
             "--json" => run.constrain(Wanted::Json)?,
             #[cfg(feature = "grammar")]
-            "--schema" => run.constrain(Wanted::Schema(options.value(&option)?))?,
+            "--schema" => run.constrain(Wanted::Schema(options.some(&option)?))?,
             #[cfg(feature = "grammar")]
-            "--grammar" => run.constrain(Wanted::Grammar(options.value(&option)?.into()))?,
+            "--grammar" => run.constrain(Wanted::Grammar(options.some(&option)?.into()))?,
+            #[cfg(feature = "pretty")]
             "--pretty" => run.pretty = true,
+            #[cfg(feature = "layers")]
             "--skip-layers" => run.skipped = options.layers(&option)?,
             _ if run.sampling.take(&option, &mut options)? => {}
             _ if run.keeping.take(&option, &mut options)? => {}
@@ -309,7 +314,7 @@ fn parse_text(
         return Err(Failure::usage("--draft: goes without --lookup"));
     }
     if options.stop.is_none() {
-        run.keeping.check(has_prompt)?;
+        run.keeping.check(has_prompt, run.constraint.is_some())?;
     }
     if escapes {
         run.prompt = Some(unescape(escaped_text(run.prompt.as_deref())?));
@@ -334,6 +339,7 @@ fn parse_info(mut options: Options) -> Result<Command, Failure> {
             "-c" | "--context" => context = options.integer(&option, 1)?,
             "--kv" => kv_type = options.kv_type(&option)?,
             "--ram" => ram = options.ram(&option)?,
+            #[cfg(feature = "layers")]
             "--skip-layers" => skipped = options.layers(&option)?,
             _ => return Err(unknown(&option)),
         }
@@ -465,13 +471,13 @@ mod tests {
     fn run_has_picolms_options_and_defaults() {
         let Command::Run(run) = parsed("m.gguf").unwrap() else { panic!() };
         assert_eq!((run.max_tokens, run.context), (256, 0));
-        let choice = run.sampling.options(&[]);
+        let choice = run.sampling.options(&[], 9);
         assert_eq!((choice.temperature, choice.top_p, choice.seed), (0.8, 0.9, 42));
         assert_eq!(run.prompt, None);
         let line = "m.gguf -p hi -n 5 -t 0 -k 1 -s 7 -c 100 -j 4 --quiet";
         let Command::Run(run) = parsed(line).unwrap() else { panic!() };
         assert_eq!((run.max_tokens, run.context), (5, 100));
-        let choice = run.sampling.options(&[]);
+        let choice = run.sampling.options(&[], 9);
         assert_eq!((choice.temperature, choice.top_p, choice.seed), (0.0, 1.0, 7));
         assert_eq!((run.prompt.as_deref(), run.threads, run.quiet), (Some(&b"hi"[..]), 4, true));
         let long = "--prompt=hi --max-tokens=5 --temperature=0 --top-p=1 --seed=7 --context=100 \

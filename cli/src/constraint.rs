@@ -72,12 +72,15 @@ impl Constrained {
     pub(crate) fn compile(wanted: &Wanted, pretty: bool) -> Result<Self, Failure> {
         let builtin = |error: GrammarError| Failure::new(error.to_string());
         let grammar = match wanted {
-            Wanted::Json if pretty => compiled(json::pretty).map_err(builtin)?,
+            Wanted::Json if pretty && cfg!(feature = "pretty") => {
+                compiled(json::pretty).map_err(builtin)?
+            }
             Wanted::Json => compiled(json::compact).map_err(builtin)?,
             #[cfg(feature = "grammar")]
             Wanted::Schema(given) => {
                 let inline = given.to_str().map(str::trim_start);
-                let inline = inline.filter(|text| text.starts_with('{'));
+                let is_schema = |text: &&str| text.starts_with('{') || is_boolean(text);
+                let inline = inline.filter(is_schema);
                 let source = match inline {
                     Some(text) => text.as_bytes().to_vec(),
                     None => read(Path::new(given))?,
@@ -118,6 +121,12 @@ impl Constrained {
         Constraint::new(grammar, Trie::from_words(trie), tokens, ends, masks)
             .map_err(|error| Failure::new(error.to_string()))
     }
+}
+
+/// A schema that allows everything, or nothing.
+#[cfg(feature = "grammar")]
+fn is_boolean(text: &str) -> bool {
+    matches!(text.trim_end(), "true" | "false")
 }
 
 /// A grammar's source.

@@ -24,10 +24,12 @@ impl Keeping {
         match option {
             "--cache" => self.cache = Some(PathBuf::from(given.value(option)?)),
             "--cache-max" => self.cache_max = Some(given.size(option)?),
+            #[cfg(feature = "shift")]
             "--shift" => {
                 let how = if given.word("fast", option)? { How::Turned } else { How::Again };
                 self.how = Some(how);
             }
+            #[cfg(feature = "shift")]
             "--keep" => self.keep = Some(given.integer(option, 0)?),
             _ => return Ok(false),
         }
@@ -36,7 +38,11 @@ impl Keeping {
 
     /// Refuses options that mean nothing without another one, and a file for a talk, of which no
     /// later run would know what was said.
-    pub(super) fn check(&self, has_prompt: bool) -> Result<(), Failure> {
+    pub(super) fn check(&self, has_prompt: bool, is_constrained: bool) -> Result<(), Failure> {
+        if self.how.is_some() && has_prompt && is_constrained {
+            let why = "--shift: a constraint ends the text before the context is full";
+            return Err(Failure::usage(why));
+        }
         if self.cache.is_some() && !has_prompt {
             return Err(Failure::usage("--cache: goes with a prompt, not with a talk"));
         }
@@ -56,9 +62,13 @@ impl Keeping {
 
     /// Lets `session` do what was asked for when its context is full.
     pub(crate) fn prepare(&self, session: &mut Session<'_>) -> Result<(), Failure> {
-        let Some(shift) = self.shift() else { return Ok(()) };
-        let done = session.shift_when_full(shift);
-        done.map_err(|error| Failure::usage(format!("--shift: {error}")))
+        #[cfg(feature = "shift")]
+        if let Some(shift) = self.shift() {
+            let done = session.shift_when_full(shift);
+            done.map_err(|error| Failure::usage(format!("--shift: {error}")))?;
+        }
+        let _ = session;
+        Ok(())
     }
 }
 
@@ -137,6 +147,7 @@ mod tests {
             ("m --cache-max 5M", "--cache-max: goes with --cache"),
             ("m --keep 5", "--keep: goes with --shift"),
             ("chat m --cache f", "--cache: goes with a prompt"),
+            ("m --shift --json", "--shift: a constraint"),
             ("m --shift --keep -1", "--keep: '-1'"),
             ("m --shift=slow", "--shift: 'slow' is not fast"),
             ("m --shift slow", "'slow'"),

@@ -59,6 +59,16 @@ impl Options {
         self.parser.value().map_err(|_| Failure::usage(format!("{option}: a value is missing")))
     }
 
+    /// A value that is not empty.
+    #[cfg(feature = "grammar")]
+    pub(super) fn some(&mut self, option: &str) -> Result<OsString, Failure> {
+        let value = self.value(option)?;
+        match value.is_empty() {
+            true => Err(Failure::usage(format!("{option}: the value is empty"))),
+            false => Ok(value),
+        }
+    }
+
     pub(super) fn bytes(&mut self, option: &str) -> Result<Vec<u8>, Failure> {
         console::argument_bytes(self.value(option)?)
             .ok_or_else(|| Failure::usage(format!("{option}: the value is not Unicode text")))

@@ -27,6 +27,8 @@ pub(super) enum Finish {
     MaxTokens,
     ContextFull,
     Interrupted,
+    /// While a full context made room: what is evaluated is not the text any more.
+    InterruptedInShift,
     /// Nobody reads stdout any more.
     Closed,
 }
@@ -43,13 +45,13 @@ pub(super) struct Generation<'r, 'm> {
 }
 
 impl Generation<'_, '_> {
-    /// Reads the prompt; says why the text ends where it already does.
+    /// Reads a prompt, of which nobody but the model hears; says why the text ends where it already
+    /// does.
     pub(super) fn prefill(
         &mut self,
         tokens: &[u32],
         quiet: bool,
     ) -> Result<Option<Finish>, Failure> {
-        self.accept(tokens);
         let mut progress = Progress::new("prefill", tokens.len(), quiet);
         let interrupted = self.interrupted;
         let mut on_batch = |done| {
@@ -72,7 +74,9 @@ impl Generation<'_, '_> {
         clock: &MonotonicClock,
     ) -> Result<(Finish, Span, Span), Failure> {
         let begun_ns = clock.now_ns();
-        let ended = self.prefill(tokens.get(reused..).unwrap_or_default(), arguments.quiet)?;
+        let unread = tokens.get(reused..).unwrap_or_default();
+        let ended = self.prefill(unread, arguments.quiet)?;
+        self.accept(unread);
         let prefilled = self.session.position() as usize;
         let evaluated = prefilled.saturating_sub(reused);
         let prefill = Span { tokens: evaluated, evaluated, duration_ns: clock.now_ns() - begun_ns };
@@ -87,6 +91,15 @@ impl Generation<'_, '_> {
             duration_ns: clock.now_ns() - begun_ns - prefill.duration_ns,
         };
         Ok((finish, prefill, generated))
+    }
+
+    /// Begins another text.
+    pub(super) fn forget(&mut self) {
+        self.session.rewind(0);
+        self.sampler.forget();
+        if let Some(speculation) = &mut self.speculation {
+            speculation.forget();
+        }
     }
 
     /// Takes what the cache has of the prompt; how many tokens that are.
@@ -104,7 +117,7 @@ impl Generation<'_, '_> {
     }
 
     /// Tells what samples and what guesses of tokens that are not theirs.
-    fn accept(&mut self, tokens: &[u32]) {
+    pub(super) fn accept(&mut self, tokens: &[u32]) {
         for &token in tokens {
             self.sampler.accept(token);
             if let Some(speculation) = &mut self.speculation {
@@ -146,11 +159,12 @@ impl Generation<'_, '_> {
     ) -> Result<(Finish, Generated), Failure> {
         let mut stdout = Stdout { interrupted: self.interrupted, pending: Vec::new(), ended: None };
         let texts: Vec<&[u8]> = stop.iter().map(Vec::as_slice).collect();
-        let mut output = StopTexts::new(&texts, &mut stdout);
         let Self { session, sampler, tokenizer, .. } = self;
+        let (begun, dropped) = (session.position(), session.dropped());
         let speculation = self.speculation.as_mut().filter(|_| cfg!(feature = "speculation"));
-        let generated = match &mut self.constraint {
-            None => session.generate_with(tokenizer, sampler, speculation, max_tokens, &mut output),
+        let constraint = self.constraint.as_mut();
+        let generate = |output: &mut dyn Output| match constraint {
+            None => session.generate_with(tokenizer, sampler, speculation, max_tokens, output),
             Some(constraint) => {
                 constraint.restart();
                 session.generate_constrained(
@@ -159,20 +173,33 @@ impl Generation<'_, '_> {
                     constraint,
                     speculation,
                     max_tokens,
-                    &mut output,
+                    output,
                 )
             }
         };
-        let generated = generated.map_err(|error| match error {
+        let (generated, stopped) = if cfg!(feature = "stop") {
+            let mut output = StopTexts::new(&texts, &mut stdout);
+            let generated = generate(&mut output);
+            (generated, output.finish())
+        } else {
+            (generate(&mut stdout), None)
+        };
+        let mut generated = generated.map_err(|error| match error {
             SessionError::Sample(_) => Failure::new(format!("{error}: is the model file damaged?")),
             _ => Failure::new(error.to_string()),
         })?;
-        let stopped = output.finish();
+        if let Some(shown) = stopped
+            && session.dropped() == dropped
+        {
+            // What is not shown is no part of the text that goes on.
+            session.rewind(begun + shown);
+            generated.unread = None;
+        }
         let finish = match (stdout.ended, generated.stop) {
             // Interrupted, but with a whole text all the same.
             (Some(Ok(Finish::Interrupted)), Stop::Complete) => Finish::EndOfGeneration,
             (Some(ended), _) => ended?,
-            (None, _) if stopped => Finish::StopText,
+            (None, _) if stopped.is_some() => Finish::StopText,
             (None, Stop::EndOfGeneration | Stop::Complete) => Finish::EndOfGeneration,
             (None, Stop::MaxTokens | Stop::Output) => Finish::MaxTokens,
             (None, Stop::ContextFull) => Finish::ContextFull,
@@ -203,8 +230,11 @@ impl Output for Stdout<'_> {
         self.go_on()
     }
 
-    fn shifting(&mut self, _done: usize, _total: usize) -> ControlFlow<()> {
+    fn shifting(&mut self, done: usize, total: usize) -> ControlFlow<()> {
         // Nothing to see: a bar would be drawn over the text.
+        if done < total && self.interrupted.load(Ordering::Relaxed) {
+            self.ended.get_or_insert(Ok(Finish::InterruptedInShift));
+        }
         self.go_on()
     }
 }

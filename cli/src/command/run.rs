@@ -14,6 +14,7 @@ use crate::report::{self, Bytes, Failure};
 use picolm_core::chat::{Chat, Message, Role};
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::Arena;
+use picolm_core::model::LayerSet;
 use picolm_core::sampler::Sampler;
 use picolm_core::session::speculate::{Drafter, MAX_DRAFT, PromptLookup, Speculation};
 use picolm_core::session::{Options, Session};
@@ -35,6 +36,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let cache_file = CacheFile::open(&arguments.keeping, arguments.quiet)?;
     let machine = Machine::new(arguments.threads)?;
     let Run { context, kv_type, skipped, .. } = *arguments;
+    let skipped = if cfg!(feature = "layers") { skipped } else { LayerSet::EMPTY };
     let (lookup, draft) = match cfg!(feature = "speculation") {
         true => (arguments.lookup, arguments.draft.as_deref()),
         false => (false, None),
@@ -45,12 +47,14 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let speculates = lookup || draft.is_some();
     let logit_rows = if speculates { MAX_DRAFT as u32 + 1 } else { 1 };
     let options = Options { context, kv_type, skipped, logit_rows, ..Options::default() };
+    let draft_bytes = draft.as_ref().map_or(0, Draft::bytes);
+    let beside_bytes = constraint_bytes.saturating_add(draft_bytes);
     let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| {
-        let plan = plan.with_tokenizer(file, gguf)?.with_room_beside(constraint_bytes);
-        plan.with_sampler(file, &arguments.sampling.options(&[]))
+        let plan = plan.with_tokenizer(file, gguf)?.with_room_beside(beside_bytes);
+        let context = plan.context();
+        plan.with_sampler(file, &arguments.sampling.options(&[], context))
     };
-    let ram = draft.as_ref().map_or(Ok(arguments.ram), |draft| draft.leave(arguments.ram))?;
-    let file = ceiling::open(&arguments.model, ram, &machine, options, &complete)?;
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
     let gguf = file.gguf()?;
     ceiling::lock(&file, arguments)?;
     let plan = complete(Plan::new(&file, &gguf, &machine, options)?, &file, &gguf)?;
@@ -59,8 +63,9 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let tokenizer = Tokenizer::new(&gguf, &mut arena).map_err(|error| file.failure(error))?;
     let mut session = plan.session(&file, &gguf, &machine, &mut arena)?;
     arguments.keeping.prepare(&mut session)?;
-    let breakers = arguments.sampling.breaker_bits(&tokenizer);
-    let choice = arguments.sampling.options(&breakers);
+    arguments.sampling.check_bias(plan.config.n_vocab)?;
+    let breakers = arguments.sampling.breaker_bits(&tokenizer)?;
+    let choice = arguments.sampling.options(&breakers, session.context());
     let sampler = Sampler::new(choice, plan.config.n_vocab, &mut arena)
         .map_err(|error| Failure::new(error.to_string()))?;
     let chat = match conversation {
@@ -128,7 +133,10 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     if let Some(cache) = cache {
         cache.save(&mut generation.session)?;
     }
-    Ok(if finish == Finish::Interrupted { Outcome::Interrupted } else { Outcome::Done })
+    Ok(match finish {
+        Finish::Interrupted | Finish::InterruptedInShift => Outcome::Interrupted,
+        _ => Outcome::Done,
+    })
 }
 
 /// The ids of what there is to write on from.

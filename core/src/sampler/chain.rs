@@ -8,7 +8,7 @@ use super::history::History;
 use super::mask::{allowed, mask_words};
 use super::mirostat::Limit;
 use super::nucleus::top_p;
-use super::options::{SamplerError, SamplerOptions};
+use super::options::{ALL_STAGES, SamplerError, SamplerOptions};
 use super::rng::{Rng, unit};
 use super::scores::Scores;
 use super::temperature::temperature;
@@ -106,9 +106,11 @@ impl<'m> Sampler<'m> {
         }
     }
 
-    /// Forgets the tokens that it has heard of.
+    /// Forgets the text: the tokens that it has heard of, and what Mirostat has made of them. The
+    /// random numbers go on.
     pub fn forget(&mut self) {
         self.history.clear();
+        self.limit = self.options.mirostat.map(Limit::new);
     }
 
     /// Chooses by `options` from here on; the draws go on as they were seeded. Whether it has the
@@ -132,7 +134,6 @@ impl<'m> Sampler<'m> {
     pub fn restart(&mut self, seed: u64) {
         self.options.seed = seed;
         self.rng = Rng::new(seed);
-        self.limit = self.options.mirostat.map(Limit::new);
         self.forget();
     }
 
@@ -170,12 +171,15 @@ impl<'m> Sampler<'m> {
         let Some(best) = candidates.best(scores) else { return Ok(fallback) };
         let mut scores = Scores::new(scores, scores[best as usize]);
         let bits = if self.options.is_random() { self.rng.next_u64() } else { 0 };
-        narrow(&self.options, self.limit.as_ref(), &mut candidates, &mut scores, bits);
+        let limit = self.limit.as_ref().filter(|_| ALL_STAGES);
+        narrow(&self.options, limit, &mut candidates, &mut scores, bits);
         let total = scores.total(candidates.ids());
         let Some(drawn) = draw(candidates.ids(), &scores, total, unit(bits)) else {
             return Ok(best);
         };
-        if let Some(limit) = &mut self.limit {
+        if let Some(limit) = &mut self.limit
+            && ALL_STAGES
+        {
             limit.steer(scores.weight(drawn) / total);
         }
         Ok(drawn)
@@ -231,6 +235,9 @@ fn filter(
             scores.highest = scores.of(best);
         }
     };
+    if !ALL_STAGES {
+        return top_p(candidates, scores, options.top_p);
+    }
     filters::top_k(candidates, scores, options.top_k);
     if options.typical_p < 1.0 {
         filters::typical(candidates, scores, options.typical_p);
