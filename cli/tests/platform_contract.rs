@@ -13,7 +13,7 @@ use platform::save::{Replacement, SaveError, SavedFile};
 use platform::stream::{StreamOptions, StreamedFile};
 use platform::threads::{Pool, usable_cores};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 /// Runs one job and checks that every chunk ran once and no worker did two things at a time.
 fn run_checked(pool: &Pool, chunks: usize, work: impl Fn() + Sync) {
