@@ -4,133 +4,22 @@
 //! beside it. Every bad value is a usage error that names the option.
 
 mod decimal;
+mod escape;
+mod help;
 pub(crate) mod keeping;
+mod options;
 pub(crate) mod sampling;
 
-use crate::layers;
-use crate::platform::console;
 use crate::report::Failure;
+use escape::{escaped_text, unescape};
+pub(crate) use help::HELP;
 use keeping::Keeping;
-use lexopt::{Arg, Parser, ValueExt};
+use options::{Options, size, unknown};
 use picolm_core::model::LayerSet;
 use picolm_core::quant::KvType;
-use picolm_core::session::MAX_STOP_TEXT_BYTES;
 use sampling::Sampling;
 use std::ffi::OsString;
 use std::path::PathBuf;
-
-/// What `--help` prints.
-pub(crate) const HELP: &[&str] = &[
-    "\
-picolm: runs GGUF language models on small machines
-
-usage: picolm MODEL.gguf [-p PROMPT] [options]    write on from a prompt
-",
-    #[cfg(feature = "chat")]
-    "       picolm chat MODEL.gguf [options]           talk with it
-",
-    "       picolm info MODEL.gguf                     what the model is and the memory it needs
-",
-    #[cfg(feature = "logits")]
-    "       picolm tokenize MODEL.gguf [-p TEXT]       token ids, as a JSON array
-       picolm logits MODEL.gguf --tokens 1,2,3    raw scores, little-endian 32-bit floats
-",
-    #[cfg(feature = "perplexity")]
-    "       picolm perplexity MODEL.gguf -f FILE       how well the model predicts a text
-",
-    #[cfg(feature = "bench")]
-    "       picolm bench MODEL.gguf                    tokens per second
-",
-    "\n\
-Only generated text goes to stdout; statistics and errors go to stderr. A prompt is
-taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those tokens.
-
-  -p, --prompt TEXT        the prompt; without it, all of stdin
-  -e, --escape             \\n \\t \\r \\\\ \\xHH in -p mean what they mean in C
-  -n, --max-tokens N       write at most N tokens                        [256]
-  -t, --temperature T      0 always takes the likeliest token            [0.8]
-  -k, --top-p P            keep the likeliest tokens that hold share P   [0.9]
-  -s, --seed S             same seed, same text                          [42]
-  -c, --context N          tokens of prompt and text    [the model's, up to 2048]
-      --kv TYPE            keys and values as f16, q8_0 (half the memory) or q4_0  [f16]
-      --cache FILE         keep the text there: the next prompt skips what it shares
-      --cache-max SIZE     longest FILE: 64M, 500K, bytes      [what -c tokens need]
-      --shift [fast]       when the context is full, go on with its first tokens and
-                           newest half; `fast` approximates instead of computing anew
-      --keep N             first tokens that --shift keeps                   [4]
-      --ram SIZE           take no more memory than this, page cache included: 256M, 1G, or
-                           auto: what is available [only where the model does not fit in that]
-      --lock               read the whole model first and keep it in memory
-  -j, --threads N          at most 32                           [usable cores]
-      --json               write a JSON object or array: always whole, within -n
-",
-    #[cfg(feature = "grammar")]
-    "      --schema FILE|JSON   write JSON that a JSON Schema allows: whole, too
-      --grammar FILE       write what a GBNF grammar says: whole, too
-",
-    "      --pretty             lines of JSON may break and be indented
-      --skip-layers LIST   leave these blocks out, such as 3,7-9
-      --quiet              no statistics on stderr
-",
-    #[cfg(feature = "speculation")]
-    "      --lookup             guess from earlier text: less time, same text
-      --draft MODEL        let a smaller model with the same vocabulary guess
-",
-    "      --stop TEXT          end where the text comes, without it; several
-",
-    #[cfg(feature = "chat")]
-    "      --chat               the prompt is a user's message: in the model's chat template
-      --system TEXT        what the model is told before a chat
-      --chat-template NAME this one (chatml, llama3, ...), whatever the model says
-",
-    #[cfg(feature = "samplers")]
-    "      --top-k --min-p ...  how tokens are chosen: --help-sampling
-",
-    "  -h, --help               this text
-  -V, --version            the version
-
-",
-    #[cfg(feature = "chat")]
-    "\
-chat:        as above but for -p and -e; -n: tokens of an answer [1024]; /help says more
-",
-    "\
-info:        -c --kv --ram --skip-layers as above: where each byte goes, and seconds a token
-             as measured here
-",
-    #[cfg(feature = "logits")]
-    "\
-tokenize:    -p or stdin; --no-special: no tokens added, no special tokens recognised
-logits:      --all: every position, not only the last; -c --kv --ram -j --skip-layers as above
-",
-    #[cfg(feature = "perplexity")]
-    "\
-perplexity:  -f FILE, -c N: tokens of a window [512];
-             --kv --ram -j --quiet --skip-layers as above
-",
-    #[cfg(feature = "bench")]
-    "\
-bench:       -p N: prompt tokens [128], -n N: generated tokens [32], 0 for none;
-             --depth N: generated after N positions [0],
-             -r N: repetitions, of which the median counts [5];
-             --kv; --ram; -j; --json; --skip-layers;
-             --bandwidth: only how fast the machine reads the file
-",
-    "\n\
-A first argument that is a command's name is the command: a model file called `info` is
-reached as ./info. `--` ends the options.
-
-",
-    #[cfg(feature = "kernels")]
-    "\
-environment: PICOLM_CPU=LEVEL forces instruction sets down (portable is the least);
-             PICOLM_ACTIVATIONS=f32 multiplies without rounding activations to 8 bits
-
-",
-    "\
-exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted
-",
-];
 
 /// What was asked for.
 #[derive(Debug, PartialEq)]
@@ -327,8 +216,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     if command.is_some() {
         arguments.next();
     }
-    let options = Options { parser: Parser::from_args(arguments), model: None, stop: None };
-    command.unwrap_or(parse_run)(options)
+    command.unwrap_or(parse_run)(Options::new(arguments))
 }
 
 fn parse_run(options: Options) -> Result<Command, Failure> {
@@ -401,9 +289,9 @@ fn parse_text(
             "--quiet" => run.quiet = true,
             "--json" => run.constrain(Wanted::Json)?,
             #[cfg(feature = "grammar")]
-            "--schema" => run.constrain(Wanted::Schema(options.value(&option)?))?,
+            "--schema" => run.constrain(Wanted::Schema(options.some(&option)?))?,
             #[cfg(feature = "grammar")]
-            "--grammar" => run.constrain(Wanted::Grammar(options.value(&option)?.into()))?,
+            "--grammar" => run.constrain(Wanted::Grammar(options.some(&option)?.into()))?,
             "--pretty" => run.pretty = true,
             "--skip-layers" => run.skipped = options.layers(&option)?,
             _ if run.sampling.take(&option, &mut options)? => {}
@@ -421,7 +309,7 @@ fn parse_text(
         return Err(Failure::usage("--draft: goes without --lookup"));
     }
     if options.stop.is_none() {
-        run.keeping.check(has_prompt)?;
+        run.keeping.check(has_prompt, run.constraint.is_some())?;
     }
     if escapes {
         run.prompt = Some(unescape(escaped_text(run.prompt.as_deref())?));
@@ -559,203 +447,6 @@ fn parse_bench(mut options: Options) -> Result<Command, Failure> {
     options.finish(|model| Command::Bench(Bench { model, ..bench }))
 }
 
-/// The options of one command, one after the other; the model and the options that every command
-/// has are taken on the way.
-struct Options {
-    parser: Parser,
-    model: Option<PathBuf>,
-    /// `--help` or `--version`: the rest does not count.
-    stop: Option<Command>,
-}
-
-impl Options {
-    /// The next option of the command's own, dashes included.
-    fn next(&mut self) -> Result<Option<String>, Failure> {
-        if self.stop.is_some() {
-            return Ok(None);
-        }
-        while let Some(argument) = self.parser.next().map_err(|error| usage(&error))? {
-            let option = match argument {
-                Arg::Value(value) if self.model.is_none() => {
-                    self.model = Some(PathBuf::from(value));
-                    continue;
-                }
-                Arg::Value(value) => {
-                    let value = value.to_string_lossy();
-                    return Err(Failure::usage(format!("'{value}': one model file is enough")));
-                }
-                Arg::Short(letter) => format!("-{letter}"),
-                Arg::Long(name) => format!("--{name}"),
-            };
-            match option.as_str() {
-                "-h" | "--help" => self.stop = Some(Command::Help),
-                #[cfg(feature = "samplers")]
-                "--help-sampling" => self.stop = Some(Command::HelpSampling),
-                "-V" | "--version" => self.stop = Some(Command::Version),
-                _ => return Ok(Some(option)),
-            }
-            return Ok(None);
-        }
-        Ok(None)
-    }
-
-    fn value(&mut self, option: &str) -> Result<OsString, Failure> {
-        self.parser.value().map_err(|_| Failure::usage(format!("{option}: a value is missing")))
-    }
-
-    fn bytes(&mut self, option: &str) -> Result<Vec<u8>, Failure> {
-        console::argument_bytes(self.value(option)?)
-            .ok_or_else(|| Failure::usage(format!("{option}: the value is not Unicode text")))
-    }
-
-    /// A text to stop at.
-    fn stop_text(&mut self, option: &str) -> Result<Vec<u8>, Failure> {
-        let text = self.bytes(option)?;
-        if (1..=MAX_STOP_TEXT_BYTES).contains(&text.len()) {
-            return Ok(text);
-        }
-        Err(Failure::usage(format!("{option}: a text has 1 to {MAX_STOP_TEXT_BYTES} bytes")))
-    }
-
-    /// A whole number from `least` on.
-    fn integer<T>(&mut self, option: &str, least: T) -> Result<T, Failure>
-    where
-        T: core::str::FromStr + PartialOrd + core::fmt::Display,
-    {
-        let value = self.value(option)?;
-        let number = value.to_str().and_then(|text| text.parse::<T>().ok());
-        number.filter(|number| *number >= least).ok_or_else(|| {
-            let value = value.to_string_lossy();
-            Failure::usage(format!("{option}: '{value}' is not a whole number from {least} on"))
-        })
-    }
-
-    /// A list of blocks: `3,7-9`.
-    fn layers(&mut self, option: &str) -> Result<LayerSet, Failure> {
-        let list = self.value(option)?;
-        layers::parse(&list.to_string_lossy())
-            .map_err(|problem| Failure::usage(format!("{option}: {problem}")))
-    }
-
-    /// A finite number that is `good`.
-    fn number(
-        &mut self,
-        option: &str,
-        wanted: &str,
-        good: impl Fn(f32) -> bool,
-    ) -> Result<f32, Failure> {
-        let value = self.value(option)?;
-        let number = value.to_str().and_then(decimal::parse);
-        number.filter(|number| number.is_finite() && good(*number)).ok_or_else(|| {
-            let value = value.to_string_lossy();
-            Failure::usage(format!("{option}: '{value}' is not {wanted}"))
-        })
-    }
-
-    /// Bytes with a suffix, or `auto`.
-    fn ram(&mut self, option: &str) -> Result<Ram, Failure> {
-        let value = self.value(option)?;
-        let ram = match value.to_str() {
-            Some("auto") => Some(Ram::Auto),
-            text => text.and_then(size).map(Ram::Bytes),
-        };
-        ram.ok_or_else(|| {
-            let value = value.to_string_lossy();
-            Failure::usage(format!("{option}: '{value}' is not a size: write 256M, 1G or auto"))
-        })
-    }
-
-    /// How keys and values are stored.
-    fn kv_type(&mut self, option: &str) -> Result<KvType, Failure> {
-        let value = self.value(option)?;
-        value.to_str().and_then(KvType::from_name).ok_or_else(|| {
-            let names = KvType::ALL.map(KvType::name).join(", ");
-            let value = value.to_string_lossy();
-            Failure::usage(format!("{option}: '{value}' is none of {names}"))
-        })
-    }
-
-    /// Token ids with commas between them.
-    fn ids(&mut self, option: &str) -> Result<Vec<u32>, Failure> {
-        let value = self.value(option)?.string().unwrap_or_default();
-        value
-            .split(',')
-            .map(|id| {
-                id.trim().parse().map_err(|_| {
-                    Failure::usage(format!("{option}: '{id}' is not a token id: write 1,2,3"))
-                })
-            })
-            .collect()
-    }
-
-    /// The command, once the options have all been read.
-    fn finish(self, command: impl FnOnce(PathBuf) -> Command) -> Result<Command, Failure> {
-        match (self.stop, self.model) {
-            (Some(stop), _) => Ok(stop),
-            (None, Some(model)) => Ok(command(model)),
-            (None, None) => {
-                Err(Failure::usage("no model: picolm MODEL.gguf -p PROMPT (--help says more)"))
-            }
-        }
-    }
-}
-
-/// Bytes: a whole number above 0, and K, M or G for as many times 1024, 1024^2 or 1024^3.
-fn size(text: &str) -> Option<u64> {
-    let (digits, shift) = match text.as_bytes().last()?.to_ascii_uppercase() {
-        b'K' => (&text[..text.len() - 1], 10),
-        b'M' => (&text[..text.len() - 1], 20),
-        b'G' => (&text[..text.len() - 1], 30),
-        _ => (text, 0),
-    };
-    let number: u64 = digits.parse().ok().filter(|number| *number > 0)?;
-    number.checked_mul(1 << shift)
-}
-
-fn unknown(option: &str) -> Failure {
-    Failure::usage(format!("unknown option {option} (--help lists them)"))
-}
-
-fn usage(error: &lexopt::Error) -> Failure {
-    Failure::usage(error.to_string())
-}
-
-/// The text that `-e` is about; stdin is taken byte for byte.
-fn escaped_text(given: Option<&[u8]>) -> Result<&[u8], Failure> {
-    given.ok_or_else(|| Failure::usage("-e: goes with -p only, stdin is taken as it is"))
-}
-
-/// `text` with C's escapes replaced: `\n \t \r \\ \" \'` and `\xHH`; any other backslash stays.
-fn unescape(text: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, after)) = rest.split_first() {
-        let (byte, used) = match (first, after) {
-            (b'\\', [b'n', ..]) => (b'\n', 2),
-            (b'\\', [b't', ..]) => (b'\t', 2),
-            (b'\\', [b'r', ..]) => (b'\r', 2),
-            (b'\\', [quoted @ (b'\\' | b'"' | b'\''), ..]) => (*quoted, 2),
-            (b'\\', [b'x', high, low, ..])
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
-                (hex(*high) << 4 | hex(*low), 4)
-            }
-            _ => (first, 1),
-        };
-        bytes.push(byte);
-        rest = &rest[used..];
-    }
-    bytes
-}
-
-/// The value of an ASCII hexadecimal digit.
-const fn hex(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        _ => (digit | 0x20) - b'a' + 10,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -774,13 +465,13 @@ mod tests {
     fn run_has_picolms_options_and_defaults() {
         let Command::Run(run) = parsed("m.gguf").unwrap() else { panic!() };
         assert_eq!((run.max_tokens, run.context), (256, 0));
-        let choice = run.sampling.options(&[]);
+        let choice = run.sampling.options(&[], 9);
         assert_eq!((choice.temperature, choice.top_p, choice.seed), (0.8, 0.9, 42));
         assert_eq!(run.prompt, None);
         let line = "m.gguf -p hi -n 5 -t 0 -k 1 -s 7 -c 100 -j 4 --quiet";
         let Command::Run(run) = parsed(line).unwrap() else { panic!() };
         assert_eq!((run.max_tokens, run.context), (5, 100));
-        let choice = run.sampling.options(&[]);
+        let choice = run.sampling.options(&[], 9);
         assert_eq!((choice.temperature, choice.top_p, choice.seed), (0.0, 1.0, 7));
         assert_eq!((run.prompt.as_deref(), run.threads, run.quiet), (Some(&b"hi"[..]), 4, true));
         let long = "--prompt=hi --max-tokens=5 --temperature=0 --top-p=1 --seed=7 --context=100 \

@@ -77,7 +77,8 @@ impl Constrained {
             #[cfg(feature = "grammar")]
             Wanted::Schema(given) => {
                 let inline = given.to_str().map(str::trim_start);
-                let inline = inline.filter(|text| text.starts_with('{'));
+                let is_schema = |text: &&str| text.starts_with('{') || is_boolean(text);
+                let inline = inline.filter(is_schema);
                 let source = match inline {
                     Some(text) => text.as_bytes().to_vec(),
                     None => read(Path::new(given))?,
@@ -118,6 +119,12 @@ impl Constrained {
         Constraint::new(grammar, Trie::from_words(trie), tokens, ends, masks)
             .map_err(|error| Failure::new(error.to_string()))
     }
+}
+
+/// A schema that allows everything, or nothing.
+#[cfg(feature = "grammar")]
+fn is_boolean(text: &str) -> bool {
+    matches!(text.trim_end(), "true" | "false")
 }
 
 /// A grammar's source.
@@ -161,8 +168,7 @@ pub(crate) fn require_budget(
     }
     let option = if left < max_tokens { "the context (-c)" } else { "-n" };
     Err(Failure::new(format!(
-        "the shortest text that keeps to the constraint needs {needed} tokens, and {option} allows \
-         {left}"
+        "the constraint asks for room for {needed} tokens, and {option} allows {left}"
     )))
 }
 

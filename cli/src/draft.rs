@@ -1,9 +1,8 @@
 //! `--draft MODEL`: a smaller model that guesses for the one that writes.
 
-use crate::args::Ram;
 use crate::engine::{Machine, ModelFile, Plan};
 use crate::platform::map::Memory;
-use crate::report::{Bytes, Failure};
+use crate::report::Failure;
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::Arena;
 use picolm_core::session::Options;
@@ -33,17 +32,9 @@ impl<'f> Draft<'f> {
         Ok(Self { file, gguf, plan })
     }
 
-    /// What of a ceiling is left for the model that writes: this one stays in memory whole.
-    pub(crate) fn leave(&self, ram: Ram) -> Result<Ram, Failure> {
-        let Ram::Bytes(bytes) = ram else { return Ok(ram) };
-        let own = self.plan.total_bytes().saturating_add(self.file.weights().file_bytes());
-        bytes.checked_sub(own).map(Ram::Bytes).ok_or_else(|| {
-            Failure::new(format!(
-                "--ram: {} are too little for the draft's {}",
-                Bytes(bytes),
-                Bytes(own)
-            ))
-        })
+    /// Bytes that it takes: it stays in memory whole.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.plan.total_bytes().saturating_add(self.file.weights().file_bytes())
     }
 
     pub(crate) fn reserve(&self) -> Result<Memory, Failure> {

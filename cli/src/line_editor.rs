@@ -4,11 +4,19 @@
 //! The keys are those of readline. Terminals speak ECMA-48 sequences, on Windows too where they are
 //! asked to. What is drawn goes to stderr: stdout has the model's text and nothing else.
 
-use crate::platform::console;
-use std::io::{self, Read, Write};
+mod keys;
+
+use crate::platform::console::{self, Input, RawTerminal};
+use core::time::Duration;
+use keys::{Key, Keys};
+use std::io::{self, Write};
 
 /// Lines that are remembered.
 const HISTORY_LINES: usize = 1000;
+
+/// What follows the escape character in a sequence comes within this time, also over a serial line
+/// (1 ms a byte at 9600 baud) or a network.
+const SEQUENCE_PATIENCE: Duration = Duration::from_millis(100);
 
 /// What came of a line.
 #[derive(Debug, PartialEq)]
@@ -21,51 +29,22 @@ pub(crate) enum Typed {
     End,
 }
 
-/// A key, by what it does.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Key {
-    Text(char),
-    Enter,
-    EraseLeft,
-    EraseRight,
-    EraseWord,
-    EraseToStart,
-    EraseToEnd,
-    Left,
-    Right,
-    WordLeft,
-    WordRight,
-    Start,
-    End,
-    Earlier,
-    Later,
-    Clear,
-    /// Ctrl-D: the end where the line is empty, else [`Key::EraseRight`].
-    EndOrErase,
-    PasteBegins,
-    PasteEnds,
-    Unknown,
-}
-
 /// Reads lines.
 pub(crate) struct LineEditor {
     prompt: &'static str,
     history: Vec<String>,
+    /// Keys that were typed ahead of the line that they belong to.
+    keys: Keys,
 }
 
 impl LineEditor {
     pub(crate) fn new(prompt: &'static str) -> Self {
-        Self { prompt, history: Vec::new() }
+        Self { prompt, history: Vec::new(), keys: Keys::default() }
     }
 
     /// Reads a line; an error where the terminal cannot be set up for it.
     pub(crate) fn read(&mut self) -> io::Result<Typed> {
-        let _raw = console::raw_terminal()?;
-        // Text that is pasted says so: its line breaks do not end the line.
-        show("\x1b[?2004h");
-        let typed = self.edit();
-        show("\x1b[?2004l\r\n");
-        let typed = typed?;
+        let typed = self.edit(&mut RawTerminal::new()?)?;
         if let Typed::Line(line) = &typed {
             if !line.trim().is_empty() && self.history.last() != Some(line) {
                 self.history.push(line.clone());
@@ -77,44 +56,35 @@ impl LineEditor {
         Ok(typed)
     }
 
-    fn edit(&self) -> io::Result<Typed> {
+    fn edit(&mut self, terminal: &mut RawTerminal) -> io::Result<Typed> {
+        let Self { prompt, history, keys } = self;
         let mut line = Line::default();
-        let mut lines = Lines { earlier: &self.history, at: self.history.len(), own: Vec::new() };
-        let mut bytes = Vec::new();
-        let mut pastes = false;
+        let mut lines = Lines { earlier: history, at: history.len(), own: Vec::new() };
+        let draw = |line: &Line| show(&line.view(prompt, console::terminal_columns()));
         loop {
-            show(&line.view(self.prompt, console::terminal_columns()));
-            let mut chunk = [0; 1024];
-            let read = match io::stdin().lock().read(&mut chunk) {
-                Ok(0) => return Ok(Typed::End),
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            bytes.extend_from_slice(&chunk[..read]);
-            let mut used = 0;
-            while let Some((key, length)) = decode(&bytes[used..]) {
-                used += length;
+            while let Some(key) = keys.next() {
                 match key {
-                    Key::PasteBegins => pastes = true,
-                    Key::PasteEnds => pastes = false,
-                    Key::Enter if pastes => line.insert('\n'),
                     Key::Enter => {
                         // Keys may have come all at once: the line stays to be seen.
-                        show(&line.view(self.prompt, console::terminal_columns()));
+                        draw(&line);
                         return Ok(Typed::Line(line.characters.iter().collect()));
                     }
                     Key::Clear => return Ok(Typed::Cleared),
                     Key::EndOrErase if line.characters.is_empty() => return Ok(Typed::End),
+                    Key::Suspend => terminal.suspend()?,
                     Key::Earlier => lines.go(&mut line, lines.at.checked_sub(1)),
                     Key::Later => lines.go(&mut line, Some(lines.at + 1)),
                     key => line.apply(key),
                 }
             }
-            bytes.drain(..used);
-            // The escape key by itself: nothing follows.
-            if bytes == [0x1b] {
-                bytes.clear();
+            draw(&line);
+            let mut bytes = [0; 1024];
+            match terminal.read(&mut bytes, keys.escapes().then_some(SEQUENCE_PATIENCE))? {
+                Input::Bytes(count) => keys.extend(&bytes[..count]),
+                Input::Late => keys.drop_escape(),
+                Input::Redraw => {}
+                Input::Interrupt => return Ok(Typed::Cleared),
+                Input::End => return Ok(Typed::End),
             }
         }
     }
@@ -219,6 +189,7 @@ impl Line {
             }
             view.push(match character {
                 '\n' => '↵',
+                '\t' => ' ',
                 character if character.is_control() => '?',
                 character => character,
             });
@@ -248,93 +219,17 @@ fn width(character: char) -> usize {
     }
 }
 
-/// The key that `bytes` begin with, and its bytes; `None` where more must come.
-fn decode(bytes: &[u8]) -> Option<(Key, usize)> {
-    let key = match *bytes.first()? {
-        0x1b => return decode_sequence(bytes),
-        1 => Key::Start,
-        2 => Key::Left,
-        3 => Key::Clear,
-        4 => Key::EndOrErase,
-        5 => Key::End,
-        6 => Key::Right,
-        8 | 127 => Key::EraseLeft,
-        b'\t' => Key::Text(' '),
-        b'\n' | b'\r' => Key::Enter,
-        11 => Key::EraseToEnd,
-        14 => Key::Later,
-        16 => Key::Earlier,
-        21 => Key::EraseToStart,
-        23 => Key::EraseWord,
-        0..=31 => Key::Unknown,
-        first => {
-            let length = match first {
-                ..0x80 => 1,
-                0xc0..0xe0 => 2,
-                0xe0..0xf0 => 3,
-                0xf0..0xf8 => 4,
-                _ => return Some((Key::Unknown, 1)),
-            };
-            let character = core::str::from_utf8(bytes.get(..length)?).ok();
-            let character = character.and_then(|text| text.chars().next());
-            return Some(character.map_or((Key::Unknown, 1), |c| (Key::Text(c), length)));
-        }
-    };
-    Some((key, 1))
-}
-
-/// [`decode`] of what begins with the escape character.
-fn decode_sequence(bytes: &[u8]) -> Option<(Key, usize)> {
-    match bytes.get(1)? {
-        b'[' => {
-            let end = 2 + bytes[2..].iter().position(|byte| (0x40..0x7f).contains(byte))?;
-            let key = match &bytes[2..=end] {
-                b"A" => Key::Earlier,
-                b"B" => Key::Later,
-                b"C" => Key::Right,
-                b"D" => Key::Left,
-                b"H" | b"1~" | b"7~" => Key::Start,
-                b"F" | b"4~" | b"8~" => Key::End,
-                b"3~" => Key::EraseRight,
-                b"1;5C" | b"1;3C" => Key::WordRight,
-                b"1;5D" | b"1;3D" => Key::WordLeft,
-                b"200~" => Key::PasteBegins,
-                b"201~" => Key::PasteEnds,
-                _ => Key::Unknown,
-            };
-            Some((key, end + 1))
-        }
-        b'O' => {
-            let key = match bytes.get(2)? {
-                b'A' => Key::Earlier,
-                b'B' => Key::Later,
-                b'C' => Key::Right,
-                b'D' => Key::Left,
-                b'H' => Key::Start,
-                b'F' => Key::End,
-                _ => Key::Unknown,
-            };
-            Some((key, 3))
-        }
-        b'b' => Some((Key::WordLeft, 2)),
-        b'f' => Some((Key::WordRight, 2)),
-        127 => Some((Key::EraseWord, 2)),
-        _ => Some((Key::Unknown, 2)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn typed(keys: &[u8]) -> (String, usize) {
         let mut line = Line::default();
-        let mut at = 0;
-        while let Some((key, length)) = decode(&keys[at..]) {
+        let mut decoder = Keys::default();
+        decoder.extend(keys);
+        while let Some(key) = decoder.next() {
             line.apply(key);
-            at += length;
         }
-        assert_eq!(at, keys.len());
         (line.characters.iter().collect(), line.cursor)
     }
 
@@ -357,8 +252,6 @@ mod tests {
         ] {
             assert_eq!(typed(keys), (text.to_string(), cursor), "{keys:?}");
         }
-        assert_eq!(decode(b"\x1b[1;5"), None);
-        assert_eq!(decode("é".as_bytes().split_last().unwrap().1), None);
     }
 
     #[test]
@@ -387,7 +280,7 @@ mod tests {
         assert_eq!(line("abcdefghij", 10).view("> ", 8), "\r> fghij\x1b[K\r\x1b[7C");
         assert_eq!(line("abcdefghij", 0).view("> ", 8), "\r> abcde\x1b[K\r\x1b[2C");
         assert_eq!(line("日本語", 3).view("> ", 8), "\r> 本語\x1b[K\r\x1b[6C");
-        assert_eq!(line("a\nb\u{1b}", 4).view("> ", 80), "\r> a↵b?\x1b[K\r\x1b[6C");
+        assert_eq!(line("a\nb\u{1b}\t", 5).view("> ", 80), "\r> a↵b? \x1b[K\r\x1b[7C");
         // Wherever there is next to no room, it is still drawn.
         assert!(line("abc", 1).view("> ", 0).starts_with("\r> "));
     }

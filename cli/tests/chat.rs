@@ -117,9 +117,6 @@ fn guesses_from_earlier_text_change_no_text() {
             assert_eq!(guessed, stdout_of(&arguments), "{seed} {temperature}");
         }
     }
-    let output = run(&[&path, "-p", "Once", "-n", "60", "-t", "0", "--lookup"]);
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(errors.lines().any(|line| line.starts_with("Speculation: ")), "{errors}");
 }
 
 #[test]
@@ -136,4 +133,96 @@ fn guesses_of_another_model_change_no_text() {
     assert!(refused.contains("vocabulary"), "{refused}");
     let missing = error_line(&run(&[&path, "-p", "Once", "--draft", "/nowhere.gguf"]), 1);
     assert!(missing.contains("/nowhere.gguf"), "{missing}");
+}
+
+/// Tokens drafted and accepted, as the statistics say.
+fn accepted(arguments: &[&str]) -> u32 {
+    let output = run(arguments);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let line = errors.lines().find_map(|line| line.strip_prefix("Speculation: ")).unwrap();
+    line.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn guesses_come_with_a_cached_prompt_as_without() {
+    let path = model("llama");
+    let folder = std::env::temp_dir().join(format!("picolm-{}-guesses", std::process::id()));
+    let cache = folder.to_str().unwrap();
+    let prompt = "one two three four five six. ".repeat(4);
+    let arguments = [&path, "-p", &prompt, "-n", "24", "-t", "0", "--draft", &path];
+    let plain = accepted(&arguments);
+    assert!(plain > 2, "{plain}");
+    let cached = [&arguments[..], &["--cache", cache]].concat();
+    let (written, read) = (accepted(&cached), accepted(&cached));
+    std::fs::remove_file(&folder).unwrap();
+    // How many are tried goes by time; that a model knows itself does not.
+    assert!(written > 2 && read > 2, "{plain} {written} {read}");
+}
+
+#[test]
+fn a_talk_that_is_to_shift_goes_on_when_it_is_full() {
+    let path = model("llama");
+    let input = "Tell me of it.\n".repeat(6);
+    let arguments = [&["chat", &path][..], &FORM, &["-n", "12", "-c", "96"]].concat();
+    let full = run_with_input(&arguments, input.as_bytes());
+    assert!(String::from_utf8_lossy(&full.stderr).contains("/clear forgets"));
+    for how in [&["--shift"][..], &["--shift=fast"]] {
+        let output = run_with_input(&[&arguments[..], how].concat(), input.as_bytes());
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && errors.is_empty(), "{how:?}: {errors}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 6, "{how:?}");
+    }
+}
+
+#[test]
+fn a_constraint_that_has_no_room_left_does_not_end_the_talk() {
+    let path = model("llama");
+    for context in 55..90 {
+        let context = context.to_string();
+        let options = ["--json", "-n", "20", "-c", &context];
+        let arguments = [&["chat", &path][..], &FORM, &options].concat();
+        let output = run_with_input(&arguments, b"hi\nhello\nhello\n/clear\nhi\n");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{context}: {output:?}");
+        assert!(text.lines().count() >= 2, "{context}: {output:?}");
+        for line in text.lines() {
+            serde_json::from_str::<serde_json::Value>(line).unwrap();
+        }
+    }
+    let arguments = [&["chat", &path][..], &FORM, &["--json", "-n", "1"]].concat();
+    let refused = error_line(&run_with_input(&arguments, b"hi\n"), 1);
+    assert!(refused.contains("-n allows 1"), "{refused}");
+}
+
+/// The token that an answer was cut short after is heard of once, not when it is read again.
+#[test]
+fn penalties_count_each_token_of_a_talk_once() {
+    // Its tokens are words, tokenized as they were written but for the space before the first.
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../targets/firmware/model/stories.gguf");
+    for penalty in ["0.4", "0.8", "1.2"] {
+        let options = ["-n", "5", "--frequency-penalty", penalty, "--repeat-last-n", "-1"];
+        let arguments = [&["chat", path][..], &FORM, &options].concat();
+        let said = run_with_input(&arguments, b"the\nthe\n").stdout;
+        let said = String::from_utf8(said).unwrap();
+        let (first, second) = said.trim_end().split_once('\n').unwrap();
+        let turn = "<|im_start|>user\nthe<|im_end|>\n<|im_start|>assistant\n";
+        let prompt = format!("{turn} {first}<|im_end|>\n{turn}");
+        let arguments = [&[path, "-p", &prompt, "-t", "0", "--quiet"][..], &options].concat();
+        assert_eq!(String::from_utf8(stdout_of(&arguments)).unwrap(), second, "{penalty}");
+    }
+}
+
+/// What a stop text cut off is no part of the talk: it goes on as after the text that was shown.
+#[test]
+fn a_stop_text_leaves_no_trace_in_a_talk() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../targets/firmware/model/stories.gguf");
+    let lines = |options: &[&str]| -> Vec<String> {
+        let arguments = [&["chat", path][..], &FORM, options].concat();
+        let output = run_with_input(&arguments, b"the\nthe\n");
+        String::from_utf8(output.stdout).unwrap().lines().map(String::from).collect()
+    };
+    // Four words of the five, and as many tokens.
+    let cut = lines(&["-n", "4"]);
+    assert_eq!(lines(&["-n", "5"])[0].strip_prefix(&cut[0]).map(str::trim), Some("Rosa"));
+    assert_eq!(lines(&["-n", "5", "--stop", " Rosa"]), cut);
 }

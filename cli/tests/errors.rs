@@ -80,7 +80,7 @@ fn pipes_and_devices_do_not_hang() {
     std::fs::remove_file(&path).unwrap();
     assert!(error_line(&pipe, 1).contains("is a pipe"));
     assert!(error_line(&device, 1).contains("is a device"));
-    assert!(elapsed < core::time::Duration::from_secs(2));
+    assert!(elapsed < core::time::Duration::from_secs(20));
 }
 
 #[test]

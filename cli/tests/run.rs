@@ -190,7 +190,7 @@ fn a_budget_that_is_too_small_is_an_error_before_the_first_token() {
     let path = model("llama");
     let output = run(&[&path, "-p", PROMPT, "--json", "-n", "1"]);
     let error = error_line(&output, 1);
-    assert!(error.contains("needs 2 tokens, and -n allows 1"), "{error}");
+    assert!(error.contains("room for 2 tokens, and -n allows 1"), "{error}");
     // Where the prompt leaves one position, two tokens may follow; where it leaves none, one.
     let mut errors = (1..40).filter_map(|context| {
         let output = run(&[&path, "-p", PROMPT, "--json", "-c", &context.to_string(), "-n", "50"]);

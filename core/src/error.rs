@@ -135,7 +135,7 @@ codes! {
     NON_FINITE = 708 c"scores are not finite: is the model file damaged?";
     NOTHING_POSSIBLE = 709 c"no token is possible";
     WRONG_LENGTH = 710 c"scores or mask do not match the vocabulary";
-    BUDGET_TOO_SMALL = 711 c"the shortest text that keeps to the constraint needs more tokens";
+    BUDGET_TOO_SMALL = 711 c"the constraint asks for room for more tokens";
     NOTHING_ALLOWED = 712 c"the constraint allows no token";
 }
 
@@ -384,7 +384,7 @@ mod tests {
         (708, "scores are not finite: is the model file damaged?"),
         (709, "no token is possible"),
         (710, "scores or mask do not match the vocabulary"),
-        (711, "the shortest text that keeps to the constraint needs more tokens"),
+        (711, "the constraint asks for room for more tokens"),
         (712, "the constraint allows no token"),
     ];
 

@@ -1,6 +1,11 @@
 //! The terminal and the standard streams: bytes in, bytes out, and Ctrl-C as a flag.
-// Unsafe: installs a signal handler, asks and sets the terminal.
+// Unsafe: installs a signal handler.
 #![allow(unsafe_code)]
+
+// By its path: macOS includes this file, and would look for the other beside it.
+#[path = "console/terminal.rs"]
+mod terminal;
+pub use terminal::{Input, RawTerminal, terminal_columns};
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::ffi::OsString;
@@ -31,6 +36,7 @@ pub fn argument_bytes(argument: OsString) -> Option<Vec<u8>> {
 /// All of stdin, byte for byte; an error beyond `limit_bytes`, so that an endless stream does not
 /// eat the machine's memory.
 pub fn read_stdin(limit_bytes: u64) -> io::Result<Vec<u8>> {
+    let _ends = InterruptEnds::begin();
     let mut bytes = Vec::new();
     io::stdin().lock().take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit_bytes {
@@ -57,69 +63,63 @@ pub fn write_stdout(bytes: &[u8]) -> Result<(), WriteError> {
     })
 }
 
-/// Columns of the terminal; 80 where it does not say.
-pub fn terminal_columns() -> usize {
-    // SAFETY: TIOCGWINSZ writes a winsize, for which all zeros is a valid value, and nothing else.
-    let columns = unsafe {
-        let mut size: libc::winsize = core::mem::zeroed();
-        let asked = libc::ioctl(libc::STDERR_FILENO, libc::TIOCGWINSZ, &mut size);
-        if asked == 0 { size.ws_col } else { 0 }
-    };
-    if columns == 0 { 80 } else { usize::from(columns) }
-}
-
-/// The terminal's settings before [`raw_terminal`], which come back when this is dropped.
-pub struct RawTerminal {
-    before: libc::termios,
-}
-
-/// Makes the keyboard give every key at once, unseen and without a meaning of its own (Ctrl-C is
-/// a byte), until what is returned is dropped.
-pub fn raw_terminal() -> io::Result<RawTerminal> {
-    // SAFETY: tcgetattr fills the termios, for which all zeros is a valid value; tcsetattr reads
-    // one that it has filled.
-    unsafe {
-        let mut settings: libc::termios = core::mem::zeroed();
-        if libc::tcgetattr(libc::STDIN_FILENO, &mut settings) != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let before = settings;
-        settings.c_iflag &= !(libc::ICRNL | libc::INLCR | libc::IXON | libc::ISTRIP);
-        settings.c_lflag &= !(libc::ICANON | libc::ECHO | libc::ISIG | libc::IEXTEN);
-        settings.c_cc[libc::VMIN] = 1;
-        settings.c_cc[libc::VTIME] = 0;
-        if libc::tcsetattr(libc::STDIN_FILENO, libc::TCSADRAIN, &settings) != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(RawTerminal { before })
-    }
-}
-
-impl Drop for RawTerminal {
-    fn drop(&mut self) {
-        // SAFETY: `before` is what tcgetattr has filled.
-        unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSADRAIN, &self.before) };
-    }
-}
-
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Makes the first Ctrl-C (SIGINT) set the flag that is returned; the second ends the program as
-/// it would have by default.
+/// Whether an [`InterruptEnds`] is alive.
+static INTERRUPT_ENDS: AtomicBool = AtomicBool::new(false);
+
+/// Makes Ctrl-C (SIGINT) set the flag that is returned; where it is set already, Ctrl-C ends the
+/// program as it would have by default. What the parent told to ignore SIGINT goes on ignoring it.
 pub fn on_interrupt() -> &'static AtomicBool {
-    // SAFETY: the handler only stores to an atomic, which is async-signal-safe; a zeroed sigaction
-    // with a handler, an empty mask and these flags is a valid one.
+    // SAFETY: the handler only does what is async-signal-safe; a zeroed sigaction with a handler,
+    // an empty mask and this flag is a valid one, and sigaction fills the other.
     unsafe {
-        let mut action: libc::sigaction = core::mem::zeroed();
-        let handler: extern "C" fn(libc::c_int) = note_interrupt;
-        action.sa_sigaction = handler as libc::sighandler_t;
-        action.sa_flags = libc::SA_RESETHAND | libc::SA_RESTART;
-        libc::sigemptyset(&mut action.sa_mask);
-        libc::sigaction(libc::SIGINT, &action, core::ptr::null_mut());
+        let mut inherited: libc::sigaction = core::mem::zeroed();
+        libc::sigaction(libc::SIGINT, core::ptr::null(), &mut inherited);
+        if inherited.sa_sigaction != libc::SIG_IGN {
+            let mut action: libc::sigaction = core::mem::zeroed();
+            let handler: extern "C" fn(libc::c_int) = note_interrupt;
+            action.sa_sigaction = handler as libc::sighandler_t;
+            action.sa_flags = libc::SA_RESTART;
+            libc::sigemptyset(&mut action.sa_mask);
+            libc::sigaction(libc::SIGINT, &action, core::ptr::null_mut());
+        }
     }
     &INTERRUPTED
 }
 
 extern "C" fn note_interrupt(_signal: libc::c_int) {
-    INTERRUPTED.store(true, Ordering::Relaxed);
+    if INTERRUPTED.swap(true, Ordering::SeqCst) || INTERRUPT_ENDS.load(Ordering::SeqCst) {
+        end_by_interrupt();
+    }
+}
+
+/// As SIGINT does by default; within the handler, when it returns.
+fn end_by_interrupt() {
+    // SAFETY: both calls take numbers, and are async-signal-safe.
+    unsafe {
+        libc::signal(libc::SIGINT, libc::SIG_DFL);
+        libc::raise(libc::SIGINT);
+    }
+}
+
+/// While it lives, the first Ctrl-C ends the program: what only waits for input has nothing to
+/// finish, and would not look at the flag of [`on_interrupt`].
+pub struct InterruptEnds(());
+
+impl InterruptEnds {
+    /// From now on; also by a Ctrl-C that has not been looked at.
+    pub fn begin() -> Self {
+        INTERRUPT_ENDS.store(true, Ordering::SeqCst);
+        if INTERRUPTED.load(Ordering::SeqCst) {
+            end_by_interrupt();
+        }
+        Self(())
+    }
+}
+
+impl Drop for InterruptEnds {
+    fn drop(&mut self) {
+        INTERRUPT_ENDS.store(false, Ordering::SeqCst);
+    }
 }

@@ -2,7 +2,8 @@
 // Unsafe: installs a console control handler, asks and sets the console.
 #![allow(unsafe_code)]
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::time::Duration;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
 
@@ -29,6 +30,7 @@ pub fn argument_bytes(argument: OsString) -> Option<Vec<u8>> {
 /// All of stdin, byte for byte; an error beyond `limit_bytes`, so that an endless stream does not
 /// eat the machine's memory. (std reads files and pipes as they are, without text mode.)
 pub fn read_stdin(limit_bytes: u64) -> io::Result<Vec<u8>> {
+    let _ends = InterruptEnds::begin();
     let mut bytes = Vec::new();
     io::stdin().lock().take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit_bytes {
@@ -79,39 +81,99 @@ pub fn terminal_columns() -> usize {
 #[derive(Default)]
 struct ScreenBuffer([i16; 11]);
 
-/// The console's mode before [`raw_terminal`], which comes back when this is dropped.
-pub struct RawTerminal {
-    before: u32,
+/// What comes while a [`RawTerminal`] is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// As many bytes of keys.
+    Bytes(usize),
+    /// Nothing within the time that was given.
+    Late,
+    /// The terminal has another width, or someone else has had it: what is on it must be drawn.
+    /// Does not happen here.
+    Redraw,
+    /// An interrupt, which is not the key Ctrl-C here. Does not happen here.
+    Interrupt,
+    /// There is no keyboard any more.
+    End,
 }
 
-/// Makes the keyboard give every key at once, unseen and without a meaning of its own (Ctrl-C is
-/// a byte), as the sequences that other systems have, until what is returned is dropped.
-pub fn raw_terminal() -> io::Result<RawTerminal> {
-    // SAFETY: the calls take a handle of this process and read or write one u32.
-    unsafe {
-        let keyboard = GetStdHandle(STD_INPUT_HANDLE);
-        let mut before = 0;
-        let cooked = ENABLE_PROCESSED_INPUT | ENABLE_LINE_INPUT | ENABLE_ECHO_INPUT;
-        if GetConsoleMode(keyboard, &mut before) == 0
-            || SetConsoleMode(keyboard, before & !cooked | ENABLE_VIRTUAL_TERMINAL_INPUT) == 0
-        {
-            return Err(io::Error::last_os_error());
+/// A console whose keys come at once, unseen and without a meaning of their own (Ctrl-C is a byte),
+/// as the sequences that other systems have, and that marks what is pasted, until this is dropped.
+pub struct RawTerminal(());
+
+impl RawTerminal {
+    /// Takes the console. A Ctrl-C from before is over with: the flag of [`on_interrupt`] is
+    /// cleared.
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: the calls take a handle of this process and read or write one u32.
+        unsafe {
+            let keyboard = GetStdHandle(STD_INPUT_HANDLE);
+            let mut before = 0;
+            if GetConsoleMode(keyboard, &mut before) == 0 {
+                return Err(io::Error::last_os_error());
+            }
+            MODE_BEFORE.store(before, Ordering::SeqCst);
+            let cooked = ENABLE_PROCESSED_INPUT | ENABLE_LINE_INPUT | ENABLE_ECHO_INPUT;
+            if SetConsoleMode(keyboard, before & !cooked | ENABLE_VIRTUAL_TERMINAL_INPUT) == 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // So that sequences are obeyed on the screen; consoles that cannot show them as they
+            // are.
+            let screen = GetStdHandle(STD_ERROR_HANDLE);
+            let mut mode = 0;
+            if GetConsoleMode(screen, &mut mode) != 0 {
+                SetConsoleMode(screen, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
+            }
         }
-        // So that sequences are obeyed on the screen; consoles that cannot show them as they are.
-        let screen = GetStdHandle(STD_ERROR_HANDLE);
-        let mut mode = 0;
-        if GetConsoleMode(screen, &mut mode) != 0 {
-            SetConsoleMode(screen, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
+        RAW.store(true, Ordering::SeqCst);
+        INTERRUPTED.store(false, Ordering::SeqCst);
+        show("\x1b[?2004h");
+        Ok(Self(()))
+    }
+
+    /// Waits for what comes. The console gives a sequence in one piece: with `patience` there is
+    /// nothing to wait for.
+    pub fn read(&mut self, bytes: &mut [u8], patience: Option<Duration>) -> io::Result<Input> {
+        if patience.is_some() {
+            return Ok(Input::Late);
         }
-        Ok(RawTerminal { before })
+        Ok(match io::stdin().lock().read(bytes)? {
+            0 => Input::End,
+            read => Input::Bytes(read),
+        })
+    }
+
+    /// Nothing: programs are not suspended here.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 impl Drop for RawTerminal {
     fn drop(&mut self) {
-        // SAFETY: the calls take a handle of this process and a mode that it has had.
-        unsafe { SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), self.before) };
+        show("\x1b[?2004l\r\n");
+        restore();
     }
+}
+
+/// Whether a [`RawTerminal`] is alive, and the mode that comes back.
+static RAW: AtomicBool = AtomicBool::new(false);
+static MODE_BEFORE: AtomicU32 = AtomicU32::new(0);
+
+/// Gives the console its mode back, where it has another.
+fn restore() {
+    if RAW.swap(false, Ordering::SeqCst) {
+        let before = MODE_BEFORE.load(Ordering::SeqCst);
+        // SAFETY: the calls take a handle of this process and a mode that it has had.
+        unsafe { SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), before) };
+    }
+}
+
+/// Writes to the console; that it is gone shows when it is read.
+fn show(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes());
+    let _ = stderr.flush();
 }
 
 // `winbase.h` and `wincon.h`.
@@ -124,6 +186,9 @@ const ENABLE_VIRTUAL_TERMINAL_INPUT: u32 = 0x200;
 const ENABLE_VIRTUAL_TERMINAL_PROCESSING: u32 = 4;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether an [`InterruptEnds`] is alive.
+static INTERRUPT_ENDS: AtomicBool = AtomicBool::new(false);
 
 /// `CTRL_C_EVENT` of `wincon.h`.
 const CTRL_C_EVENT: u32 = 0;
@@ -139,17 +204,47 @@ unsafe extern "system" {
     fn GetConsoleScreenBufferInfo(handle: *mut core::ffi::c_void, info: *mut ScreenBuffer) -> i32;
 }
 
-/// Makes the first Ctrl-C set the flag that is returned; the second ends the program as it would
-/// have by default.
+/// Makes Ctrl-C set the flag that is returned; where it is set already, Ctrl-C ends the program as
+/// it would have by default.
 pub fn on_interrupt() -> &'static AtomicBool {
     // SAFETY: the handler has the signature that the system asks for and lives as long as the
     // program.
-    unsafe { SetConsoleCtrlHandler(Some(note_interrupt), 1) };
+    unsafe { SetConsoleCtrlHandler(Some(note_event), 1) };
     &INTERRUPTED
 }
 
-/// Runs on a thread that the system makes; returns whether the event was dealt with.
-unsafe extern "system" fn note_interrupt(event: u32) -> i32 {
-    let first = event == CTRL_C_EVENT && !INTERRUPTED.swap(true, Ordering::Relaxed);
-    i32::from(first)
+/// Runs on a thread that the system makes; returns whether the event was dealt with. Those that are
+/// not end the program.
+unsafe extern "system" fn note_event(event: u32) -> i32 {
+    let noted = event == CTRL_C_EVENT
+        && !INTERRUPTED.swap(true, Ordering::SeqCst)
+        && !INTERRUPT_ENDS.load(Ordering::SeqCst);
+    if !noted {
+        restore();
+    }
+    i32::from(noted)
+}
+
+/// `STATUS_CONTROL_C_EXIT` of `ntstatus.h`: with it Ctrl-C ends a program by default.
+const CONTROL_C_EXIT: u32 = 0xc000_013a;
+
+/// While it lives, the first Ctrl-C ends the program: what only waits for input has nothing to
+/// finish, and would not look at the flag of [`on_interrupt`].
+pub struct InterruptEnds(());
+
+impl InterruptEnds {
+    /// From now on; also by a Ctrl-C that has not been looked at.
+    pub fn begin() -> Self {
+        INTERRUPT_ENDS.store(true, Ordering::SeqCst);
+        if INTERRUPTED.load(Ordering::SeqCst) {
+            std::process::exit(CONTROL_C_EXIT.cast_signed());
+        }
+        Self(())
+    }
+}
+
+impl Drop for InterruptEnds {
+    fn drop(&mut self) {
+        INTERRUPT_ENDS.store(false, Ordering::SeqCst);
+    }
 }

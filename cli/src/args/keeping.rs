@@ -37,7 +37,11 @@ impl Keeping {
 
     /// Refuses options that mean nothing without another one, and a file for a talk, of which no
     /// later run would know what was said.
-    pub(super) fn check(&self, has_prompt: bool) -> Result<(), Failure> {
+    pub(super) fn check(&self, has_prompt: bool, is_constrained: bool) -> Result<(), Failure> {
+        if self.how.is_some() && has_prompt && is_constrained {
+            let why = "--shift: a constraint ends the text before the context is full";
+            return Err(Failure::usage(why));
+        }
         if self.cache.is_some() && !has_prompt {
             return Err(Failure::usage("--cache: goes with a prompt, not with a talk"));
         }
@@ -146,6 +150,7 @@ mod tests {
             ("m --cache-max 5M", "--cache-max: goes with --cache"),
             ("m --keep 5", "--keep: goes with --shift"),
             ("chat m --cache f", "--cache: goes with a prompt"),
+            ("m --shift --json", "--shift: a constraint"),
             ("m --shift --keep -1", "--keep: '-1'"),
             ("m --shift=slow", "--shift: 'slow' is not fast"),
             ("m --shift slow", "--shift: 'slow' is not fast"),

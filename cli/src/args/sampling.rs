@@ -1,7 +1,8 @@
 //! The options of the sampler, under the names that llama.cpp's programs have for them.
 
 use super::{Failure, Options};
-use picolm_core::sampler::{Dry, Mirostat, SamplerOptions, mask_words};
+use crate::report;
+use picolm_core::sampler::{Dry, Mirostat, Penalties, SamplerOptions, mask_words};
 use picolm_core::tokenizer::Tokenizer;
 
 /// What `--help` says of them.
@@ -11,7 +12,7 @@ sampling, in this order (each is off unless it is given):
       --repeat-penalty R   divide the scores of recent tokens               [1]
       --frequency-penalty N, --presence-penalty N
                            take N off them, for each time or once           [0]
-      --repeat-last-n N    tokens that count as recent                      [64]
+      --repeat-last-n N    tokens that count as recent; -1: all             [64]
       --dry-multiplier N   penalty on going on as a passage that came before
       --dry-base N [1.75], --dry-allowed-length N [2], --dry-penalty-last-n N [64]
       --dry-sequence-breaker TEXT
@@ -91,8 +92,8 @@ impl Sampling {
             "-s" | "--seed" => options.seed = given.integer(option, 0)?,
             _ if !cfg!(feature = "samplers") => return Ok(false),
             "--top-k" => options.top_k = given.integer(option, 0)?,
-            "--repeat-last-n" => options.penalties.last = given.integer(option, 0)?,
-            "--dry-penalty-last-n" => options.dry.last = given.integer(option, 0)?,
+            "--repeat-last-n" => options.penalties.last = last_tokens(option, given)?,
+            "--dry-penalty-last-n" => options.dry.last = last_tokens(option, given)?,
             "--dry-allowed-length" => options.dry.allowed_length = given.integer(option, 0)?,
             "--dry-sequence-breaker" => {
                 let text = given.bytes(option)?;
@@ -117,38 +118,72 @@ impl Sampling {
         Ok(true)
     }
 
-    /// The sampler's options; `breakers` are what [`Self::breaker_bits`] says.
-    pub(crate) fn options<'a>(&'a self, breakers: &'a [u32]) -> SamplerOptions<'a> {
+    /// The sampler's options for a text of at most `context` tokens, of which it need not look back
+    /// on more; `breakers` are what [`Self::breaker_bits`] says.
+    pub(crate) fn options<'a>(&'a self, breakers: &'a [u32], context: u32) -> SamplerOptions<'a> {
         if !cfg!(feature = "samplers") {
             let SamplerOptions { temperature, top_p, seed, .. } = self.options;
             return SamplerOptions { temperature, top_p, seed, ..SamplerOptions::NEUTRAL };
         }
+        let Penalties { last, .. } = self.options.penalties;
         SamplerOptions {
             bias: &self.bias,
-            dry: Dry { breakers, ..self.options.dry },
+            penalties: Penalties { last: last.min(context), ..self.options.penalties },
+            dry: Dry { breakers, last: self.options.dry.last.min(context), ..self.options.dry },
             mirostat: self.options.mirostat.map(|_| self.mirostat),
             ..self.options
         }
     }
 
-    /// The tokens that hold a breaker's text, as bits; empty where DRY is off.
-    pub(crate) fn breaker_bits(&self, tokenizer: &Tokenizer<'_>) -> Vec<u32> {
+    /// The tokens that hold a breaker's text, as bits; empty where DRY is off. A text that was
+    /// given and that no token holds is an error: it would break nothing.
+    pub(crate) fn breaker_bits(&self, tokenizer: &Tokenizer<'_>) -> Result<Vec<u32>, Failure> {
         if self.options.dry.multiplier == 0.0 {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let breakers: Vec<&[u8]> = match &self.breakers {
             None => BREAKERS.to_vec(),
             Some(given) => given.iter().map(Vec::as_slice).collect(),
         };
         let mut bits = vec![0; mask_words(tokenizer.vocabulary_len() as usize)];
+        let mut held = vec![false; breakers.len()];
         let mut text = Vec::new();
         for token in 0..tokenizer.vocabulary_len() {
             text.clear();
             text.extend(tokenizer.piece(token));
-            let holds = |breaker: &&[u8]| text.windows(breaker.len()).any(|part| part == *breaker);
-            bits[token as usize / 32] |= u32::from(breakers.iter().any(holds)) << (token % 32);
+            for (breaker, held) in breakers.iter().zip(&mut held) {
+                if text.windows(breaker.len()).any(|part| part == *breaker) {
+                    *held = true;
+                    bits[token as usize / 32] |= 1 << (token % 32);
+                }
+            }
         }
-        bits
+        let unheld = breakers.iter().zip(held).find(|(_, held)| !held && self.breakers.is_some());
+        match unheld {
+            Some((text, _)) => Err(Failure::usage(format!(
+                "--dry-sequence-breaker: no token holds '{}'",
+                report::printable(&String::from_utf8_lossy(text))
+            ))),
+            None => Ok(bits),
+        }
+    }
+
+    /// Refuses a bias on what is no token.
+    pub(crate) fn check_bias(&self, n_vocab: u32) -> Result<(), Failure> {
+        match self.bias.iter().find(|(token, _)| *token >= n_vocab) {
+            Some((token, _)) => Err(Failure::usage(format!(
+                "--logit-bias: there is no token {token}: the model has {n_vocab}"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How many tokens to look back on: -1 for all.
+fn last_tokens(option: &str, given: &mut Options) -> Result<u32, Failure> {
+    match given.integer(option, -1i64)? {
+        -1 => Ok(u32::MAX),
+        tokens => Ok(u32::try_from(tokens).unwrap_or(u32::MAX)),
     }
 }
 
@@ -168,7 +203,6 @@ fn bias(option: &str, given: &mut Options) -> Result<(u32, f32), Failure> {
 mod tests {
     use super::super::{Command, parse};
     use super::*;
-    use picolm_core::sampler::Penalties;
     use std::ffi::OsString;
 
     fn sampling(line: &str) -> Result<Sampling, Failure> {
@@ -181,7 +215,7 @@ mod tests {
     #[test]
     fn options_reach_the_sampler() {
         let given = sampling("m").unwrap();
-        let options = given.options(&[]);
+        let options = given.options(&[], 2048);
         assert_eq!((options.temperature, options.top_p, options.seed), (0.8, 0.9, 42));
         let neutral =
             SamplerOptions { temperature: 0.8, top_p: 0.9, seed: 42, ..Default::default() };
@@ -193,7 +227,7 @@ mod tests {
              --xtc-threshold 0.2 --dynatemp-range 0.3 --dynatemp-exp 2 --logit-bias 5+1.5 -l 7-inf",
         )
         .unwrap();
-        let options = given.options(&[9]);
+        let options = given.options(&[9], 2048);
         let penalties = Penalties { last: 32, repeat: 1.1, frequency: 0.25, presence: -0.5 };
         assert_eq!((options.top_k, options.penalties), (40, penalties));
         assert_eq!((options.min_p, options.typical_p), (0.05, 0.9));
@@ -204,7 +238,7 @@ mod tests {
         assert_eq!(options.bias, [(5, 1.5), (7, f32::NEG_INFINITY)]);
         assert_eq!(options.mirostat, None);
         let given = sampling("m --mirostat 2 --mirostat-ent 4 --mirostat-lr 0.2").unwrap();
-        assert_eq!(given.options(&[]).mirostat, Some(Mirostat { tau: 4.0, eta: 0.2 }));
+        assert_eq!(given.options(&[], 2048).mirostat, Some(Mirostat { tau: 4.0, eta: 0.2 }));
     }
 
     #[test]

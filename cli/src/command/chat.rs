@@ -3,7 +3,7 @@
 //! Keys and values of what was said stay in the cache: a turn reads only what is new.
 
 use super::Outcome;
-use super::run::{Finish, Generation};
+use super::generation::{Finish, Generation};
 use crate::args::Run;
 use crate::engine;
 use crate::line_editor::{LineEditor, Typed};
@@ -67,6 +67,7 @@ pub(super) fn talk(
 
 /// A line of stdin without its end; `None` where there is no more.
 fn next_line(line_bytes: u64) -> Result<Option<Vec<u8>>, Failure> {
+    let _ends = console::InterruptEnds::begin();
     let mut line = Vec::new();
     let read = std::io::stdin()
         .lock()
@@ -87,6 +88,13 @@ fn next_line(line_bytes: u64) -> Result<Option<Vec<u8>>, Failure> {
 enum Next {
     Line,
     End,
+    Interrupted,
+}
+
+/// Whether a turn has a place in the context.
+enum Room {
+    Made,
+    None,
     Interrupted,
 }
 
@@ -130,32 +138,64 @@ impl Talk<'_, '_, '_> {
     }
 
     fn begin_anew(&mut self) {
-        self.generation.session.rewind(0);
-        self.generation.sampler.forget();
+        self.generation.forget();
         self.unread = None;
+    }
+
+    /// Makes room for a turn of `tokens` tokens and its answer; says on stderr why there is none.
+    fn make_room(&mut self, tokens: usize) -> Result<Room, Failure> {
+        let Generation { session, constraint, interrupted, .. } = &mut self.generation;
+        // A whole text has to fit behind the turn; of any other, a token.
+        let answer = match constraint {
+            Some(constraint) => {
+                constraint.restart();
+                constraint.tokens_to_close()
+            }
+            None => 1,
+        };
+        let context = session.context();
+        let max_tokens = self.arguments.max_tokens;
+        if constraint.is_some() && answer > max_tokens {
+            let why = format!("the constraint asks for room for {answer} tokens, and -n allows");
+            return Err(Failure::new(format!("{why} {max_tokens}")));
+        }
+        // The last token of an answer takes no position.
+        let needed =
+            u32::try_from(tokens).unwrap_or(u32::MAX).saturating_add(answer.saturating_sub(1));
+        let mut goes_on = |_| !interrupted.load(Ordering::Relaxed);
+        let room = session.make_room_for(needed, &mut goes_on);
+        let room = room.map_err(|error| Failure::new(error.to_string()))?;
+        if interrupted.load(Ordering::Relaxed) {
+            return Ok(Room::Interrupted);
+        }
+        if !room {
+            let left = context - session.position();
+            report::line(format_args!(
+                "that is {needed} tokens, and {left} of the context's {context} are left: /clear \
+                 forgets what was said, and -c gives more"
+            ));
+        }
+        Ok(if room { Room::Made } else { Room::None })
     }
 
     /// Says `text` to the model and shows its answer.
     fn say(&mut self, text: &[u8]) -> Result<Next, Failure> {
-        let tokens = self.turn(text)?;
-        let session = &self.generation.session;
-        let (begun, context) = (session.position(), session.context());
-        let (count, left) = (tokens.len(), (context - begun) as usize);
-        if count > left {
-            report::line(format_args!(
-                "that is {count} tokens, and {left} of the context's {context} are left: /clear \
-                 forgets what was said, and -c gives more"
-            ));
-            return Ok(Next::Line);
+        let turn = self.turn(text)?;
+        let tokens: Vec<u32> = self.unread.into_iter().chain(turn.iter().copied()).collect();
+        match self.make_room(tokens.len())? {
+            Room::Made => {}
+            Room::None => return Ok(Next::Line),
+            Room::Interrupted => return Ok(self.torn()),
         }
-        // Ctrl-C ends the program once it has been pressed; for this turn it does not.
-        self.generation.interrupted.store(false, Ordering::Relaxed);
-        console::on_interrupt();
+        let begun = self.generation.session.position();
         if self.generation.prefill(&tokens, self.arguments.quiet)?.is_some() {
             self.generation.session.rewind(begun);
             report::line(format_args!(""));
             return Ok(Next::Interrupted);
         }
+        // What was unread they have heard when it was written.
+        self.generation.accept(&turn);
+        let context = self.generation.session.context();
         let Run { max_tokens, stop, .. } = self.arguments;
         let (finish, generated) = self.generation.write(*max_tokens, stop)?;
         self.unread = generated.unread;
@@ -169,13 +209,21 @@ impl Talk<'_, '_, '_> {
             Finish::MaxTokens if !self.arguments.quiet => {
                 report::line(format_args!("(stopped at {max_tokens} tokens: -n gives more)"));
             }
+            Finish::InterruptedInShift => return Ok(self.torn()),
             Finish::Interrupted => return Ok(Next::Interrupted),
             _ => {}
         }
         Ok(Next::Line)
     }
 
-    /// The ids of a turn: what is unread of the last one, and `text` as the user's.
+    /// A shift was interrupted: what is left of the talk has lost its end.
+    fn torn(&mut self) -> Next {
+        self.begin_anew();
+        report::line(format_args!("interrupted while making room: what was said is forgotten"));
+        Next::Interrupted
+    }
+
+    /// The ids of a turn, in which `text` is the user's.
     fn turn(&self, text: &[u8]) -> Result<Vec<u32>, Failure> {
         let goes_on = self.generation.session.position() > 0;
         let user = Message { role: Role::User, text };
@@ -184,7 +232,6 @@ impl Talk<'_, '_, '_> {
         let messages: Vec<_> = system.into_iter().chain([user]).collect();
         let mut segments = Vec::new();
         self.chat.render(&messages, goes_on, &mut |segment| segments.push(segment));
-        let ids = engine::encode_segments(self.generation.tokenizer, &segments, !goes_on)?;
-        Ok(self.unread.into_iter().chain(ids).collect())
+        engine::encode_segments(self.generation.tokenizer, &segments, !goes_on)
     }
 }

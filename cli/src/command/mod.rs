@@ -3,6 +3,7 @@
 #[cfg(feature = "bench")]
 mod bench;
 mod chat;
+mod generation;
 mod info;
 #[cfg(feature = "logits")]
 mod logits;

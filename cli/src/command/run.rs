@@ -1,25 +1,22 @@
-//! `picolm MODEL`: writes on from a prompt; and what it takes to write, which `picolm chat` shares.
+//! `picolm MODEL`: what it takes to write on from a prompt, and `picolm chat` as well.
 
-use super::{Outcome, chat, write};
+use super::generation::{Finish, Generation};
+use super::{Outcome, chat};
 use crate::args::{Conversation, Run};
-use crate::cache::{CacheFile, PromptCache};
+use crate::cache::CacheFile;
 use crate::ceiling;
 use crate::constraint::{Constrained, require_budget};
 use crate::draft::Draft;
 use crate::engine::{self, Machine, ModelFile, Plan};
 use crate::platform::clock::MonotonicClock;
 use crate::platform::console;
-use crate::report::{self, Bytes, Failure, Progress, Span};
-use core::ops::ControlFlow;
-use core::sync::atomic::{AtomicBool, Ordering};
+use crate::report::{self, Bytes, Failure};
 use picolm_core::chat::{Chat, Message, Role};
 use picolm_core::gguf::Gguf;
-use picolm_core::grammar::Constraint;
 use picolm_core::mem::Arena;
-use picolm_core::port::Clock;
 use picolm_core::sampler::Sampler;
-use picolm_core::session::speculate::{Drafter, MAX_DRAFT, PromptLookup, Speculated, Speculation};
-use picolm_core::session::{Generated, Options, Output, Session, SessionError, Stop, StopTexts};
+use picolm_core::session::speculate::{Drafter, MAX_DRAFT, PromptLookup, Speculation};
+use picolm_core::session::{Options, Session};
 use picolm_core::tokenizer::Tokenizer;
 
 /// Writes on from the prompt, or talks where there is to be none.
@@ -48,12 +45,14 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let speculates = lookup || draft.is_some();
     let logit_rows = if speculates { MAX_DRAFT as u32 + 1 } else { 1 };
     let options = Options { context, kv_type, skipped, logit_rows, ..Options::default() };
+    let draft_bytes = draft.as_ref().map_or(0, Draft::bytes);
+    let beside_bytes = constraint_bytes.saturating_add(draft_bytes);
     let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| {
-        let plan = plan.with_tokenizer(file, gguf)?.with_room_beside(constraint_bytes);
-        plan.with_sampler(file, &arguments.sampling.options(&[]))
+        let plan = plan.with_tokenizer(file, gguf)?.with_room_beside(beside_bytes);
+        let context = plan.context();
+        plan.with_sampler(file, &arguments.sampling.options(&[], context))
     };
-    let ram = draft.as_ref().map_or(Ok(arguments.ram), |draft| draft.leave(arguments.ram))?;
-    let file = ceiling::open(&arguments.model, ram, &machine, options, &complete)?;
+    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
     let gguf = file.gguf()?;
     ceiling::lock(&file, arguments)?;
     let plan = complete(Plan::new(&file, &gguf, &machine, options)?, &file, &gguf)?;
@@ -62,8 +61,9 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let tokenizer = Tokenizer::new(&gguf, &mut arena).map_err(|error| file.failure(error))?;
     let mut session = plan.session(&file, &gguf, &machine, &mut arena)?;
     arguments.keeping.prepare(&mut session)?;
-    let breakers = arguments.sampling.breaker_bits(&tokenizer);
-    let choice = arguments.sampling.options(&breakers);
+    arguments.sampling.check_bias(plan.config.n_vocab)?;
+    let breakers = arguments.sampling.breaker_bits(&tokenizer)?;
+    let choice = arguments.sampling.options(&breakers, session.context());
     let sampler = Sampler::new(choice, plan.config.n_vocab, &mut arena)
         .map_err(|error| Failure::new(error.to_string()))?;
     let chat = match conversation {
@@ -103,11 +103,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         return chat::talk(arguments, generation, chat, file.line_bytes());
     }
 
-    let prompt = engine::text(arguments.prompt.as_deref(), file.text_bytes())?;
-    let tokens = match (chat, conversation) {
-        (Some(chat), Some(conversation)) => opening(&tokenizer, chat, conversation, &prompt)?,
-        _ => engine::encode(&tokenizer, &prompt, true, true)?,
-    };
+    let tokens = prompt(arguments, &file, &tokenizer, chat)?;
     require_room(&tokens, &generation.session)?;
     if let Some(constraint) = &generation.constraint {
         require_budget(constraint, &generation.session, tokens.len(), arguments.max_tokens)?;
@@ -116,26 +112,12 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
         Some(cache) => generation.restore(cache, &file, &gguf, &tokens)?,
         None => (None, 0),
     };
-    let begun_ns = clock.now_ns();
-    let mut finish = generation.prefill(&tokens[reused..], arguments.quiet)?;
-    let prefilled = generation.session.position() as usize;
-    let evaluated = prefilled - reused;
-    let prefill = Span { tokens: evaluated, evaluated, duration_ns: clock.now_ns() - begun_ns };
-    let mut generated = Span { tokens: 0, evaluated: 0, duration_ns: 0 };
-    if finish.is_none() {
-        let (reason, written) = generation.write(arguments.max_tokens, &arguments.stop)?;
-        finish = Some(reason);
-        generated = Span {
-            tokens: written.tokens as usize,
-            evaluated: generation.evaluated().saturating_sub(prefilled),
-            duration_ns: clock.now_ns() - begun_ns - prefill.duration_ns,
-        };
-    }
+    let (finish, prefill, generated) = generation.write_on(&tokens, reused, arguments, &clock)?;
 
     if console::stderr_is_terminal() && console::stdout_is_terminal() {
         report::line(format_args!(""));
     }
-    if finish == Some(Finish::ContextFull) {
+    if finish == Finish::ContextFull {
         let context = generation.session.context();
         report::line(format_args!("picolm: stopped: the context of {context} tokens is full"));
     }
@@ -149,7 +131,24 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     if let Some(cache) = cache {
         cache.save(&mut generation.session)?;
     }
-    Ok(if finish == Some(Finish::Interrupted) { Outcome::Interrupted } else { Outcome::Done })
+    Ok(match finish {
+        Finish::Interrupted | Finish::InterruptedInShift => Outcome::Interrupted,
+        _ => Outcome::Done,
+    })
+}
+
+/// The ids of what there is to write on from.
+fn prompt(
+    arguments: &Run,
+    file: &ModelFile,
+    tokenizer: &Tokenizer<'_>,
+    chat: Option<Chat<'_>>,
+) -> Result<Vec<u32>, Failure> {
+    let prompt = engine::text(arguments.prompt.as_deref(), file.text_bytes())?;
+    match (chat, &arguments.conversation) {
+        (Some(chat), Some(conversation)) => opening(tokenizer, chat, conversation, &prompt),
+        _ => engine::encode(tokenizer, &prompt, true, true),
+    }
 }
 
 /// The ids of a conversation that begins with the user's `prompt`.
@@ -186,180 +185,4 @@ fn require_room(tokens: &[u32], session: &Session<'_>) -> Result<(), Failure> {
         )));
     }
     Ok(())
-}
-
-/// Why a text ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Finish {
-    /// The model said so.
-    EndOfGeneration,
-    /// One of the texts to stop at came.
-    StopText,
-    /// As many tokens as were asked for.
-    MaxTokens,
-    ContextFull,
-    Interrupted,
-    /// Nobody reads stdout any more.
-    Closed,
-}
-
-/// A text being written.
-pub(super) struct Generation<'r, 'm> {
-    pub(super) session: Session<'m>,
-    pub(super) sampler: Sampler<'m>,
-    /// What each text must be.
-    pub(super) constraint: Option<Constraint<'r>>,
-    pub(super) tokenizer: &'r Tokenizer<'m>,
-    pub(super) speculation: Option<Speculation<'r>>,
-    pub(super) interrupted: &'static AtomicBool,
-}
-
-impl Generation<'_, '_> {
-    /// Reads the prompt; says why the text ends where it already does.
-    pub(super) fn prefill(
-        &mut self,
-        tokens: &[u32],
-        quiet: bool,
-    ) -> Result<Option<Finish>, Failure> {
-        for &token in tokens {
-            self.sampler.accept(token);
-            if let Some(speculation) = &mut self.speculation {
-                speculation.accept(token);
-            }
-        }
-        let mut progress = Progress::new("prefill", tokens.len(), quiet);
-        let interrupted = self.interrupted;
-        let mut on_batch = |done| {
-            progress.update(done);
-            !interrupted.load(Ordering::Relaxed)
-        };
-        self.session
-            .prefill(tokens, &mut on_batch)
-            .map_err(|error| Failure::new(error.to_string()))?;
-        Ok(interrupted.load(Ordering::Relaxed).then_some(Finish::Interrupted))
-    }
-
-    /// Takes what the cache has of the prompt; how many tokens that are.
-    fn restore(
-        &mut self,
-        cache: CacheFile,
-        file: &ModelFile,
-        gguf: &Gguf<'_>,
-        tokens: &[u32],
-    ) -> Result<(Option<PromptCache>, usize), Failure> {
-        let (cache, reused) = cache.restore(&mut self.session, file, gguf, tokens)?;
-        // The sampler sees the whole prompt in any case.
-        tokens.iter().take(reused).for_each(|&token| self.sampler.accept(token));
-        Ok((Some(cache), reused))
-    }
-
-    /// Tokens that have had a position, those that are dropped included.
-    fn evaluated(&self) -> usize {
-        let dropped = usize::try_from(self.session.dropped()).unwrap_or(usize::MAX);
-        dropped.saturating_add(self.session.position() as usize)
-    }
-
-    /// What the text has cost.
-    fn report(&self, prefill: Span, generated: Span) {
-        report::line(format_args!("Prefill: {prefill}"));
-        report::line(format_args!("Generation: {generated}"));
-        if let Some(speculation) = &self.speculation
-            && cfg!(feature = "speculation")
-        {
-            let Speculated { passes, drafted, accepted } = speculation.result();
-            report::line(format_args!(
-                "Speculation: {accepted} of {drafted} drafted tokens came, in {passes} passes"
-            ));
-        }
-        let dropped = self.session.dropped();
-        if dropped > 0 {
-            report::line(format_args!("Shift: {dropped} tokens dropped, the context was full"));
-        }
-    }
-
-    /// Writes at most `max_tokens` tokens to stdout, each as soon as its characters are whole and
-    /// are no beginning of a text to stop at.
-    pub(super) fn write(
-        &mut self,
-        max_tokens: u32,
-        stop: &[Vec<u8>],
-    ) -> Result<(Finish, Generated), Failure> {
-        let mut stdout = Stdout { interrupted: self.interrupted, pending: Vec::new(), ended: None };
-        let texts: Vec<&[u8]> = stop.iter().map(Vec::as_slice).collect();
-        let mut output = StopTexts::new(&texts, &mut stdout);
-        let Self { session, sampler, tokenizer, .. } = self;
-        let speculation = self.speculation.as_mut().filter(|_| cfg!(feature = "speculation"));
-        let generated = match &mut self.constraint {
-            None => session.generate_with(tokenizer, sampler, speculation, max_tokens, &mut output),
-            Some(constraint) => {
-                constraint.restart();
-                session.generate_constrained(
-                    tokenizer,
-                    sampler,
-                    constraint,
-                    speculation,
-                    max_tokens,
-                    &mut output,
-                )
-            }
-        };
-        let generated = generated.map_err(|error| match error {
-            SessionError::Sample(_) => Failure::new(format!("{error}: is the model file damaged?")),
-            _ => Failure::new(error.to_string()),
-        })?;
-        let stopped = output.finish();
-        let finish = match (stdout.ended, generated.stop) {
-            // Interrupted, but with a whole text all the same.
-            (Some(Ok(Finish::Interrupted)), Stop::Complete) => Finish::EndOfGeneration,
-            (Some(ended), _) => ended?,
-            (None, _) if stopped => Finish::StopText,
-            (None, Stop::EndOfGeneration | Stop::Complete) => Finish::EndOfGeneration,
-            (None, Stop::MaxTokens | Stop::Output) => Finish::MaxTokens,
-            (None, Stop::ContextFull) => Finish::ContextFull,
-        };
-        Ok((finish, generated))
-    }
-}
-
-/// Stdout, a token at a time.
-struct Stdout<'i> {
-    interrupted: &'i AtomicBool,
-    /// Text of the token so far.
-    pending: Vec<u8>,
-    /// What ended the text here rather than in the engine.
-    ended: Option<Result<Finish, Failure>>,
-}
-
-impl Output for Stdout<'_> {
-    fn text(&mut self, bytes: &[u8]) {
-        self.pending.extend_from_slice(bytes);
-    }
-
-    fn token_done(&mut self) -> ControlFlow<()> {
-        let written = if self.pending.is_empty() { Ok(()) } else { self.flush() };
-        if let Err(end) = written {
-            self.ended.get_or_insert(end);
-        }
-        self.go_on()
-    }
-
-    fn shifting(&mut self, _done: usize, _total: usize) -> ControlFlow<()> {
-        // Nothing to see: a bar would be drawn over the text.
-        self.go_on()
-    }
-}
-
-impl Stdout<'_> {
-    fn go_on(&mut self) -> ControlFlow<()> {
-        if self.interrupted.load(Ordering::Relaxed) {
-            self.ended.get_or_insert(Ok(Finish::Interrupted));
-        }
-        if self.ended.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-
-    fn flush(&mut self) -> Result<(), Result<Finish, Failure>> {
-        let flow = write(&self.pending).map_err(Err)?;
-        self.pending.clear();
-        if flow.is_break() { Err(Ok(Finish::Closed)) } else { Ok(()) }
-    }
 }

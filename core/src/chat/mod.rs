@@ -4,6 +4,9 @@
 //! and memory without bounds; here a template is a table (what stands before and after a message of
 //! each role), and the file's program only tells which table, by the marks in it, as llama.cpp's
 //! `llama_chat_apply_template` does. The texts are llama.cpp's, and checked against its tests.
+//! Programs that write more than a table can are followed but for that: the date in front of Llama
+//! 3.1's and later ones' conversations, the default system text of others than ChatML, and the
+//! beginning of a thought that some models' answers are to have.
 //!
 //! What comes out are [`Segment`]s: names of special tokens count in the template's text, never in
 //! that of a message.

@@ -144,7 +144,7 @@ const LLAMA_2_FORM: Template = Template {
 const LLAMA_2_BOS_FORM: Template =
     Template { user: around(&[BosAgain, Text("[INST] ")], &[Text(" [/INST]")]), ..LLAMA_2_FORM };
 
-/// As Meta has published it.
+/// As llama.cpp has it; the program that Meta has published puts a space around an answer.
 pub(super) static LLAMA_2: Template =
     Template { names: &["llama2"], trim: Trim::Everything, ..LLAMA_2_BOS_FORM };
 

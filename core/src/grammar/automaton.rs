@@ -61,6 +61,14 @@ pub(super) struct CallEdge {
     pub(super) target: u32,
 }
 
+impl CallEdge {
+    /// The count after `more` calls: where there is no upper limit, it stays at the lower one.
+    pub(super) fn after(self, count: u32, more: u32) -> u32 {
+        let count = count.saturating_add(more);
+        if self.max == u32::MAX { count.min(self.min.max(1)) } else { count }
+    }
+}
+
 /// A compiled grammar.
 #[derive(Clone, Copy, Debug)]
 pub struct Automaton<'w> {
@@ -100,6 +108,12 @@ impl<'w> Automaton<'w> {
     #[inline]
     pub(super) fn entry(self, rule: u32) -> u32 {
         self.word(rule as usize)
+    }
+
+    /// The bytes that the rule can begin with, a bit each.
+    pub(super) fn beginning(self, rule: u32) -> &'w [u32] {
+        let start = rule as usize + 1;
+        self.words.get(start..start + 8).unwrap_or_default()
     }
 
     /// Whether the rule can begin with `byte`.

@@ -2,26 +2,26 @@
 //!
 //! A walk looks at a state and, where a token ends a rule, at the calls below, as deep as tokens
 //! reach. Two texts that agree in that have the same mask, whatever is further down. A count of a
-//! repetition matters only near its limits. Where the budget could bind, a mask is walked anew.
+//! repetition matters only near its limits: for the topmost ones the walk has noted how near
+//! ([`super::margin`]), for others it is the longest token. Where the budget could bind, a mask is
+//! walked anew.
 //!
 //! An entry is words: [`HEAD_WORDS`], the key, the mask.
 
 use super::automaton::{Automaton, NEVER, plus};
-use super::matcher::{MAX_DEPTH, Matcher};
+use super::margin::{Alike, MARGIN_WORDS, count_class, is_repeated};
+use super::matcher::{Frame, MAX_DEPTH, Matcher};
 use super::walk::Walked;
 
 const KEY_WORDS: usize = 48;
 
 /// Used since the last search for a place (0: the entry is empty); by how much a token makes the
-/// closing longer; depth and frames that the walk needed beyond the text's own; words of the key.
-const HEAD_WORDS: usize = 5;
+/// closing longer; depth and frames that the walk needed beyond the text's own; words of the key;
+/// what other counts are alike.
+const HEAD_WORDS: usize = 5 + MARGIN_WORDS;
 
 /// Stands for a frame at the bottom.
 const BOTTOM: u32 = u32::MAX;
-/// Stands for a count far from both limits, with enough of the repetition done or not.
-const MANY: u32 = u32::MAX - 1;
-const FEW: u32 = u32::MAX - 2;
-
 /// Masks in the caller's memory.
 #[derive(Debug)]
 pub(super) struct Cache<'w> {
@@ -67,7 +67,11 @@ impl<'w> Cache<'w> {
         let reach = self.reach;
         for entry in self.words.chunks_exact_mut(self.entry_words) {
             let (head, rest) = entry.split_at_mut(HEAD_WORDS.min(entry.len()));
-            let &mut [ref mut used, longer, deeper, frames, key_words] = head else { continue };
+            let &mut [ref mut used, longer, deeper, frames, key_words, ref alike @ ..] = head
+            else {
+                continue;
+            };
+            let alike = alike.as_ref().try_into().unwrap_or_default();
             if key_words == 0 {
                 continue;
             }
@@ -76,7 +80,8 @@ impl<'w> Cache<'w> {
                 && deepest.saturating_add(deeper) <= MAX_DEPTH
                 && matcher.pool.has_room(frames as u16);
             let key = key.get(..key_words as usize).unwrap_or_default();
-            if fits && Key::new(automaton, matcher, reach).equals(key) {
+            let own = Key { automaton, matcher, reach, alike };
+            if fits && own.equals(key) {
                 *used = 1;
                 mask.iter_mut().zip(known).for_each(|(word, known)| *word = *known);
                 return true;
@@ -98,10 +103,9 @@ impl<'w> Cache<'w> {
             return;
         }
         let mut key = [0; KEY_WORDS];
-        let Some(key_words) = Key::new(automaton, matcher, self.reach).write(pool.floor, &mut key)
-        else {
-            return;
-        };
+        let alike = pool.margins.alike();
+        let own = Key { automaton, matcher, reach: self.reach, alike };
+        let Some(key_words) = own.write(pool.floor, &mut key) else { return };
         let depths = matcher.stacks().iter().map(|stack| u32::from(pool.frame(stack.frame).depth));
         let (lowest, own) = (depths.min().unwrap_or(0), matcher.tokens_to_close(&automaton));
         let head = [
@@ -112,7 +116,7 @@ impl<'w> Cache<'w> {
             key_words as u32,
         ];
         let at = self.place() * self.entry_words;
-        let new = head.iter().chain(&key).chain(mask.iter().take(self.mask_words));
+        let new = head.iter().chain(&alike).chain(&key).chain(mask.iter().take(self.mask_words));
         let entry = self.words.get_mut(at..).unwrap_or_default();
         entry.iter_mut().zip(new).for_each(|(word, new)| *word = *new);
     }
@@ -137,40 +141,31 @@ struct Key<'a, 'w> {
     automaton: Automaton<'w>,
     matcher: &'a Matcher,
     reach: u32,
+    alike: [u32; MARGIN_WORDS],
 }
 
-impl<'a, 'w> Key<'a, 'w> {
-    const fn new(automaton: Automaton<'w>, matcher: &'a Matcher, reach: u32) -> Self {
-        Self { automaton, matcher, reach }
-    }
-
+impl Key<'_, '_> {
     /// The frames of a stack from the top on, at most `count`: edge and count, [`BOTTOM`] twice at
     /// the end.
-    fn frames(&self, mut frame: u16, count: u32) -> impl Iterator<Item = u32> {
-        let mut left = count;
+    fn frames(&self, top: u16, count: u32) -> impl Iterator<Item = u32> {
+        let (mut left, mut frame) = (count, top);
+        // Of others than the topmost ones is known that a token has so many bytes.
+        let far = [self.reach.saturating_add(1), u32::MAX, self.reach];
+        let noted = if self.matcher.stacks().len() == 1 { self.alike.as_slice() } else { &[] };
+        let mut noted = noted.as_chunks::<3>().0.iter();
         core::iter::from_fn(move || {
             left = left.checked_sub(1)?;
             if frame == 0 {
                 left = 0;
                 return Some([BOTTOM, BOTTOM]);
             }
-            let at = self.matcher.pool.frame(frame);
-            frame = at.parent;
-            Some([at.edge, self.count_class(at.edge, at.count)])
+            let Frame { edge, count, parent, .. } = self.matcher.pool.frame(frame);
+            let call = self.automaton.call(edge);
+            let alike: Option<&Alike> = if is_repeated(call) { noted.next() } else { None };
+            frame = parent;
+            Some([edge, count_class(call, count, *alike.unwrap_or(&far))])
         })
         .flatten()
-    }
-
-    /// A count, or that it is far from where it matters.
-    fn count_class(&self, edge: u32, count: u32) -> u32 {
-        let call = self.automaton.call(edge);
-        let far_from_max = call.max == u32::MAX || call.max.saturating_sub(count) > self.reach;
-        let enough = count >= call.min;
-        match far_from_max {
-            true if enough => MANY,
-            true if call.min - count > self.reach => FEW,
-            _ => count,
-        }
     }
 
     /// Writes the key down to depth `floor`: how many words, or `None` where they do not fit.

@@ -25,6 +25,17 @@ pub struct Allowed {
     pub may_go_on: bool,
 }
 
+/// What finding masks has taken so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Masks that were walked; the others were known.
+    pub walks: u64,
+    /// Nodes of the vocabulary's tree that were looked at.
+    pub nodes: u64,
+    /// How often the automaton was stepped for one: what takes longest.
+    pub steps: u64,
+}
+
 /// A constraint on one text.
 ///
 /// Its size is fixed (about 25 KiB), whatever the grammar and the text.
@@ -40,6 +51,7 @@ pub struct Constraint<'m> {
     ends: heapless::Vec<u32, MAX_ENDS>,
     /// The next token is one of the closing, whatever else its bytes could mean.
     closes: bool,
+    effort: Effort,
 }
 
 impl<'m> Constraint<'m> {
@@ -72,6 +84,7 @@ impl<'m> Constraint<'m> {
             mask,
             ends: ends.into_iter().filter(|&end| end < tokens).take(MAX_ENDS).collect(),
             closes: false,
+            effort: Effort::default(),
         })
     }
 
@@ -120,11 +133,14 @@ impl<'m> Constraint<'m> {
     }
 
     fn find_mask(&mut self, left_after: u32) {
-        let Self { automaton, trie, matcher, levels, cache, mask, .. } = self;
+        let Self { automaton, trie, matcher, levels, cache, mask, effort, .. } = self;
         if cache.find(*automaton, matcher, left_after, mask) {
             return;
         }
         let walked = levels.walk(*automaton, matcher, *trie, left_after, mask);
+        effort.walks += 1;
+        effort.nodes += u64::from(walked.nodes);
+        effort.steps += u64::from(walked.steps);
         cache.keep(*automaton, matcher, walked, mask);
     }
 
@@ -158,6 +174,11 @@ impl<'m> Constraint<'m> {
     /// A bit for each token, as [`Self::allow`] has left them.
     pub const fn mask(&self) -> &[u32] {
         self.mask
+    }
+
+    /// What all masks have taken so far, of all texts.
+    pub const fn effort(&self) -> Effort {
+        self.effort
     }
 
     /// Whether a token was allowed.

@@ -1,9 +1,9 @@
-//! Where text stays: states that any plain text leads back to, as inside a string of JSON.
+//! Where text stays: states that some bytes lead back to, as inside a string of JSON.
 //!
-//! Most tokens of a vocabulary are plain text, and in such a state all of them are allowed. A walk
-//! knows it of a whole subtree of the vocabulary at once, and does not step through it. The same
-//! holds for a rule that is one character and is called again and again, as in a string of limited
-//! length, as long as the limit is far enough.
+//! Most tokens of a vocabulary are plain text, and in such a state most of them are allowed. A walk
+//! knows of a byte by one look at a set whether it changes anything, and of a whole subtree of
+//! plain text at once. The same holds for a rule of one byte that is called again and again, as in
+//! a string of limited length: only the count changes then.
 
 use super::automaton::Automaton;
 use super::matcher::{Frame, Pool, Stack};
@@ -13,46 +13,97 @@ pub(super) const fn is_plain_text(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
-fn plain_text() -> impl Iterator<Item = u8> {
-    (b' '..=b'~').filter(|&byte| is_plain_text(byte))
+/// A set of bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bytes([u32; 8]);
+
+impl Bytes {
+    const EMPTY: Self = Self([0; 8]);
+
+    #[inline]
+    pub(super) fn has(&self, byte: u8) -> bool {
+        self.0.get(usize::from(byte / 32)).is_some_and(|word| word >> (byte % 32) & 1 == 1)
+    }
+
+    fn add(&mut self, low: u8, high: u8) {
+        for byte in low..=high {
+            if let Some(word) = self.0.get_mut(usize::from(byte / 32)) {
+                *word |= 1 << (byte % 32);
+            }
+        }
+    }
+
+    fn add_all(&mut self, words: &[u32]) {
+        self.0.iter_mut().zip(words).for_each(|(word, more)| *word |= more);
+    }
+
+    /// Takes out what `other` has.
+    fn remove_all(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(word, less)| *word &= !less);
+    }
+
+    /// Adds all bytes that a state can go on with, but for a return.
+    fn add_state(&mut self, automaton: Automaton<'_>, state: u32) {
+        automaton.byte_edges(state).for_each(|(low, high, _)| self.add(low, high));
+        self.add_calls(automaton, state);
+    }
+
+    fn add_calls(&mut self, automaton: Automaton<'_>, state: u32) {
+        for edge in automaton.calls(state) {
+            self.add_all(automaton.beginning(automaton.call(edge).rule));
+        }
+    }
 }
 
-/// Whether plain text leads from `state` to `state` and nowhere else.
-fn loops(automaton: Automaton<'_>, state: u32) -> bool {
-    plain_text().all(|byte| automaton.target(state, byte) == Some(state))
-}
-
-/// Whether `state` is the end of a rule of one character, called by `edge`, that takes all plain
-/// text, of which nothing can follow the last call.
-fn repeats(automaton: Automaton<'_>, state: u32, edge: u32) -> bool {
-    let call = automaton.call(edge);
-    let entry = automaton.entry(call.rule);
-    automaton.is_final(state)
-        && automaton.is_plain(entry)
-        && automaton.is_plain(call.target)
-        && plain_text().all(|byte| {
-            automaton.target(entry, byte) == Some(state)
-                && automaton.target(call.target, byte).is_none()
-        })
-}
-
-/// A stack that plain text leads back to.
+/// A stack that bytes lead back to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loop {
-    /// Bytes of plain text that may follow, changing nothing but a count.
-    pub(super) room: u32,
-    /// They do not make the closing shorter, nor longer in any case.
-    pub(super) closing_stays: bool,
+    state: u32,
+    /// The call that is repeated; 0 where the bytes lead back to the state itself.
+    pub(super) edge: u32,
+    /// The frames from this one on were looked at; 0 for none.
+    below: u16,
+    /// The lowest depth that was looked at.
+    floor: u16,
+    /// Bytes that lead back here, and nowhere else.
+    pub(super) stays: Bytes,
+    /// Bytes that may lead elsewhere; all others lead nowhere.
+    pub(super) leaves: Bytes,
+    /// All plain text stays.
+    pub(super) takes_plain: bool,
 }
 
-/// What was found of the last state: a walk asks again and again.
-#[derive(Debug, Default)]
+impl Loop {
+    /// No byte stays, none leaves.
+    pub(super) const NONE: Self = Self {
+        state: 0,
+        edge: 0,
+        below: 0,
+        floor: 0,
+        stays: Bytes::EMPTY,
+        leaves: Bytes::EMPTY,
+        takes_plain: false,
+    };
+}
+
+/// Loops that are remembered: a walk asks again and again.
+const MAX_KNOWN: usize = 4;
+
+/// The loops that a walk has met last.
+#[derive(Debug)]
 pub(super) struct Loops {
-    last: Option<(u32, u32, bool)>,
+    known: [Option<Loop>; MAX_KNOWN],
+    next: usize,
+    /// Frames below this stay what they are as long as the walk lasts.
+    settled: u16,
 }
 
 impl Loops {
-    /// How plain text may follow a stack, if that is known.
+    pub(super) const fn new(settled: u16) -> Self {
+        Self { known: [None; MAX_KNOWN], next: 0, settled }
+    }
+
+    /// The loop that a stack is in, if it is known to be in one.
     pub(super) fn find(
         &mut self,
         automaton: Automaton<'_>,
@@ -60,34 +111,101 @@ impl Loops {
         stack: Stack,
     ) -> Option<Loop> {
         let Stack { state, frame } = stack;
-        let Frame { edge, count, depth, .. } = pool.frame(frame);
-        let is_plain = automaton.is_plain(state);
-        if !is_plain && frame == 0 {
+        let Frame { edge, parent, depth, .. } = pool.frame(frame);
+        let is_counted = automaton.is_final(state);
+        if is_counted && frame == 0 {
             return None;
         }
-        let edge = if is_plain { 0 } else { edge };
-        let stays = match self.last {
-            Some((last_state, last_edge, stays)) if (last_state, last_edge) == (state, edge) => {
-                stays
-            }
-            _ if is_plain => loops(automaton, state),
-            _ => repeats(automaton, state, edge),
+        let call = automaton.call(edge);
+        let (head, edge, end, below) = match is_counted {
+            true => (automaton.entry(call.rule), edge, call.target, parent),
+            false => (state, 0, state, frame),
         };
-        self.last = Some((state, edge, stays));
-        if !stays {
+        if !automaton.byte_edges(head).any(|(_, _, target)| target == state) {
             return None;
         }
         let depth = u32::from(depth);
-        if is_plain {
-            let fits = pool.is_deep_enough(depth + automaton.depth_to_close(state));
-            return fits.then_some(Loop { room: u32::MAX, closing_stays: true });
+        let fits = if is_counted {
+            pool.floor = pool.floor.min(depth as u16);
+            let after = depth.saturating_sub(1) + automaton.depth_to_close(end);
+            pool.is_deep_enough(after)
+                && pool.is_deep_enough(depth + automaton.depth_to_close(head))
+        } else {
+            pool.is_deep_enough(depth + automaton.depth_to_close(state))
+        };
+        if !fits {
+            return None;
         }
-        let call = automaton.call(edge);
-        pool.floor = pool.floor.min(depth as u16);
-        let after = depth.saturating_sub(1) + automaton.depth_to_close(call.target);
-        let inside = depth + automaton.depth_to_close(automaton.entry(call.rule));
-        let fits = pool.is_deep_enough(after) && pool.is_deep_enough(inside);
-        let room = if call.max == u32::MAX { u32::MAX } else { call.max.saturating_sub(count) };
-        fits.then_some(Loop { room, closing_stays: count >= call.min })
+        let below = if automaton.accepts(end) { below } else { 0 };
+        let is_it = |known: &&Loop| (known.state, known.edge, known.below) == (state, edge, below);
+        let found = match self.known.iter().flatten().find(is_it) {
+            Some(known) => *known,
+            None => {
+                let end = is_counted.then_some(end);
+                let new = self.look(automaton, pool, (state, head, end), (edge, below))?;
+                if let Some(place) = self.known.get_mut(self.next % MAX_KNOWN) {
+                    *place = Some(new);
+                }
+                self.next += 1;
+                new
+            }
+        };
+        pool.floor = pool.floor.min(found.floor);
+        Some(found)
+    }
+
+    /// What the bytes of `head` mean that lead to `state`, after which `end` may follow.
+    fn look(
+        &self,
+        automaton: Automaton<'_>,
+        pool: &Pool,
+        (state, head, end): (u32, u32, Option<u32>),
+        (edge, below): (u32, u16),
+    ) -> Option<Loop> {
+        let (mut stays, mut leaves) = (Bytes::EMPTY, Bytes::EMPTY);
+        for (low, high, target) in automaton.byte_edges(head) {
+            let set = if target == state { &mut stays } else { &mut leaves };
+            set.add(low, high);
+        }
+        leaves.add_calls(automaton, head);
+        if let Some(end) = end {
+            leaves.add_state(automaton, end);
+        }
+        let mut floor = u16::MAX;
+        if automaton.accepts(end.unwrap_or(state)) {
+            floor = self.follow(automaton, pool, below, &mut leaves)?;
+        }
+        stays.remove_all(&leaves);
+        let takes_plain = (b' '..=b'~').all(|byte| stays.has(byte) || !is_plain_text(byte));
+        Some(Loop { state, edge, below, floor, stays, leaves, takes_plain })
+    }
+
+    /// Adds the bytes that can follow the rule of `frame`, whatever its count; the lowest depth
+    /// that was looked at.
+    fn follow(
+        &self,
+        automaton: Automaton<'_>,
+        pool: &Pool,
+        mut frame: u16,
+        bytes: &mut Bytes,
+    ) -> Option<u16> {
+        loop {
+            if frame >= self.settled {
+                return None;
+            }
+            let Frame { edge, parent, depth, .. } = pool.frame(frame);
+            if depth == 0 {
+                return Some(0);
+            }
+            let call = automaton.call(edge);
+            if call.max > 1 {
+                bytes.add_all(automaton.beginning(call.rule));
+            }
+            bytes.add_state(automaton, call.target);
+            if !automaton.accepts(call.target) {
+                return Some(depth);
+            }
+            frame = parent;
+        }
     }
 }

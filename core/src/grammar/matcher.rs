@@ -7,6 +7,7 @@
 
 use super::automaton::{Automaton, NEVER, plus};
 use super::closing::{ClosingStep, cheapest, closing_step, tokens_after};
+use super::margin::{Margins, is_repeated};
 
 /// Most calls on top of each other.
 pub const MAX_DEPTH: u32 = 256;
@@ -52,10 +53,12 @@ pub(super) struct Pool {
     pub(super) peak_depth: u32,
     /// The most frames at a time.
     pub(super) peak_frames: u16,
+    /// What the counts of the topmost calls may be as well.
+    pub(super) margins: Margins,
 }
 
 impl Pool {
-    const fn new() -> Self {
+    fn new() -> Self {
         let bottom = Frame { edge: 0, count: 0, tokens: 0, parent: 0, depth: 0 };
         Self {
             frames: [bottom; FRAMES],
@@ -64,6 +67,7 @@ impl Pool {
             floor: u16::MAX,
             peak_depth: 0,
             peak_frames: 0,
+            margins: Margins::default(),
         }
     }
 
@@ -85,8 +89,17 @@ impl Pool {
         self.len = self.len.min(len.max(1));
     }
 
-    /// Starts to note what a walk looks at.
-    pub(super) fn begin_walk(&mut self) {
+    /// Starts to note what a walk looks at, from the only stack or from several.
+    pub(super) fn begin_walk(&mut self, automaton: Automaton<'_>, only: Option<Stack>) {
+        self.margins.clear();
+        let mut frame = only.map_or(0, |stack| stack.frame);
+        while frame != 0 {
+            let Frame { edge, count, parent, .. } = self.frame(frame);
+            if is_repeated(automaton.call(edge)) && !self.margins.add(edge, count) {
+                break;
+            }
+            frame = parent;
+        }
         self.limited = false;
         self.floor = u16::MAX;
         self.peak_depth = 0;
@@ -101,7 +114,7 @@ impl Pool {
     }
 
     /// A call on top of `parent`.
-    fn push(
+    pub(super) fn push(
         &mut self,
         automaton: Automaton<'_>,
         edge: u32,
@@ -227,12 +240,18 @@ impl Pool {
             return Ok(());
         }
         let call = automaton.call(edge);
+        self.margins.note_end(edge, count, call.min);
         if count >= call.min {
             todo.push(Stack { state: call.target, frame: parent })?;
         }
-        if count < call.max && automaton.begins_with(call.rule, byte) {
-            let unlimited = call.max == u32::MAX;
-            let count = if unlimited { (count + 1).min(call.min.max(1)) } else { count + 1 };
+        if !automaton.begins_with(call.rule, byte) {
+            return Ok(());
+        }
+        if count >= call.max {
+            self.margins.note_refused(edge, count.saturating_add(1));
+        } else {
+            let count = call.after(count, 1);
+            self.margins.note_used(edge, count);
             if let Some(frame) = self.push(automaton, edge, count, parent) {
                 todo.push(Stack { state: automaton.entry(call.rule), frame })?;
             }
@@ -251,6 +270,7 @@ impl Pool {
             if count < call.max {
                 break;
             }
+            self.margins.note_refused(edge, count.saturating_add(1));
             (state, frame) = (call.target, parent);
         }
         let depth = u32::from(self.frame(frame).depth) + automaton.depth_to_close(state);

@@ -55,6 +55,8 @@ pub mod json;
 #[deny(clippy::indexing_slicing)]
 mod loops;
 #[deny(clippy::indexing_slicing)]
+mod margin;
+#[deny(clippy::indexing_slicing)]
 mod matcher;
 #[deny(clippy::indexing_slicing)]
 mod nfa;
@@ -75,7 +77,7 @@ mod walk;
 
 pub use automaton::Automaton;
 pub use compile::Grammar;
-pub use constraint::{Allowed, Constraint};
+pub use constraint::{Allowed, Constraint, Effort};
 pub use error::{GrammarError, GrammarErrorKind};
 pub use gbnf::gbnf;
 pub use matcher::{MAX_DEPTH, MAX_STACKS, Matcher};

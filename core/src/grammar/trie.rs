@@ -320,7 +320,7 @@ impl<'w> Trie<'w> {
                 size: subtree(head),
                 depth: (place >> 24) as usize,
                 height: match height_of(place) {
-                    MAX_HEIGHT => subtree(head),
+                    MAX_HEIGHT => MAX_TOKEN_BYTES as u32,
                     height => height,
                 },
                 is_plain: head & PLAIN != 0,

@@ -1,9 +1,15 @@
 //! One walk over the vocabulary's tree and the automaton together: which tokens may follow.
+//!
+//! The tree's nodes lie in preorder, and the stacks after the bytes on the way to a node are kept,
+//! a level for each byte. As long as bytes lead back to the same stack ([`super::loops`]), levels
+//! repeat it: a *run*, in which a node costs a look at a set of bytes and no step. Only a byte that
+//! leaves the run is stepped, from the stack that the run has by then.
 
-use super::automaton::Automaton;
-use super::loops::Loops;
-use super::matcher::{Matcher, Stack};
-use super::trie::Trie;
+use super::automaton::{Automaton, CallEdge, plus};
+use super::closing::tokens_after;
+use super::loops::{Loop, Loops};
+use super::matcher::{Frame, Matcher, Pool, Stack};
+use super::trie::{Trie, TrieNode};
 
 /// Stacks of all levels of a walk together.
 const WALK_STACKS: usize = 1024;
@@ -12,46 +18,63 @@ const WALK_STACKS: usize = 1024;
 const LEVELS: usize = 256;
 
 /// What a walk has found.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Walked {
     /// The most tokens that close the text after one that is allowed.
     pub(super) worst: u32,
     /// Some tokens are left out only because too few are left after them.
     pub(super) budgeted: bool,
+    /// Nodes of the tree that were looked at.
+    pub(super) nodes: u32,
+    /// Steps of the automaton among them.
+    pub(super) steps: u32,
 }
 
-/// The stacks after each byte from the root to the node that a walk is at.
+/// No one has asked yet whether the level begins a run.
+const UNKNOWN: u16 = u16::MAX;
+/// It does not.
+const NO_RUN: u16 = u16::MAX - 1;
+
+/// The text after each byte from the root to the node that a walk is at.
+#[derive(Clone, Copy, Debug)]
+struct Level {
+    /// Where its stacks end; those of the level before end where they begin.
+    end: u16,
+    /// How many frames there were.
+    frames: u16,
+    /// The level that begins the run which this one is in.
+    base: u16,
+}
+
+/// Room for the levels of a walk and their stacks.
 #[derive(Clone, Debug)]
 pub(super) struct Levels {
     stacks: [Stack; WALK_STACKS],
-    /// Where the stacks of each level end; those of the level before end where they begin.
-    ends: [u16; LEVELS],
-    /// How many frames there were at each level.
-    frames: [u16; LEVELS],
+    levels: [Level; LEVELS],
 }
 
 impl Levels {
     pub(super) const fn new() -> Self {
         Self {
             stacks: [Stack { state: 0, frame: 0 }; WALK_STACKS],
-            ends: [0; LEVELS],
-            frames: [0; LEVELS],
+            levels: [Level { end: 0, frames: 0, base: UNKNOWN }; LEVELS],
         }
     }
 
-    fn end(&self, level: usize) -> usize {
-        self.ends.get(level).map_or(0, |&end| end.into())
+    fn level(&self, level: usize) -> Level {
+        self.levels.get(level).copied().unwrap_or(Level { end: 0, frames: 0, base: NO_RUN })
     }
 
-    fn start(&self, level: usize) -> usize {
-        level.checked_sub(1).map_or(0, |before| self.end(before))
-    }
-
-    fn set(&mut self, level: usize, end: usize, frames: u16) {
-        if let (Some(place), Some(len)) = (self.ends.get_mut(level), self.frames.get_mut(level)) {
-            *place = end as u16;
-            *len = frames;
+    fn set(&mut self, level: usize, value: Level) {
+        if let Some(place) = self.levels.get_mut(level) {
+            *place = value;
         }
+    }
+
+    fn stacks(&self, level: usize) -> &[Stack] {
+        let start = level.checked_sub(1).map_or(0, |before| self.level(before).end);
+        let end = self.level(level).end;
+        self.stacks.get(usize::from(start)..usize::from(end)).unwrap_or_default()
     }
 
     /// Sets the bits of `mask` for the tokens after which a text can be closed with `left_after`
@@ -68,59 +91,314 @@ impl Levels {
         for (place, stack) in self.stacks.iter_mut().zip(first) {
             *place = *stack;
         }
-        let len = first.len();
-        let pool = &mut matcher.pool;
-        pool.begin_walk();
-        let frames = pool.len();
-        self.set(0, len, frames);
-        let mut walked = Walked { worst: 0, budgeted: false };
-        let mut loops = Loops::default();
+        let (end, frames) = (first.len() as u16, matcher.pool.len());
+        let only = if let &[stack] = first { Some(stack) } else { None };
+        matcher.pool.begin_walk(automaton, only);
+        self.set(0, Level { end, frames, base: UNKNOWN });
+        let mut walk = Walk {
+            levels: self,
+            automaton,
+            pool: &mut matcher.pool,
+            trie,
+            left_after,
+            mask,
+            loops: Loops::new(frames),
+            run: Run::NONE,
+            walked: Walked::default(),
+        };
         let (mut index, nodes) = (0, trie.nodes());
         while index < nodes {
-            let node = trie.node(index);
-            let before = node.depth.saturating_sub(1);
-            pool.truncate(self.frames.get(before).copied().unwrap_or(frames));
-            let (start, end) = (self.start(before), self.end(before));
-            let (from, out) = self.stacks.split_at_mut(end.min(WALK_STACKS));
-            let from = from.get(start..).unwrap_or_default();
-            if let (true, &[stack]) = (node.is_plain, from)
-                && let Some(found) = loops.find(automaton, pool, stack)
-                && found.room >= node.height
-            {
-                let closing = pool.tokens_to_close(automaton, stack);
-                let fits = closing <= left_after;
-                if fits {
-                    walked.worst = walked.worst.max(closing);
-                    let tokens = trie.tokens_between(index, index + node.size);
-                    tokens.iter().for_each(|&token| set_bit(mask, token));
-                }
-                if fits || found.closing_stays {
-                    walked.budgeted |= !fits;
-                    index += node.size;
-                    continue;
-                }
-            }
-            let count = pool.step(automaton, from, node.byte, out);
-            if count == 0 {
-                index += node.size;
-                continue;
-            }
-            self.set(node.depth, end + count, pool.len());
-            let tokens = trie.tokens(index);
-            if !tokens.is_empty() {
-                let found = self.stacks.get(end..end + count).unwrap_or_default();
-                let closing = pool.fewest_tokens(automaton, found);
-                if closing <= left_after {
-                    walked.worst = walked.worst.max(closing);
-                    tokens.iter().for_each(|&token| set_bit(mask, token));
-                } else {
-                    walked.budgeted = true;
-                }
-            }
-            index += 1;
+            index += walk.node(index, trie.node(index));
         }
-        pool.truncate(frames);
+        let walked = walk.walked;
+        matcher.pool.truncate(frames);
         walked
+    }
+}
+
+/// A repetition by calls.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    call: CallEdge,
+    edge: u32,
+    /// How often it has been called where the run begins.
+    count: u32,
+    /// What is below the call.
+    parent: u16,
+    /// Tokens that close what is below.
+    tokens: u32,
+}
+
+/// A run of levels with the same stack, but for a count.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    base: u16,
+    bytes: Loop,
+    stack: Stack,
+    counted: Option<Counted>,
+    /// Bytes that may stay in it.
+    room: u32,
+    /// Bytes that must stay before the text can be closed with the tokens that are left.
+    least: u32,
+    /// Tokens that close the text where it begins.
+    closing: u32,
+}
+
+impl Run {
+    const NONE: Self = Self {
+        base: NO_RUN,
+        bytes: Loop::NONE,
+        stack: Stack { state: 0, frame: 0 },
+        counted: None,
+        room: 0,
+        least: 0,
+        closing: 0,
+    };
+
+    /// Tokens that close the text after so many bytes: never more than before.
+    fn closing_after(&self, automaton: Automaton<'_>, used: u32) -> u32 {
+        match self.counted {
+            Some(Counted { call, count, tokens, .. }) if count < call.min => {
+                plus(tokens_after(automaton, call, call.after(count, used)), tokens)
+            }
+            _ => self.closing,
+        }
+    }
+
+    /// How many bytes must stay until the text can be closed with `left_after` tokens.
+    fn least(&self, automaton: Automaton<'_>, left_after: u32) -> u32 {
+        let fits = |used| self.closing_after(automaton, used) <= left_after;
+        // The first one that fits is between these, the higher included.
+        let (mut low, mut high) = (
+            0,
+            match self.counted {
+                Some(counted) => counted.call.min.saturating_sub(counted.count),
+                None => 0,
+            },
+        );
+        if !fits(high) {
+            return u32::MAX;
+        }
+        while low < high {
+            let middle = low + (high - low) / 2;
+            (low, high) = if fits(middle) { (low, middle) } else { (middle + 1, high) };
+        }
+        low
+    }
+}
+
+struct Walk<'a, 'w> {
+    levels: &'a mut Levels,
+    automaton: Automaton<'w>,
+    pool: &'a mut Pool,
+    trie: Trie<'w>,
+    left_after: u32,
+    mask: &'a mut [u32],
+    loops: Loops,
+    /// The run that was asked for last.
+    run: Run,
+    walked: Walked,
+}
+
+impl Walk<'_, '_> {
+    /// Looks at a node: how many further the next one is.
+    fn node(&mut self, index: u32, node: TrieNode) -> u32 {
+        let before = node.depth.saturating_sub(1);
+        self.walked.nodes += 1;
+        if !self.is_in_run(before) {
+            let level = self.levels.level(before);
+            self.pool.truncate(level.frames);
+            return self.step(index, node, level.end, None);
+        }
+        let Run { base, ref bytes, .. } = self.run;
+        if bytes.stays.has(node.byte) {
+            return self.stay(index, node);
+        }
+        if !bytes.leaves.has(node.byte) {
+            return node.size;
+        }
+        let level = self.levels.level(base.into());
+        self.pool.truncate(level.frames);
+        match self.stack_after(before as u32 - u32::from(base)) {
+            Some(stack) => self.step(index, node, level.end, Some(stack)),
+            None => node.size,
+        }
+    }
+
+    /// Whether a level is in a run, which is then at hand.
+    fn is_in_run(&mut self, level: usize) -> bool {
+        let base = match self.levels.level(level).base {
+            NO_RUN => return false,
+            UNKNOWN => level as u16,
+            base if base == self.run.base => return true,
+            base => base,
+        };
+        let found = match self.find_run(base) {
+            Some(run) => {
+                self.run = run;
+                base
+            }
+            None => NO_RUN,
+        };
+        self.levels.set(level, Level { base: found, ..self.levels.level(level) });
+        found != NO_RUN
+    }
+
+    fn find_run(&mut self, base: u16) -> Option<Run> {
+        let &[stack] = self.levels.stacks(usize::from(base)) else { return None };
+        let bytes = self.loops.find(self.automaton, self.pool, stack)?;
+        let closing = self.pool.tokens_to_close(self.automaton, stack);
+        let Frame { edge, count, parent, .. } = self.pool.frame(stack.frame);
+        let (mut counted, mut room) = (None, u32::MAX);
+        if bytes.edge != 0 {
+            let call = self.automaton.call(edge);
+            let tokens = self.pool.frame(parent).tokens;
+            counted = Some(Counted { call, edge, count, parent, tokens });
+            room = if call.max == u32::MAX { room } else { call.max.saturating_sub(count) };
+        }
+        let mut run = Run { base, bytes, stack, counted, room, least: 0, closing };
+        run.least = run.least(self.automaton, self.left_after);
+        Some(run)
+    }
+
+    /// Looks at the nodes from one whose byte stays in the run, to the end of its subtree or to one
+    /// whose byte does not stay: how many further that is.
+    ///
+    /// Tokens lie in the order of their nodes, so those of nodes that are allowed one after the
+    /// other are one list.
+    fn stay(&mut self, first: u32, node: TrieNode) -> u32 {
+        let Run { base, room, least, .. } = self.run;
+        let (stays, takes_plain) = (self.run.bytes.stays, self.run.bytes.takes_plain);
+        let end = first + node.size;
+        let (mut index, mut allowed, mut deepest, mut most) = (first, first, node.depth, 0);
+        while index < end {
+            let node = self.trie.node(index);
+            self.walked.nodes += 1;
+            let used = (node.depth - usize::from(base)) as u32;
+            if !stays.has(node.byte) {
+                // What is left of the subtree comes back here.
+                deepest = node.depth;
+                break;
+            }
+            let last = used - 1 + node.height;
+            let is_whole = node.is_plain && takes_plain && last <= room;
+            if used > room || (is_whole && last < least) {
+                self.allow_between(allowed, index);
+                if used > room {
+                    self.note_refused(index, node);
+                } else {
+                    self.walked.budgeted = true;
+                }
+                index += node.size;
+                allowed = index;
+            } else if used < least {
+                self.allow_between(allowed, index);
+                self.walked.budgeted |= !self.trie.tokens(index).is_empty();
+                index += 1;
+                allowed = index;
+            } else if is_whole {
+                most = most.max(last);
+                index += node.size;
+            } else {
+                if used > most && !self.trie.tokens(index).is_empty() {
+                    most = used;
+                }
+                index += 1;
+            }
+        }
+        self.allow_between(allowed, index);
+        self.note_used(most);
+        let level = Level { base, ..self.levels.level(base.into()) };
+        for depth in usize::from(base) + 1..deepest {
+            self.levels.set(depth, level);
+        }
+        index - first
+    }
+
+    /// Allows the tokens of the nodes from `first` to before `end`, which stay in the run.
+    fn allow_between(&mut self, first: u32, end: u32) {
+        if first < end {
+            let closing = self.run.closing_after(self.automaton, self.run.least);
+            self.allow(self.trie.tokens_between(first, end), closing);
+        }
+    }
+
+    /// The stack of a run after so many bytes.
+    fn stack_after(&mut self, used: u32) -> Option<Stack> {
+        let Run { stack, counted, .. } = self.run;
+        match counted {
+            Some(Counted { call, edge, count, parent, .. }) if used > 0 => {
+                self.note_used(used);
+                let frame =
+                    self.pool.push(self.automaton, edge, call.after(count, used), parent)?;
+                Some(Stack { frame, ..stack })
+            }
+            _ => Some(stack),
+        }
+    }
+
+    fn note_used(&mut self, used: u32) {
+        if let Some(Counted { edge, count, .. }) = self.run.counted {
+            self.pool.margins.note_used(edge, count.saturating_add(used));
+        }
+    }
+
+    /// Notes how much more room would allow a token of this subtree.
+    fn note_refused(&mut self, index: u32, node: TrieNode) {
+        let Run { base, room, ref bytes, counted, .. } = self.run;
+        let Some(Counted { edge, count, .. }) = counted else { return };
+        let end = index + node.size;
+        let (mut at, mut least) = (index, u32::MAX);
+        while at < end && least > room + 1 {
+            let node = self.trie.node(at);
+            self.walked.nodes += 1;
+            let used = (node.depth - usize::from(base)) as u32;
+            if !bytes.stays.has(node.byte) {
+                least = least.min(used - 1);
+                at += node.size;
+            } else if !self.trie.tokens(at).is_empty() {
+                least = least.min(used);
+                at += node.size;
+            } else {
+                at += 1;
+            }
+        }
+        self.pool.margins.note_refused(edge, count.saturating_add(least));
+    }
+
+    /// A byte that the automaton is asked about: from `only`, or from the level's stacks.
+    fn step(&mut self, index: u32, node: TrieNode, end: u16, only: Option<Stack>) -> u32 {
+        self.walked.steps += 1;
+        let before = node.depth.saturating_sub(1);
+        let start = before.checked_sub(1).map_or(0, |level| self.levels.level(level).end);
+        let (from, out) = self.levels.stacks.split_at_mut(usize::from(end).min(WALK_STACKS));
+        let own = [only.unwrap_or_default()];
+        let from = match only {
+            Some(_) => &own,
+            None => from.get(usize::from(start)..).unwrap_or_default(),
+        };
+        let count = self.pool.step(self.automaton, from, node.byte, out);
+        if count == 0 {
+            return node.size;
+        }
+        let tokens = self.trie.tokens(index);
+        if !tokens.is_empty() {
+            let found = out.get(..count).unwrap_or_default();
+            let closing = self.pool.fewest_tokens(self.automaton, found);
+            if closing <= self.left_after {
+                self.allow(tokens, closing);
+            } else {
+                self.walked.budgeted = true;
+            }
+        }
+        let level = Level { end: end + count as u16, frames: self.pool.len(), base: UNKNOWN };
+        self.levels.set(node.depth, level);
+        1
+    }
+
+    fn allow(&mut self, tokens: &[u32], closing: u32) {
+        self.walked.worst = self.walked.worst.max(closing);
+        tokens.iter().for_each(|&token| set_bit(self.mask, token));
     }
 }
 

@@ -106,16 +106,17 @@ impl<'m> Sampler<'m> {
         }
     }
 
-    /// Forgets the tokens that it has heard of.
+    /// Forgets the text: the tokens that it has heard of, and what Mirostat has made of them. The
+    /// random numbers go on.
     pub fn forget(&mut self) {
         self.history.clear();
+        self.limit = self.options.mirostat.map(Limit::new);
     }
 
     /// Begins anew with `seed`, as if just made.
     pub fn restart(&mut self, seed: u64) {
         self.options.seed = seed;
         self.rng = Rng::new(seed);
-        self.limit = self.options.mirostat.map(Limit::new);
         self.forget();
     }
 

@@ -152,7 +152,7 @@ pub enum SamplerError {
     DynamicTemperature,
     /// Mirostat's tau or eta is not from 0 on.
     Mirostat,
-    /// A bias is infinite or no number, or there is no such token.
+    /// A bias is positive infinity or no number, or there is no such token.
     Bias {
         /// The token.
         token: u32,

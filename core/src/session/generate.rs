@@ -8,7 +8,8 @@ use core::ops::ControlFlow;
 
 /// Who reads the text as it is written.
 pub trait Output {
-    /// Bytes that follow on those before: whole UTF-8 characters, as long as the model writes such.
+    /// Bytes that follow on those before. By [`Self::token_done`] they are whole UTF-8 characters,
+    /// as long as the model writes such; one call may have a part of one.
     fn text(&mut self, bytes: &[u8]);
 
     /// A token is complete: the place to flush, and to say whether to go on.
@@ -40,7 +41,7 @@ pub enum Stop {
 /// A text that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Generated {
-    /// Tokens shown.
+    /// Tokens written, those included whose text a stop text cut off.
     pub tokens: u32,
     /// Why there are no more.
     pub stop: Stop,

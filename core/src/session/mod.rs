@@ -40,7 +40,7 @@ pub enum SessionError {
     NoTokens,
     /// A pass failed.
     Forward(ForwardError),
-    /// No token could be chosen: the logits are not finite.
+    /// No token could be chosen: the logits are not finite, or none is possible.
     Sample(SampleError),
     /// A text that keeps to the constraint takes more tokens than there may be.
     BudgetTooSmall {
@@ -71,8 +71,7 @@ impl fmt::Display for SessionError {
             Self::Sample(error) => error.fmt(f),
             Self::BudgetTooSmall { needed, left } => write!(
                 f,
-                "the shortest text that keeps to the constraint needs {needed} tokens, and only \
-                 {left} are allowed"
+                "the constraint asks for room for {needed} tokens, and {left} are allowed"
             ),
             Self::NothingAllowed => f.write_str("the constraint allows no token"),
         }

@@ -26,8 +26,8 @@ pub struct Options {
     pub kv_type: KvType,
     /// Most rows of one pass, 1 to 1024; 0 for as many as suit `cache_bytes` and 3 MB of memory.
     pub batch: u32,
-    /// Most rows of one pass whose logits are wanted, 1 to `batch`: more than 1 is of use to
-    /// [`super::Session::prefill_scored`] only.
+    /// Most rows of one pass whose logits are wanted, 1 to `batch`. More than 1 are of use to
+    /// [`super::Session::prefill_scored`], and to drafts, which have one token less.
     pub logit_rows: u32,
     /// [`crate::port::Parallel::workers`] of the platform.
     pub workers: usize,

@@ -93,12 +93,51 @@ impl Session<'_> {
         &mut self,
         progress: &mut dyn FnMut(usize) -> bool,
     ) -> Result<(), SessionError> {
-        let (Some(shift), end) = (self.shift, self.context()) else { return Ok(()) };
-        let Shift { keep, how } = shift;
-        let (count, left) = (shift.dropped(end), shift.left(end));
-        if self.position != end {
-            return Ok(());
+        match self.shift {
+            Some(shift) if self.position == self.context() => {
+                self.drop_tokens(shift, shift.dropped(self.position), progress)
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Makes room for `tokens` more, where the session shifts when it is full: of those evaluated,
+    /// half of what need not stay goes, as often as that takes. Says whether there is room.
+    /// `progress` is as in [`Self::prefill`]; where it says `false`, the text has lost its end.
+    pub fn make_room_for(
+        &mut self,
+        tokens: u32,
+        progress: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<bool, SessionError> {
+        let free = |position: u32| self.context() - position;
+        let mut position = self.position;
+        while let Some(shift) = self.shift
+            && free(position) < tokens
+            && shift.dropped(position) > 0
+        {
+            position -= shift.dropped(position);
+        }
+        if free(position) < tokens {
+            return Ok(false);
+        }
+        match self.shift {
+            Some(shift) if position < self.position => {
+                self.drop_tokens(shift, self.position - position, progress)?;
+            }
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    /// Drops `count` tokens behind those that stay in any case.
+    fn drop_tokens(
+        &mut self,
+        Shift { keep, how }: Shift,
+        count: u32,
+        progress: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<(), SessionError> {
+        let end = self.position;
+        let left = end.saturating_sub(keep).saturating_sub(count);
         if how == How::Turned {
             self.model.forget(&mut self.state, (keep, count, end))?;
             self.exact = self.exact.min(keep);

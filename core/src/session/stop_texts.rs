@@ -16,24 +16,28 @@ pub struct StopTexts<'t, 'o> {
     /// Held back: the first bytes of this text, as many as these.
     held: (&'t [u8], usize),
     found: bool,
+    /// Tokens so far, and those of them that were shown whole when last nothing was held back.
+    tokens: u32,
+    shown: u32,
 }
 
 impl<'t, 'o> StopTexts<'t, 'o> {
     /// Stops at any of `texts`, of which those that are empty or longer than
     /// [`MAX_STOP_TEXT_BYTES`] are none.
     pub fn new(texts: &'t [&'t [u8]], output: &'o mut dyn Output) -> Self {
-        Self { texts, output, held: (&[], 0), found: false }
+        Self { texts, output, held: (&[], 0), found: false, tokens: 0, shown: 0 }
     }
 
-    /// The text has ended: shows what was held back, and says whether a stop text was the reason.
-    pub fn finish(self) -> bool {
+    /// The text has ended: shows what was held back. Where a stop text was the reason, says how many
+    /// tokens were shown whole before it began.
+    pub fn finish(self) -> Option<u32> {
         let (text, bytes) = self.held;
         if !self.found && bytes > 0 {
             self.output.text(&text[..bytes]);
             // The text has ended: whether to go on is no question any more.
             let _ = self.output.token_done();
         }
-        self.found
+        self.found.then_some(self.shown)
     }
 
     fn texts(&self) -> impl Iterator<Item = &'t [u8]> + use<'t> {
@@ -70,6 +74,9 @@ impl<'t, 'o> StopTexts<'t, 'o> {
 
 impl Output for StopTexts<'_, '_> {
     fn text(&mut self, bytes: &[u8]) {
+        if self.texts.is_empty() {
+            return self.output.text(bytes);
+        }
         for &byte in bytes {
             if !self.found {
                 self.push(byte);
@@ -78,6 +85,10 @@ impl Output for StopTexts<'_, '_> {
     }
 
     fn token_done(&mut self) -> ControlFlow<()> {
+        self.tokens += 1;
+        if !self.found && self.held.1 == 0 {
+            self.shown = self.tokens;
+        }
         let flow = self.output.token_done();
         if self.found { ControlFlow::Break(()) } else { flow }
     }
@@ -118,8 +129,11 @@ mod tests {
                 break;
             }
         }
-        let found = stop_texts.finish();
-        (output.0, found)
+        let before = stop_texts.finish();
+        if let Some(before) = before {
+            assert!(output.0.starts_with(&tokens[..before as usize].concat()));
+        }
+        (output.0, before.is_some())
     }
 
     #[test]
@@ -132,6 +146,13 @@ mod tests {
         let two = [&b"abcd"[..], b"bc"];
         assert_eq!(shown(&two, &[b"xabcd"]), (b"xa".to_vec(), true));
         assert_eq!(shown(&two, &[b"xab", b"d"]), (b"xabd".to_vec(), false));
+        let mut output = Shown::default();
+        let mut stop_texts = StopTexts::new(&end, &mut output);
+        for token in [&b"a"[..], b"E", b"x", b"bE", b"N", b"D"] {
+            stop_texts.text(token);
+            let _ = stop_texts.token_done();
+        }
+        assert_eq!(stop_texts.finish(), Some(3));
         assert_eq!(shown(&[b""], &[b"abc"]), (b"abc".to_vec(), false));
         assert_eq!(shown(&[], &[b"abc"]), (b"abc".to_vec(), false));
         assert_eq!(shown(&[&[b'a'; 257]], &[&[b'a'; 300]]), (std::vec![b'a'; 300], false));

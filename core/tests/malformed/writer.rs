@@ -1,8 +1,8 @@
 //! Writes GGUF files that are wrong in one chosen place.
 
 use core::time::Duration;
-use std::time::Instant;
 
+use cpu_time::ThreadTime;
 use picolm_core::gguf::{Gguf, GgufError, GgufErrorKind, Numbers, Value, ValueType};
 
 /// A refusal may take this long, whatever the file claims. Targets other than the usual host run
@@ -14,7 +14,7 @@ pub(crate) const PATIENCE: Duration =
 pub(crate) fn least_time(patience: Duration, mut parse: impl FnMut()) -> Duration {
     let mut least = Duration::MAX;
     for _ in 0..5 {
-        let start = Instant::now();
+        let start = ThreadTime::now();
         parse();
         least = least.min(start.elapsed());
         if least < patience {

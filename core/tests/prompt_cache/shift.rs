@@ -297,3 +297,30 @@ fn only_f16_keys_can_be_turned() {
         });
     }
 }
+
+/// Room for a longer text: what stays is the first tokens and the newest, and what follows is what
+/// a fresh run over them writes.
+#[test]
+fn room_is_made_for_what_is_to_come() {
+    let fixture = architectures().into_iter().find(|fixture| fixture.name == "llama").unwrap();
+    let (text, more) = (prompt(), [7, 8, 9, 10]);
+    for (tokens, dropped) in [(36, 0), (37, 28), (64, 28), (65, 28 + 14), (92, 0)] {
+        let (made, position, shifted) = with_text(&fixture, &text, |session, _, _| {
+            let again = Shift { keep: 4, how: How::Again };
+            assert_eq!(session.make_room_for(37, &mut |_| true), Ok(false), "not asked for");
+            session.shift_when_full(again).unwrap();
+            let made = session.make_room_for(tokens, &mut |_| true).unwrap();
+            let position = session.position();
+            prefill(session, &more);
+            (made, position, bits(session))
+        });
+        assert_eq!((made, position), (tokens <= 91, 60 - dropped), "{tokens}");
+        if !made {
+            continue;
+        }
+        let kept = text[4 + dropped as usize..].iter().chain(&more);
+        let kept: Vec<u32> = text[..4].iter().chain(kept).copied().collect();
+        let fresh = with_text(&fixture, &kept, |session, _, _| bits(session));
+        assert_eq!(shifted, fresh, "{tokens}");
+    }
+}

@@ -10,7 +10,9 @@ use picolm_core::grammar::{
 use picolm_core::kernels::portable;
 use picolm_core::mem::{Arena, MemoryPlan};
 use picolm_core::port::{FlashWeights, NoClock, Serial};
-use picolm_core::sampler::{Dry, Mirostat, Penalties, Rng, Sampler, SamplerOptions};
+use picolm_core::sampler::{
+    Dry, DynamicTemperature, Mirostat, Penalties, Rng, Sampler, SamplerOptions, Xtc,
+};
 use picolm_core::session::speculate::{
     Drafter, MAX_DRAFT, ModelDraft, PromptLookup, Speculated, Speculation,
 };
@@ -33,6 +35,10 @@ impl Drafter for Oracle<'_> {
         self.heard += 1;
     }
 
+    fn forget(&mut self) {
+        self.heard = 0;
+    }
+
     fn draft(&mut self, draft: &mut [u32]) -> usize {
         let drafted = self.rng.next_u64() as usize % (draft.len() + 1);
         for (place, index) in draft[..drafted].iter_mut().zip(self.heard..) {
@@ -52,6 +58,10 @@ struct Listener(Vec<u32>);
 impl Drafter for Listener {
     fn accept(&mut self, token: u32) {
         self.0.push(token);
+    }
+
+    fn forget(&mut self) {
+        self.0.clear();
     }
 
     fn draft(&mut self, _: &mut [u32]) -> usize {
@@ -168,15 +178,27 @@ fn random_run(seed: u64, n_vocab: u32) -> Run<'static> {
     let mut number = |below: u64| rng.next_u64() % below;
     let prompt = (0..2 + number(6)).map(|_| 3 + number(u64::from(n_vocab) - 3) as u32).collect();
     let neutral = SamplerOptions::NEUTRAL;
+    let mut rng = Rng::new(!seed);
+    // Each stage off as often as on.
+    let mut either = |off: f32, on: f32| if rng.next_f64() < 0.5 { off } else { on };
     let options = SamplerOptions {
         temperature: number(4) as f32 * 0.4,
-        top_p: [0.9, 1.0][number(2) as usize],
-        top_k: [0, 5][number(2) as usize],
-        penalties: Penalties { repeat: [1.0, 1.3][number(2) as usize], ..neutral.penalties },
-        dry: Dry { multiplier: [0.0, 0.8][number(2) as usize], ..neutral.dry },
+        top_p: either(1.0, 0.9),
+        top_k: either(0.0, 5.0) as u32,
+        typical_p: either(1.0, 0.8),
+        min_p: either(0.0, 0.05),
+        penalties: Penalties {
+            last: 64,
+            repeat: either(1.0, 1.3),
+            frequency: either(0.0, 0.4),
+            presence: either(0.0, -0.3),
+        },
+        dry: Dry { multiplier: either(0.0, 0.8), ..neutral.dry },
+        xtc: Xtc { probability: either(0.0, 0.5), threshold: 0.1 },
+        dynamic: DynamicTemperature { range: either(0.0, 0.3), ..neutral.dynamic },
+        bias: if either(0.0, 1.0) == 0.0 { &[] } else { &[(5, 2.0), (7, f32::NEG_INFINITY)] },
         mirostat: (number(4) == 0).then_some(Mirostat { tau: 4.0, eta: 0.1 }),
         seed,
-        ..neutral
     };
     let max_tokens = 1 + number(40) as u32;
     let read_tokens = 1 + number(60) as usize;
@@ -319,6 +341,39 @@ fn a_model_knows_itself() {
                 assert!(rest < MAX_DRAFT as u32, "wrong about itself: {result:?}");
             });
         });
+    }
+}
+
+/// What is forgotten leaves no trace in what is drafted, also where it had filled the context.
+#[test]
+fn a_drafter_that_forgets_is_as_new() {
+    let models = MODELS.get_or_init(architectures);
+    let fixture = models.iter().find(|fixture| fixture.name == "llama").unwrap();
+    let prompt = [5, 9, 17, 5, 9];
+    let drafted = |drafter: &mut dyn Drafter| {
+        prompt.iter().for_each(|&token| drafter.accept(token));
+        let mut draft = [0; MAX_DRAFT];
+        let count = drafter.draft(&mut draft);
+        assert!(count > 0);
+        draft[..count].to_vec()
+    };
+    let after = |before: &[u32], drafter: &mut dyn Drafter| {
+        before.iter().for_each(|&token| drafter.accept(token));
+        drafter.draft(&mut [0; MAX_DRAFT]);
+        drafter.forget();
+        drafted(drafter)
+    };
+    for before in [vec![], vec![5, 9, 17, 8], vec![30; 200]] {
+        let (mut room, mut room_after) = ([0; 64], [0; 64]);
+        let mut lookup = PromptLookup::new(&mut room_after);
+        assert_eq!(after(&before, &mut lookup), drafted(&mut PromptLookup::new(&mut room)));
+        let model = |work: &mut dyn FnMut(&mut ModelDraft<'_>) -> Vec<u32>| {
+            with_model(fixture, 60, |drafting, _| {
+                work(&mut ModelDraft::new(drafting, &mut [0; 60]))
+            })
+        };
+        let new = model(&mut |drafter| drafted(drafter));
+        assert_eq!(model(&mut |drafter| after(&before, drafter)), new);
     }
 }
 

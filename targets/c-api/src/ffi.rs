@@ -1,4 +1,5 @@
-//! The functions. Pointers and lengths are checked here, once; behind them are slices.
+//! The functions. What comes from C is checked here, once (pointer.rs, given.rs); behind them are
+//! slices.
 //!
 //! Contract of every function: no pointer may be anything but NULL or what its name says, and a
 //! handle's memory, the model's bytes and the constraint's stay where they are while it is open.
@@ -10,22 +11,21 @@
 #![allow(clippy::missing_safety_doc, reason = "the contract is the same for all: see the head")]
 
 use crate::abi::*;
-use crate::engine::{Engine, Failure, Plan, Settings};
+use crate::engine::{Engine, Failure, Plan};
+use crate::given::{default_options, read_model, read_options};
+use crate::pointer::{Checked, bytes_mut, non_null, places, put, slice, struct_size, write_struct};
 use crate::slot::{Slot, kept};
-use crate::source::{Model, Reader, Source};
+use crate::source::{Model, Source};
 use crate::{constraint, cpu};
 use core::ffi::{CStr, c_char, c_void};
 use core::mem::MaybeUninit;
 use picolm_core::error;
 use picolm_core::grammar::Constraint;
 use picolm_core::mem::{ARENA_ALIGN, Arena};
-use picolm_core::quant::KvType;
-use picolm_core::sampler::{Penalties, SamplerOptions};
-use picolm_core::session::{Options, Stop};
+use picolm_core::session::Stop;
 
 type SessionSlot = Slot<Engine<'static>>;
 type ConstraintSlot = Slot<Constraint<'static>>;
-type Checked<T = ()> = Result<T, Failure>;
 
 const _: () = assert!(PICOLM_ALIGN == ARENA_ALIGN);
 const _: () = assert!(PICOLM_NOT_ENOUGH_MEMORY == error::NOT_ENOUGH_MEMORY as i32);
@@ -497,221 +497,6 @@ fn session_bytes(plan: &Plan<'_>) -> Checked<usize> {
     let bytes = plan.bytes.checked_add(SESSION_HEAD as u64);
     let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
     bytes.ok_or(Failure { code: PICOLM_NOT_ENOUGH_MEMORY, detail: plan.bytes })
-}
-
-fn non_null<T>(pointer: *mut T) -> Checked<*mut T> {
-    if pointer.is_null() { Err(PICOLM_NULL.into()) } else { Ok(pointer) }
-}
-
-/// Writes `value` to where the caller wants it.
-///
-/// # Safety
-///
-/// `place` is NULL or can be written.
-unsafe fn put<T>(place: *mut T, value: T) -> Checked {
-    // SAFETY: not NULL; the caller's promise.
-    unsafe { non_null(place)?.write_unaligned(value) };
-    Ok(())
-}
-
-/// `length` values; NULL is none.
-///
-/// # Safety
-///
-/// `start` is NULL or has `length` values that nobody writes to while they are used.
-unsafe fn slice<'a, T>(start: *const T, length: usize) -> Checked<&'a [T]> {
-    if length == 0 {
-        return Ok(&[]);
-    }
-    non_null(start.cast_mut())?;
-    if !start.is_aligned() {
-        return Err(PICOLM_MISALIGNED.into());
-    }
-    fits::<T>(length)?;
-    // SAFETY: not NULL, aligned, no longer than an object may be; the rest is the caller's promise.
-    Ok(unsafe { core::slice::from_raw_parts(start, length) })
-}
-
-/// Room for `length` values that nothing is known of.
-///
-/// # Safety
-///
-/// `start` is NULL or has room for `length` values, which are the call's alone.
-unsafe fn places<'a, T>(start: *mut T, length: usize) -> Checked<&'a mut [MaybeUninit<T>]> {
-    if length == 0 {
-        return Ok(&mut []);
-    }
-    non_null(start)?;
-    if !start.is_aligned() {
-        return Err(PICOLM_MISALIGNED.into());
-    }
-    fits::<T>(length)?;
-    // SAFETY: as in `slice`, and nothing is read from it.
-    Ok(unsafe { core::slice::from_raw_parts_mut(start.cast(), length) })
-}
-
-/// A handle's memory.
-///
-/// Bytes that C never wrote have some value all the same: what is behind a pointer from C the
-/// compiler cannot see.
-///
-/// # Safety
-///
-/// `memory` is NULL or has `size` bytes that are the handle's until it is closed.
-unsafe fn bytes_mut(memory: *mut c_void, size: usize) -> Checked<&'static mut [u8]> {
-    if !(non_null(memory)? as usize).is_multiple_of(PICOLM_ALIGN) {
-        return Err(PICOLM_MISALIGNED.into());
-    }
-    fits::<u8>(size)?;
-    // SAFETY: not NULL, no longer than an object may be; the rest is the caller's promise.
-    Ok(unsafe { core::slice::from_raw_parts_mut(memory.cast(), size) })
-}
-
-/// Refuses a length that no object has.
-fn fits<T>(length: usize) -> Checked {
-    let bytes = length.checked_mul(size_of::<T>());
-    let is_possible = bytes.is_some_and(|bytes| isize::try_from(bytes).is_ok());
-    if is_possible { Ok(()) } else { Err(PICOLM_LENGTH.into()) }
-}
-
-/// What a struct says of its own size, its first field.
-///
-/// # Safety
-///
-/// `place` is NULL or has at least that field.
-unsafe fn struct_size<T>(place: *const T) -> Checked<usize> {
-    let place = non_null(place.cast_mut())?.cast::<usize>();
-    // SAFETY: not NULL; the caller's promise.
-    Ok(unsafe { place.read_unaligned() })
-}
-
-/// Writes as much of `value` as the caller's struct of `size` bytes knows, and zeros beyond.
-///
-/// # Safety
-///
-/// `place` is NULL or can be written, `size` bytes.
-unsafe fn write_struct<T: Copy>(place: *mut T, size: usize, value: &T) -> Checked {
-    non_null(place)?;
-    if size < size_of::<usize>() {
-        return Err(PICOLM_STRUCT_SIZE.into());
-    }
-    fits::<u8>(size)?;
-    let place = place.cast::<u8>();
-    let known = size.min(size_of::<T>());
-    // SAFETY: `known` is within both; the bytes behind it are the caller's, `size` in all.
-    unsafe {
-        core::ptr::copy_nonoverlapping(core::ptr::from_ref(value).cast::<u8>(), place, known);
-        place.add(known).write_bytes(0, size.saturating_sub(known));
-    }
-    Ok(())
-}
-
-/// Reads as much of the caller's struct as both know into `value`, which has the defaults of the
-/// rest; `least` bytes there must be.
-///
-/// # Safety
-///
-/// `place` is NULL or has as many bytes as it says, and every bit pattern is a `T`.
-unsafe fn read_struct<T: Copy>(place: *const T, value: &mut T, least: usize) -> Checked {
-    // SAFETY: the caller's promise.
-    let size = unsafe { struct_size(place)? };
-    if size < least {
-        return Err(PICOLM_STRUCT_SIZE.into());
-    }
-    fits::<u8>(size)?;
-    let known = size.min(size_of::<T>());
-    // SAFETY: the caller's promise; `known` is within both.
-    let beyond = unsafe {
-        let place = place.cast::<u8>();
-        let value = core::ptr::from_mut(value).cast::<u8>();
-        core::ptr::copy_nonoverlapping(place, value, known);
-        core::slice::from_raw_parts(place.add(known), size.saturating_sub(known))
-    };
-    if beyond.iter().all(|&byte| byte == 0) { Ok(()) } else { Err(PICOLM_STRUCT_SIZE.into()) }
-}
-
-/// # Safety
-///
-/// `model` is NULL or a model whose bytes stay as they are while the session is open.
-unsafe fn read_model(model: *const picolm_model) -> Checked<Model<'static>> {
-    let mut given = picolm_model {
-        struct_size: 0,
-        bytes: core::ptr::null(),
-        length: 0,
-        file_bytes: 0,
-        read: None,
-        user: core::ptr::null_mut(),
-    };
-    let least = core::mem::offset_of!(picolm_model, file_bytes);
-    // SAFETY: the caller's promises.
-    let bytes = unsafe {
-        read_struct(model, &mut given, least)?;
-        non_null(given.bytes.cast_mut())?;
-        slice(given.bytes, given.length)?
-    };
-    let picolm_model { user, file_bytes, .. } = given;
-    let reader = given.read.map(|read| Reader { read, user, file_bytes });
-    Ok(Model { bytes, reader })
-}
-
-/// # Safety
-///
-/// `options` is NULL or as large as it says; what it claims of the CPU is true.
-unsafe fn read_options(options: *const picolm_options) -> Checked<Settings> {
-    let mut given = default_options();
-    if !options.is_null() {
-        // SAFETY: the caller's promise.
-        unsafe { read_struct(options, &mut given, size_of::<usize>())? };
-    }
-    let kv_type = match given.kv_type {
-        PICOLM_KV_F16 => KvType::F16,
-        PICOLM_KV_Q8_0 => KvType::Q8_0,
-        PICOLM_KV_Q4_0 => KvType::Q4_0,
-        _ => return Err(PICOLM_VALUE.into()),
-    };
-    // SAFETY: the caller's claim.
-    let cpu = unsafe { cpu::claimed(given.cpu) }.ok_or(PICOLM_VALUE)?;
-    let picolm_options { context, batch, text_bytes, read_bytes, .. } = given;
-    let sampler = SamplerOptions {
-        penalties: Penalties {
-            last: given.penalty_last,
-            repeat: given.repeat_penalty,
-            frequency: given.frequency_penalty,
-            presence: given.presence_penalty,
-        },
-        top_k: given.top_k,
-        typical_p: given.typical_p,
-        top_p: given.top_p,
-        min_p: given.min_p,
-        temperature: given.temperature,
-        seed: given.seed,
-        ..SamplerOptions::NEUTRAL
-    };
-    let session = Options { context, kv_type, batch, ..Options::default() };
-    Ok(Settings { session, sampler, cpu, text_bytes, read_bytes })
-}
-
-/// What the command line program has without options, where it has the same.
-fn default_options() -> picolm_options {
-    picolm_options {
-        struct_size: size_of::<picolm_options>(),
-        context: 0,
-        kv_type: PICOLM_KV_F16,
-        batch: 0,
-        text_bytes: 4096,
-        read_bytes: 1 << 18,
-        cpu: cpu::detected(),
-        seed: 42,
-        temperature: 0.8,
-        top_p: 0.9,
-        min_p: 0.0,
-        typical_p: 1.0,
-        repeat_penalty: 1.0,
-        frequency_penalty: 0.0,
-        presence_penalty: 0.0,
-        penalty_last: 64,
-        top_k: 0,
-    }
 }
 
 /// Asks the caller's function whether to go on.

@@ -8,7 +8,9 @@
 //! | file | |
 //! |---|---|
 //! | [`abi`] | what crosses the border: numbers, structs, types of functions |
-//! | [`ffi`] | the functions: pointers are checked here and nowhere else |
+//! | [`ffi`] | the functions |
+//! | `given` | the structs that a caller fills, read |
+//! | `pointer` | what may be made of a pointer from C: checked here and nowhere else |
 //! | `slot` | a value at the start of the caller's memory, and whether it is there |
 //! | `engine` | a session with its tokenizer and sampler, in safe Rust |
 //! | `constraint` | what a text must be, in safe Rust |
@@ -21,6 +23,8 @@ mod constraint;
 mod cpu;
 mod engine;
 pub mod ffi;
+mod given;
+mod pointer;
 mod slot;
 mod source;
 

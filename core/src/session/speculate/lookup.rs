@@ -44,6 +44,10 @@ impl Drafter for PromptLookup<'_> {
         }
     }
 
+    fn forget(&mut self) {
+        self.len = 0;
+    }
+
     fn draft(&mut self, draft: &mut [u32]) -> usize {
         let (mut longest, mut from) = (LEAST_MATCH - 1, self.len);
         // The latest of the longest matches: text repeats what it has just said.

@@ -27,6 +27,9 @@ pub trait Drafter {
     /// Hears of the text: tokens of the prompt, then each that is written.
     fn accept(&mut self, token: u32);
 
+    /// Forgets the text: another one begins.
+    fn forget(&mut self);
+
     /// Fills the beginning of `draft` with what may follow; how many tokens that is.
     fn draft(&mut self, draft: &mut [u32]) -> usize;
 }
@@ -59,6 +62,11 @@ impl<'d> Speculation<'d> {
     /// Hears of a token of the prompt.
     pub fn accept(&mut self, token: u32) {
         self.drafter.accept(token);
+    }
+
+    /// Another text begins.
+    pub fn forget(&mut self) {
+        self.drafter.forget();
     }
 
     /// What it has brought so far.

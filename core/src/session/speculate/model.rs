@@ -61,6 +61,11 @@ impl Drafter for ModelDraft<'_> {
         }
     }
 
+    fn forget(&mut self) {
+        self.session.rewind(0);
+        (self.len, self.drafted_at, self.is_full) = (0, 0, false);
+    }
+
     fn draft(&mut self, draft: &mut [u32]) -> usize {
         let most = draft.len().min(MAX_DRAFT);
         if self.is_full || most == 0 {

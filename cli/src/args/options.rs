@@ -1,0 +1,190 @@
+//! Options as every command reads them: names, values, and what is wrong with either.
+
+use super::{Command, Ram, decimal};
+use crate::layers;
+use crate::platform::console;
+use crate::report::Failure;
+use lexopt::{Arg, Parser, ValueExt};
+use picolm_core::model::LayerSet;
+use picolm_core::quant::KvType;
+use picolm_core::session::MAX_STOP_TEXT_BYTES;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The options of one command, one after the other; the model and the options that every command
+/// has are taken on the way.
+pub(super) struct Options {
+    pub(super) parser: Parser,
+    model: Option<PathBuf>,
+    /// `--help` or `--version`: the rest does not count.
+    pub(super) stop: Option<Command>,
+}
+
+impl Options {
+    pub(super) fn new(arguments: impl IntoIterator<Item = OsString>) -> Self {
+        Self { parser: Parser::from_args(arguments), model: None, stop: None }
+    }
+
+    /// The next option of the command's own, dashes included.
+    pub(super) fn next(&mut self) -> Result<Option<String>, Failure> {
+        if self.stop.is_some() {
+            return Ok(None);
+        }
+        while let Some(argument) = self.parser.next().map_err(|error| usage(&error))? {
+            let option = match argument {
+                Arg::Value(value) if self.model.is_none() => {
+                    self.model = Some(PathBuf::from(value));
+                    continue;
+                }
+                Arg::Value(value) => {
+                    let value = value.to_string_lossy();
+                    return Err(Failure::usage(format!("'{value}': one model file is enough")));
+                }
+                Arg::Short(letter) => format!("-{letter}"),
+                Arg::Long(name) => format!("--{name}"),
+            };
+            match option.as_str() {
+                "-h" | "--help" => self.stop = Some(Command::Help),
+                #[cfg(feature = "samplers")]
+                "--help-sampling" => self.stop = Some(Command::HelpSampling),
+                "-V" | "--version" => self.stop = Some(Command::Version),
+                _ => return Ok(Some(option)),
+            }
+            return Ok(None);
+        }
+        Ok(None)
+    }
+
+    pub(super) fn value(&mut self, option: &str) -> Result<OsString, Failure> {
+        self.parser.value().map_err(|_| Failure::usage(format!("{option}: a value is missing")))
+    }
+
+    /// A value that is not empty.
+    #[cfg(feature = "grammar")]
+    pub(super) fn some(&mut self, option: &str) -> Result<OsString, Failure> {
+        let value = self.value(option)?;
+        match value.is_empty() {
+            true => Err(Failure::usage(format!("{option}: the value is empty"))),
+            false => Ok(value),
+        }
+    }
+
+    pub(super) fn bytes(&mut self, option: &str) -> Result<Vec<u8>, Failure> {
+        console::argument_bytes(self.value(option)?)
+            .ok_or_else(|| Failure::usage(format!("{option}: the value is not Unicode text")))
+    }
+
+    /// A text to stop at.
+    pub(super) fn stop_text(&mut self, option: &str) -> Result<Vec<u8>, Failure> {
+        let text = self.bytes(option)?;
+        if (1..=MAX_STOP_TEXT_BYTES).contains(&text.len()) {
+            return Ok(text);
+        }
+        Err(Failure::usage(format!("{option}: a text has 1 to {MAX_STOP_TEXT_BYTES} bytes")))
+    }
+
+    /// A whole number from `least` on.
+    pub(super) fn integer<T>(&mut self, option: &str, least: T) -> Result<T, Failure>
+    where
+        T: core::str::FromStr + PartialOrd + core::fmt::Display,
+    {
+        let value = self.value(option)?;
+        let number = value.to_str().and_then(|text| text.parse::<T>().ok());
+        number.filter(|number| *number >= least).ok_or_else(|| {
+            let value = value.to_string_lossy();
+            Failure::usage(format!("{option}: '{value}' is not a whole number from {least} on"))
+        })
+    }
+
+    /// A list of blocks: `3,7-9`.
+    pub(super) fn layers(&mut self, option: &str) -> Result<LayerSet, Failure> {
+        let list = self.value(option)?;
+        layers::parse(&list.to_string_lossy())
+            .map_err(|problem| Failure::usage(format!("{option}: {problem}")))
+    }
+
+    /// A finite number that is `good`.
+    pub(super) fn number(
+        &mut self,
+        option: &str,
+        wanted: &str,
+        good: impl Fn(f32) -> bool,
+    ) -> Result<f32, Failure> {
+        let value = self.value(option)?;
+        let number = value.to_str().and_then(decimal::parse);
+        number.filter(|number| number.is_finite() && good(*number)).ok_or_else(|| {
+            let value = value.to_string_lossy();
+            Failure::usage(format!("{option}: '{value}' is not {wanted}"))
+        })
+    }
+
+    /// Bytes with a suffix, or `auto`.
+    pub(super) fn ram(&mut self, option: &str) -> Result<Ram, Failure> {
+        let value = self.value(option)?;
+        let ram = match value.to_str() {
+            Some("auto") => Some(Ram::Auto),
+            text => text.and_then(size).map(Ram::Bytes),
+        };
+        ram.ok_or_else(|| {
+            let value = value.to_string_lossy();
+            Failure::usage(format!("{option}: '{value}' is not a size: write 256M, 1G or auto"))
+        })
+    }
+
+    /// How keys and values are stored.
+    pub(super) fn kv_type(&mut self, option: &str) -> Result<KvType, Failure> {
+        let value = self.value(option)?;
+        value.to_str().and_then(KvType::from_name).ok_or_else(|| {
+            let names = KvType::ALL.map(KvType::name).join(", ");
+            let value = value.to_string_lossy();
+            Failure::usage(format!("{option}: '{value}' is none of {names}"))
+        })
+    }
+
+    /// Token ids with commas between them.
+    pub(super) fn ids(&mut self, option: &str) -> Result<Vec<u32>, Failure> {
+        let value = self.value(option)?.string().unwrap_or_default();
+        value
+            .split(',')
+            .map(|id| {
+                id.trim().parse().map_err(|_| {
+                    Failure::usage(format!("{option}: '{id}' is not a token id: write 1,2,3"))
+                })
+            })
+            .collect()
+    }
+
+    /// The command, once the options have all been read.
+    pub(super) fn finish(
+        self,
+        command: impl FnOnce(PathBuf) -> Command,
+    ) -> Result<Command, Failure> {
+        match (self.stop, self.model) {
+            (Some(stop), _) => Ok(stop),
+            (None, Some(model)) => Ok(command(model)),
+            (None, None) => {
+                Err(Failure::usage("no model: picolm MODEL.gguf -p PROMPT (--help says more)"))
+            }
+        }
+    }
+}
+
+/// Bytes: a whole number above 0, and K, M or G for as many times 1024, 1024^2 or 1024^3.
+pub(super) fn size(text: &str) -> Option<u64> {
+    let (digits, shift) = match text.as_bytes().last()?.to_ascii_uppercase() {
+        b'K' => (&text[..text.len() - 1], 10),
+        b'M' => (&text[..text.len() - 1], 20),
+        b'G' => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let number: u64 = digits.parse().ok().filter(|number| *number > 0)?;
+    number.checked_mul(1 << shift)
+}
+
+pub(super) fn unknown(option: &str) -> Failure {
+    Failure::usage(format!("unknown option {option} (--help lists them)"))
+}
+
+fn usage(error: &lexopt::Error) -> Failure {
+    Failure::usage(error.to_string())
+}
