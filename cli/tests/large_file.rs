@@ -2,9 +2,9 @@
 //! streamed. On 64 bits they are mapped; `ci/test-32bit` and `ci/cross-test` run this where they
 //! cannot be.
 //!
-//! A layer of zeros adds nothing to what passes through it. So a model with hundreds of them between
-//! its first and its last layer has the scores of the model without them, bit for bit; and zeros
-//! are holes, which take no room on the disk.
+//! A layer of zeros adds nothing to what passes through it. So a model with hundreds of them
+//! between its first and its last layer has the scores of the model without them, bit for bit; and
+//! zeros are holes, which take no room on the disk.
 // Windows wants to be asked for holes.
 #![cfg(unix)]
 

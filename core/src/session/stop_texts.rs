@@ -28,8 +28,8 @@ impl<'t, 'o> StopTexts<'t, 'o> {
         Self { texts, output, held: (&[], 0), found: false, tokens: 0, shown: 0 }
     }
 
-    /// The text has ended: shows what was held back. Where a stop text was the reason, says how many
-    /// tokens were shown whole before it began.
+    /// The text has ended: shows what was held back. Where a stop text was the reason, says how
+    /// many tokens were shown whole before it began.
     pub fn finish(self) -> Option<u32> {
         let (text, bytes) = self.held;
         if !self.found && bytes > 0 {
