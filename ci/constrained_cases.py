@@ -29,44 +29,67 @@ def listed(items, least=0, most=None):
     return schema
 
 
+DATE = {"type": "string", "format": "date"}
+MONEY = {"type": "number", "minimum": 0, "exclusiveMaximum": 1000000, "multipleOf": 0.25}
+
+
 SCHEMAS = {
     "tool_call": record(
         tool_calls=listed(
             record(
+                id={"type": "string", "pattern": "^call_[A-Za-z0-9]{4,8}$"},
                 name={"enum": ["read_file", "write_file", "list_directory", "run"]},
-                arguments={"type": "object"},
+                arguments={"type": "object", "maxProperties": 5,
+                           "propertyNames": {"pattern": "^[a-z][a-z_]{0,11}$"}},
             ),
             1, 3,
         )
     ),
     "tool_choice": {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "one of two tools",
-        "anyOf": [
+        "title": "one of three tools",
+        "oneOf": [
             record(name={"const": "get_weather"}, city=NAME, unit={"enum": ["C", "F", None]}),
-            record(name={"const": "set_timer"}, seconds={"type": "integer"}),
+            record(name={"const": "set_timer"},
+                   seconds={"type": "integer", "minimum": 1, "maximum": 86400}),
+            record(name={"const": "wake"}, at={"type": "string", "format": "time"}),
         ],
     },
     "person": record(
         name=NAME,
-        age={"type": "integer"},
-        email={"anyOf": [{"type": "string", "minLength": 3}, {"type": "null"}]},
+        age={"type": "integer", "minimum": 0, "exclusiveMaximum": 150},
+        email={"anyOf": [{"type": "string", "format": "email"}, {"type": "null"}]},
+        born=DATE,
         married={"type": "boolean"},
     ),
-    "optional": record(["id"], id={"type": "integer"}, note={"type": "string"},
-                       score={"type": "number"}, done={"type": "boolean"}, tags=listed(NAME)),
-    "nested": record(
-        a=record(b=record(c=record(d=listed(record(e={"type": "number"}), 1)))),
-        f={"type": ["string", "null"]},
-    ),
+    "optional": {
+        **record(["id"], id={"type": "integer"}, note={"type": "string"},
+                 score={"type": "number", "exclusiveMinimum": -1.5, "maximum": 12.25},
+                 done={"type": "boolean"}, tags=listed(NAME)),
+        "dependentRequired": {"score": ["done"]},
+        "maxProperties": 4,
+    },
+    "nested": {
+        "allOf": [
+            {"type": "object", "required": ["a", "f"],
+             "properties": {"a": {"$ref": "#inner"}}},
+            {"properties": {"f": {"type": ["string", "null"], "maxLength": 12}}},
+        ],
+        "unevaluatedProperties": False,
+        "$defs": {
+            "a": {"$anchor": "inner"}
+            | record(b=record(c=record(d=listed(record(e={"type": "number"}), 1)))),
+        },
+    },
     "tree": {
         "$ref": "#/$defs/node",
         "$defs": {
-            "node": record(["value"], value={"type": "integer"},
-                           children=listed({"$ref": "#/$defs/node"})),
+            "node": record(["value"], value={"type": "integer", "exclusiveMinimum": -100},
+                           children=listed({"$ref": "#/$defs/node"}, 0, 3)),
         },
     },
     "linked_list": {
+        "$schema": "http://json-schema.org/draft-07/schema#",
         "$ref": "#/definitions/list",
         "definitions": {
             "list": {"anyOf": [
@@ -83,23 +106,61 @@ SCHEMAS = {
                                 left={"$ref": "#/$defs/value"}, right={"$ref": "#/$defs/value"}),
         },
     },
-    "map_of_numbers": {"type": "object", "additionalProperties": {"type": "number"}},
-    "map_of_lists": {"type": "object", "additionalProperties": listed(NAME, 2, 4)},
-    "matrix": listed(listed({"type": "integer"}, 3, 3), 2, 2),
+    "map_of_numbers": {
+        "type": "object",
+        "properties": {"total": {"type": "integer", "multipleOf": 5, "maximum": 1000}},
+        "patternProperties": {"^[a-z]{1,9}$": {"type": "number"}, "_id$": {"type": "string"}},
+        "additionalProperties": {"type": "null"},
+    },
+    "map_of_lists": {"type": "object", "minProperties": 1, "maxProperties": 3,
+                     "additionalProperties": listed(NAME, 2, 4)},
+    "matrix": listed({
+        "type": "array",
+        "prefixItems": [{"type": "integer"}, {"enum": ["x", "y"]}, {"const": [0, None]}],
+        "items": {"type": "boolean"}, "minItems": 2, "maxItems": 5,
+    }, 2, 2),
     "exact_length": listed({"type": "string", "minLength": 5, "maxLength": 5}, 2, 5),
-    "long_text": record(text={"type": "string", "minLength": 40, "maxLength": 90}),
-    "many_items": listed({"type": "boolean"}, 17, 60),
-    "sentiment": record(label={"enum": ["positive", "negative", "neutral"]},
-                        confidence={"type": "number"}),
-    "values": {"enum": ["a", "b c", 1, -2.5, True, None, [1, 2], {"k": "v"}]},
-    "mixed": {"type": ["integer", "boolean", "string", "null"]},
+    "long_text": record(
+        text={"type": "string", "minLength": 40, "maxLength": 90},
+        title={"type": "string", "pattern": "^[A-Z][a-z]+( [a-z]+){2,}[.!?]$", "maxLength": 60},
+    ),
+    "many_items": {**listed({"type": "boolean"}, 17, 60),
+                   "contains": {"const": True}, "minContains": 3, "maxContains": 20},
+    "sentiment": {
+        **record(["label", "confidence"], label={"enum": ["positive", "negative", "neutral"]},
+                 confidence={"type": "number", "minimum": 0, "maximum": 1}, why=NAME),
+        "if": {"properties": {"label": {"const": "negative"}}},
+        "then": {"required": ["why"]},
+    },
+    "values": {
+        "enum": ["a", "b c", 1, -2.5, True, None, [1, 2], {"k": "v"}, "not this", 7],
+        "not": {"enum": ["not this", 7]},
+    },
+    "mixed": {
+        "oneOf": [
+            {"type": "integer", "multipleOf": 3, "minimum": -300, "maximum": 300},
+            {"type": "boolean"},
+            {"type": "string", "pattern": "^(?:[01]{8}|0x[0-9a-f]+)$", "maxLength": 20},
+            {"const": None},
+        ],
+    },
     "anything": True,
-    "text_alone": {"type": "string", "maxLength": 7},
+    "formats": record(
+        id={"type": "string", "format": "uuid"},
+        at={"type": "string", "format": "date-time"},
+        takes={"type": "string", "format": "duration"},
+        host={"anyOf": [{"type": "string", "format": kind}
+                        for kind in ("hostname", "ipv4", "ipv6")]},
+        link={"type": "string", "format": "uri"},
+        place={"type": "string", "format": "json-pointer", "maxLength": 30},
+    ),
     "extraction": record(
-        invoice=record(["number", "lines"], number=NAME, date={"type": "string"},
-                       lines=listed(record(text=NAME, amount={"type": "number"},
-                                           count={"type": "integer"}), 1, 4)),
-        language={"enum": ["de", "en", "fr", "日本語", "it's"]},
+        invoice=record(["number", "lines"], date=DATE,
+                       number={"type": "string", "pattern": "^[A-Z]{2}-\\d{4,6}$"},
+                       lines=listed(record(text=NAME, amount=MONEY,
+                                           count={"type": "integer", "minimum": 1}), 1, 4)),
+        languages={"type": "array", "items": {"enum": ["de", "en", "fr", "日本語", "it's"]},
+                   "uniqueItems": True, "minItems": 1},
     ),
 }  # fmt: skip
 
@@ -236,11 +297,25 @@ def check_json(text):
             raise Unparsed("neither an object nor an array")
 
 
+def formats(schema):
+    """The formats that a schema asks for."""
+    if isinstance(schema, list):
+        return {kind for item in schema for kind in formats(item)}
+    if not isinstance(schema, dict):
+        return set()
+    own = {schema["format"]} if isinstance(schema.get("format"), str) else set()
+    return own.union(*map(formats, schema.values()))
+
+
 def check_schema(schema):
     import jsonschema
 
     kind = jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator)
     kind.check_schema(schema)
+    # Formats are checked by packages of their own: without one, nothing would be.
+    unchecked = formats(schema) - set(kind.FORMAT_CHECKER.checkers)
+    if unchecked:
+        raise LookupError(f"nothing checks {unchecked}")
     validator = kind(schema, format_checker=kind.FORMAT_CHECKER)
 
     def check(text):

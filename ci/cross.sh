@@ -1,12 +1,20 @@
 # Programs for machines that an x86-64 Linux is not: compiled with the standard library's sources
 # (build-std.sh), linked by zig with its own C library (Windows: by Debian's mingw), run by QEMU's
 # user emulation (Windows: by wine). Sourced after lib.sh; gives `cross TARGET ARGUMENT...`, which
-# is cargo for that target.
+# is cargo for that target, and `program TARGET PROFILE`, which is where the program is then.
 #
 # The emulator refuses what a CPU does not have: arm1176 stops at an ARMv7 instruction, cortex-a53
 # at `sdot`. It says nothing about speed.
 # shellcheck shell=bash disable=SC2154
 . "$root/ci/build-std.sh"
+
+# program TARGET PROFILE: where `cross TARGET build` puts it, in `build_folder`.
+program() {
+    case $1 in
+        *-windows-*) echo "$build_folder/$1/$2/picolm.exe" ;;
+        *) echo "$build_folder/$1/$2/picolm" ;;
+    esac
+}
 
 # need_cross: the linker, where cargo-zigbuild looks for it.
 need_cross() {
@@ -60,6 +68,8 @@ cross() {
             cargo_program=/usr/bin/cargo
             ;;
     esac
+    # Tests are built in a folder that checkouts share, where these flags would part them.
+    [ "$command" != build ] || flags+=" $(remapped_paths)"
     export "$(cross_variable "$target" RUSTFLAGS)=$flags ${rust_flags:-}"
     [ "$command" = build ] && [ "$cargo_program" = "$zigbuild" ] && command=zigbuild
     # Cargo would find rustup's, earlier in PATH, which is of another compiler.

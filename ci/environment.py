@@ -24,6 +24,8 @@ PINS = {
     "rfc3339-validator": "rfc3339-validator==0.1.4",
     "fqdn": "fqdn==1.5.1",
     "rfc3986-validator": "rfc3986-validator==0.1.1",
+    "isoduration": "isoduration==20.11.0",
+    "jsonpointer": "jsonpointer==3.0.0",
 }
 
 

@@ -1,24 +1,33 @@
 #!/bin/sh
-# Installs picolm for one user, without root:
+# Installs picolm for one user, without root: see `usage` below.
 #
-#   curl -fsSL URL/install.sh | sh
-#   sh ci/install.sh [--dry-run] [--yes] [--model NAME] [--from-source] [--uninstall]
-#
-#   --dry-run      says what would be done, and does nothing
-#   --yes          answers every question with yes; without a terminal nothing is asked or added
-#   --model NAME   smollm2, tinyllama, llama, or auto (by this machine's memory): fetches it
-#   --from-source  builds, with cargo, in place of fetching a release
-#   --uninstall    removes what an installation has put here
-#
-# Everything goes to ~/.picolm (PICOLM_HOME): bin/picolm, models/, and `installed`, a list of both.
-# Releases come from PICOLM_RELEASE_URL (https://..., file://... or a folder), models from
-# PICOLM_MODEL_URL where it is set. PICOLM_TARGET names another target than this machine's.
-# Downloads are checked and whole before they get their name.
+# Downloads are checked and whole before they get their name; what cannot run here replaces nothing.
 set -eu
+
+usage() {
+    cat <<'TEXT'
+Installs picolm for one user, without root:
+
+  curl -fsSL URL/install.sh | sh
+  sh ci/install.sh [--dry-run] [--yes] [--model NAME] [--from-source] [--uninstall]
+
+  --dry-run      says what would be done, and does nothing
+  --yes          answers every question with yes; without a terminal nothing is asked or added
+  --model NAME   smollm2, tinyllama, llama, or auto (by this machine's memory): fetches it
+  --from-source  builds, with cargo, in place of fetching a release
+  --uninstall    removes what an installation has put here
+
+Everything goes to ~/.picolm (PICOLM_HOME): bin/picolm, models/, and `installed`, a list of both.
+Releases come from PICOLM_RELEASE_URL (https://..., file://... or a folder), models from
+PICOLM_MODEL_URL (checked by PICOLM_MODEL_SHA256) where it is set. PICOLM_TARGET names another
+target than this machine's. A download that stalls for PICOLM_STALL_S seconds (30) is gone on with.
+TEXT
+}
 
 repository=https://github.com/picolm/picolm
 releases=${PICOLM_RELEASE_URL:-$repository/releases/latest/download}
-home=${PICOLM_HOME:-$HOME/.picolm}
+home=${PICOLM_HOME:-${HOME:-}/.picolm}
+stall_s=${PICOLM_STALL_S:-30}
 dry='' yes='' model='' source='' uninstall=''
 
 say() { printf '%s\n' "$*"; }
@@ -47,34 +56,83 @@ ask() {
     return 1
 }
 
-# fetch URL FILE: the whole of it, or nothing and a failure. The file is in the scratch folder.
+# transfer URL FILE SHOWN: goes on where FILE ends. `SHOWN` is yes for a bar.
+transfer() {
+    shown=$3
+    if command -v curl >/dev/null; then
+        protocols='=http,https' bar=-s
+        # No redirection leaves what is secret and whole.
+        case $1 in https://*) protocols='=https' ;; esac
+        [ "$shown" = no ] || bar=--progress-bar
+        curl -fL $bar --proto "$protocols" --connect-timeout 20 \
+            --speed-limit 1000 --speed-time "$stall_s" -C - -o "$2" "$1"
+    elif wget --version 2>/dev/null | grep -q GNU; then
+        bar=
+        [ "$shown" = no ] || bar=--show-progress
+        wget -q $bar -t 1 -T "$stall_s" -c -O "$2" "$1"
+    else
+        bar=-q
+        [ "$shown" = no ] || bar=
+        wget $bar -T "$stall_s" -c -O "$2" "$1"
+    fi
+}
+
+bytes_of() {
+    if [ -f "$1" ]; then wc -c <"$1"; else echo 0; fi
+}
+
+# download URL FILE SHOWN: tries again for as long as each try brings something, five times.
+download() {
+    tries=5 have=$(bytes_of "$2")
+    while :; do
+        status=0
+        transfer "$@" || status=$?
+        [ $status -ne 0 ] || return 0
+        # A server that does not go on where a file ends: from its beginning.
+        [ $status -ne 33 ] || rm -f "$2"
+        now=$(bytes_of "$2") tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 1
+        [ $status -eq 33 ] || [ "$now" -gt "$have" ] || return 1
+        have=$now
+    done
+}
+
+# fetch URL FILE [SHOWN]: the whole of it, or a failure. A copy that failed leaves nothing; what is
+# left of a download can be gone on with.
 fetch() {
     case $1 in
-    file://*) cp "${1#file://}" "$2" 2>/dev/null ;;
-    /* | ./* | ../*) cp "$1" "$2" 2>/dev/null ;;
-    *)
-        if command -v curl >/dev/null; then
-            curl -fsSL --retry 2 --connect-timeout 20 -o "$2" "$1" 2>/dev/null
-        elif command -v wget >/dev/null; then
-            wget -q -T 20 -O "$2" "$1" 2>/dev/null
+    file://*) copied=${1#file://} ;;
+    *://*)
+        command -v curl >/dev/null || command -v wget >/dev/null || fail "needs curl or wget"
+        if [ "${3:-no}" = yes ] && [ -t 2 ]; then
+            download "$1" "$2" yes
         else
-            fail "needs curl or wget"
+            download "$1" "$2" no 2>/dev/null
         fi
+        return
         ;;
-    esac || {
+    *) copied=$1 ;;
+    esac
+    cp "$copied" "$2" 2>/dev/null || {
         rm -f "$2"
         return 1
     }
 }
 
+# What hashes here, before anything is fetched.
+need_sha256() {
+    for sha256 in sha256sum shasum openssl; do
+        ! command -v $sha256 >/dev/null || return 0
+    done
+    fail "needs sha256sum, shasum or openssl, to check what is fetched"
+}
+
 sha256_of() {
-    if command -v sha256sum >/dev/null; then
-        sha256sum <"$1"
-    elif command -v shasum >/dev/null; then
-        shasum -a 256 <"$1"
-    else
-        openssl dgst -sha256 -r <"$1"
-    fi | cut -d' ' -f1
+    case $sha256 in
+    sha256sum) sha256sum <"$1" ;;
+    shasum) shasum -a 256 <"$1" ;;
+    openssl) openssl dgst -sha256 -r <"$1" ;;
+    esac | cut -d' ' -f1
 }
 
 # Targets that run here, best first.
@@ -106,11 +164,27 @@ memory_mib() {
     fi
 }
 
+# note NAME: what uninstalling is to remove.
+note() {
+    grep -qsxF "$1" "$home/installed" || say "$1" >>"$home/installed" ||
+        fail "$home/installed: cannot be written"
+}
+
 # put FILE NAME: into place below home, under a name that it gets only when it is there.
 put() {
-    mkdir -p "$home/$(dirname "$2")"
-    mv -f "$1" "$home/$2"
-    grep -qsxF "$2" "$home/installed" || say "$2" >>"$home/installed"
+    if ! mkdir -p "$home/$(dirname "$2")" || ! mv -f "$1" "$home/$2"; then
+        fail "$home/$2: cannot be put there"
+    fi
+    note "$2"
+}
+
+# put_program FILE: where it runs on this machine. The one that is there stays otherwise.
+put_program() {
+    chmod +x "$1" 2>/dev/null || :
+    version=$("$1" --version </dev/null 2>"$scratch/log") ||
+        fail "this picolm does not run here ($(head -n 1 "$scratch/log")): nothing was installed"
+    step "install $home/bin/picolm"
+    put "$1" bin/picolm
 }
 
 install_release() {
@@ -131,18 +205,22 @@ install_release() {
     step "check its SHA-256"
     [ "$(sha256_of "$scratch/$archive")" = "$expected" ] ||
         fail "$archive is not the file that SHA256SUMS names: nothing was installed"
-    tar -xzf "$scratch/$archive" -C "$scratch"
-    step "install $home/bin/picolm"
-    put "$scratch/picolm-$target/picolm" bin/picolm
+    tar -xzf "$scratch/$archive" -C "$scratch" || fail "$archive cannot be unpacked"
+    put_program "$scratch/picolm-$target/picolm"
 }
 
 install_from_source() {
     command -v cargo >/dev/null || [ -n "$dry" ] ||
         fail "cargo is missing: install Rust (https://rustup.rs), or leave out --from-source"
-    checkout=$(cd "$(dirname "$0")/.." 2>/dev/null && pwd) || checkout=
+    # A script that comes through a pipe has no name, and the folder above is anyone's.
+    checkout=
+    case $0 in
+    *install.sh) checkout=$(cd "$(dirname "$0")/.." 2>/dev/null && pwd) || checkout= ;;
+    esac
     if [ ! -f "$checkout/cli/Cargo.toml" ]; then
         checkout=$scratch/source
-        step "clone $repository" && git clone -q --depth 1 "$repository" "$checkout"
+        ! step "clone $repository" || git clone -q --depth 1 "$repository" "$checkout" ||
+            fail "$repository: cannot be cloned"
     fi
     step "build picolm (a few minutes)" || {
         step "install $home/bin/picolm" || :
@@ -151,8 +229,28 @@ install_from_source() {
     (cd "$checkout" && CARGO_TARGET_DIR="$scratch/target" \
         cargo build --quiet --release --locked --package picolm </dev/null) ||
         fail "the build failed"
-    step "install $home/bin/picolm"
-    put "$scratch/target/release/picolm" bin/picolm
+    put_program "$scratch/target/release/picolm"
+}
+
+fish_profile=${XDG_CONFIG_HOME:-${HOME:-}/.config}/fish/conf.d/picolm.fish
+
+# path_line PROFILE: what puts picolm on PATH there.
+path_line() {
+    case $1 in
+    *.fish) say "fish_add_path \"$home/bin\" # picolm" ;;
+    *) say "export PATH=\"$home/bin:\$PATH\" # picolm" ;;
+    esac
+}
+
+# add_line LINE PROFILE: behind a last line that may have no end.
+add_line() {
+    mkdir -p "$(dirname "$2")" || return
+    if [ ! -e "$2" ]; then
+        note "made $2"
+    elif [ -n "$(tail -c 1 "$2")" ]; then
+        echo >>"$2" || return
+    fi
+    say "$1" >>"$2"
 }
 
 offer_path() {
@@ -160,37 +258,77 @@ offer_path() {
     case ${SHELL:-} in
     */zsh) profile=$HOME/.zshrc ;;
     */bash) profile=$HOME/.bashrc ;;
+    */fish) profile=$fish_profile ;;
     *) profile=$HOME/.profile ;;
     esac
-    line="export PATH=\"$home/bin:\$PATH\" # picolm"
+    line=$(path_line "$profile")
     if [ -n "$dry" ]; then
         say "would ask whether to add $home/bin to PATH, in $profile"
+    elif grep -qsxF "$line" "$profile"; then
+        say "on PATH from the next login on, by $profile"
     elif ask "Add $home/bin to PATH, in $profile?"; then
         step "add $home/bin to PATH, in $profile"
-        grep -qxF "$line" "$profile" 2>/dev/null || say "$line" >>"$profile"
+        add_line "$line" "$profile" || fail "$profile: cannot be written (picolm is installed)"
     else
         say "not on PATH: call $home/bin/picolm, or add to $profile: $line"
     fi
 }
 
-# Where a model comes from, and its name here.
+# Where a model comes from, and the SHA-256 of that revision.
 model_url() {
     case $1 in
     smollm2)
-        owner=bartowski name=SmolLM2-135M-Instruct-GGUF
-        file=SmolLM2-135M-Instruct-Q8_0.gguf
+        owner=QuantFactory name=SmolLM2-135M-Instruct-GGUF
+        revision=ab810cf68114990406fdf996510dd3d3c6adbdf5
+        file=SmolLM2-135M-Instruct.Q4_1.gguf
+        model_sha256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
         ;;
     tinyllama)
         owner=TheBloke name=TinyLlama-1.1B-Chat-v1.0-GGUF
+        revision=52e7645ba7c309695bec7ac98f4f005b139cf465
         file=tinyllama-1.1b-chat-v1.0.Q4_K_M.gguf
+        model_sha256=9fecc3b3cd76bba89d504f29b616eedf7da85b96540e490ca5824d3f7d2776a0
         ;;
     llama)
         owner=bartowski name=Llama-3.2-1B-Instruct-GGUF
+        revision=067b946cf014b7c697f3654f621d577a3e3afd1c
         file=Llama-3.2-1B-Instruct-Q4_K_M.gguf
+        model_sha256=6f85a640a97cf2bf5b8e764087b1e83da0fdb51d7c9fab7d0fece9385611df83
         ;;
     *) fail "--model: '$1' is none of smollm2, tinyllama, llama, auto" ;;
     esac
-    say "https://huggingface.co/$owner/$name/resolve/main/$file"
+    url=https://huggingface.co/$owner/$name/resolve/$revision/$file
+}
+
+# bring_model: from `url` to `file`, whose SHA-256 is `model_sha256` where that is known. Then what
+# a download that broke off has brought is gone on with when the script is run again.
+bring_model() {
+    step "fetch $url" || return 1
+    part=$file.part
+    if [ -z "$model_sha256" ]; then
+        rm -f "$home/$part"
+        say "its SHA-256 is not pinned: it is taken as it comes"
+    fi
+    mkdir -p "$home/models" || fail "$home/models: cannot be made"
+    note "$part"
+    [ -z "$model_sha256" ] || [ ! -f "$home/$part" ] ||
+        [ "$(sha256_of "$home/$part")" != "$model_sha256" ] || fetched=1
+    [ -n "${fetched:-}" ] || fetch "$url" "$home/$part" yes || {
+        if [ -z "$model_sha256" ] || [ ! -s "$home/$part" ]; then rm -f "$home/$part"; fi
+        fail "$url: cannot be fetched (picolm itself is installed)"
+    }
+    # The name may lead to a page that says sorry.
+    why=
+    [ "$(head -c 4 "$home/$part")" = GGUF ] || why="no model there"
+    if [ -n "$model_sha256" ] && [ -z "$why" ]; then
+        step "check its SHA-256"
+        [ "$(sha256_of "$home/$part")" = "$model_sha256" ] || why="another SHA-256 than is known"
+    fi
+    if [ -n "$why" ]; then
+        rm -f "$home/$part"
+        fail "$url: $why"
+    fi
+    put "$home/$part" "$file"
 }
 
 # The model of a name, or nothing where none is wanted.
@@ -215,18 +353,15 @@ fetch_model() {
         model=auto
     fi
     [ "$model" = auto ] && model=$suited
-    url=$(model_url "$model") || exit 1
-    url=${PICOLM_MODEL_URL:-$url}
+    model_url "$model"
+    if [ -n "${PICOLM_MODEL_URL:-}" ]; then
+        url=$PICOLM_MODEL_URL model_sha256=${PICOLM_MODEL_SHA256:-}
+    fi
     file=models/${url##*/}
     if [ -f "$home/$file" ]; then
         say "$home/$file is there"
     else
-        step "fetch $url" || return 0
-        fetch "$url" "$scratch/model" ||
-            fail "$url: cannot be fetched (picolm itself is installed)"
-        # The name may lead to a page that says sorry.
-        [ "$(head -c 4 "$scratch/model")" = GGUF ] || fail "$url: no model there"
-        put "$scratch/model" "$file"
+        bring_model || return 0
     fi
     step "ask it something" || return 0
     "$home/bin/picolm" "$home/$file" --quiet -t 0 -n 16 -p "The capital of France is" </dev/null ||
@@ -234,24 +369,66 @@ fetch_model() {
     say ""
 }
 
+# without LINE <FILE: its other lines; the last one ends as it did.
+without() {
+    LC_ALL=C line=$1 ends=$2 awk '
+        $0 != ENVIRON["line"] { printf "%s%s", any ? "\n" : "", $0; any = 1 }
+        END { if (any && ENVIRON["ends"] == "yes") printf "\n" }'
+}
+
+# take_off PROFILE: takes this installation's line out, by a copy that takes the file's place: what
+# fails in between leaves it as it was.
+take_off() {
+    line=$(path_line "$1")
+    grep -qsxF "$line" "$1" || return 0
+    step "take picolm off PATH, in $1" || return 0
+    ends=yes
+    [ -z "$(tail -c 1 "$1")" ] || ends=no
+    # A link stays one.
+    real=$(readlink -f "$1" 2>/dev/null) || real=$1
+    copy=$real.picolm-$$
+    if cp -p "$real" "$copy" 2>/dev/null && without "$line" "$ends" <"$real" >"$copy" &&
+        mv -f "$copy" "$real"; then
+        [ -s "$real" ] || ! grep -qsxF "made $1" "$home/installed" || rm -f "$1"
+    else
+        rm -f "$copy"
+        say "install: $1: cannot be written; this line is left: $line" >&2
+        left=1
+    fi
+}
+
 uninstall() {
     [ -f "$home/installed" ] || fail "$home: no installation there"
-    while IFS= read -r name; do
-        step "remove $home/$name" && rm -f "$home/$name"
-    done <"$home/installed"
-    for profile in "$HOME/.zshrc" "$HOME/.bashrc" "$HOME/.profile"; do
-        if grep -q '^export PATH=.* # picolm$' "$profile" 2>/dev/null; then
-            step "take picolm off PATH, in $profile" || continue
-            # Written into the file itself, which keeps its owner, mode and links.
-            rest=$(grep -v '^export PATH=.* # picolm$' "$profile") || :
-            printf '%s' "${rest:+$rest
-}" >"$profile"
-        fi
+    left=
+    for profile in "$HOME/.zshrc" "$HOME/.bashrc" "$HOME/.profile" "$fish_profile"; do
+        take_off "$profile"
     done
+    while IFS= read -r name; do
+        case $name in
+        "made "*) ;;
+        *.part) [ -n "$dry" ] || rm -f "$home/$name" ;;
+        *) ! step "remove $home/$name" || rm -f "$home/$name" || left=1 ;;
+        esac
+    done <"$home/installed"
     [ -z "$dry" ] || return 0
     rm -f "$home/installed"
     rmdir "$home/bin" "$home/models" "$home" 2>/dev/null || :
     [ ! -d "$home" ] || say "$home stays: something else is in it"
+    [ -z "$left" ] || exit 1
+}
+
+# Names that a profile would read as something else are refused rather than quoted for each shell.
+check_home() {
+    [ -n "${PICOLM_HOME:-}" ] || [ -n "${HOME:-}" ] || fail "HOME is not set"
+    HOME=${HOME:-/}
+    case $home in
+    /*) ;;
+    *) home=$(pwd)/$home ;;
+    esac
+    case $home in
+    *[\$\`\"\\:]* | *"
+"*) fail "$home: \$, \`, \", \\, : or a line break in a folder's name; set PICOLM_HOME" ;;
+    esac
 }
 
 main() {
@@ -264,11 +441,11 @@ main() {
         --model)
             [ $# -gt 1 ] || fail "--model: which one? smollm2, tinyllama, llama or auto"
             model=$2
-            [ "$model" = auto ] || model_url "$model" >/dev/null
+            [ "$model" = auto ] || model_url "$model"
             shift
             ;;
         -h | --help)
-            sed -n '2,/^set/s/^# \{0,1\}//p' "$0" 2>/dev/null
+            usage
             exit 0
             ;;
         *)
@@ -278,25 +455,28 @@ main() {
         esac
         shift
     done
+    check_home
     if [ -n "$uninstall" ]; then
         uninstall
         return
     fi
+    need_sha256
     scratch=
     if [ -z "$dry" ]; then
-        mkdir -p "$home"
-        scratch=$(mktemp -d "$home/install-XXXXXX")
+        mkdir -p "$home" 2>/dev/null || fail "$home: cannot be made"
+        scratch=$(mktemp -d "$home/install-XXXXXX" 2>/dev/null) ||
+            fail "$home: cannot be written to"
         # Whatever happens, nothing half stays; of a first try that failed, nothing at all.
         trap 'rm -rf "$scratch"; rmdir "$home" 2>/dev/null || :' EXIT
         trap 'exit 130' INT TERM HUP
     fi
     if [ -n "$source" ]; then install_from_source; else install_release; fi
-    [ -n "$dry" ] || say "installed: $("$home/bin/picolm" --version </dev/null)"
+    [ -n "$dry" ] || say "installed: $version"
     offer_path
     fetch_model
     say "PicoClaw calls it as: $home/bin/picolm MODEL.gguf -n 256 -j 4 -t 0.7 [--json]"
     say "with the prompt, special tokens and all, on standard input; the answer alone is on output."
 }
 
-# Read whole before anything is done: a download that is cut off does nothing.
-main "$@"
+# Read whole before anything is done: a download that is cut off, wherever that is, does nothing.
+{ main "$@"; exit; }

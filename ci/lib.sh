@@ -53,6 +53,15 @@ need_rust() {
     [ -e /usr/include/stdio.h ] || need_packages libc6-dev
 }
 
+# remapped_paths: the compiler's flags that leave this machine's folders out of a program; spaces
+# part flags, so that a folder with one in its name stays in (ci/release refuses the program).
+remapped_paths() {
+    local folder
+    for folder in "$root=picolm" "${CARGO_HOME:-$HOME/.cargo}=cargo"; do
+        [[ $folder = *[[:space:]]* ]] || echo "--remap-path-prefix=$folder"
+    done | paste -sd ' '
+}
+
 # python ARGUMENT...: Python in the project's virtual environment (see environment.py).
 python() {
     need_command python3 python3

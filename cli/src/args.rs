@@ -261,6 +261,7 @@ fn parse_text(
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-p" | "--prompt" if has_prompt => run.prompt = Some(options.bytes(&option)?),
+            #[cfg(feature = "escapes")]
             "-e" | "--escape" if has_prompt => escapes = true,
             #[cfg(feature = "chat")]
             "--chat" => {
@@ -279,11 +280,13 @@ fn parse_text(
             "--lookup" => run.lookup = true,
             #[cfg(feature = "speculation")]
             "--draft" => run.draft = Some(PathBuf::from(options.value(&option)?)),
+            #[cfg(feature = "stop")]
             "--stop" => run.stop.push(options.stop_text(&option)?),
             "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
             "-c" | "--context" => run.context = options.integer(&option, 1)?,
             "--kv" => run.kv_type = options.kv_type(&option)?,
             "--ram" => run.ram = options.ram(&option)?,
+            #[cfg(feature = "lock")]
             "--lock" => run.lock = true,
             "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
             "--quiet" => run.quiet = true,
@@ -292,7 +295,9 @@ fn parse_text(
             "--schema" => run.constrain(Wanted::Schema(options.some(&option)?))?,
             #[cfg(feature = "grammar")]
             "--grammar" => run.constrain(Wanted::Grammar(options.some(&option)?.into()))?,
+            #[cfg(feature = "pretty")]
             "--pretty" => run.pretty = true,
+            #[cfg(feature = "layers")]
             "--skip-layers" => run.skipped = options.layers(&option)?,
             _ if run.sampling.take(&option, &mut options)? => {}
             _ if run.keeping.take(&option, &mut options)? => {}
@@ -334,6 +339,7 @@ fn parse_info(mut options: Options) -> Result<Command, Failure> {
             "-c" | "--context" => context = options.integer(&option, 1)?,
             "--kv" => kv_type = options.kv_type(&option)?,
             "--ram" => ram = options.ram(&option)?,
+            #[cfg(feature = "layers")]
             "--skip-layers" => skipped = options.layers(&option)?,
             _ => return Err(unknown(&option)),
         }

@@ -103,15 +103,17 @@ impl PromptCache {
         Ok(())
     }
 
-    fn write(&self, session: &mut Session<'_>, positions: u32) -> std::io::Result<()> {
-        let mut file = Replacement::new(&self.path)?;
+    /// What goes wrong, as text.
+    fn write(&self, session: &mut Session<'_>, positions: u32) -> Result<(), String> {
+        let said = |error: std::io::Error| error.to_string();
+        let mut file = Replacement::new(&self.path).map_err(said)?;
         if self.spares_memory {
             file.spare_memory();
         }
         match session.save(&mut file, self.model, positions) {
-            Ok(()) => file.commit(),
-            Err(SaveError::Sink(error)) => Err(error),
-            Err(refused) => Err(std::io::Error::other(refused.to_string())),
+            Ok(()) => file.commit().map_err(said),
+            Err(SaveError::Sink(error)) => Err(said(error)),
+            Err(refused) => Err(refused.to_string()),
         }
     }
 

@@ -215,7 +215,9 @@ fn too_little(bytes: u64, needs: &Needs) -> Failure {
 /// Brings the whole model into memory and keeps it there, if that was asked for. Streamed weights
 /// are locked as they are pinned.
 pub(crate) fn lock(file: &ModelFile, arguments: &Run) -> Result<(), Failure> {
-    let Some(map) = file.mapped().filter(|_| arguments.lock) else { return Ok(()) };
+    let Some(map) = file.mapped().filter(|_| cfg!(feature = "lock") && arguments.lock) else {
+        return Ok(());
+    };
     let bytes = map.bytes().len();
     let mut progress = Progress::new("lock", bytes >> 20, arguments.quiet);
     map.lock(&mut |done| progress.update(done >> 20)).map_err(|error| {

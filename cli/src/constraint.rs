@@ -72,7 +72,9 @@ impl Constrained {
     pub(crate) fn compile(wanted: &Wanted, pretty: bool) -> Result<Self, Failure> {
         let builtin = |error: GrammarError| Failure::new(error.to_string());
         let grammar = match wanted {
-            Wanted::Json if pretty => compiled(json::pretty).map_err(builtin)?,
+            Wanted::Json if pretty && cfg!(feature = "pretty") => {
+                compiled(json::pretty).map_err(builtin)?
+            }
             Wanted::Json => compiled(json::compact).map_err(builtin)?,
             #[cfg(feature = "grammar")]
             Wanted::Schema(given) => {

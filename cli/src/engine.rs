@@ -165,8 +165,8 @@ impl Machine {
 /// The kernels and architectures of this build, less what the environment forbids.
 fn parts() -> Result<Parts<'static>, Failure> {
     if !cfg!(feature = "kernels") {
-        let (formats, vectors) = (kernels::FEW, kernels::VECTORS);
-        return Ok(Parts { formats, vectors, families: family::ALL, cpu: cpu::detect() });
+        let (formats, vectors) = (kernels::FEW, kernels::FEW_VECTORS);
+        return Ok(Parts { formats, vectors, families: family::ALL, cpu: cpu::detect_few() });
     }
     let mut cpu = cpu::detect();
     let mut formats: &[Candidate] = kernels::ALL;

@@ -6,7 +6,7 @@
 //! and `platform` is the only place that knows the operating system.
 
 // A build without some features leaves parts of the shared code without use.
-#![cfg_attr(not(feature = "default"), allow(dead_code))]
+#![cfg_attr(not(feature = "default"), allow(dead_code, unused_mut))]
 
 mod args;
 mod cache;

@@ -8,31 +8,34 @@ use std::io::Write;
 pub(crate) const EXIT_INTERRUPTED: u8 = 130;
 
 /// Why the program failed, in one line that says what to do.
+// In a box: it is passed up through every call that may fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
-    message: String,
-    exit_code: u8,
-}
+pub(crate) struct Failure(Box<(String, u8)>);
 
 impl Failure {
     /// The command line asks for something that there is not.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { message: printable(&message.into()), exit_code: 2 }
+        Self::of(message.into(), 2)
     }
 
     /// Anything else.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: printable(&message.into()), exit_code: 1 }
+        Self::of(message.into(), 1)
     }
 
-    pub(crate) const fn exit_code(&self) -> u8 {
-        self.exit_code
+    #[inline(never)]
+    fn of(message: String, exit_code: u8) -> Self {
+        Self(Box::new((printable(&message), exit_code)))
+    }
+
+    pub(crate) fn exit_code(&self) -> u8 {
+        self.0.1
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.0)
     }
 }
 

@@ -7,6 +7,7 @@
 mod terminal;
 pub use terminal::{Input, RawTerminal, terminal_columns};
 
+use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
@@ -40,10 +41,25 @@ pub fn read_stdin(limit_bytes: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     io::stdin().lock().take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit_bytes {
-        return Err(io::Error::other(format!("more than {limit_bytes} bytes")));
+        return Err(io::Error::other(TooLong { limit_bytes }));
     }
     Ok(bytes)
 }
+
+/// Stdin has more than was allowed.
+// Not a String: how std shows one for debugging needs tables of Unicode.
+#[derive(Debug)]
+struct TooLong {
+    limit_bytes: u64,
+}
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "more than {} bytes", self.limit_bytes)
+    }
+}
+
+impl core::error::Error for TooLong {}
 
 /// Why text could not be written.
 #[derive(Debug)]

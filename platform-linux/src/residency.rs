@@ -13,6 +13,7 @@
 #![allow(unsafe_code)]
 
 use crate::device::advise;
+use crate::threads::Work;
 use core::sync::atomic::{AtomicBool, Ordering};
 use memmap2::{Advice, Mmap};
 use picolm_core::port::{Need, Stripe};
@@ -52,11 +53,11 @@ impl ReadAhead {
         let stop = Arc::new(AtomicBool::new(false));
         let (map, stopped) = (Arc::clone(map), Arc::clone(&stop));
         let builder = Builder::new().name("picolm-ahead".into()).stack_size(STACK_BYTES);
-        let work = move || {
+        let work: Work = Box::new(move || {
             let wanted = |piece: &&_| !stopped.load(Ordering::Relaxed) && populate(&map, **piece);
             let populated = pieces.iter().take_while(wanted).count();
             read_ahead(&file, &pieces[populated..], &stopped);
-        };
+        });
         Self { stop, thread: builder.spawn(work).ok() }
     }
 }

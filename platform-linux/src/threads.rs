@@ -115,6 +115,9 @@ struct Shared {
 // job (Acquire) and leaving it (Release), which the caller awaits (Acquire) before the next write.
 unsafe impl Sync for Shared {}
 
+/// What a thread does: one type for all, so that std's part of starting one is compiled once.
+pub(crate) type Work = Box<dyn FnOnce() + Send>;
+
 /// Threads that run [`Parallel`] jobs.
 ///
 /// With one worker there are no threads, and no atomics but the lock that keeps a second caller
@@ -147,7 +150,8 @@ impl Pool {
             .map_while(|index| {
                 let shared = Arc::clone(&shared);
                 let name = format!("picolm-{index}");
-                Builder::new().name(name).spawn(move || shared.help(Worker(index))).ok()
+                let work: Work = Box::new(move || shared.help(Worker(index)));
+                Builder::new().name(name).spawn(work).ok()
             })
             .collect();
         let roster = Roster::new(helpers.len() + 1);

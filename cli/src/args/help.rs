@@ -27,8 +27,11 @@ Only generated text goes to stdout; statistics and errors go to stderr. A prompt
 taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those tokens.
 
   -p, --prompt TEXT        the prompt; without it, all of stdin
-  -e, --escape             \\n \\t \\r \\\\ \\xHH in -p mean what they mean in C
-  -n, --max-tokens N       write at most N tokens                        [256]
+",
+    #[cfg(feature = "escapes")]
+    "  -e, --escape             \\n \\t \\r \\\\ \\xHH in -p mean what they mean in C
+",
+    "  -n, --max-tokens N       write at most N tokens                        [256]
   -t, --temperature T      0 always takes the likeliest token            [0.8]
   -k, --top-p P            keep the likeliest tokens that hold share P   [0.9]
   -s, --seed S             same seed, same text                          [42]
@@ -36,27 +39,38 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
       --kv TYPE            keys and values as f16, q8_0 (half the memory) or q4_0  [f16]
       --cache FILE         keep the text there: the next prompt skips what it shares
       --cache-max SIZE     longest FILE: 64M, 500K, bytes      [what -c tokens need]
-      --shift [fast]       when the context is full, go on with its first tokens and
+",
+    #[cfg(feature = "shift")]
+    "      --shift [fast]       when the context is full, go on with its first tokens and
                            newest half; `fast` approximates instead of computing anew
       --keep N             first tokens that --shift keeps                   [4]
-      --ram SIZE           take no more memory than this, page cache included: 256M, 1G, or
+",
+    "      --ram SIZE           take no more memory than this, page cache included: 256M, 1G, or
                            auto: what is available [only where the model does not fit in that]
-      --lock               read the whole model first and keep it in memory
-  -j, --threads N          at most 32                           [usable cores]
+",
+    #[cfg(feature = "lock")]
+    "      --lock               read the whole model first and keep it in memory
+",
+    "  -j, --threads N          at most 32                           [usable cores]
       --json               write a JSON object or array: always whole, within -n
 ",
     #[cfg(feature = "grammar")]
     "      --schema FILE|JSON   write JSON that a JSON Schema allows: whole, too
       --grammar FILE       write what a GBNF grammar says: whole, too
 ",
+    #[cfg(feature = "pretty")]
     "      --pretty             lines of JSON may break and be indented
-      --skip-layers LIST   leave these blocks out, such as 3,7-9
-      --quiet              no statistics on stderr
+",
+    #[cfg(feature = "layers")]
+    "      --skip-layers LIST   leave these blocks out, such as 3,7-9
+",
+    "      --quiet              no statistics on stderr
 ",
     #[cfg(feature = "speculation")]
     "      --lookup             guess from earlier text: less time, same text
       --draft MODEL        let a smaller model with the same vocabulary guess
 ",
+    #[cfg(feature = "stop")]
     "      --stop TEXT          end where the text comes, without it; several
 ",
     #[cfg(feature = "chat")]
@@ -75,8 +89,10 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
     "\
 chat:        as above but for -p and -e; -n: tokens of an answer [1024]; /help says more
 ",
-    "\
-info:        -c --kv --ram --skip-layers as above: where each byte goes, and seconds a token
+    "info:        -c --kv --ram",
+    #[cfg(feature = "layers")]
+    " --skip-layers",
+    " as above: where each byte goes, and seconds a token
              as measured here
 ",
     #[cfg(feature = "logits")]

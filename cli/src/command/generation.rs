@@ -159,12 +159,12 @@ impl Generation<'_, '_> {
     ) -> Result<(Finish, Generated), Failure> {
         let mut stdout = Stdout { interrupted: self.interrupted, pending: Vec::new(), ended: None };
         let texts: Vec<&[u8]> = stop.iter().map(Vec::as_slice).collect();
-        let mut output = StopTexts::new(&texts, &mut stdout);
         let Self { session, sampler, tokenizer, .. } = self;
         let (begun, dropped) = (session.position(), session.dropped());
         let speculation = self.speculation.as_mut().filter(|_| cfg!(feature = "speculation"));
-        let generated = match &mut self.constraint {
-            None => session.generate_with(tokenizer, sampler, speculation, max_tokens, &mut output),
+        let constraint = self.constraint.as_mut();
+        let generate = |output: &mut dyn Output| match constraint {
+            None => session.generate_with(tokenizer, sampler, speculation, max_tokens, output),
             Some(constraint) => {
                 constraint.restart();
                 session.generate_constrained(
@@ -173,15 +173,21 @@ impl Generation<'_, '_> {
                     constraint,
                     speculation,
                     max_tokens,
-                    &mut output,
+                    output,
                 )
             }
+        };
+        let (generated, stopped) = if cfg!(feature = "stop") {
+            let mut output = StopTexts::new(&texts, &mut stdout);
+            let generated = generate(&mut output);
+            (generated, output.finish())
+        } else {
+            (generate(&mut stdout), None)
         };
         let mut generated = generated.map_err(|error| match error {
             SessionError::Sample(_) => Failure::new(format!("{error}: is the model file damaged?")),
             _ => Failure::new(error.to_string()),
         })?;
-        let stopped = output.finish();
         if let Some(shown) = stopped
             && session.dropped() == dropped
         {

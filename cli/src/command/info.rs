@@ -11,7 +11,7 @@ use crate::report::{Bytes, Failure, printable};
 use core::fmt::{Display, Write};
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::Purpose;
-use picolm_core::model::Traffic;
+use picolm_core::model::{LayerSet, Traffic};
 use picolm_core::port::Parallel;
 use picolm_core::quant::TensorType;
 use picolm_core::sampler::SamplerOptions;
@@ -20,6 +20,7 @@ use picolm_core::session::Options;
 pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
     let machine = Machine::new(0)?;
     let Info { context, kv_type, skipped, .. } = *arguments;
+    let skipped = if cfg!(feature = "layers") { skipped } else { LayerSet::EMPTY };
     let options = Options { context, kv_type, skipped, ..Options::default() };
     let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| {
         plan.with_tokenizer(file, gguf)?.with_sampler(file, &SamplerOptions::NEUTRAL)

@@ -14,6 +14,7 @@ use crate::report::{self, Bytes, Failure};
 use picolm_core::chat::{Chat, Message, Role};
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::Arena;
+use picolm_core::model::LayerSet;
 use picolm_core::sampler::Sampler;
 use picolm_core::session::speculate::{Drafter, MAX_DRAFT, PromptLookup, Speculation};
 use picolm_core::session::{Options, Session};
@@ -35,6 +36,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let cache_file = CacheFile::open(&arguments.keeping, arguments.quiet)?;
     let machine = Machine::new(arguments.threads)?;
     let Run { context, kv_type, skipped, .. } = *arguments;
+    let skipped = if cfg!(feature = "layers") { skipped } else { LayerSet::EMPTY };
     let (lookup, draft) = match cfg!(feature = "speculation") {
         true => (arguments.lookup, arguments.draft.as_deref()),
         false => (false, None),

@@ -53,6 +53,9 @@ pub const FEW: &[Candidate] = native::FEW;
 /// The vector kernels of this target, best first.
 pub const VECTORS: &[VectorCandidate] = native::VECTORS;
 
+/// The vector kernels that go with [`FEW`].
+pub const FEW_VECTORS: &[VectorCandidate] = native::FEW_VECTORS;
+
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) use portable::prefetch_stored;
 #[cfg(target_arch = "x86_64")]

@@ -15,6 +15,7 @@ use crate::quant::KvType;
 
 impl Model<'_> {
     /// Whether [`Self::forget`] is possible: stored keys can be turned.
+    #[cfg_attr(not(feature = "shift"), allow(dead_code))]
     pub(crate) fn can_forget(&self, state: &State<'_>) -> bool {
         state.options.kv_type == KvType::F16
     }

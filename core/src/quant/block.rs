@@ -64,20 +64,7 @@ pub trait BlockFormat<const BYTES: usize, const ELEMENTS: usize, const GROUPS: u
     /// The weights' values: bit for bit gguf-py's.
     #[inline]
     fn dequantize(bytes: &[u8; BYTES]) -> [f32; ELEMENTS] {
-        let block = Self::unpack(bytes);
-        let mut values = [0.0; ELEMENTS];
-        let groups = values.as_chunks_mut::<GROUP_ELEMENTS>().0.iter_mut();
-        let quants = block.quants.as_chunks::<GROUP_ELEMENTS>().0;
-        let scales = block.scales.iter().zip(&block.minima);
-        for ((group, quants), (&scale, &minimum)) in groups.zip(quants).zip(scales) {
-            let scale = block.scale * f32::from(scale);
-            let minimum = block.minimum * f32::from(minimum);
-            for (value, &quant) in group.iter_mut().zip(quants) {
-                let product = scale * f32::from(quant);
-                *value = if Self::HAS_MINIMUM { product - minimum } else { product };
-            }
-        }
-        values
+        Self::unpack(bytes).values(Self::HAS_MINIMUM)
     }
 
     /// A block's part in a dot product, from its integer sums: the one spelling that every kernel
@@ -87,9 +74,15 @@ pub trait BlockFormat<const BYTES: usize, const ELEMENTS: usize, const GROUPS: u
     /// negating an operand of each is exact, so the bits are the same.
     #[inline(always)]
     fn combine(scale: f32, minimum: f32, x_scale: f32, isum: i32, msum: i32) -> f32 {
-        let product = (scale * x_scale) * isum as f32;
-        if Self::HAS_MINIMUM { product - (minimum * x_scale) * msum as f32 } else { product }
+        combine(Self::HAS_MINIMUM, scale, minimum, x_scale, isum, msum)
     }
+}
+
+/// [`BlockFormat::combine`] of a format with or without minima.
+#[inline(always)]
+fn combine(has_minimum: bool, scale: f32, minimum: f32, x_scale: f32, isum: i32, msum: i32) -> f32 {
+    let product = (scale * x_scale) * isum as f32;
+    if has_minimum { product - (minimum * x_scale) * msum as f32 } else { product }
 }
 
 impl<const ELEMENTS: usize, const GROUPS: usize> Block<ELEMENTS, GROUPS> {
@@ -103,6 +96,30 @@ impl<const ELEMENTS: usize, const GROUPS: usize> Block<ELEMENTS, GROUPS> {
                 *out = i16::from(quant) * i16::from(scale);
             }
         }
+    }
+
+    /// The weights' values, of a format with or without minima.
+    #[inline(always)]
+    pub fn values(&self, has_minimum: bool) -> [f32; ELEMENTS] {
+        let mut values = [0.0; ELEMENTS];
+        let groups = values.as_chunks_mut::<GROUP_ELEMENTS>().0.iter_mut();
+        let quants = self.quants.as_chunks::<GROUP_ELEMENTS>().0;
+        let scales = self.scales.iter().zip(&self.minima);
+        for ((group, quants), (&scale, &minimum)) in groups.zip(quants).zip(scales) {
+            let scale = self.scale * f32::from(scale);
+            let minimum = self.minimum * f32::from(minimum);
+            for (value, &quant) in group.iter_mut().zip(quants) {
+                let product = scale * f32::from(quant);
+                *value = if has_minimum { product - minimum } else { product };
+            }
+        }
+        values
+    }
+
+    /// The block's part in a dot product, from its integer sums; see [`BlockFormat::combine`].
+    #[inline(always)]
+    pub fn combine(&self, has_minimum: bool, x_scale: f32, isum: i32, msum: i32) -> f32 {
+        combine(has_minimum, self.scale, self.minimum, x_scale, isum, msum)
     }
 
     /// Sum of the minima times the activations' sums `[GROUPS]`.

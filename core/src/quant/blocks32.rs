@@ -190,7 +190,7 @@ fn affine(scale: &[u8; 2], minimum: &[u8; 2]) -> Block<ELEMENTS, GROUPS> {
 }
 
 /// Adds the low half of byte `i` to quant `i`, the high half to quant `i + 16`.
-#[inline(always)]
+#[cfg_attr(feature = "inlined", inline(always))]
 fn add_nibbles(bytes: &[u8; ELEMENTS / 2], quants: &mut [i8; ELEMENTS]) {
     let (low, high) = quants.split_at_mut(ELEMENTS / 2);
     for ((low, high), &byte) in low.iter_mut().zip(high).zip(bytes) {
@@ -200,7 +200,7 @@ fn add_nibbles(bytes: &[u8; ELEMENTS / 2], quants: &mut [i8; ELEMENTS]) {
 }
 
 /// Adds bit `i` of `bits` as bit 4 of quant `i`.
-#[inline(always)]
+#[cfg_attr(feature = "inlined", inline(always))]
 fn add_high_bits(bits: &[u8; ELEMENTS / 8], quants: &mut [i8; ELEMENTS]) {
     for (quants, &byte) in quants.as_chunks_mut::<8>().0.iter_mut().zip(bits) {
         for (bit, quant) in quants.iter_mut().enumerate() {
@@ -210,7 +210,7 @@ fn add_high_bits(bits: &[u8; ELEMENTS / 8], quants: &mut [i8; ELEMENTS]) {
 }
 
 /// Subtracts what the format adds to keep its quants unsigned.
-#[inline(always)]
+#[cfg_attr(feature = "inlined", inline(always))]
 fn subtract(offset: i8, quants: &mut [i8; ELEMENTS]) {
     for quant in quants {
         *quant -= offset;

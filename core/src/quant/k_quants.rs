@@ -251,7 +251,7 @@ const _: () = {
 /// For `i < 4`, scale `i` and minimum `i` are the low 6 bits of bytes `i` and `4 + i`; scale
 /// `4 + i` and minimum `4 + i` have their low 4 bits in the halves of byte `8 + i` and their upper
 /// 2 in the upper 2 bits of bytes `i` and `4 + i`.
-#[inline(always)]
+#[cfg_attr(feature = "inlined", inline(always))]
 pub fn scales_and_minima(bytes: &[u8; 12]) -> ([i8; 8], [i8; 8]) {
     let (mut scales, mut minima) = ([0; 8], [0; 8]);
     for i in 0..4 {
@@ -265,7 +265,7 @@ pub fn scales_and_minima(bytes: &[u8; 12]) -> ([i8; 8], [i8; 8]) {
 }
 
 /// Each number two times: those of groups of 32 as those of groups of 16.
-#[inline(always)]
+#[cfg_attr(feature = "inlined", inline(always))]
 fn twice(numbers: [i8; GROUPS / 2]) -> [i8; GROUPS] {
     core::array::from_fn(|group| numbers[group / 2])
 }
@@ -273,7 +273,7 @@ fn twice(numbers: [i8; GROUPS / 2]) -> [i8; GROUPS] {
 // The planes are added to quants that start as zeros, in place: an array by value is a copy.
 
 /// Adds a plane of 2 bits a weight, from bit `position` of the quants on.
-#[inline(always)]
+#[cfg_attr(feature = "inlined", inline(always))]
 fn add_pairs(plane: &[u8; ELEMENTS / 4], position: u32, quants: &mut [i8; ELEMENTS]) {
     let runs = plane.as_chunks::<RUN>().0.iter();
     for (quants, run) in quants.as_chunks_mut::<{ 4 * RUN }>().0.iter_mut().zip(runs) {
@@ -286,7 +286,7 @@ fn add_pairs(plane: &[u8; ELEMENTS / 4], position: u32, quants: &mut [i8; ELEMEN
 }
 
 /// Adds a plane of 4 bits a weight in runs of `LENGTH` bytes.
-#[inline(always)]
+#[cfg_attr(feature = "inlined", inline(always))]
 fn add_nibbles<const LENGTH: usize>(plane: &[u8; ELEMENTS / 2], quants: &mut [i8; ELEMENTS]) {
     let (pairs, runs) = (quants.chunks_exact_mut(2 * LENGTH), plane.as_chunks::<LENGTH>().0);
     for (pair, run) in pairs.zip(runs) {
@@ -299,7 +299,7 @@ fn add_nibbles<const LENGTH: usize>(plane: &[u8; ELEMENTS / 2], quants: &mut [i8
 }
 
 /// Adds a plane of 1 bit a weight as bit `position` of the quants.
-#[inline(always)]
+#[cfg_attr(feature = "inlined", inline(always))]
 fn add_bits(plane: &[u8; RUN], position: u32, quants: &mut [i8; ELEMENTS]) {
     for (j, quants) in quants.as_chunks_mut::<RUN>().0.iter_mut().enumerate() {
         for (quant, byte) in quants.iter_mut().zip(plane) {
@@ -309,7 +309,7 @@ fn add_bits(plane: &[u8; RUN], position: u32, quants: &mut [i8; ELEMENTS]) {
 }
 
 /// Subtracts what the format adds to keep its quants unsigned.
-#[inline(always)]
+#[cfg_attr(feature = "inlined", inline(always))]
 fn subtract(offset: i8, quants: &mut [i8; ELEMENTS]) {
     for quant in quants {
         *quant -= offset;

@@ -8,7 +8,7 @@ use super::history::History;
 use super::mask::{allowed, mask_words};
 use super::mirostat::Limit;
 use super::nucleus::top_p;
-use super::options::{SamplerError, SamplerOptions};
+use super::options::{ALL_STAGES, SamplerError, SamplerOptions};
 use super::rng::{Rng, unit};
 use super::scores::Scores;
 use super::temperature::temperature;
@@ -154,12 +154,15 @@ impl<'m> Sampler<'m> {
         let Some(best) = candidates.best(scores) else { return Ok(fallback) };
         let mut scores = Scores::new(scores, scores[best as usize]);
         let bits = if self.options.is_random() { self.rng.next_u64() } else { 0 };
-        narrow(&self.options, self.limit.as_ref(), &mut candidates, &mut scores, bits);
+        let limit = self.limit.as_ref().filter(|_| ALL_STAGES);
+        narrow(&self.options, limit, &mut candidates, &mut scores, bits);
         let total = scores.total(candidates.ids());
         let Some(drawn) = draw(candidates.ids(), &scores, total, unit(bits)) else {
             return Ok(best);
         };
-        if let Some(limit) = &mut self.limit {
+        if let Some(limit) = &mut self.limit
+            && ALL_STAGES
+        {
             limit.steer(scores.weight(drawn) / total);
         }
         Ok(drawn)
@@ -215,6 +218,9 @@ fn filter(
             scores.highest = scores.of(best);
         }
     };
+    if !ALL_STAGES {
+        return top_p(candidates, scores, options.top_p);
+    }
     filters::top_k(candidates, scores, options.top_k);
     if options.typical_p < 1.0 {
         filters::typical(candidates, scores, options.typical_p);

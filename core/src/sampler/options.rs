@@ -3,6 +3,10 @@
 use crate::mem::ArenaFull;
 use core::fmt;
 
+/// Whether there are stages beside temperature and top-p. Without the feature `samplers` there are
+/// none, and the options of the others do not count.
+pub(super) const ALL_STAGES: bool = cfg!(feature = "samplers");
+
 /// How to choose. The default is temperature 1 and nothing else: the model's own distribution.
 ///
 /// Names, meanings and neutral values are llama.cpp's, so that settings that people exchange hold
@@ -191,6 +195,13 @@ impl SamplerOptions<'_> {
         let breakers_fit =
             dry.breakers.is_empty() || dry.breakers.len() == super::mask_words(n_vocab as usize);
         let mirostat = self.mirostat.unwrap_or_default();
+        if !ALL_STAGES {
+            return match (from_0(self.temperature), self.top_p > 0.0 && self.top_p <= 1.0) {
+                (false, _) => Err(SamplerError::Temperature),
+                (_, false) => Err(SamplerError::TopP),
+                _ => Ok(()),
+            };
+        }
         let checks = [
             (from_0(self.temperature), SamplerError::Temperature),
             (self.top_p > 0.0 && self.top_p <= 1.0, SamplerError::TopP),
@@ -219,30 +230,33 @@ impl SamplerOptions<'_> {
 
     /// Whether scores are changed, for which there must be a copy.
     pub(super) fn changes_scores(&self) -> bool {
-        !self.bias.is_empty() || self.penalties.penalizes() || self.dry.penalizes()
+        let changes = !self.bias.is_empty() || self.penalties.penalizes() || self.dry.penalizes();
+        ALL_STAGES && changes
     }
 
     /// Recent tokens that are looked at.
     pub(super) fn remembered(&self) -> u32 {
-        let penalties = if self.penalties.penalizes() { self.penalties.last } else { 0 };
+        let penalties =
+            if ALL_STAGES && self.penalties.penalizes() { self.penalties.last } else { 0 };
         penalties.max(self.dry_remembered())
     }
 
     /// Recent tokens that are searched for repeated passages.
     pub(super) fn dry_remembered(&self) -> u32 {
-        if self.dry.penalizes() { self.dry.last } else { 0 }
+        if ALL_STAGES && self.dry.penalizes() { self.dry.last } else { 0 }
     }
 
     /// Whether anything is left to chance.
     pub(super) fn is_random(&self) -> bool {
-        self.temperature > 0.0 || self.dynamic.range > 0.0 || self.xtc.excludes()
+        let by_others = self.dynamic.range > 0.0 || self.xtc.excludes();
+        self.temperature > 0.0 || ALL_STAGES && by_others
     }
 
     /// Whether the likeliest token is the answer whatever the others are.
     pub(super) fn is_greedy(&self) -> bool {
         !self.is_random()
             && !self.changes_scores()
-            && (self.typical_p == 1.0 || self.mirostat.is_some())
+            && (!ALL_STAGES || self.typical_p == 1.0 || self.mirostat.is_some())
     }
 }
 

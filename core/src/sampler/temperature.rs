@@ -1,6 +1,6 @@
 //! The temperature of the draw, fixed or by how sure the model is.
 
-use super::options::DynamicTemperature;
+use super::options::{ALL_STAGES, DynamicTemperature};
 use super::scores::Scores;
 
 /// The temperature for a choice among `ids`, around `temperature` (Kalomaze, "dynamic temperature
@@ -12,7 +12,7 @@ pub(super) fn temperature(
     temperature: f32,
     dynamic: DynamicTemperature,
 ) -> f32 {
-    if dynamic.range == 0.0 || ids.len() < 2 {
+    if !ALL_STAGES || dynamic.range == 0.0 || ids.len() < 2 {
         return temperature;
     }
     let total = scores.total(ids);

@@ -216,7 +216,7 @@ impl<'m> Session<'m> {
         while done < count {
             let chunk = rows.min(count - done);
             let is_last = done + chunk == count;
-            self.pass(chunk, |index| wants_logits && is_last && index + 1 == chunk)?;
+            self.pass(chunk, if wants_logits && is_last { chunk - 1 } else { chunk })?;
             done += chunk;
             self.has_logits = wants_logits && is_last;
             if !progress(done) {
@@ -237,7 +237,7 @@ impl<'m> Session<'m> {
         let n_vocab = self.config().n_vocab as usize;
         let mut done = 0;
         for chunk in tokens.chunks(self.state.options().logit_rows as usize) {
-            self.pass(chunk.len(), |_| true)?;
+            self.pass(chunk.len(), 0)?;
             for index in 0..chunk.len() {
                 on_logits(done + index, self.state.logits(index, n_vocab));
             }
@@ -249,7 +249,7 @@ impl<'m> Session<'m> {
     /// Evaluates one token; afterwards [`Self::logits`] are its.
     pub fn decode(&mut self, token: u32) -> Result<(), SessionError> {
         self.take(&[token])?;
-        self.pass(1, |_| true)?;
+        self.pass(1, 0)?;
         self.has_logits = true;
         Ok(())
     }
@@ -270,7 +270,7 @@ impl<'m> Session<'m> {
         let before = tokens.saturating_sub(self.state.options().batch as usize);
         self.evaluate(before, false, &mut |_| true)?;
         let count = tokens - before;
-        self.pass(count, |index| index + rows >= count)?;
+        self.pass(count, count.saturating_sub(rows))?;
         self.has_logits = rows == 1;
         Ok(())
     }
@@ -308,19 +308,16 @@ impl<'m> Session<'m> {
         Ok(())
     }
 
-    /// One forward pass over the next `count` of the session's tokens, at most a batch.
-    fn pass(
-        &mut self,
-        count: usize,
-        wants_logits: impl Fn(usize) -> bool,
-    ) -> Result<(), SessionError> {
+    /// One forward pass over the next `count` of the session's tokens, at most a batch; logits are
+    /// wanted from row `first_wanted` on.
+    fn pass(&mut self, count: usize, first_wanted: usize) -> Result<(), SessionError> {
         self.has_logits = false;
         let start = self.position;
         let tokens = self.tokens.iter().skip(start as usize).take(count);
         let rows = tokens.zip(start..).enumerate().map(|(index, (&token, position))| Row {
             token,
             at: RowPosition { sequence: 0, position },
-            wants_logits: wants_logits(index),
+            wants_logits: index >= first_wanted,
         });
         self.model.forward(&mut self.state, rows)?;
         self.position += count as u32;

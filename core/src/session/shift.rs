@@ -70,6 +70,7 @@ impl Shift {
 
 impl Session<'_> {
     /// From now on a text that has filled the context goes on, in [`Self::generate`].
+    #[cfg(feature = "shift")]
     pub fn shift_when_full(&mut self, shift: Shift) -> Result<(), ShiftError> {
         let context = self.context();
         if shift.dropped(context) == 0 {
@@ -94,7 +95,7 @@ impl Session<'_> {
         progress: &mut dyn FnMut(usize) -> bool,
     ) -> Result<(), SessionError> {
         match self.shift {
-            Some(shift) if self.position == self.context() => {
+            Some(shift) if cfg!(feature = "shift") && self.position == self.context() => {
                 self.drop_tokens(shift, shift.dropped(self.position), progress)
             }
             _ => Ok(()),

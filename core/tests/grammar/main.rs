@@ -9,4 +9,5 @@ mod schema;
 mod schema_hostile;
 mod schema_random;
 mod schema_suite;
+mod schema_tokens;
 mod vocabulary;

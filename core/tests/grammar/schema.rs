@@ -54,13 +54,48 @@ fn schemas_allow_what_they_say() {
         &["null", "{\"next\":{\"next\":null}}"],
         &["{}", "{\"next\":1}"],
     );
+    require(
+        r#"{"type":"object","minProperties":3,"maxProperties":4,"properties":{"d":{"type":"null"}},
+            "additionalProperties":{"type":"integer"}}"#,
+        &[
+            "{\"d\":null,\"a\":1,\"z\":2}",
+            "{\"z\":1,\"a\":2,\"K\":3}",
+            "{\"_\":1,\"a\":2,\"n\":3,\"b\":4}",
+        ],
+        &[
+            "{}",
+            "{\"a\":1,\"z\":2}",
+            "{\"a\":1,\"z\":2,\"z\":3}",
+            "{\"d\":null,\"a\":1}",
+            "{\"d\":null,\"a\":1,\"a\":2}",
+            "{\"a\":1,\"g\":2,\"z\":3,\"h\":4,\"i\":5}",
+        ],
+    );
+    require(
+        r##"{"$ref":"#n","$defs":{"d":{"$anchor":"n","type":"array","contains":{"const":1},
+            "items":{"type":"integer"},"minContains":2,"maxContains":3,"maxItems":5}}}"##,
+        &["[1,1]", "[1,2,1]", "[3,1,1,1,2]"],
+        &["[]", "[1]", "[1,2,3]", "[1,1,1,1]", "[1,1,2,2,2,2]", "[1,1,\"a\"]"],
+    );
+    require(
+        r#"{"type":"object","properties":{"a":{"type":"integer"}},"unevaluatedProperties":false,
+            "oneOf":[{"properties":{"b":{"const":1}},"required":["b"]},
+            {"properties":{"c":{"const":2}},"required":["c"],"not":{"required":["b"]}}]}"#,
+        &["{\"a\":5,\"b\":1}", "{\"b\":1}", "{\"a\":5,\"c\":2}"],
+        &["{}", "{\"a\":5}", "{\"b\":1,\"c\":2}", "{\"b\":1,\"d\":2}"],
+    );
     require(r#"{"const":{"a": [1, "b c"]}}"#, &["{\"a\":[1,\"b c\"]}"], &["{\"a\":[1]}"]);
 }
 
 #[test]
 fn what_is_not_supported_is_named() {
     for (source, part) in [
-        ("{\"contains\":{}}", "\"contains\""),
+        ("{\"contains\":{},\"uniqueItems\":true}", "\"uniqueItems\""),
+        ("{\"not\":{\"contains\":{}}}", "\"contains\""),
+        ("{\"contains\":{\"items\":{\"type\":\"null\"}},\"maxContains\":2}", "\"items\""),
+        ("{\"unevaluatedItems\":false,\"contains\":{}}", "\"unevaluatedItems\""),
+        ("{\"const\":{\"a\":1},\"unevaluatedProperties\":false}", "\"unevaluatedProperties\""),
+        ("{\"$ref\":\"#missing\"}", "\"#missing\""),
         ("{\"properties\":{\"a\":{\"nott\":{}}}}", "\"nott\""),
         ("{\"$ref\":\"other.json\"}", "\"other.json\""),
         ("{\"type\":\"string\",\"format\":\"regex\"}", "\"regex\""),

@@ -230,6 +230,34 @@ fn hostile() -> Vec<(&'static str, String)> {
                 ))
             ),
         ),
+        (
+            "anchors",
+            format!(
+                "{{\"$ref\":\"#a0\",\"$defs\":{{{}}}}}",
+                repeated(3000, |i| format!(
+                    "\"d{i}\":{{\"$anchor\":\"a{i}\",\"items\":{{\"$ref\":\"#a{}\"}}}}",
+                    (i + 1) % 3000
+                ))
+            ),
+        ),
+        ("much contained", "{\"contains\":{\"minimum\":1},\"minContains\":1048576}".into()),
+        ("contained in many", "{\"contains\":{\"minimum\":1},\"maxItems\":1048576}".into()),
+        (
+            "contained in contained",
+            (0..20).fold("{\"const\":1}".to_owned(), |inner, _| {
+                format!("{{\"contains\":{inner},\"maxContains\":9,\"maxItems\":90}}")
+            }),
+        ),
+        (
+            "all unevaluated",
+            (0..30).fold("{\"unevaluatedItems\":false}".to_owned(), |inner, i| {
+                format!(
+                    "{{\"allOf\":[{inner}],\"unevaluatedProperties\":false,\
+                     \"properties\":{{\"p{i}\":{{}}}},\
+                     \"if\":{{\"required\":[\"p{i}\"]}}}}"
+                )
+            }),
+        ),
         ("unique", "{\"uniqueItems\":true,\"items\":{\"enum\":[1,2,3,4,5,6,7,8]}}".into()),
     ]
 }

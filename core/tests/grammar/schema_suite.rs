@@ -16,8 +16,17 @@ struct Tally {
     accepted: usize,
 }
 
+/// Lets a schema of draft 7 say that it is one.
+pub(crate) fn name_draft(schema: &mut Value, draft: &str) {
+    if let (Value::Object(members), "draft7") = (schema, draft) {
+        members
+            .entry("$schema")
+            .or_insert_with(|| "http://json-schema.org/draft-07/schema#".into());
+    }
+}
+
 /// Files of the suite, the name of each.
-fn files(folder: &Path) -> Vec<(String, PathBuf)> {
+pub(crate) fn files(folder: &Path) -> Vec<(String, PathBuf)> {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -54,11 +63,7 @@ impl Run {
         let tally = self.tallies.entry(name.to_owned()).or_default();
         for group in groups.as_array().unwrap() {
             let mut named = group["schema"].clone();
-            if let (Value::Object(members), "draft7") = (&mut named, self.draft) {
-                members
-                    .entry("$schema")
-                    .or_insert_with(|| "http://json-schema.org/draft-07/schema#".into());
-            }
+            name_draft(&mut named, self.draft);
             let source = named.to_string();
             with_automaton(
                 |words| schema_as(source.as_bytes(), self.reading, false, words),
@@ -131,7 +136,7 @@ impl Run {
     }
 }
 
-fn suite() -> PathBuf {
+pub(crate) fn suite() -> PathBuf {
     let folder = std::env::var("PICOLM_JSON_SUITES")
         .expect("PICOLM_JSON_SUITES names the suites: export $(ci/json-suites)");
     Path::new(&folder).join("tests")

@@ -281,8 +281,8 @@ fn wait(first: RawFd, second: RawFd, patience: Option<Duration>) -> io::Result<R
         return Err(io::Error::other("too many open files to wait for the keyboard"));
     }
     let mut timeout = patience.map(|patience| libc::timeval {
-        tv_sec: libc::time_t::try_from(patience.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_usec: patience.subsec_micros() as libc::suseconds_t,
+        tv_sec: patience.as_secs() as _,
+        tv_usec: patience.subsec_micros() as _,
     });
     let timeout = timeout.as_mut().map_or(core::ptr::null_mut(), core::ptr::from_mut);
     let null = core::ptr::null_mut();

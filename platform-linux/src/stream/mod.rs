@@ -20,6 +20,7 @@ mod window;
 
 use crate::device::{NO_MEMORY, NO_THREAD, READ_FAILED};
 use crate::map::{MapError, Memory};
+use crate::threads::Work;
 use core::cell::{OnceCell, RefCell};
 use direct::{DirectFile, SECTOR_BYTES_MAX};
 use memory::SharedMemory;
@@ -246,7 +247,8 @@ impl Weights for StreamedFile {
             running.reader.get_or_init(|| {
                 let shared = Arc::clone(&running.shared);
                 let builder = Builder::new().name("picolm-read".into()).stack_size(STACK_BYTES);
-                builder.spawn(move || shared.read()).ok()
+                let work: Work = Box::new(move || shared.read());
+                builder.spawn(work).ok()
             });
         }
     }

@@ -67,6 +67,15 @@ impl Compiler<'_, '_, '_> {
         Ok(items)
     }
 
+    /// The same where all choices have been made.
+    pub(super) fn leaf_item_set(&mut self, set: &Set, index: u32) -> Result<Set, GrammarError> {
+        let mut items = self.item_set(set, index)?;
+        self.hold_unevaluated(set, Keyword::UnevaluatedItems, &mut items, &mut |this, schema| {
+            Ok(this.item_schema(schema, index).is_some())
+        })?;
+        Ok(items)
+    }
+
     /// Whether a set is one that says outright that there is nothing.
     pub(super) fn forbids(&self, set: &Set) -> bool {
         set.as_slice().iter().any(|literal| {
@@ -84,12 +93,15 @@ impl Compiler<'_, '_, '_> {
                         places = places.max(self.count(list));
                     }
                 }
-                Says::ItemFails => min = min.max(self.place(literal.value()) + 1),
+                Says::ItemFails => {
+                    let place = self.place(literal.value());
+                    (min, places) = (min.max(place + 1), places.max(place + 1));
+                }
                 _ => {}
             }
         }
         for index in 0..=places {
-            let item = self.item_set(set, index)?;
+            let item = self.leaf_item_set(set, index)?;
             if self.forbids(&item) {
                 max = max.min(index);
             }
@@ -97,15 +109,23 @@ impl Compiler<'_, '_, '_> {
         if min > max {
             return self.builder.alternatives(&[]);
         }
+        let contained = self.contained(set)?;
         if let Some(keyword) = limits.unique.filter(|_| max > 1) {
+            if contained.is_some() {
+                return Err(self.unsupported("this keyword beside `contains`", keyword));
+            }
             return self.unique(set, keyword, places, (min, max));
+        }
+        if let Some(contained) = contained {
+            let content = self.containing(set, contained, places, (min, max))?;
+            return self.parts.bracketed(self.builder, (b'[', b']'), content, false);
         }
         let mut content = self.further_items(set, places, (min, max))?;
         for index in (0..places.min(max)).rev() {
             self.work.spend(64)?;
             let rule = self.rule_of_tree(content)?;
             let rest = self.builder.call(rule)?;
-            let item = self.item_set(set, index)?;
+            let item = self.leaf_item_set(set, index)?;
             let item = self.node_of(item)?;
             let before = self.separator(index > 0)?;
             let tree = self.builder.sequence(&[before, item, rest])?;
@@ -125,7 +145,7 @@ impl Compiler<'_, '_, '_> {
         if max == 0 {
             return self.builder.empty();
         }
-        let item = self.item_set(set, places)?;
+        let item = self.leaf_item_set(set, places)?;
         let item = self.node_of(item)?;
         self.repeated(item, places > 0, (min, max))
     }
@@ -169,7 +189,7 @@ impl Compiler<'_, '_, '_> {
         (min, max): Range,
     ) -> Result<Node, GrammarError> {
         let error = self.unsupported("this keyword but for a few values of items", keyword);
-        let mut facts = Facts::new(self.item_set(set, 0)?);
+        let mut facts = Facts::new(self.leaf_item_set(set, 0)?);
         if places > 0 {
             return Err(error);
         }

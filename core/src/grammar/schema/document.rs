@@ -85,10 +85,15 @@ impl<'s> Text<'s> {
         self.characters().eq(other.characters())
     }
 
-    fn hash(self) -> u32 {
-        self.characters()
-            .fold(0x811C_9DC5_u32, |hash, point| (hash ^ point).wrapping_mul(0x0100_0193))
+    /// What is before the first `end`.
+    pub(super) fn before(self, end: char) -> impl Iterator<Item = u32> + Clone + use<'s> {
+        self.characters().take_while(move |&point| point != u32::from(end))
     }
+}
+
+/// FNV-1a over code points.
+pub(super) fn hash_of(characters: impl Iterator<Item = u32>) -> u32 {
+    characters.fold(0x811C_9DC5_u32, |hash, point| (hash ^ point).wrapping_mul(0x0100_0193))
 }
 
 /// The code points of a text.
@@ -233,7 +238,7 @@ impl<'s> Parser<'s, '_, '_> {
             _ => self.word(at)?,
         };
         if kind == Json::String {
-            self.set(value, HASH, text_of(self.source, at, end).hash() as usize);
+            self.set(value, HASH, hash_of(text_of(self.source, at, end).characters()) as usize);
         }
         self.set(value, KIND, kind as usize);
         self.set(value, START, at);
@@ -271,7 +276,7 @@ impl<'s> Parser<'s, '_, '_> {
                 let text = text_of(self.source, name, name_end);
                 self.set(child, NAME, name);
                 self.set(child, NAME_END, name_end);
-                self.set(child, HASH, text.hash() as usize);
+                self.set(child, HASH, hash_of(text.characters()) as usize);
                 self.set(child, KEYWORD, Keyword::named(text) as usize);
             }
             match last {

@@ -18,6 +18,7 @@ const fn is_own(keyword: Keyword) -> bool {
     !matches!(
         keyword,
         Keyword::Ref
+            | Keyword::DynamicRef
             | Keyword::AllOf
             | Keyword::AnyOf
             | Keyword::OneOf
@@ -225,7 +226,7 @@ impl<'s> Compiler<'s, '_, '_> {
     ) -> Result<bool, GrammarError> {
         let deeper = nesting + 1;
         Ok(match self.keyword(member) {
-            Keyword::Ref => {
+            Keyword::Ref | Keyword::DynamicRef => {
                 let target = self.resolve(member)?;
                 self.validates(subject, target, deeper)?
             }
@@ -375,6 +376,19 @@ impl<'s> Compiler<'s, '_, '_> {
                     next = self.after(item);
                 }
                 Ok(true)
+            }
+            Keyword::Contains => {
+                let (least, most) = self.contained_range(schema)?;
+                let (mut next, mut count) = (self.first(value), 0);
+                while let Some(item) = next {
+                    count += u32::from(self.validates(Subject::Value(item), member, deeper)?);
+                    next = self.after(item);
+                }
+                Ok((least..=most).contains(&count))
+            }
+            Keyword::MinContains | Keyword::MaxContains => Ok(true),
+            Keyword::UnevaluatedItems | Keyword::UnevaluatedProperties => {
+                Err(self.unsupported("this keyword beside values", member))
             }
             Keyword::Required => {
                 let mut next = self.first(member);

@@ -93,9 +93,11 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     fn join(&mut self, schema: Value, facts: &mut Facts) -> Result<(), GrammarError> {
         self.require_progress(schema, 0)?;
         let keywords = self.keywords(schema)?;
-        if let Some(reference) = keywords.get(Keyword::Ref) {
-            let target = self.resolve(reference)?;
-            facts.set.hold(target)?;
+        for keyword in [Keyword::Ref, Keyword::DynamicRef] {
+            if let Some(reference) = keywords.get(keyword) {
+                let target = self.resolve(reference)?;
+                facts.set.hold(target)?;
+            }
         }
         if let Some(schemas) = keywords.get(Keyword::AllOf) {
             let mut next = self.first(schemas);
@@ -113,7 +115,10 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             }
         }
         if let Some(condition) = keywords.get(Keyword::If)
-            && (keywords.get(Keyword::Then).is_some() || keywords.get(Keyword::Else).is_some())
+            // Alone it says nothing, but what it evaluates counts.
+            && (keywords.get(Keyword::Then).is_some()
+                || keywords.get(Keyword::Else).is_some()
+                || self.has_unevaluated)
         {
             facts.set.push(Literal::new(Says::If, condition))?;
         }
@@ -301,7 +306,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         };
         match self.keyword(member) {
             Keyword::Annotation | Keyword::Schema | Keyword::Then | Keyword::Else => Ok(()),
-            Keyword::Ref => {
+            Keyword::Ref | Keyword::DynamicRef => {
                 let target = self.resolve(member)?;
                 way(self, &[fails(target)])
             }

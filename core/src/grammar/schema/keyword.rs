@@ -55,6 +55,7 @@ macro_rules! keywords {
 keywords! {
     Schema "$schema" String 0,
     Ref "$ref" String 0,
+    DynamicRef "$dynamicRef" String 0,
     Type "type" Types 0,
     Enum "enum" Array 0,
     Const "const" Any 0,
@@ -79,10 +80,15 @@ keywords! {
     AdditionalItems "additionalItems" Schema ARRAY,
     MinItems "minItems" Count ARRAY,
     MaxItems "maxItems" Count ARRAY,
+    Contains "contains" Schema ARRAY,
+    MinContains "minContains" Count ARRAY,
+    MaxContains "maxContains" Count ARRAY,
+    UnevaluatedItems "unevaluatedItems" Schema ARRAY,
     UniqueItems "uniqueItems" Boolean ARRAY,
     Properties "properties" Members OBJECT,
     PatternProperties "patternProperties" Members OBJECT,
     AdditionalProperties "additionalProperties" Schema OBJECT,
+    UnevaluatedProperties "unevaluatedProperties" Schema OBJECT,
     PropertyNames "propertyNames" Schema OBJECT,
     Required "required" Strings OBJECT,
     MinProperties "minProperties" Count OBJECT,
@@ -138,6 +144,28 @@ impl Keyword {
 
     fn entry(self) -> Option<&'static (Self, &'static str, Form, u32)> {
         KEYWORDS.get((self as usize).checked_sub(Self::FIRST)?)
+    }
+
+    /// Whether draft 7 does not know it.
+    const fn is_new(self) -> bool {
+        matches!(
+            self,
+            Self::DynamicRef
+                | Self::MinContains
+                | Self::MaxContains
+                | Self::UnevaluatedItems
+                | Self::UnevaluatedProperties
+        )
+    }
+
+    /// Where its value has schemas: whether it is one, and whether its children are.
+    pub(super) fn has_schemas(self) -> (bool, bool) {
+        match self.entry().map(|entry| entry.2) {
+            Some(Form::Schema) => (true, false),
+            Some(Form::Schemas | Form::Members) => (false, true),
+            Some(Form::SchemaOrSchemas) => (true, true),
+            _ => (false, false),
+        }
     }
 
     /// The types that it is about; 0 where it is about all.
@@ -207,6 +235,9 @@ impl<'s> Compiler<'s, '_, '_> {
     /// Refuses a keyword that is not known, and one whose value is not what it must be.
     fn require_form(&mut self, member: Value) -> Result<(), GrammarError> {
         let keyword = self.keyword(member);
+        if self.draft_7 && keyword.is_new() {
+            return Err(self.unsupported("this keyword", member));
+        }
         let Some(&(_, _, form, _)) = keyword.entry() else {
             if keyword == Keyword::Annotation {
                 return Ok(());
@@ -274,7 +305,7 @@ impl<'s> Compiler<'s, '_, '_> {
         }
         let is_most = matches!(
             self.keyword(member),
-            Keyword::MaxItems | Keyword::MaxLength | Keyword::MaxProperties
+            Keyword::MaxItems | Keyword::MaxLength | Keyword::MaxProperties | Keyword::MaxContains
         );
         match u32::try_from(number.floor / ONE) {
             Ok(count) if count <= MAX_COUNT => Ok(count),

@@ -2,10 +2,11 @@
 //!
 //! # Keywords
 //!
-//! Exact: `type`, `enum`, `const`, `$ref` within the schema, `$defs`, `definitions`, `true`,
-//! `false`, `allOf`, `anyOf`, `oneOf`, `not`, `if`, `then`, `else`, `patternProperties`,
+//! Exact: `type`, `enum`, `const`, `$ref` within the schema, `$defs`, `definitions`, `$anchor`,
+//! `true`, `false`, `allOf`, `anyOf`, `oneOf`, `not`, `if`, `then`, `else`, `patternProperties`,
 //! `additionalProperties`, `maxProperties`, `dependentRequired`, `dependentSchemas`,
-//! `dependencies`, `items`, `prefixItems`, `additionalItems`, `minItems`, `maxItems`, `minLength`,
+//! `dependencies`, `items`, `prefixItems`, `additionalItems`, `minItems`, `maxItems`, `contains`,
+//! `minContains`, `maxContains`, `unevaluatedProperties`, `unevaluatedItems`, `minLength`,
 //! `maxLength`, `pattern`; of numbers as they are written `minimum`, `maximum`, `exclusiveMinimum`,
 //! `exclusiveMaximum` and `multipleOf`.
 //!
@@ -15,6 +16,10 @@
 //! - Where `additionalProperties` is missing, there are no others beside `properties` and
 //!   `patternProperties`; where `type` is missing, a value has one of the types that the keywords
 //!   are about ([`Reading::Closed`]; [`Reading::Open`] is without these two).
+//! - `minProperties` that asks for two to four members more than those with names: the first of
+//!   them begin with letters of different groups (by [`Reading::Open`] it is refused).
+//! - Beside `anyOf`, `unevaluatedProperties` and `unevaluatedItems` count what one of its schemas
+//!   evaluates, also where several hold (by [`Reading::Open`] they are refused there).
 //! - Numbers have at most 16 digits before and after the point and 2 of exponent; with limits or
 //!   divisors no exponent, and 15 digits in all where there is a point. Whole numbers have no
 //!   point.
@@ -28,21 +33,26 @@
 //!
 //! Refused where it is not simple, by name:
 //!
-//! - `minProperties` that asks for two members or more beyond those with names; `uniqueItems` but
+//! - `minProperties` that asks for five members or more beyond those with names; `uniqueItems` but
 //!   for up to 8 values of items (`enum`) or one item; `propertyNames` with a choice in it; more
 //!   than 4 patterns of names for one object.
+//! - `contains` twice for one array, or beside `uniqueItems` or `unevaluatedItems`; `maxContains`
+//!   of what cannot be negated; `unevaluatedProperties` and `unevaluatedItems` beside `enum` or
+//!   `const` with objects or arrays.
+//! - `$dynamicRef` to one of several `$dynamicAnchor` of a name.
 //! - `pattern` with lookaround, references to groups, word boundaries, Unicode properties.
 //! - `multipleOf` of what is no binary fraction (readers that divide by 0.01 in binary do not
 //!   agree), or above 250 without near limits (trailing zeros aside).
 //! - What would negate (`not`, `if` with `else`, a `oneOf` whose schemas might hold together)
 //!   `items`, `additionalProperties`, `patternProperties`, `propertyNames`, `uniqueItems`,
-//!   `multipleOf`, `format`, `oneOf` or a dependency, or an array or object of `enum` and `const`.
+//!   `multipleOf`, `format`, `oneOf`, `contains`, an unevaluated one or a dependency, or an array
+//!   or object of `enum` and `const`.
 //! - References to elsewhere, or to a schema's own value without end; other drafts.
 //!
-//! Refused: every other keyword (`contains`, `unevaluatedProperties`, `$dynamicRef`, ...).
+//! Refused: every other keyword (`nullable`, `discriminator`, ...).
 //!
 //! Without effect: `title`, `description`, `default`, `examples`, `example`, `deprecated`,
-//! `readOnly`, `writeOnly`, `$id` (but for references), `$comment`, `$anchor`, `$dynamicAnchor`,
+//! `readOnly`, `writeOnly`, `$id` and `$dynamicAnchor` (but for references), `$comment`,
 //! `$vocabulary`, `contentEncoding`, `contentMediaType`, `contentSchema`, names that begin with
 //! `x-`; of formats `int64`, `float`, `double`, `password`. In draft 7 whatever is beside `$ref`.
 //!
@@ -53,6 +63,7 @@
 //! and the modules of the types write down. Each set is one rule, so that references may go round.
 
 mod array;
+mod contains;
 mod decimal;
 mod document;
 mod empty;
@@ -62,11 +73,13 @@ mod format;
 mod keyword;
 mod limits;
 mod literal;
+mod names;
 mod number;
 mod object;
 mod reference;
 mod regex;
 mod text;
+mod unevaluated;
 
 use super::ast::{Builder, List, Node, Rule};
 use super::compile::{Grammar, Work, compile};
@@ -78,6 +91,7 @@ use expand::Facts;
 use keyword::{ARRAY, BOOLEAN, FRACTION, INTEGER, Keyword, NULL, OBJECT, STRING};
 use limits::Limits;
 use literal::{Literal, Says, Set};
+use names::Names;
 use text::Texts;
 
 /// Sets of literals in all.
@@ -124,11 +138,14 @@ pub fn schema_as<'w>(
         let buckets = builder.space.take_low(BUCKETS)?;
         let mut compiler = Compiler {
             source,
+            source_root: root,
             builder,
             parts,
             any,
             draft_7: false,
             open: reading == Reading::Open,
+            has_unevaluated: false,
+            names: Names::default(),
             work: Work::new(),
             buckets,
             oldest: 0,
@@ -136,6 +153,8 @@ pub fn schema_as<'w>(
             sets: 0,
         };
         compiler.require_draft(root)?;
+        compiler.list_names()?;
+        compiler.has_unevaluated = compiler.has_unevaluated();
         compiler.root(root)
     })
 }
@@ -150,12 +169,16 @@ const fn too_complex() -> GrammarError {
 
 struct Compiler<'s, 'b, 'w> {
     source: &'s [u8],
+    source_root: Value,
     builder: &'b mut Builder<'w>,
     parts: Parts,
     /// Any value.
     any: Rule,
     draft_7: bool,
     open: bool,
+    /// What schemas evaluate matters.
+    has_unevaluated: bool,
+    names: Names,
     work: Work,
     /// Sets by hash, and in the order in which they were met.
     buckets: usize,

@@ -3,12 +3,13 @@
 //! The named members are those of all schemas of the set. What may follow a member depends on which
 //! one it was and on how many there have been, as far as that matters: a rule for each. Names of
 //! other members are told apart by the patterns that they match: a kind of member for each
-//! combination.
+//! combination. Where several of them must be there, each begins with a letter of another group, so
+//! that none is there twice.
 
 use super::super::ast::{Node, Rule};
 use super::super::error::GrammarError;
 use super::array::less;
-use super::document::{Json, Value};
+use super::document::{Json, Text, Value};
 use super::expand::Facts;
 use super::keyword::{Keyword, STRING};
 use super::limits::Limits;
@@ -25,6 +26,28 @@ const AT_ONCE: u32 = 8;
 
 /// Named members, where how many there have been matters.
 const MAX_COUNTED: u32 = 64;
+
+/// Groups of names without one in common.
+const GROUPS: [&str; 8] = [
+    "^[a-cA-C]",
+    "^[d-fD-F]",
+    "^[g-iG-I]",
+    "^[j-lJ-L]",
+    "^[m-oM-O]",
+    "^[p-rP-R]",
+    "^[s-zS-Z]",
+    "^[^a-zA-Z]",
+];
+
+/// Members of different groups that are asked for: a rule for each set of groups.
+const MAX_DISTINCT: u32 = 4;
+
+/// Members without names: any of them, and those of each group where it matters.
+#[derive(Clone)]
+struct Others {
+    any: Option<Node>,
+    groups: heapless::Vec<Rule, { GROUPS.len() }>,
+}
 
 /// The named members, in words of the space: of each its name, its tree, whether it is required.
 #[derive(Clone, Copy)]
@@ -118,6 +141,16 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         Ok(fits.then_some(members))
     }
 
+    /// The same where all choices have been made.
+    fn leaf_member_set(&mut self, set: &Set, named: Value) -> Result<Option<Set>, GrammarError> {
+        let Some(mut members) = self.member_set(set, named)? else { return Ok(None) };
+        let keyword = Keyword::UnevaluatedProperties;
+        self.hold_unevaluated(set, keyword, &mut members, &mut |this, schema| {
+            this.evaluates_name(schema, named)
+        })?;
+        Ok(if self.forbids(&members) { None } else { Some(members) })
+    }
+
     /// All names that the set speaks of, each once.
     fn gather_names(&mut self, set: &Set) -> Result<Named, GrammarError> {
         let mut named = Named { at: self.builder.space.low(), count: 0 };
@@ -159,7 +192,8 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
 
     pub(super) fn object(&mut self, set: &Set, limits: &Limits) -> Result<Node, GrammarError> {
         let all = self.gather_names(set)?;
-        let others = self.other_members(set, all)?;
+        let any = self.other_members(set, all, None)?;
+        let mut others = Others { any, groups: heapless::Vec::new() };
         // Those that there can be, at the front of the same words.
         let (mut named, mut required) = (Named { count: 0, ..all }, 0);
         for index in 0..all.count {
@@ -170,7 +204,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                 is_required |= this.same_name(name, other);
                 Ok(())
             })?;
-            let Some(members) = self.member_set(set, name)? else {
+            let Some(members) = self.leaf_member_set(set, name)? else {
                 if is_required {
                     return self.builder.alternatives(&[]);
                 }
@@ -188,7 +222,15 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             named.count += 1;
             required += u32::from(is_required);
         }
-        self.members(set, limits, named, required, others)
+        if others.any.is_some() && limits.members.0 > required + 1 && !self.open {
+            for pattern in GROUPS {
+                if let Some(member) = self.other_members(set, all, Some(pattern))? {
+                    let rule = self.rule_of_tree(member)?;
+                    others.groups.push(rule).map_err(|_| too_complex())?;
+                }
+            }
+        }
+        self.members(set, limits, named, required, &others)
     }
 
     /// The object of these members.
@@ -198,10 +240,10 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         limits: &Limits,
         named: Named,
         required: u32,
-        others: Option<Node>,
+        others: &Others,
     ) -> Result<Node, GrammarError> {
         let (mut min, mut max) = limits.members;
-        if others.is_none() {
+        if others.any.is_none() {
             max = max.min(named.count);
         }
         if min > max {
@@ -211,7 +253,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         if min <= required {
             min = 0;
         }
-        if others.is_none() && max >= named.count {
+        if others.any.is_none() && max >= named.count {
             max = u32::MAX;
         }
         let limit = if max == u32::MAX { min } else { max };
@@ -266,16 +308,20 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     fn tail(
         &mut self,
         set: &Set,
-        others: Option<Node>,
+        others: &Others,
         (min, max): (u32, u32),
         count: u32,
     ) -> Result<Node, GrammarError> {
         let missing = min.saturating_sub(count);
-        let Some(other) = others.filter(|_| count < max) else {
+        let Some(other) = others.any.filter(|_| count < max) else {
             return if missing > 0 { self.builder.alternatives(&[]) } else { self.builder.empty() };
         };
+        // Two of them might have the same name, and then they are one.
+        if missing > 1 && missing <= MAX_DISTINCT.min(others.groups.len() as u32) {
+            let rest = self.repeated(other, true, (0, less(max, count + missing)))?;
+            return self.distinct(&others.groups, missing, count > 0, rest);
+        }
         if missing > 1 {
-            // Two of them might have the same name, and then they are one.
             let schemas = set.as_slice().iter().filter(|literal| literal.says() == Says::Holds);
             let keyword = { schemas }
                 .find_map(|literal| self.value_of(literal.value(), Keyword::MinProperties));
@@ -287,13 +333,56 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         self.repeated(other, count > 0, (missing, less(max, count)))
     }
 
-    /// One member whose name is not among the named ones.
-    fn other_members(&mut self, set: &Set, named: Named) -> Result<Option<Node>, GrammarError> {
+    /// So many members of different groups, and what follows them: a rule for each set of groups
+    /// that are there.
+    fn distinct(
+        &mut self,
+        groups: &[Rule],
+        count: u32,
+        has_before: bool,
+        rest: Node,
+    ) -> Result<Node, GrammarError> {
+        let rest = self.rule_of_tree(rest)?;
+        let mut rules = [None; 1 << GROUPS.len()];
+        for (there, rule) in (0u32..1 << groups.len()).zip(&mut rules) {
+            *rule = match there.count_ones() {
+                ones if ones < count => Some(self.builder.rule(0, 0)?),
+                ones if ones == count => Some(rest),
+                _ => None,
+            };
+        }
+        for (there, rule) in (0u32..).zip(rules) {
+            let Some(rule) = rule.filter(|_| there.count_ones() < count) else { continue };
+            self.work.spend(64)?;
+            let mut list = self.builder.alternatives_list();
+            for (index, &group) in groups.iter().enumerate().filter(|(i, _)| there >> i & 1 == 0) {
+                let next = rules.get(there as usize | 1 << index).copied().flatten();
+                let before = self.separator(has_before || there != 0)?;
+                let member = self.builder.call(group)?;
+                let after = self.builder.call(next.unwrap_or(rest))?;
+                let tree = self.builder.sequence(&[before, member, after])?;
+                list.push(self.builder, tree)?;
+            }
+            let tree = list.finish(self.builder)?;
+            self.builder.define(rule, tree);
+        }
+        let [first, ..] = rules;
+        self.builder.call(first.unwrap_or(rest))
+    }
+
+    /// One member whose name is not among the named ones, and is of a group.
+    fn other_members(
+        &mut self,
+        set: &Set,
+        named: Named,
+        group: Option<&'static str>,
+    ) -> Result<Option<Node>, GrammarError> {
         let mut patterns = heapless::Vec::<Value, MAX_PATTERNS>::new();
         let (mut is_listed, mut is_explicit) = (false, false);
         for literal in set.as_slice().iter().filter(|literal| literal.says() == Says::Holds) {
             let schema = literal.value();
             is_explicit |= self.value_of(schema, Keyword::AdditionalProperties).is_some();
+            is_explicit |= self.value_of(schema, Keyword::UnevaluatedProperties).is_some();
             is_listed |= self.value_of(schema, Keyword::Properties).is_some();
             let Some(members) = self.value_of(schema, Keyword::PatternProperties) else { continue };
             is_listed = true;
@@ -314,7 +403,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             if self.forbids(&members) {
                 continue;
             }
-            let Some(key) = self.key(set, named, &patterns, matched)? else { continue };
+            let Some(key) = self.key(set, named, &patterns, matched, group)? else { continue };
             let value = self.node_of(members)?;
             let member = self.parts.member(self.builder, key, value)?;
             list.push(self.builder, member)?;
@@ -345,6 +434,14 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                 members.hold(schema)?;
             }
         }
+        let keyword = Keyword::UnevaluatedProperties;
+        self.hold_unevaluated(set, keyword, &mut members, &mut |this, schema| {
+            let own = this.value_of(schema, Keyword::PatternProperties);
+            let mut own =
+                (0u32..).zip(patterns).filter(|(_, pattern)| this.parent(**pattern) == own);
+            let is_known = own.any(|(index, _)| matched >> index & 1 == 1);
+            Ok(is_known || this.value_of(schema, Keyword::AdditionalProperties).is_some())
+        })?;
         Ok(members)
     }
 
@@ -355,6 +452,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         named: Named,
         patterns: &[Value],
         matched: u32,
+        group: Option<&'static str>,
     ) -> Result<Option<Node>, GrammarError> {
         let mut facts = Facts::new(Set::new());
         let mut keyword = None;
@@ -375,6 +473,9 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             return Err(self.unsupported("a choice in this keyword", keyword));
         }
         let mut texts = Texts::begin(self.builder);
+        if let Some(group) = group {
+            texts.search(self.builder, Text::plain(group), 0, true)?;
+        }
         for (index, &pattern) in patterns.iter().enumerate() {
             let offset = self.offset(pattern) as u32;
             let positive = matched >> index & 1 == 1;

@@ -1,10 +1,11 @@
-//! References within the schema (RFC 6901 pointers in a URI's fragment), and the error that one
-//! leads back to itself without a step into the value.
+//! References within the schema (RFC 6901 pointers in a URI's fragment, anchors), and the error
+//! that one leads back to itself without a step into the value.
 
 use super::super::error::{GrammarError, GrammarErrorKind};
 use super::Compiler;
-use super::document::{Json, Text, Value};
+use super::document::{Characters, Json, Text, Value};
 use super::keyword::Keyword;
+use super::names::Calls;
 
 /// References and other keywords about the same value, one within the other.
 const MAX_CHAIN: u32 = 64;
@@ -12,30 +13,22 @@ const MAX_CHAIN: u32 = 64;
 const ON_PATH: u32 = 1;
 const DONE: u32 = 2;
 
-impl Compiler<'_, '_, '_> {
-    /// The schema that a reference names: `#`, or a path of names, from the schema with the next
-    /// `$id` around it.
+impl<'s> Compiler<'s, '_, '_> {
+    /// The schema that a reference names: `#`, a path of names, or an anchor, from the schema with
+    /// the next `$id` around it or with the `$id` that is before the fragment.
     pub(super) fn resolve(&mut self, reference: Value) -> Result<Value, GrammarError> {
         let error =
             self.value_error(GrammarErrorKind::Unsupported("a reference to elsewhere"), reference);
-        let mut at = self.base(reference);
         let text = self.string(reference);
+        let mut at = self.start_of(reference)?.ok_or(error)?;
+        let base = at;
         let mut characters = text.characters();
-        // Before the fragment there may be what the base calls itself.
-        if characters.next() != Some('#'.into()) {
-            let own = self.identifier(at).ok_or(error)?;
-            characters = text.characters();
-            let mut own = own.characters().take_while(|&point| point != u32::from(b'#'));
-            let matches = own.all(|point| characters.next() == Some(point));
-            let next = characters.next();
-            if !matches || !matches!(next, None | Some(0x23)) {
-                return Err(error);
-            }
-        }
+        characters.find(|&point| point == u32::from(b'#'));
+        let anchor = characters;
         let mut next = match characters.next() {
             None => return Ok(at),
             Some(0x2F) => true,
-            Some(_) => return Err(error),
+            Some(_) => return self.resolve_anchor(reference, at, anchor)?.ok_or(error),
         };
         while next {
             let start = characters.place();
@@ -65,17 +58,48 @@ impl Compiler<'_, '_, '_> {
             next = characters.any(|point| point == u32::from(b'/'));
         }
         match self.json(at) {
-            Json::Object | Json::True | Json::False if self.base(at) == self.base(reference) => {
-                Ok(at)
-            }
+            Json::Object | Json::True | Json::False if self.base(at) == base => Ok(at),
             // The pointer may name the base itself, which is its own.
             Json::Object if self.identifier(at).is_some() => Ok(at),
             _ => Err(error),
         }
     }
 
+    /// The schema from which the fragment of a reference counts: what is before the fragment may be
+    /// what the reference's own base calls itself, or a whole URI.
+    fn start_of(&mut self, reference: Value) -> Result<Option<Value>, GrammarError> {
+        let text = self.string(reference);
+        let base = self.base(reference);
+        let is_own = |own: Text<'_>| own.before('#').eq(text.before('#'));
+        if text.characters().next() == Some('#'.into()) || self.identifier(base).is_some_and(is_own)
+        {
+            return Ok(Some(base));
+        }
+        if !text.before('/').any(|point| point == u32::from(b':')) {
+            return Ok(None);
+        }
+        self.schema_called(Calls::Whole, None, text.before('#'))
+    }
+
+    fn resolve_anchor(
+        &mut self,
+        reference: Value,
+        base: Value,
+        anchor: Characters<'s>,
+    ) -> Result<Option<Value>, GrammarError> {
+        let fixed = self.schema_called(Calls::Anchor, Some(base), anchor)?;
+        if fixed.is_some() {
+            return Ok(fixed);
+        }
+        let target = self.schema_called(Calls::Dynamic, Some(base), anchor)?;
+        if self.keyword(reference) == Keyword::DynamicRef {
+            self.require_only(reference, anchor)?;
+        }
+        Ok(target)
+    }
+
     /// The schema's `$id`, where it is more than a name for its place.
-    fn identifier(&mut self, schema: Value) -> Option<Text<'_>> {
+    pub(super) fn identifier(&mut self, schema: Value) -> Option<Text<'s>> {
         let members = core::iter::successors(self.first(schema), |&member| self.after(member));
         let found = { members }.find(|&member| {
             self.keyword(member) == Keyword::Annotation
@@ -104,7 +128,7 @@ impl Compiler<'_, '_, '_> {
     }
 
     /// In draft 7 an `$id` beside a reference does not count.
-    fn is_ignored(&mut self, schema: Value) -> bool {
+    pub(super) fn is_ignored(&mut self, schema: Value) -> bool {
         self.draft_7 && self.value_of(schema, Keyword::Ref).is_some()
     }
 
@@ -129,7 +153,7 @@ impl Compiler<'_, '_, '_> {
             self.work.spend(2)?;
             next = self.after(member);
             match self.keyword(member) {
-                Keyword::Ref if self.json(member) == Json::String => {
+                Keyword::Ref | Keyword::DynamicRef if self.json(member) == Json::String => {
                     let target = self.resolve(member)?;
                     self.require_progress(target, depth + 1)?;
                 }
@@ -158,7 +182,7 @@ impl Compiler<'_, '_, '_> {
 
 /// A part of a pointer up to the next slash, what is escaped in it resolved.
 struct Segment<'c, 's> {
-    characters: &'c mut super::document::Characters<'s>,
+    characters: &'c mut Characters<'s>,
 }
 
 impl Iterator for Segment<'_, '_> {

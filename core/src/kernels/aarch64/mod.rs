@@ -61,3 +61,6 @@ pub const FEW: &[Candidate] = portable::ALL;
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] =
     &joined::<_, { OWN.1.len() + portable::VECTORS.len() }>(&[OWN.1, portable::VECTORS]);
+
+/// No others than [`VECTORS`].
+pub const FEW_VECTORS: &[VectorCandidate] = VECTORS;

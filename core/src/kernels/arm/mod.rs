@@ -20,3 +20,6 @@ pub const FEW: &[Candidate] = &joined::<_, { 4 + portable::ALL.len() }>(&[
 
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] = portable::VECTORS;
+
+/// No others than [`VECTORS`].
+pub const FEW_VECTORS: &[VectorCandidate] = VECTORS;

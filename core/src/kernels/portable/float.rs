@@ -18,46 +18,38 @@ const BATCH: usize = 2;
 
 /// A row of weights as pieces of `ELEMENTS` (a multiple of [`LANES`]) that can be read as f32.
 pub(super) trait Decode<const ELEMENTS: usize> {
-    /// A piece's bytes.
-    type Piece;
+    /// Bytes of a piece.
+    const PIECE_BYTES: usize;
 
-    /// The whole pieces of a row, and the bytes after the last.
-    fn pieces(row: &[u8]) -> (&[Self::Piece], &[u8]);
-
-    /// A piece's values.
-    fn decode(piece: &Self::Piece) -> [f32; ELEMENTS];
-
-    /// The values of the bytes after the last whole piece, padded with zeros.
-    fn decode_rest(rest: &[u8]) -> [f32; ELEMENTS];
+    /// A piece's values; those of a row's last piece, which may be shorter, padded with zeros.
+    fn decode(piece: &[u8]) -> [f32; ELEMENTS];
 }
 
 /// Numbers of `WIDTH` bytes, [`LANES`] to a piece.
 struct Numbers<F, const WIDTH: usize>(PhantomData<F>);
 
 impl<F: FloatFormat<WIDTH>, const WIDTH: usize> Decode<LANES> for Numbers<F, WIDTH> {
-    type Piece = [[u8; WIDTH]; LANES];
+    const PIECE_BYTES: usize = LANES * WIDTH;
 
     #[inline(always)]
-    fn pieces(row: &[u8]) -> (&[Self::Piece], &[u8]) {
-        let (pieces, rest) = row.as_chunks::<WIDTH>().0.as_chunks();
-        (pieces, rest.as_flattened())
-    }
-
-    #[inline(always)]
-    fn decode(piece: &Self::Piece) -> [f32; LANES] {
+    fn decode(piece: &[u8]) -> [f32; LANES] {
         let mut values = [0.0; LANES];
-        for (value, &bytes) in values.iter_mut().zip(piece) {
+        for (value, &bytes) in values.iter_mut().zip(piece.as_chunks::<WIDTH>().0) {
             *value = F::value(bytes);
         }
         values
     }
+}
 
-    fn decode_rest(rest: &[u8]) -> [f32; LANES] {
-        let mut values = [0.0; LANES];
-        for (value, &bytes) in values.iter_mut().zip(rest.as_chunks::<WIDTH>().0) {
-            *value = F::value(bytes);
-        }
-        values
+/// What the loop knows of a [`Decode`]: as `Reader` of the integer formats.
+struct Reader<const ELEMENTS: usize> {
+    piece_bytes: usize,
+    decode: fn(piece: &[u8]) -> [f32; ELEMENTS],
+}
+
+impl<const ELEMENTS: usize> Reader<ELEMENTS> {
+    const fn of<D: Decode<ELEMENTS>>() -> Self {
+        Self { piece_bytes: D::PIECE_BYTES, decode: D::decode }
     }
 }
 
@@ -92,20 +84,33 @@ pub(super) fn matmul<D: Decode<ELEMENTS>, const ELEMENTS: usize>(
     activations: &Activations<'_>,
     out: &mut Tile<'_>,
 ) {
+    batches(const { &Reader::of::<D>() }, weights, activations, out);
+}
+
+#[cfg_attr(feature = "inlined", inline(always))]
+#[cfg_attr(not(feature = "inlined"), inline(never))]
+fn batches<const ELEMENTS: usize>(
+    reader: &Reader<ELEMENTS>,
+    weights: &[u8],
+    activations: &Activations<'_>,
+    out: &mut Tile<'_>,
+) {
     let mut first = 0;
     while first < activations.rows {
-        if activations.rows - first < BATCH {
-            batch::<D, ELEMENTS, 1>(weights, activations, first, out);
+        if activations.rows - first < BATCH || !cfg!(feature = "inlined") {
+            batch::<ELEMENTS, 1>(reader, weights, activations, first, out);
             first += 1;
         } else {
-            batch::<D, ELEMENTS, BATCH>(weights, activations, first, out);
+            batch::<ELEMENTS, BATCH>(reader, weights, activations, first, out);
             first += BATCH;
         }
     }
 }
 
 /// All weight rows times `ROWS` activation rows from `first` on.
-fn batch<D: Decode<ELEMENTS>, const ELEMENTS: usize, const ROWS: usize>(
+#[inline(always)]
+fn batch<const ELEMENTS: usize, const ROWS: usize>(
+    reader: &Reader<ELEMENTS>,
     weights: &[u8],
     activations: &Activations<'_>,
     first: usize,
@@ -122,16 +127,17 @@ fn batch<D: Decode<ELEMENTS>, const ELEMENTS: usize, const ROWS: usize>(
     });
     let row_bytes = weights.len().checked_div(out.columns()).unwrap_or(0);
     for column in 0..out.columns() {
-        let (pieces, rest) = D::pieces(&weights[column * row_bytes..][..row_bytes]);
+        let pieces = weights[column * row_bytes..][..row_bytes].chunks_exact(reader.piece_bytes);
+        let rest = pieces.remainder();
         let mut lanes = [[0.0f32; LANES]; ROWS];
-        for (index, piece) in pieces.iter().enumerate() {
-            let values = D::decode(piece);
+        for (index, piece) in pieces.enumerate() {
+            let values = (reader.decode)(piece);
             for (lanes, (x, _)) in lanes.iter_mut().zip(&rows) {
                 add_products(lanes, &values, &x[index]);
             }
         }
         if !rest.is_empty() {
-            let values = D::decode_rest(rest);
+            let values = (reader.decode)(rest);
             for (lanes, x) in lanes.iter_mut().zip(&rests) {
                 add_products(lanes, &values, x);
             }

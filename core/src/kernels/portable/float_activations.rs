@@ -18,18 +18,10 @@ impl<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize> float::D
 where
     F: BlockFormat<BYTES, ELEMENTS, GROUPS>,
 {
-    type Piece = [u8; BYTES];
+    const PIECE_BYTES: usize = BYTES;
 
-    fn pieces(row: &[u8]) -> (&[Self::Piece], &[u8]) {
-        row.as_chunks()
-    }
-
-    fn decode(piece: &Self::Piece) -> [f32; ELEMENTS] {
-        F::dequantize(piece)
-    }
-
-    fn decode_rest(_: &[u8]) -> [f32; ELEMENTS] {
-        [0.0; ELEMENTS]
+    fn decode(piece: &[u8]) -> [f32; ELEMENTS] {
+        F::dequantize(piece.first_chunk().unwrap_or(&[0; BYTES]))
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::kernels::{Activations, EncodedRow, Encoding, FormatKernels, SUM_ELEMENTS};
 use crate::mem::Tile;
-use crate::quant::{BlockFormat, GROUP_ELEMENTS, activations};
+use crate::quant::{Block, BlockFormat, GROUP_ELEMENTS, activations};
 
 /// Rows of the batch that share an unpacked block: 16 * 256 int8 activations and 512 bytes of
 /// quants stay within a 16 KiB L1 cache, and unpacking, about as long as one product, is paid for
@@ -31,6 +31,33 @@ where
     }
 }
 
+/// What the loops know of a format: with the feature `inlined` they are compiled for each one, and
+/// nothing is left of this; without it they are compiled once, and call it.
+struct Reader<const ELEMENTS: usize, const GROUPS: usize> {
+    block_bytes: usize,
+    has_minimum: bool,
+    unpack: fn(bytes: &[u8]) -> Block<ELEMENTS, GROUPS>,
+}
+
+impl<const ELEMENTS: usize, const GROUPS: usize> Reader<ELEMENTS, GROUPS> {
+    const fn of<F, const BYTES: usize>() -> Self
+    where
+        F: BlockFormat<BYTES, ELEMENTS, GROUPS>,
+    {
+        Self { block_bytes: BYTES, has_minimum: F::HAS_MINIMUM, unpack: unpack::<F, BYTES, _, _> }
+    }
+}
+
+/// A block of bytes, of which there are `BYTES`.
+fn unpack<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
+    bytes: &[u8],
+) -> Block<ELEMENTS, GROUPS>
+where
+    F: BlockFormat<BYTES, ELEMENTS, GROUPS>,
+{
+    F::unpack(bytes.first_chunk().unwrap_or(&[0; BYTES]))
+}
+
 /// One weight row to f32.
 pub(in crate::kernels) fn dequantize<
     F,
@@ -43,9 +70,19 @@ pub(in crate::kernels) fn dequantize<
 ) where
     F: BlockFormat<BYTES, ELEMENTS, GROUPS>,
 {
-    let blocks = row.as_chunks::<BYTES>().0;
+    dequantize_read(const { &Reader::of::<F, BYTES>() }, row, out);
+}
+
+#[cfg_attr(feature = "inlined", inline(always))]
+#[cfg_attr(not(feature = "inlined"), inline(never))]
+fn dequantize_read<const ELEMENTS: usize, const GROUPS: usize>(
+    reader: &Reader<ELEMENTS, GROUPS>,
+    row: &[u8],
+    out: &mut [f32],
+) {
+    let blocks = row.chunks_exact(reader.block_bytes);
     for (values, block) in out.as_chunks_mut::<ELEMENTS>().0.iter_mut().zip(blocks) {
-        *values = F::dequantize(block);
+        *values = (reader.unpack)(block).values(reader.has_minimum);
     }
 }
 
@@ -61,43 +98,53 @@ fn matmul<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
 ) where
     F: BlockFormat<BYTES, ELEMENTS, GROUPS>,
 {
+    batches(const { &Reader::of::<F, BYTES>() }, weights, activations, out);
+}
+
+#[cfg_attr(feature = "inlined", inline(always))]
+#[cfg_attr(not(feature = "inlined"), inline(never))]
+fn batches<const ELEMENTS: usize, const GROUPS: usize>(
+    reader: &Reader<ELEMENTS, GROUPS>,
+    weights: &[u8],
+    activations: &Activations<'_>,
+    out: &mut Tile<'_>,
+) {
     let mut first = 0;
     while first < activations.rows {
         // A batch of one is the decode loop: with the count known, the compiler drops the loop.
-        if activations.rows - first == 1 {
-            batch::<F, BYTES, ELEMENTS, GROUPS, 1>(weights, activations, first, out);
+        if activations.rows - first == 1 && cfg!(feature = "inlined") {
+            batch::<ELEMENTS, GROUPS, 1>(reader, weights, activations, first, out);
         } else {
-            batch::<F, BYTES, ELEMENTS, GROUPS, BATCH>(weights, activations, first, out);
+            batch::<ELEMENTS, GROUPS, BATCH>(reader, weights, activations, first, out);
         }
         first += BATCH;
     }
 }
 
 /// All weight rows times up to `ROWS` activation rows from `first` on.
-fn batch<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize, const ROWS: usize>(
+#[inline(always)]
+fn batch<const ELEMENTS: usize, const GROUPS: usize, const ROWS: usize>(
+    reader: &Reader<ELEMENTS, GROUPS>,
     weights: &[u8],
     activations: &Activations<'_>,
     first: usize,
     out: &mut Tile<'_>,
-) where
-    F: BlockFormat<BYTES, ELEMENTS, GROUPS>,
-{
+) {
     let rows: [_; ROWS] =
         core::array::from_fn(|row| Row::<ELEMENTS, GROUPS>::new(activations, first + row));
     let count = ROWS.min(activations.rows - first);
-    let row_blocks = activations.columns / ELEMENTS;
-    let weights = weights.as_chunks::<BYTES>().0;
+    let row_bytes = activations.columns / ELEMENTS * reader.block_bytes;
     for column in 0..out.columns() {
-        let row_weights = &weights[column * row_blocks..][..row_blocks];
+        let row_weights = &weights[column * row_bytes..][..row_bytes];
         let mut dots = [0.0f32; ROWS];
         let mut quants = [0; ELEMENTS];
-        for (index, bytes) in row_weights.iter().enumerate() {
-            let block = F::unpack(bytes);
+        for (index, bytes) in row_weights.chunks_exact(reader.block_bytes).enumerate() {
+            let block = (reader.unpack)(bytes);
             block.scaled_quants(&mut quants);
             for (dot, row) in dots.iter_mut().zip(&rows).take(count) {
                 let isum = integer_dot(&quants, &row.quants[index]);
-                let msum = if F::HAS_MINIMUM { block.minimum_sum(&row.sums[index]) } else { 0 };
-                *dot += F::combine(block.scale, block.minimum, row.scales[index], isum, msum);
+                let msum = if reader.has_minimum { block.minimum_sum(&row.sums[index]) } else { 0 };
+                *dot += block.combine(reader.has_minimum, row.scales[index], isum, msum);
             }
         }
         for (row, &dot) in dots.iter().enumerate().take(count) {

@@ -15,6 +15,9 @@ pub use vector::VECTOR;
 /// The portable vector kernels as a list.
 pub const VECTORS: &[super::VectorCandidate] = &[VECTOR];
 
+/// No others than [`VECTORS`].
+pub const FEW_VECTORS: &[super::VectorCandidate] = VECTORS;
+
 /// Where no instruction asks memory for data before they are read, nothing does.
 #[allow(dead_code, reason = "targets with such an instruction use theirs")]
 pub(crate) const fn prefetch_stored(_: &[u8]) {}

@@ -56,6 +56,9 @@ pub const FEW: &[Candidate] = &joined::<_, { 4 + portable::UNUSUAL.len() }>(&[
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] = portable::VECTORS;
 
+/// No others than [`VECTORS`].
+pub const FEW_VECTORS: &[VectorCandidate] = VECTORS;
+
 #[cfg(test)]
 mod tests {
     extern crate std;

@@ -37,5 +37,8 @@ pub const VECTORS: &[VectorCandidate] = &joined::<_, { 2 + portable::VECTORS.len
     portable::VECTORS,
 ]);
 
+/// Those of AVX2, and portable ones, which a compiler makes SSE2 of.
+pub const FEW_VECTORS: &[VectorCandidate] = &[avx2::VECTOR, portable::VECTOR];
+
 #[cfg(test)]
 pub(crate) mod tests;

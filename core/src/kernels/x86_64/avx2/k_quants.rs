@@ -200,11 +200,16 @@ unsafe fn block_sums<F: Blocks<BYTES>, D: Dot, const BYTES: usize>(
         let order = _mm256_unpacklo_epi64(even_odd, odd_even);
         let scales = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_shuffle_epi8(scales, order));
         let x = quants.as_chunks::<RUN>().0;
-        for vector in 0..ELEMENTS / RUN {
-            let scale = _mm256_shuffle_epi8(scales, load32(&table[vector]));
-            let weights = unpack::<F, BYTES>(block, vector);
-            isum = D::dot_scaled(isum, weights, load_quants(&x[vector]), scale);
+        macro_rules! add {
+            ($($vector:literal)*) => { $(
+                let scale = _mm256_shuffle_epi8(scales, load32(&table[$vector]));
+                let weights = unpack::<F, BYTES>(block, $vector);
+                isum = D::dot_scaled(isum, weights, load_quants(&x[$vector]), scale);
+            )* };
         }
+        // Written out, also where loops are kept small: each vector's planes are constants.
+        const { assert!(ELEMENTS / RUN == 8) };
+        add!(0 1 2 3 4 5 6 7);
         [isum, msum]
     }
 }

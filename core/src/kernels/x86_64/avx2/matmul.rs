@@ -157,17 +157,26 @@ pub(super) unsafe fn matmul<F: Format<BYTES>, D: Dot, const BYTES: usize>(
     let row_blocks = activations.columns / F::ELEMENTS;
     let in_panels =
         if activations.rows >= MIN_PANEL_ROWS { out.columns() / LANES * LANES } else { 0 };
+    // Those that are no whole batch go with panels, too, where each loop is worth its bytes.
+    let panel_rows = match cfg!(feature = "inlined") {
+        true => activations.rows,
+        false => activations.rows / BATCH * BATCH,
+    };
     for first in (0..in_panels).step_by(LANES) {
         let rows = &weights[first * row_blocks..][..LANES * row_blocks];
         // SAFETY: the caller has what `F` and `D` need.
-        unsafe { multiply_rows::<F, D, BYTES>(rows, row_blocks, activations, first, out) };
+        unsafe {
+            multiply_rows::<F, D, BYTES>(rows, row_blocks, activations, panel_rows, first, out)
+        };
     }
     // Several activation rows meet a few weight rows while these are in L1.
     let step = if activations.rows == 1 { out.columns().max(1) } else { LANES };
-    for first in (in_panels..out.columns()).step_by(step) {
+    let left = if panel_rows < activations.rows { 0 } else { in_panels };
+    for first in (left..out.columns()).step_by(step) {
         let count = step.min(out.columns() - first);
         let weights = &weights[first * row_blocks..][..count * row_blocks];
-        for row in 0..activations.rows {
+        let first_row = if first < in_panels { panel_rows } else { 0 };
+        for row in first_row..activations.rows {
             let out = &mut out.row_mut(row)[first..][..count];
             // SAFETY: lengths are checked; the caller has what `F` and `D` need.
             unsafe {
@@ -267,18 +276,19 @@ unsafe fn row_terms<F: Format<BYTES>, D: Dot, const BYTES: usize>(
     }
 }
 
-/// Eight weight rows times every activation row: columns `first` on of `out`.
+/// Eight weight rows times the first `panel_rows` activation rows: columns `first` on of `out`.
 #[inline(always)]
 unsafe fn multiply_rows<F: Format<BYTES>, D: Dot, const BYTES: usize>(
     weights: &[[u8; BYTES]],
     row_blocks: usize,
     activations: &Activations<'_>,
+    panel_rows: usize,
     first: usize,
     out: &mut Tile<'_>,
 ) {
     // SAFETY: all zeros are a value of integers and of floats.
     let mut panel: Panel = unsafe { core::mem::zeroed() };
-    for row in 0..activations.rows {
+    for row in 0..panel_rows {
         out.row_mut(row)[first..first + LANES].fill(0.0);
     }
     let step = PANEL_COLUMNS / F::ELEMENTS;
@@ -291,12 +301,12 @@ unsafe fn multiply_rows<F: Format<BYTES>, D: Dot, const BYTES: usize>(
         // SAFETY: the caller has what `F` and `D` need.
         unsafe { F::fill(&mut panel, &rows) };
         let mut row = 0;
-        while row + BATCH <= activations.rows {
+        while row + BATCH <= panel_rows {
             // SAFETY: as above.
             unsafe { multiply::<F, D, BYTES, BATCH>(&panel, activations, start, row, first, out) };
             row += BATCH;
         }
-        while row < activations.rows {
+        while cfg!(feature = "inlined") && row < panel_rows {
             // SAFETY: as above.
             unsafe { multiply::<F, D, BYTES, 1>(&panel, activations, start, row, first, out) };
             row += 1;

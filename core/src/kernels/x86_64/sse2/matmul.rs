@@ -57,7 +57,7 @@ pub(super) fn matmul<
 {
     const { assert!(BATCH * PIECE * ELEMENTS * size_of::<i16>() <= 16 << 10) };
     let mut first = 0;
-    while activations.rows - first >= BATCH {
+    while cfg!(feature = "inlined") && activations.rows - first >= BATCH {
         batch::<F, BYTES, ELEMENTS, GROUPS, PIECE, BATCH>(weights, activations, first, out);
         first += BATCH;
     }
@@ -139,6 +139,17 @@ fn add_blocks<
 ) where
     F: Format<BYTES, ELEMENTS, GROUPS>,
 {
+    if !cfg!(feature = "inlined") {
+        for (index, blocks) in blocks.chunks(LANES).enumerate() {
+            let terms = terms::<F, BYTES, ELEMENTS, GROUPS, ROWS>(blocks, x, index * LANES);
+            for (dot, terms) in dots.iter_mut().zip(terms) {
+                for term in &stored(terms)[..blocks.len()] {
+                    *dot += term;
+                }
+            }
+        }
+        return;
+    }
     let (whole, rest) = blocks.as_chunks::<LANES>();
     for (index, blocks) in whole.iter().enumerate() {
         prefetch_beyond(blocks);
