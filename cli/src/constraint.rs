@@ -75,7 +75,7 @@ impl Constrained {
             Wanted::Json if pretty && cfg!(feature = "pretty") => {
                 compiled(json::pretty).map_err(builtin)?
             }
-            Wanted::Json => compiled(json::compact).map_err(builtin)?,
+            Wanted::Json => compiled(compact_json).map_err(builtin)?,
             #[cfg(feature = "grammar")]
             Wanted::Schema(given) => {
                 let inline = given.to_str().map(str::trim_start);
@@ -172,6 +172,17 @@ pub(crate) fn require_budget(
     Err(Failure::new(format!(
         "the constraint asks for room for {needed} tokens, and {option} allows {left}"
     )))
+}
+
+/// The grammar of `--json`; in the smallest program compiled when that was built.
+#[cfg(not(feature = "small"))]
+fn compact_json(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
+    json::compact(words)
+}
+
+#[cfg(feature = "small")]
+fn compact_json(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
+    Grammar::unpack(include_bytes!(concat!(env!("OUT_DIR"), "/json.packed")), words)
 }
 
 /// Compiles in as much memory as it takes, of which the result is kept.

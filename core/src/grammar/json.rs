@@ -6,7 +6,6 @@
 use super::ast::{Builder, Node, Rule, UNLIMITED};
 use super::compile::{Grammar, compile};
 use super::error::GrammarError;
-use super::packed::{COMPACT, PRETTY, unpack};
 
 /// White space between tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +27,6 @@ const MAX_EXPONENT_DIGITS: u32 = 2;
 const MAX_INDENT: u32 = 40;
 
 /// Every JSON text.
-#[cfg(feature = "grammar")]
 pub fn any(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
     compile(words, |builder| document(builder, Space::Any, true))
 }
@@ -37,19 +35,11 @@ pub fn any(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
 /// `:`. Models lose themselves in white space, and some readers look for `{"name"`. Numbers have at
 /// most 16 digits before and after the point and 2 of exponent.
 pub fn compact(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
-    if cfg!(feature = "grammar") { compiled_compact(words) } else { unpack(COMPACT, words) }
+    compile(words, |builder| document(builder, Space::Compact, false))
 }
 
 /// [`compact`], where lines may break and be indented by up to 40 spaces.
 pub fn pretty(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
-    if cfg!(feature = "grammar") { compiled_pretty(words) } else { unpack(PRETTY, words) }
-}
-
-pub(super) fn compiled_compact(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
-    compile(words, |builder| document(builder, Space::Compact, false))
-}
-
-pub(super) fn compiled_pretty(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
     compile(words, |builder| document(builder, Space::Pretty, false))
 }
 

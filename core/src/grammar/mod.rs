@@ -29,17 +29,10 @@
 //! last resort, where a set of stacks was cut short and nothing else is left, the closing itself is
 //! followed.
 //!
-//! # Features
-//!
-//! Without `grammar` there is JSON alone, and of all this what runs: it comes compiled.
-//!
 //! # Errors
 //!
 //! A source that cannot be compiled as it is meant fails before the first token, with the offset of
 //! what is wrong: nothing is ignored, nothing is allowed instead.
-
-// Without the feature nothing is compiled, and compiling has no use.
-#![cfg_attr(not(feature = "grammar"), allow(dead_code))]
 
 #[deny(clippy::indexing_slicing)]
 mod ast;
@@ -54,7 +47,6 @@ mod compile;
 #[deny(clippy::indexing_slicing)]
 mod constraint;
 mod error;
-#[cfg(feature = "grammar")]
 #[deny(clippy::indexing_slicing)]
 mod gbnf;
 #[deny(clippy::indexing_slicing)]
@@ -70,7 +62,6 @@ mod matcher;
 mod nfa;
 #[deny(clippy::indexing_slicing)]
 mod packed;
-#[cfg(feature = "grammar")]
 #[deny(clippy::indexing_slicing)]
 mod schema;
 #[deny(clippy::indexing_slicing)]
@@ -90,9 +81,7 @@ pub use automaton::Automaton;
 pub use compile::Grammar;
 pub use constraint::{Allowed, Constraint, Effort};
 pub use error::{GrammarError, GrammarErrorKind};
-#[cfg(feature = "grammar")]
 pub use gbnf::gbnf;
 pub use matcher::{MAX_DEPTH, MAX_STACKS, Matcher};
-#[cfg(feature = "grammar")]
 pub use schema::{Reading, schema, schema_as};
 pub use trie::{SortedTokens, TokenBytes, Trie};
