@@ -72,6 +72,11 @@ cross() {
     [ "$command" != build ] || flags+=" $(remapped_paths)"
     export "$(cross_variable "$target" RUSTFLAGS)=$flags ${rust_flags:-}"
     [ "$command" = build ] && [ "$cargo_program" = "$zigbuild" ] && command=zigbuild
+    # Cargo would find rustup's, earlier in PATH, which is of another compiler.
+    if [ "$command" = clippy ]; then
+        need_packages rust-web-clippy
+        cargo_program=/usr/bin/cargo-clippy
+    fi
     cargo_from_source "$command" --locked --target "$target" \
         -Zbuild-std=std,panic_abort,test ${std_features+"-Zbuild-std-features=$std_features"} \
         "$@" </dev/null

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{TemporaryFile, error_line, model, picolm, run, run_with_input};
+#[cfg(unix)]
 use std::io::Read;
 
 /// Writes under `grammar` until Ctrl-C, with `more` options: the exit code and the whole text.

@@ -464,3 +464,77 @@ fn a_file_that_spares_memory_has_the_same_bytes() {
     }
     assert_eq!(found, bytes);
 }
+
+/// Bytes that a stream in text mode would change: line ends, the end of a text, and no UTF-8.
+fn awkward_bytes() -> Vec<u8> {
+    let all: Vec<u8> = (0..=255).collect();
+    [b"a\r\nb\n\r\x1a\x1ac\0\xff\xef\xbb\xbf".as_slice(), &all, &all].concat()
+}
+
+/// Input is bytes, output is bytes, and an endless input is refused: seen from outside, by running
+/// this test again as a child.
+#[test]
+fn streams_are_bytes_and_have_an_end() {
+    const CHILD: &str = "PICOLM_TEST_STREAMS";
+    let bytes = awkward_bytes();
+    if let Some(limit) = std::env::var_os(CHILD) {
+        let limit = limit.to_str().unwrap().parse().unwrap();
+        match platform::console::read_stdin(limit) {
+            Ok(read) => platform::console::write_stdout(&read).unwrap(),
+            Err(error) => assert!(error.to_string().contains("more than"), "{error}"),
+        }
+        assert!(!platform::console::stdin_is_terminal());
+        std::process::exit(7);
+    }
+    for (limit, whole) in [(bytes.len(), true), (1 << 20, true), (bytes.len() - 1, false)] {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "streams_are_bytes_and_have_an_end", "--nocapture"])
+            .env(CHILD, limit.to_string())
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), &bytes).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(7));
+        // What the test's own runner wrote stands before it.
+        assert_eq!(output.stdout.ends_with(&bytes), whole, "{limit}");
+    }
+}
+
+#[test]
+fn an_argument_is_its_text() {
+    for text in ["", "plain", "Grüße, 世界 🦀", "a\r\n\tb\u{1a}"] {
+        let bytes = platform::console::argument_bytes(text.into());
+        assert_eq!(bytes.as_deref(), Some(text.as_bytes()));
+    }
+    assert!(platform::console::terminal_columns() > 0);
+}
+
+/// Half a pair of UTF-16 is no text.
+#[cfg(windows)]
+#[test]
+fn an_argument_that_is_no_text_is_refused() {
+    use std::os::windows::ffi::OsStringExt;
+    let half = std::ffi::OsString::from_wide(&[0x61, 0xd800, 0x62]);
+    assert_eq!(platform::console::argument_bytes(half), None);
+}
+
+#[test]
+fn instruction_sets_can_be_taken_away_and_not_added() {
+    use platform::cpu::{LevelError, detect, levels, limit};
+    let all = detect();
+    assert_eq!(limit(all, "no-such"), Err(LevelError::Unknown));
+    assert_eq!(levels().next(), Some("portable"));
+    let least = limit(all, "portable").unwrap();
+    for level in levels() {
+        match limit(all, level) {
+            Ok(limited) => assert_eq!(limit(limited, level), Ok(limited), "{level}"),
+            Err(error) => assert_eq!(error, LevelError::Unsupported, "{level}"),
+        }
+        // Nothing above the least can be had from the least.
+        if let Ok(limited) = limit(least, level) {
+            assert_eq!(limited, least, "{level}");
+        }
+    }
+}

@@ -79,7 +79,8 @@ impl MappedFile {
         if bytes == 0 {
             return Err(MapError::Empty);
         }
-        if usize::try_from(bytes).is_err() {
+        // No slice is longer, so no mapping is: on 32 bits, 2 GiB less a byte.
+        if isize::try_from(bytes).is_err() {
             return Err(MapError::TooLarge { bytes });
         }
         // SAFETY: the file is a regular one, mapped privately and read-only. That no one else

@@ -3,6 +3,7 @@
 
 use super::{Failure, Options, size};
 use picolm_core::session::{DEFAULT_KEEP, How, Session, Shift};
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 /// What is kept.
@@ -82,19 +83,27 @@ impl Options {
         })
     }
 
-    /// Takes the next argument where it is `word`, or what follows a `=`, which must be.
+    /// Takes the next argument where it is `word`, or what follows a `=`, which must be. What is
+    /// no option and cannot be the model, since that is known, is meant as a word too.
     fn word(&mut self, word: &str, option: &str) -> Result<bool, Failure> {
+        let refusal = |value: &OsStr| {
+            let value = value.to_string_lossy();
+            Failure::usage(format!("{option}: '{value}' is not {word}, its only value"))
+        };
         if let Some(value) = self.parser.optional_value() {
-            let text = value.to_string_lossy();
-            let message = || format!("{option}: '{text}' is not {word}");
-            return if value == word { Ok(true) } else { Err(Failure::usage(message())) };
+            return if value == word { Ok(true) } else { Err(refusal(&value)) };
         }
         let Some(mut rest) = self.parser.try_raw_args() else { return Ok(false) };
-        let follows = rest.peek().is_some_and(|next| next == word);
-        if follows {
-            rest.next();
+        match rest.peek() {
+            Some(next) if next == word => {
+                rest.next();
+                Ok(true)
+            }
+            Some(next) if self.model.is_some() && !next.to_string_lossy().starts_with('-') => {
+                Err(refusal(next))
+            }
+            _ => Ok(false),
         }
-        Ok(follows)
     }
 }
 
@@ -150,7 +159,7 @@ mod tests {
             ("m --shift --json", "--shift: a constraint"),
             ("m --shift --keep -1", "--keep: '-1'"),
             ("m --shift=slow", "--shift: 'slow' is not fast"),
-            ("m --shift slow", "'slow'"),
+            ("m --shift slow", "--shift: 'slow' is not fast"),
             ("m --cache f --cache-max", "--cache-max: a value is missing"),
             ("m --cache f --cache-max=", "--cache-max: ''"),
             ("m --cache f --cache-max M", "--cache-max: 'M'"),

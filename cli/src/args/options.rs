@@ -15,7 +15,7 @@ use std::path::PathBuf;
 /// has are taken on the way.
 pub(super) struct Options {
     pub(super) parser: Parser,
-    model: Option<PathBuf>,
+    pub(super) model: Option<PathBuf>,
     /// `--help` or `--version`: the rest does not count.
     pub(super) stop: Option<Command>,
 }

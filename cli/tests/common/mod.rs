@@ -6,10 +6,13 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-/// The program with arguments, its three streams piped, and no settings from outside.
+/// The program with arguments, its three streams piped, and no settings from outside. Where it is
+/// for another machine, `PICOLM_RUNNER` is the command that runs it (`ci/cross-test`).
 pub(crate) fn picolm(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_picolm"));
-    command.args(arguments).env_remove("PICOLM_CPU").env_remove("PICOLM_ACTIVATIONS");
+    let runner = std::env::var("PICOLM_RUNNER").unwrap_or_default();
+    let mut words = runner.split_whitespace().chain([env!("CARGO_BIN_EXE_picolm")]);
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).args(arguments).env_remove("PICOLM_CPU").env_remove("PICOLM_ACTIVATIONS");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -79,6 +79,7 @@ impl<F: KQuant<BYTES>, const BYTES: usize> Format<BYTES, ELEMENTS, GROUPS> for F
         let offset = vdupq_n_s8(F::OFFSET as i8);
         for half in 0..2 {
             let quants = each_row!(|row| F::quants(blocks[row], half));
+            #[allow(clippy::needless_range_loop, reason = "it is the second index, of each row")]
             for at in 0..8 {
                 let rows = each_row!(|row| vaddq_s8(quants[row][at], offset));
                 tile.set_quants(8 * half + at, rows);
