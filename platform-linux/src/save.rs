@@ -10,13 +10,14 @@
 use crate::map::not_a_file;
 use crate::residency;
 use core::fmt;
+use core::time::Duration;
 use picolm_core::port::{Sink, Source};
 use std::ffi::{OsStr, OsString};
 use std::fs::{DirEntry, File, FileType, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bytes that are read or written at once.
 const BUFFER_BYTES: usize = 64 << 10;
