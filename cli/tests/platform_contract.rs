@@ -13,7 +13,7 @@ use platform::save::{Replacement, SaveError, SavedFile};
 use platform::stream::{StreamOptions, StreamedFile};
 use platform::threads::{Pool, usable_cores};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// Runs one job and checks that every chunk ran once and no worker did two things at a time.
 fn run_checked(pool: &Pool, chunks: usize, work: impl Fn() + Sync) {
@@ -355,8 +355,15 @@ fn writers_do_not_disturb_each_other_and_clear_up_after_the_dead() {
     for name in others {
         std::fs::write(folder.0.join(name), b"somebody's").unwrap();
     }
+    // One that is not a minute old may be someone's who has closed it to rename it.
+    let fresh = folder.0.join(".file.4-5-6.picolm-part");
+    std::fs::write(&fresh, b"half").unwrap();
+    let file = std::fs::File::options().write(true).open(&abandoned).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(61)).unwrap();
+    drop(file);
     let mut first = Replacement::new(&path).unwrap();
-    assert!(!abandoned.exists());
+    assert!(!abandoned.exists() && fresh.exists());
+    std::fs::remove_file(&fresh).unwrap();
     let mut second = Replacement::new(&path).unwrap();
     first.write(b"first").unwrap();
     second.write(b"second").unwrap();

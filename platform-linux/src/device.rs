@@ -13,6 +13,9 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+/// The sector of most devices: a stripe then brings 0.5 KiB of its neighbours along, not 4.
+pub(crate) const SECTOR_BYTES_MIN: usize = 512;
+
 /// Error numbers that the streaming source gives of its own accord: memory is not to be had, a
 /// thread is not, a read has failed.
 pub(crate) const NO_MEMORY: i32 = libc::ENOMEM;

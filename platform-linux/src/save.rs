@@ -3,16 +3,17 @@
 //! A new version is written beside the old one, under a name of its own and readable by its owner
 //! only, brought to the medium, and then renamed over the old one: whoever opens the file, whenever
 //! the power fails, finds the one or the other. What a killed process has left half written is
-//! removed by the next save; a lock tells it from what is being written now.
+//! removed by a save that comes a minute later; a lock tells it from what is being written now.
 // Unsafe: makes a signal be ignored.
 #![allow(unsafe_code)]
 
 use crate::map::not_a_file;
 use crate::residency;
 use core::fmt;
+use core::time::Duration;
 use picolm_core::port::{Sink, Source};
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, FileType, OpenOptions};
+use std::fs::{DirEntry, File, FileType, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -26,6 +27,10 @@ const CACHED_BYTES: usize = 1 << 20;
 
 /// How names of files that are not whole yet end.
 const SUFFIX: &str = ".picolm-part";
+
+/// Age from which such a file may be a dead process's. A save takes seconds, and none is without a
+/// lock for longer than a moment, but locks are not everywhere.
+const ABANDONED_AGE: Duration = Duration::from_secs(60);
 
 /// Names that are tried for such a file before it is given up.
 const ATTEMPTS: u32 = 16;
@@ -264,6 +269,13 @@ fn temporary_name(name: &OsStr, attempt: u32) -> OsString {
     temporary
 }
 
+/// Whether nobody has written to the file of `entry` for long. A clock that was set back says no.
+fn is_old(entry: &DirEntry) -> bool {
+    let written = entry.metadata().and_then(|metadata| metadata.modified());
+    let age = written.ok().and_then(|written| SystemTime::now().duration_since(written).ok());
+    age.is_some_and(|age| age >= ABANDONED_AGE)
+}
+
 /// Removes what killed processes have left of new versions of `name`. Whether it can is of no
 /// consequence.
 fn remove_abandoned(folder: &Path, name: &OsStr) {
@@ -273,7 +285,8 @@ fn remove_abandoned(folder: &Path, name: &OsStr) {
         let found = entry.file_name();
         let found = found.as_encoded_bytes();
         let is_part = found.starts_with(&prefix) && found.ends_with(SUFFIX.as_bytes());
-        if !is_part || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if !is_part || !is_file || !is_old(&entry) {
             continue;
         }
         let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;

@@ -14,6 +14,10 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+/// The smallest sector that a direct read is tried with: the largest there is, because a read of
+/// less is never refused, and goes through the cache where the device's sectors are longer.
+pub(crate) const SECTOR_BYTES_MIN: usize = 4096;
+
 /// Error numbers that the streaming source gives of its own accord: memory is not to be had, a
 /// thread is not, a read has failed.
 pub(crate) const NO_MEMORY: i32 = libc::ENOMEM;

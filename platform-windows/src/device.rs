@@ -11,6 +11,9 @@ use std::io;
 use std::os::windows::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
+/// The sector of most devices: a stripe then brings 0.5 KiB of its neighbours along, not 4.
+pub(crate) const SECTOR_BYTES_MIN: usize = 512;
+
 /// Error numbers that the streaming source gives of its own accord (`winerror.h`): memory is not to
 /// be had (`ERROR_NOT_ENOUGH_MEMORY`), a thread is not (`ERROR_MAX_THRDS_REACHED`), a read has
 /// failed (`ERROR_READ_FAULT`).

@@ -2,14 +2,15 @@
 //!
 //! A new version is written beside the old one, under a name of its own, brought to the medium, and
 //! then renamed over the old one (`MoveFileEx` with replacement, which NTFS journals). What a
-//! killed process has left half written is removed by the next save; what is being written now is
-//! open to nobody else and cannot be removed.
+//! killed process has left half written is removed by a save that comes a minute later; what is
+//! being written now is open to nobody else and cannot be removed.
 
 use crate::residency;
 use core::fmt;
+use core::time::Duration;
 use picolm_core::port::{Sink, Source};
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{DirEntry, File, Metadata, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::windows::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,10 @@ const BUFFER_BYTES: usize = 64 << 10;
 
 /// How names of files that are not whole yet end.
 const SUFFIX: &str = ".picolm-part";
+
+/// Age from which such a file may be a dead process's. A save takes seconds, and none is without a
+/// lock for longer than a moment, but locks are not everywhere.
+const ABANDONED_AGE: Duration = Duration::from_secs(60);
 
 /// Names that are tried for such a file before it is given up.
 const ATTEMPTS: u32 = 16;
@@ -156,7 +161,8 @@ impl Replacement {
         };
         writer.flush()?;
         writer.get_ref().sync_all()?;
-        // A file that is open to nobody else cannot be renamed either.
+        // A file that is open to nobody else cannot be renamed either; its age keeps another
+        // process from taking it for abandoned now.
         drop(writer);
         std::fs::rename(temporary, &self.target)?;
         self.temporary = None;
@@ -204,6 +210,13 @@ fn temporary_name(name: &OsStr, attempt: u32) -> OsString {
     temporary
 }
 
+/// Whether nobody has written to the file of `entry` for long. A clock that was set back says no.
+fn is_old(entry: &DirEntry) -> bool {
+    let written = entry.metadata().and_then(|metadata| metadata.modified());
+    let age = written.ok().and_then(|written| SystemTime::now().duration_since(written).ok());
+    age.is_some_and(|age| age >= ABANDONED_AGE)
+}
+
 /// Removes what killed processes have left of new versions of `name`. Whether it can is of no
 /// consequence.
 fn remove_abandoned(folder: &Path, name: &OsStr) {
@@ -213,7 +226,7 @@ fn remove_abandoned(folder: &Path, name: &OsStr) {
         let found = entry.file_name();
         let found = found.as_encoded_bytes();
         let is_part = found.starts_with(&prefix) && found.ends_with(SUFFIX.as_bytes());
-        if is_part && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+        if is_part && entry.file_type().is_ok_and(|kind| kind.is_file()) && is_old(&entry) {
             let _ = std::fs::remove_file(entry.path());
         }
     }

@@ -30,7 +30,8 @@ fn main() {
     let out = PathBuf::from(var("OUT_DIR").unwrap());
     std::fs::write(out.join("plan.rs"), constants).unwrap();
 
-    // No compiler flag tells the DSP instructions of a Cortex-M4 from a Cortex-M3 without them.
+    // No compiler flag tells the DSP instructions of a Cortex-M4 from a Cortex-M3 without them; the
+    // target of a Cortex-M33 is one of those without.
     if var("TARGET").unwrap().starts_with("thumbv7em") {
         println!("cargo::rustc-cfg=arm_dsp");
     }
@@ -44,6 +45,10 @@ fn main() {
         println!("cargo::rerun-if-changed=link");
         println!("cargo::rustc-link-search={}", root.join("link").display());
         println!("cargo::rustc-link-arg-bins=-T{script}");
+        println!("cargo::rerun-if-env-changed=PICOLM_FIRMWARE_STACK");
+        if let Ok(bytes) = var("PICOLM_FIRMWARE_STACK") {
+            println!("cargo::rustc-link-arg-bins=--defsym=_stack_bytes={bytes}");
+        }
     }
 }
 

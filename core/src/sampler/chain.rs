@@ -113,6 +113,23 @@ impl<'m> Sampler<'m> {
         self.limit = self.options.mirostat.map(Limit::new);
     }
 
+    /// Chooses by `options` from here on; the draws go on as they were seeded. Whether it has the
+    /// memory: where not, nothing changes.
+    pub fn change(&mut self, options: SamplerOptions<'m>) -> Result<bool, SamplerError> {
+        let n_vocab = self.ids.len();
+        options.check(u32::try_from(n_vocab).unwrap_or(u32::MAX))?;
+        let has_room = (!options.changes_scores() || self.changed.len() == n_vocab)
+            && options.remembered() as usize <= self.history.room()
+            && options.dry_remembered() as usize <= self.matches.len();
+        if has_room {
+            if options.mirostat != self.options.mirostat {
+                self.limit = options.mirostat.map(Limit::new);
+            }
+            self.options = SamplerOptions { seed: self.options.seed, ..options };
+        }
+        Ok(has_room)
+    }
+
     /// Begins anew with `seed`, as if just made.
     pub fn restart(&mut self, seed: u64) {
         self.options.seed = seed;

@@ -27,6 +27,11 @@ impl<'m> History<'m> {
         (self.len, self.next) = (0, 0);
     }
 
+    /// Most tokens that it can have.
+    pub(super) fn room(&self) -> usize {
+        self.ring.len()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.len
     }

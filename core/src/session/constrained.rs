@@ -111,8 +111,8 @@ impl Session<'_> {
         };
         self.drop_rejected(&rows, speculation);
         decoder.finish(&mut |bytes| output.text(bytes));
-        let _ = output.token_done();
-        // As without a constraint, the last token alone is left.
+        output.ended();
+        // The last token alone is left.
         let unread = waiting.pop();
         if !waiting.is_empty() {
             self.decode_all(&waiting, &[])?;

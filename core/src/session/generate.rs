@@ -15,6 +15,12 @@ pub trait Output {
     /// A token is complete: the place to flush, and to say whether to go on.
     fn token_done(&mut self) -> ControlFlow<()>;
 
+    /// The text has ended, and its last bytes were shown: as after a token, but that there is
+    /// nothing to go on with.
+    fn ended(&mut self) {
+        let _ = self.token_done();
+    }
+
     /// The context was full, and of the tokens that stay `done` of `total` were evaluated again:
     /// the place for a progress bar, and to say whether to go on.
     fn shifting(&mut self, done: usize, total: usize) -> ControlFlow<()> {
@@ -152,8 +158,7 @@ impl Session<'_> {
         self.drop_rejected(&rows, speculation);
         // Bytes of a character that did not become whole.
         decoder.finish(&mut |bytes| output.text(bytes));
-        // The text has ended: whether to go on is no question any more.
-        let _ = output.token_done();
+        output.ended();
         Ok(Generated { tokens, stop, unread })
     }
 

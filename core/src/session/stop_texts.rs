@@ -93,6 +93,10 @@ impl Output for StopTexts<'_, '_> {
         if self.found { ControlFlow::Break(()) } else { flow }
     }
 
+    fn ended(&mut self) {
+        self.output.ended();
+    }
+
     fn shifting(&mut self, done: usize, total: usize) -> ControlFlow<()> {
         self.output.shifting(done, total)
     }

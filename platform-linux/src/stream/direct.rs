@@ -5,7 +5,7 @@
 //! (`device`): into the caller's buffer, in whole sectors. Where it refuses, reads are buffered and
 //! the cache is told right after each to forget what it read.
 
-use crate::device::Device;
+use crate::device::{Device, SECTOR_BYTES_MIN};
 use crate::map::{MapError, Memory};
 use core::time::Duration;
 use picolm_core::port::ReadError;
@@ -16,9 +16,6 @@ use std::time::Instant;
 /// The largest sector that there is: what offsets, lengths and addresses of direct reads are
 /// multiples of everywhere.
 pub(super) const SECTOR_BYTES_MAX: usize = 4096;
-
-/// The sector of most devices: a stripe then brings 0.5 KiB of its neighbours along, not 4.
-const SECTOR_BYTES_MIN: usize = 512;
 
 /// Reads of the speed test at most: 64 MiB in stripes of 512 KiB, or what half a second brings.
 const PROBES: u64 = 128;

@@ -110,7 +110,7 @@ static int32_t run(void) {
         status = picolm_feed_text(session, PROMPT, sizeof PROMPT - 1, PICOLM_TEXT_WHOLE, NULL, NULL);
     }
     if (status == PICOLM_OK) {
-        status = picolm_generate(session, NULL, MAX_TOKENS, show, NULL, NULL);
+        status = picolm_generate(session, NULL, MAX_TOKENS, show, NULL, NULL, NULL);
     }
     return status;
 }

@@ -1,12 +1,17 @@
 /* Asks a model something, on a system with files: the model is mapped, or read piece by piece.
  *
- *     hosted MODEL PROMPT [MAX_TOKENS [CONTEXT]] [--read] [--json]
+ *     hosted MODEL PROMPT [MAX_TOKENS [CONTEXT]] [--read] [--json] [--template]
  *
+ * With --template the prompt is a template's text, in which the names of special tokens count: never
+ * a text that a user wrote.
  * Standard output is the answer; standard error says what it took, and a hash of the scores after
  * the prompt, which is the same on every machine.
  */
 #define _POSIX_C_SOURCE 200809L
+/* Files beyond 2 GB, also where addresses have 32 bits. */
+#define _FILE_OFFSET_BITS 64
 #include "picolm.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +31,9 @@ static int32_t read_file(void *user, uint64_t offset, uint8_t *into, size_t leng
     const int file = *(const int *)user;
     while (length > 0) {
         const ssize_t got = pread(file, into, length, (off_t)offset);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
         if (got <= 0) {
             return -1;
         }
@@ -61,7 +69,8 @@ static uint64_t hash_of(const float *logits, size_t count) {
 }
 
 /* A constraint on the session's texts, in memory that grows until it is enough. */
-static int32_t any_json(picolm_session *session, picolm_constraint **constraint) {
+static int32_t any_json(picolm_session *session, picolm_constraint **constraint,
+                        void **at) {
     void *memory = NULL;
     uint64_t size = 0, needed = 0;
     int32_t status;
@@ -69,7 +78,7 @@ static int32_t any_json(picolm_session *session, picolm_constraint **constraint)
                                             &needed, constraint)) == PICOLM_GRAMMAR_MEMORY) {
         free(memory);
         size = needed;
-        memory = size <= SIZE_MAX / 2 ? memory_of((size_t)size) : NULL;
+        *at = memory = size <= SIZE_MAX / 2 ? memory_of((size_t)size) : NULL;
         if (memory == NULL) {
             return PICOLM_GRAMMAR_MEMORY;
         }
@@ -77,17 +86,19 @@ static int32_t any_json(picolm_session *session, picolm_constraint **constraint)
     return status;
 }
 
-static int answer(picolm_session *session, const char *prompt, uint32_t max_tokens, int json) {
+static int answer(picolm_session *session, const char *prompt, uint32_t max_tokens, int json,
+                  uint32_t flags) {
     picolm_constraint *constraint = NULL;
+    void *constraint_memory = NULL;
     picolm_generated generated = {.struct_size = sizeof generated};
     picolm_info info = {.struct_size = sizeof info};
     const float *logits;
     size_t count;
 
-    int32_t status = json ? any_json(session, &constraint) : PICOLM_OK;
+    int32_t status = json ? any_json(session, &constraint, &constraint_memory) : PICOLM_OK;
     if (status == PICOLM_OK) {
-        status = picolm_feed_text(session, prompt, strlen(prompt),
-                                  PICOLM_TEXT_WHOLE | PICOLM_TEXT_SPECIAL, NULL, NULL);
+        status = picolm_feed_text(session, prompt, strlen(prompt), PICOLM_TEXT_WHOLE | flags, NULL,
+                                  NULL);
     }
     if (status == PICOLM_OK) {
         status = picolm_logits(session, &logits, &count);
@@ -95,9 +106,14 @@ static int answer(picolm_session *session, const char *prompt, uint32_t max_toke
     if (status == PICOLM_OK) {
         const uint64_t hash = hash_of(logits, count);
         fprintf(stderr, "logits: %016llx\n", (unsigned long long)hash);
-        status = picolm_generate(session, constraint, max_tokens, show, stdout, &generated);
+        status = picolm_generate(session, constraint, max_tokens, show, NULL, stdout,
+                                 &generated);
     }
     picolm_session_info(session, &info);
+    if (constraint != NULL) {
+        picolm_constraint_close(constraint);
+    }
+    free(constraint_memory);
     if (status != PICOLM_OK) {
         return fail("answer", status, info.detail);
     }
@@ -106,18 +122,47 @@ static int answer(picolm_session *session, const char *prompt, uint32_t max_toke
     return EXIT_SUCCESS;
 }
 
+/* The file's header in memory, as much of it as it takes; all else is read when it is wanted. */
+static int32_t read_header(picolm_model *model, const picolm_options *options, uint8_t **header,
+                           size_t *size, uint64_t *detail) {
+    int32_t status = PICOLM_HEADER_INCOMPLETE;
+    for (uint64_t length = 1 << 16; status == PICOLM_HEADER_INCOMPLETE; length *= 2) {
+        const uint64_t bytes = length < model->file_bytes ? length : model->file_bytes;
+        uint8_t *const longer = bytes <= SIZE_MAX / 2 ? realloc(*header, (size_t)bytes) : NULL;
+        if (longer == NULL) {
+            return PICOLM_NOT_ENOUGH_MEMORY;
+        }
+        *header = longer;
+        if (read_file(model->user, 0, longer, (size_t)bytes) != 0) {
+            perror("hosted");
+            return PICOLM_VALUE;
+        }
+        model->bytes = longer;
+        model->length = (size_t)bytes;
+        status = picolm_session_size(model, options, size, detail);
+        if (bytes == model->file_bytes) {
+            break;
+        }
+    }
+    return status;
+}
+
 int main(int count, char **arguments) {
     if (count < 3) {
-        fprintf(stderr, "usage: hosted MODEL PROMPT [MAX_TOKENS [CONTEXT]] [--read] [--json]\n");
+        fprintf(stderr, "usage: hosted MODEL PROMPT [MAX_TOKENS [CONTEXT]] [--read] [--json]"
+                        " [--template]\n");
         return 2;
     }
     uint32_t numbers[2] = {256, 0}; /* tokens at most, context */
     int reads = 0, json = 0, given = 0;
+    uint32_t flags = 0;
     for (int index = 3; index < count; index++) {
         if (strcmp(arguments[index], "--read") == 0) {
             reads = 1;
         } else if (strcmp(arguments[index], "--json") == 0) {
             json = 1;
+        } else if (strcmp(arguments[index], "--template") == 0) {
+            flags = PICOLM_TEXT_SPECIAL;
         } else if (given < 2) {
             numbers[given++] = (uint32_t)strtoul(arguments[index], NULL, 10);
         }
@@ -129,7 +174,6 @@ int main(int count, char **arguments) {
         perror(arguments[1]);
         return EXIT_FAILURE;
     }
-    const size_t file_bytes = (size_t)about.st_size;
     picolm_model model = {.struct_size = sizeof model};
     picolm_options options;
     picolm_options_default(&options, sizeof options);
@@ -138,56 +182,52 @@ int main(int count, char **arguments) {
     size_t size = 0;
     uint64_t detail = 0;
     int32_t status;
+    uint8_t *header = NULL;
+    void *mapped = MAP_FAILED;
 
-    /* Mapped, the file is in memory as far as anyone can tell. */
-    uint8_t *const mapped = mmap(NULL, file_bytes, PROT_READ, MAP_PRIVATE, file, 0);
-    if (mapped == MAP_FAILED) {
-        perror(arguments[1]);
-        return EXIT_FAILURE;
-    }
     if (reads) {
-        /* As where nothing can be mapped: the header in memory, as much of it as it takes, and all
-         * else read when it is wanted. */
+        /* As where nothing can be mapped. */
         model.read = read_file;
         model.user = &file;
-        model.file_bytes = (uint64_t)file_bytes;
-        uint8_t *header = NULL;
-        for (size_t length = 1 << 16;; length *= 2) {
-            length = length < file_bytes ? length : file_bytes;
-            header = realloc(header, length);
-            if (header == NULL || read_file(&file, 0, header, length) != 0) {
-                fprintf(stderr, "hosted: %s: cannot be read\n", arguments[1]);
-                return EXIT_FAILURE;
-            }
-            model.bytes = header;
-            model.length = length;
-            status = picolm_session_size(&model, &options, &size, &detail);
-            if (status != PICOLM_HEADER_INCOMPLETE || length == file_bytes) {
-                break;
-            }
-        }
+        model.file_bytes = (uint64_t)about.st_size;
+        status = read_header(&model, &options, &header, &size, &detail);
     } else {
+        /* Mapped, the file is in memory as far as anyone can tell. */
+        if ((uint64_t)about.st_size <= SIZE_MAX / 2) {
+            model.length = (size_t)about.st_size;
+            mapped = mmap(NULL, model.length, PROT_READ, MAP_PRIVATE, file, 0);
+        }
+        if (mapped == MAP_FAILED) {
+            fprintf(stderr, "hosted: %s: cannot be mapped: try --read\n", arguments[1]);
+            close(file);
+            return EXIT_FAILURE;
+        }
         model.bytes = mapped;
-        model.length = file_bytes;
         status = picolm_session_size(&model, &options, &size, &detail);
     }
-    if (status != PICOLM_OK) {
-        return fail(arguments[1], status, detail);
-    }
 
-    void *const memory = memory_of(size);
-    picolm_session *session;
-    if (memory == NULL) {
-        fprintf(stderr, "hosted: no %zu bytes of memory\n", size);
-        return EXIT_FAILURE;
-    }
-    status = picolm_session_open(&model, &options, memory, size, &session, &detail);
+    int result = EXIT_FAILURE;
+    void *const memory = status == PICOLM_OK ? memory_of(size) : NULL;
+    picolm_session *session = NULL;
     if (status != PICOLM_OK) {
-        return fail(arguments[1], status, detail);
+        fail(arguments[1], status, detail);
+    } else if (memory == NULL) {
+        fprintf(stderr, "hosted: no %zu bytes of memory\n", size);
+    } else {
+        status = picolm_session_open(&model, &options, memory, size, &session, &detail);
+        if (status != PICOLM_OK) {
+            fail(arguments[1], status, detail);
+        } else {
+            fprintf(stderr, "memory: %zu bytes\n", size);
+            result = answer(session, arguments[2], numbers[0], json, flags);
+            picolm_session_close(session);
+        }
     }
-    fprintf(stderr, "memory: %zu bytes\n", size);
-    const int result = answer(session, arguments[2], numbers[0], json);
-    picolm_session_close(session);
     free(memory);
+    free(header);
+    if (mapped != MAP_FAILED) {
+        munmap(mapped, model.length);
+    }
+    close(file);
     return result;
 }

@@ -32,9 +32,9 @@ pub const PICOLM_END: i32 = 10;
 
 /// The header of a model in pieces goes on: bring more of the file.
 pub const PICOLM_HEADER_INCOMPLETE: i32 = 106;
-/// The memory is too small; the detail says how many bytes are needed.
+/// The memory is too small; the detail says how many bytes are needed, all of the session's.
 pub const PICOLM_NOT_ENOUGH_MEMORY: i32 = 220;
-/// A run of text is too long for `text_bytes` of the options.
+/// A run of text is too long for `text_bytes` of the options; the detail says how many would do.
 pub const PICOLM_SCRATCH: i32 = 401;
 /// The constraint needs more memory; the detail says how many bytes to try next.
 pub const PICOLM_GRAMMAR_MEMORY: i32 = 501;
@@ -115,8 +115,8 @@ pub type picolm_read =
 pub type picolm_on_text =
     Option<extern "C" fn(user: *mut c_void, text: *const c_char, length: usize) -> i32>;
 
-/// Hears after each pass how many of the tokens fed are evaluated: the place to feed a watchdog.
-/// Not 0 to stop.
+/// Hears after each pass how many of the tokens fed are evaluated, or after each token how many are
+/// written: the place to feed a watchdog. Not 0 to stop.
 pub type picolm_on_progress =
     Option<extern "C" fn(user: *mut c_void, done: usize, total: usize) -> i32>;
 

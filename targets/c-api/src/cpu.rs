@@ -98,6 +98,7 @@ pub(crate) fn detected() -> u32 {
     let bit = |is_there: bool, bit| if is_there { bit } else { 0 };
     bit(cfg!(target_feature = "neon"), PICOLM_CPU_NEON)
         | bit(cfg!(target_feature = "dotprod"), PICOLM_CPU_DOTPROD)
+        | bit(cfg!(arm_dsp), PICOLM_CPU_ARM_DSP)
 }
 
 /// Stops: an instruction that no CPU has, where the compiler knows one.
@@ -122,11 +123,32 @@ pub(crate) fn trap() {
 
 // Rust's own library, as it comes for systems, names the function that unwinds a stack, also where
 // nothing ever unwinds: here nothing does (`panic = "abort"`). Weak: a program's own goes first.
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 core::arch::global_asm!(
     ".pushsection .data.rel.ro.rust_eh_personality,\"aw\"",
     ".weak rust_eh_personality",
     "rust_eh_personality:",
     ".quad 0",
     ".popsection",
+);
+
+// The same in the object files of Windows, which know no weak symbol: a section that is kept once.
+#[cfg(all(windows, target_env = "gnu"))]
+core::arch::global_asm!(
+    ".section .rdata$rust_eh_personality,\"dr\",discard,rust_eh_personality",
+    ".globl rust_eh_personality",
+    "rust_eh_personality:",
+    ".quad 0",
+    ".text",
+);
+
+// And in those of Apple's systems, whose symbols begin with an underscore.
+#[cfg(target_vendor = "apple")]
+core::arch::global_asm!(
+    ".section __DATA,__const",
+    ".globl _rust_eh_personality",
+    ".weak_definition _rust_eh_personality",
+    "_rust_eh_personality:",
+    ".quad 0",
+    ".text",
 );

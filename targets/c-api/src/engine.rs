@@ -1,6 +1,8 @@
 //! A session with its tokenizer and sampler: what the functions of [`crate::ffi`] do, on slices.
 
-use crate::abi::{PICOLM_CONTEXT_FULL, PICOLM_END, PICOLM_NO_TOKENS, PICOLM_STOPPED};
+use crate::abi::{
+    PICOLM_CONTEXT_FULL, PICOLM_END, PICOLM_NO_TOKENS, PICOLM_SCRATCH, PICOLM_STOPPED, PICOLM_VALUE,
+};
 use crate::slot::Mark;
 use crate::source::{Model, Source, buffer_bytes};
 use core::ops::ControlFlow;
@@ -39,15 +41,20 @@ macro_rules! failures {
         })*
     };
 }
-failures!(
-    EncodeError,
-    GgufError,
-    GrammarError,
-    ModelError,
-    SamplerError,
-    SessionError,
-    TokenizerError
-);
+failures!(GgufError, GrammarError, ModelError, SamplerError, SessionError, TokenizerError);
+
+impl From<EncodeError> for Failure {
+    fn from(error: EncodeError) -> Self {
+        let error = Error::from(error);
+        let code = error.code().into();
+        let detail = match (code, error.detail()) {
+            // The caller knows `text_bytes`, not words of ours.
+            (PICOLM_SCRATCH, words) => words.div_ceil(scratch_words(0)).saturating_sub(1),
+            (_, detail) => detail,
+        };
+        Self { code, detail }
+    }
+}
 
 /// Options that were understood.
 #[derive(Clone, Copy)]
@@ -59,10 +66,29 @@ pub(crate) struct Settings {
     pub(crate) read_bytes: u32,
 }
 
+/// Kernels of every format that the target's assembler takes.
+#[cfg(not(bare_arm))]
+const FORMATS: &[kernels::Candidate] = kernels::ALL;
+
+/// Kernels of every format that the target's assembler takes: a Cortex-M0 or M3.
+#[cfg(all(bare_arm, not(arm_dsp)))]
+const FORMATS: &[kernels::Candidate] = kernels::portable::ALL;
+
+/// Kernels of every format that the target's assembler takes: a Cortex-M4 and later.
+#[cfg(arm_dsp)]
+const FORMATS: &[kernels::Candidate] = &{
+    const FIRST: &[kernels::Candidate] = kernels::arm::dsp::ALL;
+    const REST: &[kernels::Candidate] = kernels::portable::ALL;
+    let mut all = [REST[0]; FIRST.len() + REST.len()];
+    let (first, rest) = all.split_at_mut(FIRST.len());
+    first.copy_from_slice(FIRST);
+    rest.copy_from_slice(REST);
+    all
+};
+
 impl Settings {
     fn parts(&self) -> Parts<'static> {
-        let (formats, vectors) = (kernels::ALL, kernels::VECTORS);
-        Parts { formats, vectors, families: family::ALL, cpu: self.cpu }
+        Parts { formats: FORMATS, vectors: kernels::VECTORS, families: family::ALL, cpu: self.cpu }
     }
 }
 
@@ -220,7 +246,7 @@ impl<'m> Engine<'m> {
         let before = self.session.position();
         let mut stopped = false;
         let result = self.session.prefill(tokens, &mut |done| {
-            stopped = !progress(done, all);
+            stopped = !progress(done.saturating_sub(unread), count);
             !stopped
         });
         let evaluated = self.session.position().saturating_sub(before) as usize;
@@ -239,15 +265,22 @@ impl<'m> Engine<'m> {
         if self.unread.is_some() { self.evaluate(0, &mut |_, _| true) } else { Ok(()) }
     }
 
-    /// Writes at most `max_tokens` tokens.
+    /// Chooses by the sampler's part of `settings` from here on.
+    pub(crate) fn choose_by(&mut self, settings: &Settings) -> Result<(), Failure> {
+        if self.sampler.change(settings.sampler)? { Ok(()) } else { Err(PICOLM_VALUE.into()) }
+    }
+
+    /// Writes at most `max_tokens` tokens; `on_token` hears how many there are.
     pub(crate) fn generate(
         &mut self,
         constraint: Option<&mut Constraint<'_>>,
         max_tokens: u32,
         on_text: &mut dyn FnMut(&[u8]) -> bool,
+        on_token: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Generated, Failure> {
         self.catch_up()?;
-        let mut output = Text { on_text, stopped: false, constrained: constraint.is_some() };
+        let constrained = constraint.is_some();
+        let mut output = Text { on_text, on_token, tokens: 0, stopped: false, constrained };
         let Self { session, sampler, tokenizer, .. } = self;
         let generated = match constraint {
             None => session.generate(tokenizer, sampler, max_tokens, &mut output),
@@ -318,6 +351,8 @@ impl<'m> Engine<'m> {
 /// The caller's function as a reader of the text.
 struct Text<'t> {
     on_text: &'t mut dyn FnMut(&[u8]) -> bool,
+    on_token: &'t mut dyn FnMut(usize) -> bool,
+    tokens: usize,
     stopped: bool,
     /// The text goes on to its end after the caller has said stop.
     constrained: bool,
@@ -331,6 +366,12 @@ impl Output for Text<'_> {
     }
 
     fn token_done(&mut self) -> ControlFlow<()> {
+        self.tokens = self.tokens.saturating_add(1);
+        if !self.stopped || self.constrained {
+            self.stopped |= !(self.on_token)(self.tokens);
+        }
         if self.stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
+
+    fn ended(&mut self) {}
 }

@@ -150,10 +150,11 @@ unsafe fn open_session(
     if size < needed {
         return Err(Failure { code: PICOLM_NOT_ENOUGH_MEMORY, detail: needed as u64 });
     }
-    let slot = memory.as_mut_ptr().cast::<SessionSlot>();
     let too_small = Failure { code: PICOLM_NOT_ENOUGH_MEMORY, detail: needed as u64 };
     let (head, rest) = memory.split_at_mut_checked(SESSION_HEAD).ok_or(too_small)?;
-    let (_, place) = head.split_at_mut_checked(SessionSlot::BYTES).ok_or(too_small)?;
+    let (slot, place) = head.split_at_mut_checked(SessionSlot::BYTES).ok_or(too_small)?;
+    // Of the slot's bytes alone, and after the last borrow of all of them.
+    let slot = slot.as_mut_ptr().cast::<SessionSlot>();
     let mut arena = Arena::new(rest);
     let buffer = plan.buffer(&mut arena)?;
     let source = Source::new(model, plan.read_bytes(), buffer);
@@ -276,32 +277,36 @@ pub unsafe extern "C" fn picolm_feed_text(
 }
 
 /// Writes at most `max_tokens` tokens. `constraint` may be NULL; a text under one is whole when the
-/// status is PICOLM_OK and the callback has not said stop. `on_text` may be NULL. `generated` may
-/// be NULL; else its `struct_size` is set.
+/// status is PICOLM_OK and no callback has said stop. `on_text` may be NULL, and `on_progress`,
+/// which hears of every token, also of one that adds no text, as one more of `max_tokens`. `user`
+/// is handed to both. `generated` may be NULL; else its `struct_size` is set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn picolm_generate(
     session: *mut picolm_session,
     constraint: *mut picolm_constraint,
     max_tokens: u32,
     on_text: picolm_on_text,
+    on_progress: picolm_on_progress,
     user: *mut c_void,
     generated: *mut picolm_generated,
 ) -> i32 {
     let mut on_text = |text: &[u8]| {
         on_text.is_none_or(|on_text| on_text(user, text.as_ptr().cast(), text.len()) == 0)
     };
-    let on_text = &mut on_text;
+    let mut on_token = |done: usize| goes_on(on_progress, user, done, max_tokens as usize);
+    let (on_text, on_token) = (&mut on_text, &mut on_token);
     // SAFETY: the caller's promises.
     unsafe {
         with_session(session, |engine, _| {
             let size = if generated.is_null() { 0 } else { struct_size(generated)? };
             let mut written = None;
             if constraint.is_null() {
-                written = Some(engine.generate(None, max_tokens, on_text)?);
+                written = Some(engine.generate(None, max_tokens, on_text, on_token)?);
             } else {
                 let slot = constraint.cast::<ConstraintSlot>();
                 ConstraintSlot::with(slot, |constraint, _| {
-                    written = Some(engine.generate(Some(constraint), max_tokens, on_text)?);
+                    written =
+                        Some(engine.generate(Some(constraint), max_tokens, on_text, on_token)?);
                     Ok(())
                 })?;
             }
@@ -372,12 +377,33 @@ pub unsafe extern "C" fn picolm_logits(
     }
 }
 
-/// Forgets the text from position `position` on; feed something before writing on.
+/// Chooses the tokens that follow by `options`, of which only what says how to choose is looked at,
+/// and neither `seed`. PICOLM_VALUE where they take more memory than the session's own: penalties
+/// take some, for `penalty_last` tokens, so a session that is to have them now and then is opened
+/// with them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn picolm_sampling(
+    session: *mut picolm_session,
+    options: *const picolm_options,
+) -> i32 {
+    // SAFETY: the caller's promises.
+    unsafe {
+        with_session(session, |engine, _| {
+            engine.choose_by(&read_options(non_null(options.cast_mut())?)?)
+        })
+    }
+}
+
+/// Forgets the text from position `position` on; feed something before writing on. PICOLM_VALUE
+/// where the text has not come so far.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn picolm_rewind(session: *mut picolm_session, position: u32) -> i32 {
     // SAFETY: the caller's promise.
     unsafe {
         with_session(session, |engine, _| {
+            if position > engine.session().position() {
+                return Err(PICOLM_VALUE.into());
+            }
             engine.rewind(position);
             Ok(())
         })
@@ -423,8 +449,8 @@ pub unsafe extern "C" fn picolm_constraint_open(
             put(constraint, core::ptr::null_mut())?;
             let source = slice(source.cast::<u8>(), length)?;
             let memory = if size == 0 { &mut [] } else { bytes_mut(memory, size)? };
-            let slot = memory.as_mut_ptr().cast::<ConstraintSlot>();
             let (head, rest) = memory.split_at_mut(head.min(memory.len()));
+            let slot = head.as_mut_ptr().cast::<ConstraintSlot>();
             let words = core::slice::from_raw_parts_mut(rest.as_mut_ptr().cast(), rest.len() / 4);
             if head.len() == ConstraintSlot::BYTES {
                 ConstraintSlot::clear(slot);
@@ -496,7 +522,8 @@ unsafe fn with_session(
 fn session_bytes(plan: &Plan<'_>) -> Checked<usize> {
     let bytes = plan.bytes.checked_add(SESSION_HEAD as u64);
     let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
-    bytes.ok_or(Failure { code: PICOLM_NOT_ENOUGH_MEMORY, detail: plan.bytes })
+    let detail = plan.bytes.saturating_add(SESSION_HEAD as u64);
+    bytes.ok_or(Failure { code: PICOLM_NOT_ENOUGH_MEMORY, detail })
 }
 
 /// Asks the caller's function whether to go on.

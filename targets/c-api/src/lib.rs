@@ -1,9 +1,9 @@
 //! PicoLM for C: `libpicolm.a` and `picolm.h`.
 //!
 //! Contract: no allocation, no global state, no thread of its own, no symbol of an operating
-//! system or a C library but the four that every C compiler takes for granted (`memcpy`, `memmove`,
-//! `memset`, `memcmp`). All memory is the caller's; how much is asked first and right to the byte.
-//! A handle is the start of that memory, so closing one frees nothing.
+//! system or a C library but the five that C compilers take for granted (`memcpy`, `memmove`,
+//! `memset`, `memcmp`, `bcmp`). All memory is the caller's; how much is asked first and right to
+//! the byte. A handle is the start of that memory, so closing one frees nothing.
 //!
 //! | file | |
 //! |---|---|

@@ -21,8 +21,8 @@ pub(crate) trait Mark {
 #[repr(C, align(64))]
 pub(crate) struct Slot<T> {
     /// [`Mark::MARK`] where the value is there.
-    mark: u32,
-    /// 1 while a call uses the value.
+    mark: AtomicU32,
+    /// 1 while a call uses the value, and once it is closed.
     busy: AtomicU32,
     /// The slot's own address: a copy elsewhere would point into the original's memory.
     address: usize,
@@ -44,7 +44,7 @@ impl<T: Mark> Slot<T> {
     /// `slot` is aligned, and its [`Self::BYTES`] bytes can be written and are nobody else's.
     pub(crate) unsafe fn clear(slot: *mut Self) {
         // SAFETY: the caller's promise.
-        unsafe { addr_of_mut!((*slot).mark).write(0) };
+        unsafe { addr_of_mut!((*slot).mark).write(AtomicU32::new(0)) };
     }
 
     /// Puts a value there, and says so.
@@ -60,7 +60,7 @@ impl<T: Mark> Slot<T> {
             addr_of_mut!((*slot).busy).write(AtomicU32::new(0));
             addr_of_mut!((*slot).detail).write(0);
             addr_of_mut!((*slot).address).write(slot as usize);
-            addr_of_mut!((*slot).mark).write(T::MARK);
+            addr_of_mut!((*slot).mark).write(AtomicU32::new(T::MARK));
         }
     }
 
@@ -74,12 +74,7 @@ impl<T: Mark> Slot<T> {
         job: impl FnOnce(&mut T, u64) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         // SAFETY: the caller's promise.
-        unsafe { Self::check(slot)? };
-        // SAFETY: as above; the flag is an atomic that is only ever borrowed like this.
-        let busy = unsafe { &*addr_of!((*slot).busy) };
-        if is_taken(busy) {
-            return Err(PICOLM_BUSY.into());
-        }
+        let busy = unsafe { Self::take(slot)? };
         // SAFETY: the mark says that `fill` wrote value and detail, and the flag that no other call
         // has borrowed them.
         let (value, detail) =
@@ -98,12 +93,26 @@ impl<T: Mark> Slot<T> {
     ///
     /// As for [`Self::with`].
     pub(crate) unsafe fn close(slot: *mut Self) -> Result<(), Failure> {
-        // SAFETY: the caller's promise. Only what is in use cannot be closed.
+        // SAFETY: the caller's promise. Only what is in use cannot be closed, and the flag stays
+        // taken: who has seen the mark before it was gone is told that it is.
         unsafe {
-            Self::with(slot, |_, _| Ok(()))?;
-            Self::clear(slot);
+            Self::take(slot)?;
+            (*addr_of!((*slot).mark)).store(0, Ordering::Release);
         }
         Ok(())
+    }
+
+    /// Checks that a value is there, and takes it; who clears the flag gives it back.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::with`].
+    unsafe fn take<'s>(slot: *mut Self) -> Result<&'s AtomicU32, Failure> {
+        // SAFETY: the caller's promise.
+        unsafe { Self::check(slot)? };
+        // SAFETY: as above; the flag is an atomic that is only ever borrowed like this.
+        let busy = unsafe { &*addr_of!((*slot).busy) };
+        if is_taken(busy) { Err(PICOLM_BUSY.into()) } else { Ok(busy) }
     }
 
     /// Checks that a value is there.
@@ -119,7 +128,10 @@ impl<T: Mark> Slot<T> {
             return Err(PICOLM_MISALIGNED.into());
         }
         // SAFETY: the caller's promise; both are plain numbers, whatever the bytes.
-        let (mark, address) = unsafe { ((*slot).mark, (*slot).address) };
+        let (mark, address) = unsafe {
+            let mark = &*addr_of!((*slot).mark);
+            (mark.load(Ordering::Acquire), (*slot).address)
+        };
         if mark == T::MARK && address == slot as usize { Ok(()) } else { Err(PICOLM_HANDLE.into()) }
     }
 }

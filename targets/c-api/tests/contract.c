@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static int checks;
 
@@ -100,7 +101,7 @@ static void feed(picolm_session *session) {
 
 static struct text written(picolm_session *session, uint32_t max_tokens) {
     struct text text = {.length = 0};
-    OK(picolm_generate(session, NULL, max_tokens, gather, &text, NULL));
+    OK(picolm_generate(session, NULL, max_tokens, gather, NULL, &text, NULL));
     return text;
 }
 
@@ -144,7 +145,7 @@ static void sizes_are_right_to_the_byte(void) {
         CHECK(memcmp(end - 4, &tokens[options.context - 1], 4) == 0);
         IS(picolm_feed(session, tokens, 1, NULL, NULL), PICOLM_CONTEXT_FULL);
         picolm_generated generated = {.struct_size = sizeof generated};
-        OK(picolm_generate(session, NULL, 9, NULL, NULL, &generated));
+        OK(picolm_generate(session, NULL, 9, NULL, NULL, NULL, &generated));
         CHECK(generated.tokens <= 1);
         CHECK(is_untouched(memory, size));
         OK(picolm_session_close(session));
@@ -244,8 +245,8 @@ static void mistakes_have_a_status(void) {
     IS(picolm_feed(session, NULL, 0, NULL, NULL), PICOLM_NO_TOKENS);
     IS(picolm_feed_text(session, NULL, 1, 0, NULL, NULL), PICOLM_NULL);
     IS(picolm_feed_text(session, text, 1, 4, NULL, NULL), PICOLM_VALUE);
-    IS(picolm_generate(session, NULL, 9, NULL, NULL, NULL), PICOLM_NO_TOKENS);
-    IS(picolm_generate(NULL, NULL, 9, NULL, NULL, NULL), PICOLM_NULL);
+    IS(picolm_generate(session, NULL, 9, NULL, NULL, NULL, NULL), PICOLM_NO_TOKENS);
+    IS(picolm_generate(NULL, NULL, 9, NULL, NULL, NULL, NULL), PICOLM_NULL);
     IS(picolm_logits(session, &logits, &count), PICOLM_NO_TOKENS);
     IS(picolm_next(session, tokens), PICOLM_NO_TOKENS);
     IS(picolm_tokenize(session, "a", 1, 0, tokens, 8, NULL), PICOLM_NULL);
@@ -255,7 +256,7 @@ static void mistakes_have_a_status(void) {
     picolm_info info = {.struct_size = sizeof info};
     OK(picolm_session_info(session, &info));
     CHECK(info.detail == UINT32_MAX && info.position == 0 && info.context == CONTEXT);
-    info.struct_size = 4;
+    info.struct_size = sizeof(size_t) - 1;
     IS(picolm_session_info(session, &info), PICOLM_STRUCT_SIZE);
     IS(picolm_constraint_open(session, 9, "", 0, memory, 0, &needed, &constraint), PICOLM_VALUE);
     IS(picolm_constraint_open(session, PICOLM_GBNF, "root ::= other", 14,
@@ -271,7 +272,7 @@ static void mistakes_have_a_status(void) {
     IS(picolm_reset((picolm_session *)(void *)copy, NULL), PICOLM_HANDLE);
     IS(picolm_reset((picolm_session *)(void *)(copy + 64), NULL), PICOLM_HANDLE);
     IS(picolm_reset((picolm_session *)(void *)(copy + 4), NULL), PICOLM_MISALIGNED);
-    IS(picolm_generate(session, (picolm_constraint *)(void *)memory, 9, NULL, NULL, NULL),
+    IS(picolm_generate(session, (picolm_constraint *)(void *)memory, 9, NULL, NULL, NULL, NULL),
        PICOLM_HANDLE);
     OK(picolm_session_close(session));
     IS(picolm_session_close(session), PICOLM_HANDLE);
@@ -414,6 +415,23 @@ static int32_t once(void *user, size_t done, size_t total) {
     return ++*(int *)user == 1;
 }
 
+/* A picolm_on_progress: counts tokens, stops after some. */
+struct tokens {
+    size_t done, total, stop_after;
+};
+static int32_t count_tokens(void *user, size_t done, size_t total) {
+    struct tokens *const tokens = user;
+    CHECK(done == tokens->done + 1);
+    tokens->done = done;
+    tokens->total = total;
+    return done == tokens->stop_after;
+}
+static int32_t last_of(void *user, size_t done, size_t total) {
+    ((size_t *)user)[0] = done;
+    ((size_t *)user)[1] = total;
+    return 0;
+}
+
 static void callbacks_can_stop(void) {
     picolm_options options = small_options();
     options.batch = 4;
@@ -431,10 +449,131 @@ static void callbacks_can_stop(void) {
 
     struct text text = {.stop_after = 3, .session = session};
     picolm_generated generated = {.struct_size = sizeof generated};
-    OK(picolm_generate(session, NULL, 30, gather, &text, &generated));
+    OK(picolm_generate(session, NULL, 30, gather, NULL, &text, &generated));
     CHECK(text.calls == 3 && generated.stop == PICOLM_STOP_CALLBACK && generated.tokens >= 3);
+
+    /* One token of the text is not evaluated: it does not count as fed. */
+    size_t fed[2] = {0, 0};
+    OK(picolm_feed(session, tokens + 4, 2, last_of, fed));
+    CHECK(fed[0] == 2 && fed[1] == 2);
+    /* Every token is told, whether it has text or not. */
+    struct tokens written = {.stop_after = 0};
+    OK(picolm_generate(session, NULL, 6, NULL, count_tokens, &written, &generated));
+    CHECK(written.done == generated.tokens && written.total == 6);
+    if (generated.tokens > 2) {
+        OK(picolm_session_info(session, &info));
+        OK(picolm_rewind(session, info.position - 5));
+        OK(picolm_feed(session, tokens, 1, NULL, NULL));
+        written = (struct tokens){.stop_after = 2};
+        OK(picolm_generate(session, NULL, 6, NULL, count_tokens, &written, &generated));
+        CHECK(written.done == generated.tokens && generated.tokens <= 2);
+        CHECK(generated.tokens < 2 || generated.stop == PICOLM_STOP_CALLBACK);
+    }
+    OK(picolm_session_info(session, &info));
+    IS(picolm_rewind(session, info.position + 1), PICOLM_VALUE);
+    OK(picolm_rewind(session, info.position));
     OK(picolm_session_close(session));
     free(memory - GUARD);
+}
+
+/* A text by other options than the session's is the text of a session that has them. */
+static void sampling_can_change(void) {
+    picolm_options random = small_options(), greedy = small_options();
+    random.repeat_penalty = 1.3f;
+    random.temperature = 1.5f;
+    greedy.temperature = 0;
+    uint8_t *memory, *other_memory;
+    picolm_session *const session = opened(&random, &memory);
+    picolm_session *const other = opened(&greedy, &other_memory);
+    feed(other);
+    const struct text expected = written(other, 20);
+    feed(session);
+    const struct text drawn = written(session, 20);
+    OK(picolm_reset(session, NULL));
+    OK(picolm_sampling(session, &greedy));
+    feed(session);
+    const struct text likeliest = written(session, 20);
+    CHECK(same(&expected, &likeliest) && !same(&expected, &drawn));
+    OK(picolm_sampling(session, &random));
+    OK(picolm_reset(session, NULL));
+    feed(session);
+    const struct text again = written(session, 20);
+    CHECK(same(&drawn, &again));
+    IS(picolm_sampling(other, &random), PICOLM_VALUE);
+    IS(picolm_sampling(session, NULL), PICOLM_NULL);
+    greedy.top_p = 0;
+    IS(picolm_sampling(session, &greedy), 602);
+    OK(picolm_session_close(session));
+    OK(picolm_session_close(other));
+    free(memory - GUARD);
+    free(other_memory - GUARD);
+}
+
+/* The detail of PICOLM_SCRATCH is the `text_bytes` that will do. */
+static void a_long_text_says_what_it_takes(void) {
+    picolm_options options = small_options();
+    options.text_bytes = 4;
+    char text[40];
+    memset(text, 'a', sizeof text);
+    picolm_info info = {.struct_size = sizeof info};
+    int32_t status = PICOLM_SCRATCH;
+    for (int round = 0; status != PICOLM_OK; round++) {
+        uint8_t *memory;
+        CHECK(round < 2);
+        picolm_session *const session = opened(&options, &memory);
+        status = picolm_feed_text(session, text, sizeof text, 0, NULL, NULL);
+        CHECK(status == PICOLM_OK || status == PICOLM_SCRATCH);
+        CHECK(round > 0 || status == PICOLM_SCRATCH);
+        OK(picolm_session_info(session, &info));
+        CHECK(status == PICOLM_OK || (info.detail > 4 && info.detail <= sizeof text));
+        if (status != PICOLM_OK) {
+            options.text_bytes = (uint32_t)info.detail;
+        }
+        OK(picolm_session_close(session));
+        free(memory - GUARD);
+    }
+}
+
+/* Closing while others call: while a call goes on nobody can close the session, and once it is
+ * closed no call begins. */
+static int closed;
+static int32_t is_open(void *user, size_t done, size_t total) {
+    (void)user;
+    CHECK(done <= total && !__atomic_load_n(&closed, __ATOMIC_SEQ_CST));
+    return 0;
+}
+static void *caller(void *user) {
+    const uint32_t token = 5;
+    for (int32_t status = PICOLM_OK; status != PICOLM_HANDLE;) {
+        status = picolm_feed(user, &token, 1, is_open, NULL);
+        if (status == PICOLM_CONTEXT_FULL) {
+            picolm_reset(user, NULL);
+        }
+        /* Leaves the one who closes a chance. */
+        nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+    }
+    return NULL;
+}
+static void closing_is_seen_by_all(void) {
+    picolm_options options = small_options();
+    for (int round = 0; round < 20; round++) {
+        uint8_t *memory;
+        picolm_session *const session = opened(&options, &memory);
+        pthread_t threads[2];
+        __atomic_store_n(&closed, 0, __ATOMIC_SEQ_CST);
+        for (int index = 0; index < 2; index++) {
+            CHECK(pthread_create(&threads[index], NULL, caller, session) == 0);
+        }
+        int32_t status;
+        while ((status = picolm_session_close(session)) == PICOLM_BUSY) {
+        }
+        CHECK(status == PICOLM_OK);
+        __atomic_store_n(&closed, 1, __ATOMIC_SEQ_CST);
+        for (int index = 0; index < 2; index++) {
+            pthread_join(threads[index], NULL);
+        }
+        free(memory - GUARD);
+    }
 }
 
 /* Opens a constraint by asking until there is enough memory, and then in no byte more. */
@@ -484,7 +623,7 @@ static void texts_keep_to_their_constraint(void) {
             picolm_generated generated = {.struct_size = sizeof generated};
             OK(picolm_reset(session, &seed));
             feed(session);
-            OK(picolm_generate(session, constraint, 24, gather, &text, &generated));
+            OK(picolm_generate(session, constraint, 24, gather, NULL, &text, &generated));
             CHECK(generated.stop == PICOLM_STOP_COMPLETE || generated.stop == PICOLM_STOP_END);
             CHECK(generated.tokens <= 24 && text.length >= 2);
             CHECK(memcmp(text.bytes, wanted[index].begins, strlen(wanted[index].begins)) == 0);
@@ -494,14 +633,14 @@ static void texts_keep_to_their_constraint(void) {
         }
         OK(picolm_reset(session, NULL));
         feed(session);
-        IS(picolm_generate(session, constraint, 1, NULL, NULL, NULL), PICOLM_BUDGET_TOO_SMALL);
+        IS(picolm_generate(session, constraint, 1, NULL, NULL, NULL, NULL), PICOLM_BUDGET_TOO_SMALL);
         picolm_info info = {.struct_size = sizeof info};
         OK(picolm_session_info(session, &info));
         CHECK(info.detail > 1 && info.detail < 10);
         CHECK(is_untouched(own, (size_t)size));
         OK(picolm_constraint_close(constraint));
         IS(picolm_constraint_close(constraint), PICOLM_HANDLE);
-        IS(picolm_generate(session, constraint, 24, NULL, NULL, NULL), PICOLM_HANDLE);
+        IS(picolm_generate(session, constraint, 24, NULL, NULL, NULL, NULL), PICOLM_HANDLE);
         free(own - GUARD);
     }
     OK(picolm_session_close(session));
@@ -554,6 +693,9 @@ int main(int count, char **arguments) {
     structs_may_grow();
     texts_and_tokens_are_each_others();
     callbacks_can_stop();
+    sampling_can_change();
+    a_long_text_says_what_it_takes();
+    closing_is_seen_by_all();
     texts_keep_to_their_constraint();
     sessions_do_not_mind_each_other();
     free(bytes);

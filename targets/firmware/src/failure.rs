@@ -26,6 +26,8 @@ pub enum Failure {
         /// Bytes of the plan made here, or taken.
         here: u64,
     },
+    /// The stack was used to its last word.
+    Stack,
     /// The model's sizes are absurd.
     Overflow,
     /// The sampler's settings make no sense, or the arena is too small for it.
@@ -83,6 +85,7 @@ impl fmt::Display for Failure {
             Self::Plan { built, here } => {
                 write!(f, "{here} bytes of memory are needed, the build has planned {built}")
             }
+            Self::Stack => f.write_str("no stack left: _stack_size in link/ is too small"),
             Self::Overflow => f.write_str("the plan does not fit in 64 bits"),
             Self::Sampler(error) => error.fmt(f),
             Self::Encode(error) => error.fmt(f),

@@ -57,6 +57,12 @@ impl Default for Memory {
 pub trait Console: Write {
     /// Writes text of the model: UTF-8 where the model writes such.
     fn bytes(&mut self, bytes: &[u8]);
+
+    /// Whether the stack has been in use to its last word: then what lay behind it may be
+    /// overwritten, and nothing here is to be believed.
+    fn stack_was_full(&self) -> bool {
+        false
+    }
 }
 
 /// What a run was, for comparison with another machine's.
@@ -89,14 +95,22 @@ pub fn run(
 ) -> Result<Story, Failure> {
     // Used where it lies: moving it out of the result would take its place on the stack twice.
     let mut loaded = Teller::load(model, memory);
+    // Deepest while loading, which a broken stack blames the model for.
+    check_stack(console)?;
     let teller = loaded.as_mut().map_err(|failure| *failure)?;
     let started_ns = clock.now_ns();
     let prompt_tokens = teller.read(PROMPT)?;
     let prefilled_ns = clock.now_ns();
-    let (tokens, logits) = teller.tell(console)?;
+    let told = teller.tell(console);
+    check_stack(console)?;
+    let (tokens, logits) = told?;
     let decode_ns = clock.now_ns() - prefilled_ns;
     teller.list(console);
     Ok(Story { prompt_tokens, tokens, logits, prefill_ns: prefilled_ns - started_ns, decode_ns })
+}
+
+fn check_stack(console: &dyn Console) -> Result<(), Failure> {
+    if console.stack_was_full() { Err(Failure::Stack) } else { Ok(()) }
 }
 
 /// A model that is ready, with a text in progress.

@@ -1,4 +1,8 @@
 //! Kernels of 32-bit Arm: the DSP instructions of ARMv6 and, for integers only, NEON.
+//!
+//! A Cortex-M has no NEON, and below the M4 no DSP instructions: its assembler takes neither, and
+//! no `cfg` of a stable compiler tells. Firmware names [`dsp`] or `portable`, as targets/firmware
+//! and targets/c-api do; [`ALL`] and [`FEW`] are for processors with an operating system.
 
 pub mod dsp;
 

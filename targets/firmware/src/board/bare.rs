@@ -52,6 +52,12 @@ unsafe extern "C" {
     static _stack_top: [u32; 0];
 }
 
+/// Whether the stack was in use to its last word: that word is not what start-up wrote.
+pub(crate) fn stack_was_full() -> bool {
+    // SAFETY: the stack's lowest word, aligned by the linker script.
+    unsafe { addr_of!(_stack_bottom).cast::<u32>().read_volatile() != PAINT }
+}
+
 /// Bytes of stack that were in use at once so far, and those that there are.
 pub(crate) fn stack() -> Option<(usize, usize)> {
     let bottom = addr_of!(_stack_bottom).cast::<u32>();

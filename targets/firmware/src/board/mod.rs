@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `NAME` | for the report |
 //! | `Board` | the console, as `core::fmt::Write` and [`picolm_firmware::Console`] |
+//! | `Board::new` | sets up the UART; a fault and a panic call it again |
 //! | `Board::clock` | a [`picolm_core::port::Clock`], or the engine's `NoClock` |
-//! | `stack` | bytes of stack that were in use at once, and those that there are |
+//! | `exit` | the end, with a code: 0 for success |
 //!
-//! A file for other hardware keeps its start-up as it is, as long as the core is the same, and
-//! replaces the rest; its memory is described in `link/`.
+//! How deep the stack was is `bare`'s to tell, for all boards. A file for other hardware keeps its
+//! start-up as it is, as long as the core is the same, and replaces the rest; its memory is
+//! described in `link/`. Which file is built is said below, by the core: name the new one there.
 
 #[cfg(target_os = "none")]
 mod bare;

@@ -102,6 +102,10 @@ impl Console for Board {
             }
         }
     }
+
+    fn stack_was_full(&self) -> bool {
+        super::bare::stack_was_full()
+    }
 }
 
 impl fmt::Write for Board {
