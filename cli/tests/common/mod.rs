@@ -1,5 +1,6 @@
 //! Running the program as its users do, and the small models to run it on.
-#![allow(dead_code)]
+// Unsafe: sets a signal for the program.
+#![allow(dead_code, unsafe_code)]
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
@@ -7,13 +8,23 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 /// The program with arguments, its three streams piped, and no settings from outside. Where it is
-/// for another machine, `PICOLM_RUNNER` is the command that runs it (`ci/cross-test`).
+/// for another machine, `PICOLM_RUNNER` is the command that runs it (`ci/cross-test`). What runs in
+/// the background ignores Ctrl-C; the program does not.
 pub(crate) fn picolm(arguments: &[&str]) -> Command {
     let runner = std::env::var("PICOLM_RUNNER").unwrap_or_default();
     let mut words = runner.split_whitespace().chain([env!("CARGO_BIN_EXE_picolm")]);
     let mut command = Command::new(words.next().unwrap());
     command.args(words).args(arguments).env_remove("PICOLM_CPU").env_remove("PICOLM_ACTIVATIONS");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    #[cfg(unix)]
+    // SAFETY: between fork and exec only `signal` is called, which is async-signal-safe.
+    unsafe {
+        use std::os::unix::process::CommandExt;
+        command.pre_exec(|| {
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
+            Ok(())
+        });
+    }
     command
 }
 
