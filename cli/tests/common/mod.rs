@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 /// The program with arguments, its three streams piped, and no settings from outside. Where it is
 /// for another machine, `PICOLM_RUNNER` is the command that runs it (`ci/cross-test`). What runs in
-/// the background ignores Ctrl-C; the program does not.
+/// the background or by `nohup` ignores signals; the program does not.
 pub(crate) fn picolm(arguments: &[&str]) -> Command {
     let runner = std::env::var("PICOLM_RUNNER").unwrap_or_default();
     let mut words = runner.split_whitespace().chain([env!("CARGO_BIN_EXE_picolm")]);
@@ -21,7 +21,9 @@ pub(crate) fn picolm(arguments: &[&str]) -> Command {
     unsafe {
         use std::os::unix::process::CommandExt;
         command.pre_exec(|| {
-            libc::signal(libc::SIGINT, libc::SIG_DFL);
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+                libc::signal(signal, libc::SIG_DFL);
+            }
             Ok(())
         });
     }
