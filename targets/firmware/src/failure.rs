@@ -26,7 +26,7 @@ pub enum Failure {
         /// Bytes of the plan made here, or taken.
         here: u64,
     },
-    /// The stack was used to its last word.
+    /// The stack was used to its end, or next to it.
     Stack,
     /// The model's sizes are absurd.
     Overflow,

@@ -58,7 +58,7 @@ pub trait Console: Write {
     /// Writes text of the model: UTF-8 where the model writes such.
     fn bytes(&mut self, bytes: &[u8]);
 
-    /// Whether the stack has been in use to its last word: then what lay behind it may be
+    /// Whether the stack has been in use to its end, or next to it: then what lay behind it may be
     /// overwritten, and nothing here is to be believed.
     fn stack_was_full(&self) -> bool {
         false

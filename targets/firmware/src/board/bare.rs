@@ -52,10 +52,13 @@ unsafe extern "C" {
     static _stack_top: [u32; 0];
 }
 
-/// Whether the stack was in use to its last word: that word is not what start-up wrote.
+/// Bytes at the stack's end that must stay as start-up wrote them: a function that takes more than
+/// is left need not have written to the last word.
+const MARGIN_BYTES: usize = 1024;
+
+/// Whether the stack was in use into its margin, or beyond.
 pub(crate) fn stack_was_full() -> bool {
-    // SAFETY: the stack's lowest word, aligned by the linker script.
-    unsafe { addr_of!(_stack_bottom).cast::<u32>().read_volatile() != PAINT }
+    stack().is_some_and(|(used, size)| used + MARGIN_BYTES > size)
 }
 
 /// Bytes of stack that were in use at once so far, and those that there are.
