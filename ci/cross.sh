@@ -16,6 +16,18 @@ program() {
     esac
 }
 
+# The targets that programs are built for.
+cross_targets=(
+    aarch64-unknown-linux-musl
+    armv7-unknown-linux-musleabihf
+    arm-unknown-linux-musleabihf
+    riscv64gc-unknown-linux-musl
+    x86_64-unknown-linux-musl
+    x86_64-pc-windows-gnu
+    aarch64-apple-darwin
+    x86_64-apple-darwin
+)
+
 # need_cross: the linker, where cargo-zigbuild looks for it.
 need_cross() {
     local found

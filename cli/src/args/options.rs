@@ -32,13 +32,15 @@ impl Options {
         }
         while let Some(argument) = self.parser.next().map_err(|error| usage(&error))? {
             let option = match argument {
-                Arg::Value(value) if self.model.is_none() => {
+                Arg::Value(value) => {
+                    if let Some(model) = &self.model {
+                        let (value, model) = (value.to_string_lossy(), model.display());
+                        return Err(Failure::usage(format!(
+                            "'{value}': one model file is enough, and there is '{model}'"
+                        )));
+                    }
                     self.model = Some(PathBuf::from(value));
                     continue;
-                }
-                Arg::Value(value) => {
-                    let value = value.to_string_lossy();
-                    return Err(Failure::usage(format!("'{value}': one model file is enough")));
                 }
                 Arg::Short(letter) => format!("-{letter}"),
                 Arg::Long(name) => format!("--{name}"),
