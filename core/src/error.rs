@@ -195,7 +195,7 @@ const fn read(error: ReadError) -> (u16, u64) {
 const fn model(error: ModelError) -> (u16, u64) {
     match error {
         ModelError::Gguf(error) => gguf(error),
-        ModelError::UnknownArchitecture(_) => (ARCHITECTURE, 0),
+        ModelError::UnknownArchitecture(_) | ModelError::NoExperts(_) => (ARCHITECTURE, 0),
         ModelError::MissingKey(_) => (MISSING_KEY, 0),
         ModelError::InvalidKey(_) => (INVALID_KEY, 0),
         ModelError::MissingTensor(_) => (MISSING_TENSOR, 0),
@@ -229,7 +229,6 @@ const fn tokenizer(error: TokenizerError) -> (u16, u64) {
         TokenizerError::Score { token } => (SCORE, token as u64),
         TokenizerError::SpecialToken { offset } => (SPECIAL_TOKEN, offset),
         TokenizerError::Memory(full) => memory(full),
-        TokenizerError::Plan(_) => (TOO_LARGE, 0),
     }
 }
 

@@ -5,7 +5,8 @@
 // Unsafe: file flags and advice, which std does not offer.
 #![allow(unsafe_code)]
 
-use crate::map::{MapError, open_regular};
+use crate::file::open_regular;
+use crate::map_error::MapError;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs::File;
 use std::io;

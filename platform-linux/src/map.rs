@@ -7,51 +7,16 @@
 // Unsafe: maps a file, and installs a signal handler.
 #![allow(unsafe_code)]
 
+use crate::file::open_regular;
+pub use crate::map_error::MapError;
 use crate::residency::{self, ReadAhead};
 use core::cell::OnceCell;
-use core::fmt;
 use memmap2::{Mmap, MmapMut};
 use picolm_core::port::{FlashWeights, Lease, MAX_LEASES, ReadError, Stripe, Weights};
-use std::fs::{File, FileType, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
-
-/// Why a file cannot be mapped or memory not be had. Displays as one short line.
-#[derive(Debug)]
-pub enum MapError {
-    /// The operating system refused.
-    System(io::Error),
-    /// Not a regular file: what it is instead.
-    NotAFile(&'static str),
-    /// No bytes in it.
-    Empty,
-    /// More bytes than this machine can address.
-    TooLarge {
-        /// Bytes that were asked for.
-        bytes: u64,
-    },
-}
-
-impl fmt::Display for MapError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::System(error) => write!(f, "{error}"),
-            Self::NotAFile(kind) => write!(f, "is {kind}, not a file"),
-            Self::Empty => write!(f, "is empty"),
-            Self::TooLarge { bytes } => write!(f, "{bytes} bytes cannot be addressed here"),
-        }
-    }
-}
-
-impl core::error::Error for MapError {}
-
-impl From<io::Error> for MapError {
-    fn from(error: io::Error) -> Self {
-        Self::System(error)
-    }
-}
 
 /// A read-only mapping of a whole file.
 #[derive(Debug)]
@@ -121,38 +86,6 @@ impl Weights for MappedFile {
 
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
         FlashWeights::new(&self.map).read(offset, into)
-    }
-}
-
-/// Opens the regular file at `path`: the file and its size. Never waits.
-pub(crate) fn open_regular(path: &Path) -> Result<(File, u64), MapError> {
-    regular(std::fs::metadata(path)?.file_type())?;
-    // Another file may have taken its place meanwhile: ask the opened one again, and do not wait
-    // for the writer of what has become a FIFO.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    let metadata = file.metadata()?;
-    regular(metadata.file_type())?;
-    Ok((file, metadata.len()))
-}
-
-fn regular(kind: FileType) -> Result<(), MapError> {
-    not_a_file(kind).map_or(Ok(()), |other| Err(MapError::NotAFile(other)))
-}
-
-/// What there is instead of a file; `None` for a file.
-pub(crate) fn not_a_file(kind: FileType) -> Option<&'static str> {
-    if kind.is_file() {
-        None
-    } else if kind.is_dir() {
-        Some("a directory")
-    } else if kind.is_symlink() {
-        Some("a symbolic link")
-    } else if kind.is_fifo() {
-        Some("a pipe")
-    } else if kind.is_socket() {
-        Some("a socket")
-    } else {
-        Some("a device")
     }
 }
 

@@ -7,7 +7,7 @@
 // Unsafe: makes a signal be ignored.
 #![allow(unsafe_code)]
 
-use crate::map::not_a_file;
+use crate::file::not_a_file;
 use crate::residency;
 use core::fmt;
 use core::time::Duration;

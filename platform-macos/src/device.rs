@@ -6,7 +6,8 @@
 // Unsafe: flags of a file, which std does not offer.
 #![allow(unsafe_code)]
 
-use crate::map::{MapError, open_regular};
+use crate::file::open_regular;
+use crate::map_error::MapError;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs::File;
 use std::io;

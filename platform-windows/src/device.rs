@@ -4,7 +4,8 @@
 //! and at addresses that are multiples of one. It belongs to a handle, so a file has two: the other
 //! one is for file systems that refuse such reads. Windows has no call that makes its cache forget.
 
-use crate::map::{MapError, regular};
+use crate::file::regular;
+use crate::map_error::MapError;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs::{File, OpenOptions};
 use std::io;

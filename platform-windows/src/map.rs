@@ -7,52 +7,18 @@
 // Unsafe: maps a file, takes memory from the system, and installs an exception handler.
 #![allow(unsafe_code)]
 
+use crate::file::regular;
+pub use crate::map_error::MapError;
 use crate::residency::{self, ReadAhead};
 use core::cell::OnceCell;
 use core::ffi::c_void;
-use core::fmt;
 use core::ptr::NonNull;
 use memmap2::Mmap;
 use picolm_core::port::{FlashWeights, Lease, MAX_LEASES, ReadError, Stripe, Weights};
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::windows::fs::OpenOptionsExt;
 use std::path::Path;
-
-/// Why a file cannot be mapped or memory not be had. Displays as one short line.
-#[derive(Debug)]
-pub enum MapError {
-    /// The operating system refused.
-    System(io::Error),
-    /// Not a regular file: what it is instead.
-    NotAFile(&'static str),
-    /// No bytes in it.
-    Empty,
-    /// More bytes than this machine can address.
-    TooLarge {
-        /// Bytes that were asked for.
-        bytes: u64,
-    },
-}
-
-impl fmt::Display for MapError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::System(error) => write!(f, "{error}"),
-            Self::NotAFile(kind) => write!(f, "is {kind}, not a file"),
-            Self::Empty => write!(f, "is empty"),
-            Self::TooLarge { bytes } => write!(f, "{bytes} bytes cannot be addressed here"),
-        }
-    }
-}
-
-impl core::error::Error for MapError {}
-
-impl From<io::Error> for MapError {
-    fn from(error: io::Error) -> Self {
-        Self::System(error)
-    }
-}
 
 /// A read-only mapping of a whole file.
 #[derive(Debug)]
@@ -125,16 +91,6 @@ impl Weights for MappedFile {
 
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
         FlashWeights::new(&self.map).read(offset, into)
-    }
-}
-
-pub(crate) fn regular(metadata: &Metadata) -> Result<(), MapError> {
-    if metadata.is_dir() {
-        Err(MapError::NotAFile("a directory"))
-    } else if metadata.is_file() {
-        Ok(())
-    } else {
-        Err(MapError::NotAFile("a device"))
     }
 }
 

@@ -56,6 +56,7 @@ fn main() {
 fn plan(path: &PathBuf) -> Result<u64, String> {
     let file = std::fs::read(path).map_err(|error| error.to_string())?;
     let gguf = Gguf::parse(&file, file.len() as u64).map_err(|error| error.to_string())?;
-    let plan = settings::plan(&gguf).map_err(|error| error.to_string())?;
-    plan.total().map_err(|_| "the plan does not fit in 64 bits".to_string())
+    let layout = settings::layout(&gguf).map_err(|error| error.to_string())?;
+    let plan = settings::plan(&gguf, &layout).map_err(|error| error.to_string())?;
+    Ok(plan.total())
 }

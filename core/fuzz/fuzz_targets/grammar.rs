@@ -8,7 +8,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use picolm_core::grammar::{
-    Constraint, Grammar, Matcher, SortedTokens, TokenBytes, Trie, gbnf, json, schema,
+    Constrain, Constraint, Grammar, Matcher, SortedTokens, TokenBytes, Trie, gbnf, json, schema,
 };
 
 /// Between grammar and text.

@@ -26,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
     if Tokenizer::plan(&gguf, &mut plan).is_err() {
         return;
     }
-    let bytes = plan.total().expect("a header of less than 4 GiB");
+    let bytes = plan.total();
     // 6 bytes a token and 8 a merge, of which each takes 8 bytes of the file at least.
     assert!(bytes <= 2 * file.len() as u64 + 2048);
     let mut memory = vec![0; bytes as usize + 64];

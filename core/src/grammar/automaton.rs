@@ -9,6 +9,9 @@
 //! order    the states' offsets by ascending closing
 //! ```
 
+/// Most calls on top of each other.
+pub const MAX_DEPTH: u32 = 256;
+
 pub(super) const HEADER_WORDS: usize = 5;
 pub(super) const HEADER_RULES: usize = 1;
 pub(super) const HEADER_STATES: usize = 2;

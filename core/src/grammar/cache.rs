@@ -8,9 +8,9 @@
 //!
 //! An entry is words: [`HEAD_WORDS`], the key, the mask.
 
-use super::automaton::{Automaton, NEVER, plus};
+use super::automaton::{Automaton, MAX_DEPTH, NEVER, plus};
 use super::margin::{Alike, MARGIN_WORDS, count_class, is_repeated};
-use super::matcher::{Frame, MAX_DEPTH, Matcher};
+use super::matcher::{Frame, Matcher};
 use super::walk::Walked;
 
 const KEY_WORDS: usize = 48;

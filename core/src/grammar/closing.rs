@@ -7,13 +7,12 @@
 //! token leaves open on the stack is closed by itself.
 
 use super::automaton::{
-    Automaton, CallEdge, HEADER_ORDER, HEADER_STATES, NEVER, STATE_BYTES_TO_CLOSE,
+    Automaton, CallEdge, HEADER_ORDER, HEADER_STATES, MAX_DEPTH, NEVER, STATE_BYTES_TO_CLOSE,
     STATE_CLOSING_EDGE, STATE_DEPTH, STATE_TOKENS_TO_CLOSE, plus, times,
 };
-use super::compile::Work;
 use super::error::{GrammarError, GrammarErrorKind};
-use super::matcher::MAX_DEPTH;
 use super::trie::Trie;
+use super::work::Work;
 
 /// What a byte costs where no token is that byte alone: more than any way around it.
 pub(super) const RARE: u32 = 1000;

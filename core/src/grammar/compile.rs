@@ -8,10 +8,7 @@ use super::automaton::{
 use super::closing;
 use super::error::{GrammarError, GrammarErrorKind};
 use super::subset::{Determinised, determinise};
-
-/// Looks at a tree, a state or an edge until nothing changes any more; beyond this a grammar is
-/// refused. A second's worth.
-pub(super) const MAX_WORK: u64 = 8_000_000;
+use super::work::Work;
 
 /// Compiles what `define` builds: it gives the rule that a text must match.
 ///
@@ -97,21 +94,6 @@ impl<'w> Grammar<'w> {
     /// took beside the result is free then. Words from elsewhere give a grammar that means nothing.
     pub const fn from_words(words: &'w mut [u32]) -> Self {
         Self { words }
-    }
-}
-
-/// Counts work against [`MAX_WORK`].
-pub(super) struct Work(u64);
-
-impl Work {
-    pub(super) const fn new() -> Self {
-        Self(MAX_WORK)
-    }
-
-    pub(super) fn spend(&mut self, steps: u64) -> Result<(), GrammarError> {
-        self.0 =
-            self.0.checked_sub(steps).ok_or(GrammarError::whole(GrammarErrorKind::TooComplex))?;
-        Ok(())
     }
 }
 

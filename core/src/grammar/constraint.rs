@@ -6,7 +6,7 @@ use super::closing::{cost_in, in_tokens};
 use super::compile::Grammar;
 use super::error::GrammarError;
 use super::matcher::Matcher;
-use super::trie::Trie;
+use super::trie::{TokenBytes, Trie};
 use super::walk::{Levels, set_bit};
 
 /// Most tokens that end a text.
@@ -23,6 +23,28 @@ pub struct Allowed {
     pub may_end: bool,
     /// Whether the text may go on.
     pub may_go_on: bool,
+}
+
+/// What a text must be, token by token. A build that has no constraint links none.
+pub trait Constrain {
+    /// Tokens with which the text can be completed for certain; 0 where it is complete.
+    fn tokens_to_close(&self) -> u32;
+
+    /// Finds what may come next when at most `left` more tokens may: [`Self::mask`].
+    ///
+    /// At least one token may, or the text may end, as long as `left` is at least
+    /// [`Self::tokens_to_close`] at the beginning and one less after each token.
+    fn allow(&mut self, left: u32) -> Allowed;
+
+    /// A bit for each token, as [`Self::allow`] has left them.
+    fn mask(&self) -> &[u32];
+
+    /// How many of `tokens` may follow one after the other, whatever they leave to close; nothing
+    /// changes. A token without bytes is none of a text.
+    fn follow(&self, tokens: &[u32], vocabulary: &dyn TokenBytes) -> usize;
+
+    /// Takes a token that was allowed. `false` where no text begins so.
+    fn accept_token(&mut self, token: u32, vocabulary: &dyn TokenBytes) -> bool;
 }
 
 /// What finding masks has taken so far.
@@ -100,38 +122,6 @@ impl<'m> Constraint<'m> {
         self.closes = false;
     }
 
-    /// Tokens with which the text can be completed for certain; 0 where it is complete.
-    pub fn tokens_to_close(&self) -> u32 {
-        self.matcher.tokens_to_close(&self.automaton)
-    }
-
-    /// Finds what may come next when at most `left` more tokens may: [`Self::mask`].
-    ///
-    /// At least one token may, or the text may end, as long as `left` is at least
-    /// [`Self::tokens_to_close`] at the beginning and one less after each token.
-    pub fn allow(&mut self, left: u32) -> Allowed {
-        self.mask.fill(0);
-        self.closes = false;
-        let may_end = self.tokens_to_close() == 0;
-        if let Some(left_after) = left.checked_sub(1) {
-            self.find_mask(left_after);
-        }
-        let mut tokens: u32 = self.mask.iter().map(|word| word.count_ones()).sum();
-        if tokens == 0 && !may_end && left > 0 {
-            self.allow_closing();
-            tokens = self.mask.iter().map(|word| word.count_ones()).sum();
-        }
-        let may_go_on = tokens > 0;
-        let only = (tokens == 1 && !may_end).then(|| self.first_allowed()).flatten();
-        if may_end {
-            for &end in &self.ends {
-                set_bit(self.mask, end);
-            }
-            tokens = self.mask.iter().map(|word| word.count_ones()).sum();
-        }
-        Allowed { tokens, only, may_end, may_go_on }
-    }
-
     fn find_mask(&mut self, left_after: u32) {
         let Self { automaton, trie, matcher, levels, cache, mask, effort, .. } = self;
         if cache.find(*automaton, matcher, left_after, mask) {
@@ -171,11 +161,6 @@ impl<'m> Constraint<'m> {
         Some(word * 32 + bits.trailing_zeros())
     }
 
-    /// A bit for each token, as [`Self::allow`] has left them.
-    pub const fn mask(&self) -> &[u32] {
-        self.mask
-    }
-
     /// What all masks have taken so far, of all texts.
     pub const fn effort(&self) -> Effort {
         self.effort
@@ -184,16 +169,6 @@ impl<'m> Constraint<'m> {
     /// Whether a token was allowed.
     pub fn allows(&self, token: u32) -> bool {
         self.mask.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1)
-    }
-
-    /// How many of these tokens, as bytes, the grammar lets follow one after the other, whatever
-    /// they leave to close; nothing changes. A token without bytes is none of a text.
-    pub fn follow(&self, tokens: impl Iterator<Item = impl AsRef<[u8]>>) -> usize {
-        let mut ahead = self.matcher.clone();
-        let mut follows = |token: &[u8]| {
-            !token.is_empty() && token.iter().all(|&byte| ahead.push(&self.automaton, byte))
-        };
-        tokens.take_while(|token| follows(token.as_ref())).count()
     }
 
     /// Takes the bytes of a token that was allowed. `false` where no text begins so.
@@ -205,5 +180,57 @@ impl<'m> Constraint<'m> {
                 .all(|&byte| self.matcher.push_closing(&self.automaton, &cost) == Some(byte));
         }
         bytes.iter().all(|&byte| self.matcher.push(&self.automaton, byte))
+    }
+}
+
+impl Constrain for Constraint<'_> {
+    fn tokens_to_close(&self) -> u32 {
+        self.matcher.tokens_to_close(&self.automaton)
+    }
+
+    fn allow(&mut self, left: u32) -> Allowed {
+        self.mask.fill(0);
+        self.closes = false;
+        let may_end = self.tokens_to_close() == 0;
+        if let Some(left_after) = left.checked_sub(1) {
+            self.find_mask(left_after);
+        }
+        let mut tokens: u32 = self.mask.iter().map(|word| word.count_ones()).sum();
+        if tokens == 0 && !may_end && left > 0 {
+            self.allow_closing();
+            tokens = self.mask.iter().map(|word| word.count_ones()).sum();
+        }
+        let may_go_on = tokens > 0;
+        let only = (tokens == 1 && !may_end).then(|| self.first_allowed()).flatten();
+        if may_end {
+            for &end in &self.ends {
+                set_bit(self.mask, end);
+            }
+            tokens = self.mask.iter().map(|word| word.count_ones()).sum();
+        }
+        Allowed { tokens, only, may_end, may_go_on }
+    }
+
+    fn mask(&self) -> &[u32] {
+        self.mask
+    }
+
+    fn follow(&self, tokens: &[u32], vocabulary: &dyn TokenBytes) -> usize {
+        let mut ahead = self.matcher.clone();
+        let mut follows = |token: u32| {
+            let (mut follows, mut length) = (true, 0);
+            vocabulary.bytes(token, &mut |bytes| {
+                length += bytes.len();
+                follows = follows && bytes.iter().all(|&byte| ahead.push(&self.automaton, byte));
+            });
+            follows && length > 0
+        };
+        tokens.iter().take_while(|&&token| follows(token)).count()
+    }
+
+    fn accept_token(&mut self, token: u32, vocabulary: &dyn TokenBytes) -> bool {
+        let mut begins = true;
+        vocabulary.bytes(token, &mut |bytes| begins = begins && self.accept(bytes));
+        begins
     }
 }

@@ -7,11 +7,7 @@
 
 use super::automaton::Automaton;
 use super::matcher::{Frame, Pool, Stack};
-
-/// Whether a byte is plain text: printable ASCII that means nothing in a string of JSON.
-pub(super) const fn is_plain_text(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
-}
+use super::trie::is_plain_text;
 
 /// A set of bytes.
 #[derive(Clone, Copy, Debug)]

@@ -5,12 +5,9 @@
 //! often it has been called, the frame below. All calls end by consuming a byte, so that a set is
 //! looked at only when a byte has been consumed.
 
-use super::automaton::{Automaton, NEVER, plus};
+use super::automaton::{Automaton, MAX_DEPTH, NEVER, plus};
 use super::closing::{ClosingStep, cheapest, closing_step, tokens_after};
 use super::margin::{Margins, is_repeated};
-
-/// Most calls on top of each other.
-pub const MAX_DEPTH: u32 = 256;
 
 /// Most stacks that a text may be in at the same time.
 pub const MAX_STACKS: usize = 24;

@@ -76,12 +76,14 @@ mod trie;
 mod utf8;
 #[deny(clippy::indexing_slicing)]
 mod walk;
+#[deny(clippy::indexing_slicing)]
+mod work;
 
-pub use automaton::Automaton;
+pub use automaton::{Automaton, MAX_DEPTH};
 pub use compile::Grammar;
-pub use constraint::{Allowed, Constraint, Effort};
+pub use constraint::{Allowed, Constrain, Constraint, Effort};
 pub use error::{GrammarError, GrammarErrorKind};
 pub use gbnf::gbnf;
-pub use matcher::{MAX_DEPTH, MAX_STACKS, Matcher};
+pub use matcher::{MAX_STACKS, Matcher};
 pub use schema::{Reading, schema, schema_as};
 pub use trie::{SortedTokens, TokenBytes, Trie};

@@ -9,9 +9,9 @@ use super::automaton::{
     ACCEPTS, BYTE_EDGE_WORDS, CALL_EDGE_WORDS, FINAL, HEADER_WORDS, RULE_WORDS, STATE_CALLS,
     STATE_WORDS,
 };
-use super::compile::Work;
 use super::error::GrammarError;
 use super::nfa::{Nfa, State};
+use super::work::Work;
 
 const BUCKETS: usize = 1024;
 

@@ -12,7 +12,11 @@
 //! ```
 
 use super::error::{GrammarError, GrammarErrorKind};
-use super::loops::is_plain_text;
+
+/// Whether a byte is plain text: printable ASCII that means nothing in a string of JSON.
+pub(super) const fn is_plain_text(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+}
 
 /// A vocabulary as a grammar sees it: tokens are bytes.
 pub trait TokenBytes {

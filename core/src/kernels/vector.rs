@@ -16,7 +16,6 @@ pub struct VectorKernels {
     pub(in crate::kernels) dot: fn(&[f32], &[f32]) -> f32,
     pub(in crate::kernels) dots: fn(&[f32], &[f32], &mut [f32]),
     pub(in crate::kernels) exp_sum: fn(&mut [f32], f32) -> f32,
-    pub(in crate::kernels) silu_product: fn(&mut [f32], &[f32]),
     pub(in crate::kernels) accumulate: fn(&[f32], &[f32], &mut [f32]),
     /// f16 to f32. Lengths of this and the next three are checked by [`Self::widen`] and
     /// [`Self::narrow`].
@@ -57,13 +56,10 @@ impl VectorKernels {
         (self.exp_sum)(x, shift)
     }
 
-    /// `gate = silu(gate) * up`, `silu(x) = x / (1 + exp(-x))`.
-    pub fn silu_product(&self, gate: &mut [f32], up: &[f32]) -> Result<(), ShapeMismatch> {
-        if gate.len() != up.len() {
-            return Err(ShapeMismatch);
-        }
-        (self.silu_product)(gate, up);
-        Ok(())
+    /// Replaces each `x` by `exp(x)`: an instruction set has one exponential, and the sum that
+    /// comes with it is an addition a vector.
+    pub fn exp(&self, x: &mut [f32]) {
+        (self.exp_sum)(x, 0.0);
     }
 
     /// `sum[d] += weights[j] * rows[j][d]` for ascending `j`; `rows` is

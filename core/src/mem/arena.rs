@@ -1,26 +1,85 @@
-//! A bump allocator over one slice that the caller lends.
+//! Memory of the caller: one trait, so that planning and taking are the same code, and the arena
+//! that gives it.
 //!
-//! Size rule: [`super::MemoryPlan::total`] bytes, from an address that is a multiple of
+//! Code that needs memory takes it from a [`Memory`]. From an [`Arena`] it gets slices; from a
+//! [`super::MemoryPlan`] it gets empty ones, and their sizes are counted. So a plan is what its
+//! code would take, to the byte.
+//!
+//! Size rule of an arena: [`super::MemoryPlan::total`] bytes, from an address that is a multiple of
 //! [`ARENA_ALIGN`], are enough; from any other address up to `ARENA_ALIGN - 1` bytes more.
-//! Every take starts at a multiple of `ARENA_ALIGN` and uses a multiple of it.
+//! Every piece starts at a multiple of `ARENA_ALIGN` and uses a multiple of it.
 // Unsafe: turns bytes of the borrowed slice into values of plain types.
 #![allow(unsafe_code)]
 
-use super::plan::Purpose;
+use super::purpose::Purpose;
 use core::mem::{align_of, size_of};
 
 /// Bytes: a cache line on every target and a full AVX-512 register.
 pub const ARENA_ALIGN: usize = 64;
 
-/// A take was refused: the arena is smaller than the plan.
+/// Memory was refused: the arena is smaller than the plan, or the plan does not fit in 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArenaFull {
     /// What the memory was for.
     pub purpose: Purpose,
-    /// Bytes asked for.
+    /// Bytes asked for; `u64::MAX` where they do not fit in 64 bits.
     pub needed_bytes: u64,
     /// Bytes that were left.
     pub left_bytes: u64,
+}
+
+/// What memory is taken from.
+pub trait Memory<'m> {
+    /// Room for `count` values of `value_bytes` bytes each, for `purpose`, at a multiple of
+    /// [`ARENA_ALIGN`]; shorter, and so unusable, where memory is only counted.
+    fn cut(
+        &mut self,
+        purpose: Purpose,
+        value_bytes: usize,
+        count: u64,
+    ) -> Result<&'m mut [u8], ArenaFull>;
+}
+
+/// Typed slices of a [`Memory`].
+pub trait MemoryExt<'m>: Memory<'m> {
+    /// `count` numbers with whatever values the memory holds: pages are touched only by use. Empty
+    /// where memory is only counted.
+    fn take<T: Plain>(&mut self, purpose: Purpose, count: u64) -> Result<&'m mut [T], ArenaFull> {
+        let room = self.cut(purpose, size_of::<T>(), count)?;
+        let Some((pointer, count)) = values::<T>(room, count) else { return Ok(&mut []) };
+        // SAFETY: `values` has checked that `room`, which is this slice's alone for 'm, holds
+        // `count` aligned values. Its bytes are initialised, by the lender as u8 or since by values
+        // without padding (Stored), and any bits are a value of T (Plain is sealed over numbers).
+        Ok(unsafe { core::slice::from_raw_parts_mut(pointer, count) })
+    }
+
+    /// `count` values made by `value(index)`. Empty where memory is only counted.
+    fn take_with<T: Stored>(
+        &mut self,
+        purpose: Purpose,
+        count: u64,
+        mut value: impl FnMut(usize) -> T,
+    ) -> Result<&'m mut [T], ArenaFull> {
+        let room = self.cut(purpose, size_of::<T>(), count)?;
+        let Some((pointer, count)) = values::<T>(room, count) else { return Ok(&mut []) };
+        for index in 0..count {
+            // SAFETY: `index < count`, and `values` checked the room for `count` aligned values.
+            unsafe { pointer.add(index).write(value(index)) };
+        }
+        // SAFETY: all `count` values were written above; the bytes are this slice's alone for 'm.
+        Ok(unsafe { core::slice::from_raw_parts_mut(pointer, count) })
+    }
+}
+
+impl<'m, M: Memory<'m> + ?Sized> MemoryExt<'m> for M {}
+
+/// `room` as `count` values of `T`; `None` where it is too short for them or not aligned.
+fn values<T>(room: &mut [u8], count: u64) -> Option<(*mut T, usize)> {
+    const { assert!(align_of::<T>() <= ARENA_ALIGN && size_of::<T>() > 0) };
+    let count = usize::try_from(count).ok()?;
+    let pointer = room.as_mut_ptr().cast::<T>();
+    (room.len() / size_of::<T>() >= count && count > 0 && pointer.is_aligned())
+        .then_some((pointer, count))
 }
 
 mod sealed {
@@ -138,59 +197,33 @@ impl<'m> Arena<'m> {
             takes_until_refusal: self.takes_until_refusal,
         }
     }
+}
 
-    /// `count` numbers with whatever values the memory holds: pages are touched only by use.
-    pub fn take<T: Plain>(
+impl<'m> Memory<'m> for Arena<'m> {
+    fn cut(
         &mut self,
         purpose: Purpose,
+        value_bytes: usize,
         count: u64,
-    ) -> Result<&'m mut [T], ArenaFull> {
-        let (memory, count) = self.cut::<T>(purpose, count)?;
-        let pointer = memory.as_mut_ptr().cast::<T>();
-        // SAFETY: `cut` returned `count * size_of::<T>()` bytes or more at a multiple of
-        // ARENA_ALIGN, which every T divides (asserted in `cut`); they are initialised, by the
-        // lender as u8 or since by values without padding (Stored); any bits are a value of T
-        // (Plain is sealed over numbers), and no one else has them for 'm.
-        Ok(unsafe { core::slice::from_raw_parts_mut(pointer, count) })
-    }
-
-    /// `count` values made by `value(index)`.
-    pub fn take_with<T: Stored>(
-        &mut self,
-        purpose: Purpose,
-        count: u64,
-        mut value: impl FnMut(usize) -> T,
-    ) -> Result<&'m mut [T], ArenaFull> {
-        let (memory, count) = self.cut::<T>(purpose, count)?;
-        let pointer = memory.as_mut_ptr().cast::<T>();
-        for index in 0..count {
-            // SAFETY: `index < count`, and `cut` returned room for `count` aligned values.
-            unsafe { pointer.add(index).write(value(index)) };
-        }
-        // SAFETY: all `count` values were written above; the bytes are this slice's alone for 'm.
-        Ok(unsafe { core::slice::from_raw_parts_mut(pointer, count) })
-    }
-
-    /// Cuts room for `count` values of `T` off the front: a multiple of `ARENA_ALIGN` bytes.
-    fn cut<T>(&mut self, purpose: Purpose, count: u64) -> Result<(&'m mut [u8], usize), ArenaFull> {
-        const { assert!(align_of::<T>() <= ARENA_ALIGN && size_of::<T>() > 0) };
-        let needed = count
-            .checked_mul(size_of::<T>() as u64)
-            .and_then(|bytes| crate::bytes::align_up(bytes, ARENA_ALIGN as u64))
-            .unwrap_or(u64::MAX);
-        let full = ArenaFull { purpose, needed_bytes: needed, left_bytes: self.left_bytes() };
-        if needed > self.left_bytes() || self.takes_until_refusal == 0 {
-            return Err(full);
+    ) -> Result<&'m mut [u8], ArenaFull> {
+        let needed_bytes = rounded_bytes(value_bytes, count).unwrap_or(u64::MAX);
+        if needed_bytes > self.left_bytes() || self.takes_until_refusal == 0 {
+            return Err(ArenaFull { purpose, needed_bytes, left_bytes: self.left_bytes() });
         }
         if self.takes_until_refusal != u32::MAX {
             self.takes_until_refusal -= 1;
         }
-        // `needed <= free.len()`, so both fit in usize.
-        let (taken, rest) = core::mem::take(&mut self.free).split_at_mut(needed as usize);
+        // `needed_bytes <= free.len()`, so it fits in usize.
+        let (taken, rest) = core::mem::take(&mut self.free).split_at_mut(needed_bytes as usize);
         self.free = rest;
-        self.used_bytes += needed;
-        Ok((taken, count as usize))
+        self.used_bytes += needed_bytes;
+        Ok(taken)
     }
+}
+
+/// Bytes that `count` values use; `None` where they do not fit in 64 bits.
+pub(super) fn rounded_bytes(value_bytes: usize, count: u64) -> Option<u64> {
+    crate::bytes::align_up(count.checked_mul(value_bytes as u64)?, ARENA_ALIGN as u64)
 }
 
 #[cfg(test)]
@@ -209,9 +242,10 @@ mod tests {
         let tags = arena.take_with(Purpose::Schedule, 3, |i| [i as u32, 7]).unwrap();
         assert_eq!(tags, &[[0, 7], [1, 7], [2, 7]]);
         let mut plan = MemoryPlan::new();
-        plan.add::<f32>(Purpose::Logits, 5).unwrap();
-        plan.add_values::<[u32; 2]>(Purpose::Schedule, 3).unwrap();
-        assert_eq!(plan.total().unwrap(), arena.used_bytes());
+        assert!(plan.take::<f32>(Purpose::Logits, 5).unwrap().is_empty());
+        let counted = plan.take_with(Purpose::Schedule, 3, |_| -> [u32; 2] { unreachable!() });
+        assert!(counted.unwrap().is_empty());
+        assert_eq!(plan.total(), arena.used_bytes());
         let refused = arena.take::<u64>(Purpose::KvCache, u64::MAX / 4).unwrap_err();
         assert_eq!(refused.left_bytes, left - arena.used_bytes());
         assert!(arena.take::<u8>(Purpose::KvCache, arena.left_bytes() / 64 * 64).is_ok());

@@ -4,11 +4,10 @@
 //! absent are llama.cpp's. What passes here can be multiplied without overflow in 64 bits and
 //! divides where the forward pass divides.
 
-use super::error::{ModelError, Name};
-use super::family::Family;
+use super::error::ModelError;
+use super::keys::{Keys, in_bounds};
 use super::layers::{LAYERS_MAX, LayerSet};
-use crate::gguf::{Gguf, Key};
-use crate::ops::{Attention, Rope, RopeScaling};
+use crate::ops::{Attention, Pairing, Rope, RopeScaling};
 
 /// Sizes and constants of a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,6 +46,20 @@ pub struct Config {
     pub context_trained: u32,
 }
 
+/// What is particular to one block, by its number in the file: leaving other blocks out does not
+/// change it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LayerShape {
+    /// Number in the file, from 0 on.
+    pub number: u32,
+    /// Which of the family's mixers the block has.
+    pub mixer: u8,
+    /// Which of the family's feed-forward networks it has.
+    pub feed_forward: u8,
+    /// Positions that a row sees, itself included; 0 for all.
+    pub window: u32,
+}
+
 /// Upper bounds: far above every model there is, low enough that no product of four overflows.
 mod bound {
     pub(super) const EMBEDDING: u32 = 1 << 17;
@@ -54,100 +67,44 @@ mod bound {
     pub(super) const HEADS: u32 = 1024;
     pub(super) const HEAD_DIM: u32 = 1 << 13;
     pub(super) const EXPERTS: u32 = 1024;
-    pub(super) const VOCABULARY: u64 = 1 << 24;
     pub(super) const CONTEXT: u32 = (1 << 31) - 1;
 }
 
-/// The architecture's keys, without its name.
-struct Keys<'g, 'a> {
-    gguf: &'g Gguf<'a>,
-    architecture: &'static str,
-}
-
-impl Keys<'_, '_> {
-    fn u32(&self, suffix: &'static str) -> Result<Option<u32>, ModelError> {
-        Ok(self.gguf.u32(Key::of(self.architecture, suffix))?)
-    }
-
-    /// A required size in `1..=most`.
-    fn size(&self, suffix: &'static str, most: u32) -> Result<u32, ModelError> {
-        let size = self.u32(suffix)?.ok_or(ModelError::MissingKey(suffix))?;
-        in_bounds(size, most, suffix)
-    }
-
-    fn f32(&self, suffix: &'static str) -> Result<Option<f32>, ModelError> {
-        Ok(self.gguf.f32(Key::of(self.architecture, suffix))?)
-    }
-
-    /// A number above 0, or `default` where the key is absent.
-    fn positive(&self, suffix: &'static str, default: f32) -> Result<f32, ModelError> {
-        let value = self.f32(suffix)?.unwrap_or(default);
-        if value.is_finite() && value > 0.0 {
-            Ok(value)
-        } else {
-            Err(ModelError::InvalidKey(suffix))
-        }
-    }
-}
-
-fn in_bounds(size: u32, most: u32, suffix: &'static str) -> Result<u32, ModelError> {
-    if (1..=most).contains(&size) { Ok(size) } else { Err(ModelError::InvalidKey(suffix)) }
-}
+/// Most tokens of a vocabulary.
+pub(super) const VOCABULARY_MAX: u64 = 1 << 24;
 
 impl Config {
-    /// Hidden elements of the feed-forward that a pass of the whole batch has as f32 at a time:
-    /// whole blocks of every format, and at least 512, so that a slice of the matrices is worth a
-    /// job. What queries, keys and values leave is enough for most models.
-    pub(super) fn hidden_slice(&self) -> u32 {
-        let room = (self.query_len() + self.key_len() + self.value_len()) as u32 / 2;
-        (room - room % 256).max(512).min(self.n_ff)
-    }
-
-    /// Reads and checks the configuration of a file that one of `families` can run.
-    pub fn read(gguf: &Gguf<'_>, families: &[&Family]) -> Result<Self, ModelError> {
-        let name = gguf
-            .string(Key::new("general.architecture"))?
-            .ok_or(ModelError::MissingKey("general.architecture"))?;
-        let family = families
-            .iter()
-            .find(|family| family.architecture.as_bytes() == name)
-            .ok_or(ModelError::UnknownArchitecture(Name::new(name)))?;
-        let keys = Keys { gguf, architecture: family.architecture };
-
+    /// What most architectures have in common. `n_vocab` is the length of the embedding.
+    pub(super) fn common(
+        keys: &Keys<'_, '_>,
+        pairing: Pairing,
+        n_vocab: u32,
+    ) -> Result<Self, ModelError> {
         let n_embd = keys.size("embedding_length", bound::EMBEDDING)?;
         let n_layer = keys.size("block_count", LAYERS_MAX)?;
         let n_head = keys.size("attention.head_count", bound::HEADS)?;
-        let n_head_kv = match keys.u32("attention.head_count_kv")? {
-            Some(heads) => in_bounds(heads, n_head, "attention.head_count_kv")?,
-            None => n_head,
-        };
+        let n_head_kv = keys.optional_size("attention.head_count_kv", n_head)?.unwrap_or(n_head);
         if !n_head.is_multiple_of(n_head_kv) {
             return Err(ModelError::InvalidKey("attention.head_count_kv"));
         }
-        let head_dim = |suffix| match keys.u32(suffix)? {
-            Some(dim) => in_bounds(dim, bound::HEAD_DIM, suffix),
+        let head_dim = |suffix| match keys.optional_size(suffix, bound::HEAD_DIM)? {
+            Some(dim) => Ok(dim),
             None if n_embd.is_multiple_of(n_head) => Ok(n_embd / n_head),
             None => Err(ModelError::InvalidKey("attention.head_count")),
         };
         let key_dim = head_dim("attention.key_length")?;
         let value_dim = head_dim("attention.value_length")?;
-        let (n_expert, n_expert_used) = experts(&keys)?;
+        let (n_expert, n_expert_used) = experts(keys)?;
         let mut n_ff = keys.size("feed_forward_length", bound::FEED_FORWARD)?;
-        if n_expert > 0
-            && let Some(length) = keys.u32("expert_feed_forward_length")?
-        {
-            n_ff = in_bounds(length, bound::FEED_FORWARD, "expert_feed_forward_length")?;
+        if n_expert > 0 {
+            let length = keys.optional_size("expert_feed_forward_length", bound::FEED_FORWARD)?;
+            n_ff = length.unwrap_or(n_ff);
         }
         let context_trained = keys.size("context_length", bound::CONTEXT)?;
-        let epsilon = keys
-            .f32("attention.layer_norm_rms_epsilon")?
-            .ok_or(ModelError::MissingKey("attention.layer_norm_rms_epsilon"))?;
-        let epsilon = (epsilon.is_finite() && epsilon > 0.0)
-            .then_some(epsilon)
-            .ok_or(ModelError::InvalidKey("attention.layer_norm_rms_epsilon"))?;
+        const EPSILON: &str = "attention.layer_norm_rms_epsilon";
         Ok(Self {
-            architecture: family.architecture,
-            n_vocab: vocabulary(gguf, &keys)?,
+            architecture: keys.architecture,
+            n_vocab,
             n_embd,
             n_layer,
             skipped: LayerSet::EMPTY,
@@ -158,15 +115,15 @@ impl Config {
             n_ff,
             n_expert,
             n_expert_used,
-            epsilon,
-            rope: rope(&keys, family, key_dim, context_trained)?,
+            epsilon: keys.optional_positive(EPSILON)?.ok_or(ModelError::MissingKey(EPSILON))?,
+            rope: rope(keys, pairing, key_dim, context_trained)?,
             window: keys.u32("attention.sliding_window")?.unwrap_or(0),
             context_trained,
         })
     }
 
     /// The same model without the blocks of `skipped`.
-    pub fn without(self, skipped: LayerSet) -> Result<Self, ModelError> {
+    pub(super) fn without(self, skipped: LayerSet) -> Result<Self, ModelError> {
         let n_layer = self.n_layer_stored();
         if let Some(layer) = skipped.iter().find(|&layer| layer >= n_layer) {
             return Err(ModelError::NoSuchLayer { layer, n_layer });
@@ -182,15 +139,22 @@ impl Config {
         self.n_layer + self.skipped.len()
     }
 
-    /// The numbers in the file of the blocks that a pass runs, `n_layer` of them.
-    pub(super) fn layers(&self) -> impl Iterator<Item = u32> + use<> {
-        let skipped = self.skipped;
-        (0..self.n_layer_stored()).filter(move |&layer| !skipped.contains(layer))
+    /// The shapes of the blocks that a pass runs, `n_layer` of them.
+    pub(super) fn layers(&self) -> impl Iterator<Item = LayerShape> + use<> {
+        let config = *self;
+        (0..config.n_layer_stored())
+            .filter(move |&number| !config.skipped.contains(number))
+            .map(move |number| config.layer(number))
     }
 
-    /// Which of the blocks that run has the number `layer` in the file; `None` for a skipped one.
-    pub(super) fn index_of(&self, layer: u32) -> Option<u32> {
-        (!self.skipped.contains(layer)).then(|| layer - self.skipped.count_below(layer))
+    /// The shape of the block with this number in the file.
+    pub(super) fn layer(&self, number: u32) -> LayerShape {
+        LayerShape { number, mixer: 0, feed_forward: 0, window: self.window }
+    }
+
+    /// Which of the blocks that run has this number in the file; `None` for a skipped one.
+    pub(super) fn index_of(&self, number: u32) -> Option<u32> {
+        (!self.skipped.contains(number)).then(|| number - self.skipped.count_below(number))
     }
 
     /// Elements of a row of queries.
@@ -213,21 +177,29 @@ impl Config {
         self.n_head as usize * self.value_dim as usize
     }
 
+    /// Hidden elements of the feed-forward that a pass of the whole batch has as f32 at a time:
+    /// whole blocks of every format, and at least 512, so that a slice of the matrices is worth a
+    /// job. What queries, keys and values leave is enough for most models.
+    pub(super) fn hidden_slice(&self) -> u32 {
+        let room = (self.query_len() + self.key_len() + self.value_len()) as u32 / 2;
+        (room - room % 256).max(512).min(self.n_ff)
+    }
+
     /// Elements of the longest activations that a matrix is multiplied with.
     pub(crate) fn widest(&self) -> u64 {
         let others = u64::from(self.n_embd.max(self.n_ff));
         others.max(self.attention_len() as u64)
     }
 
-    /// The attention of every layer.
-    pub fn attention(&self) -> Attention {
+    /// The attention of a block that sees `window` positions.
+    pub fn attention(&self, window: u32) -> Attention {
         Attention {
             n_head: self.n_head as usize,
             n_head_kv: self.n_head_kv as usize,
             key_dim: self.key_dim as usize,
             value_dim: self.value_dim as usize,
             scale: 1.0 / crate::num::sqrt(self.key_dim as f32),
-            window: self.window,
+            window,
         }
     }
 
@@ -251,32 +223,9 @@ fn experts(keys: &Keys<'_, '_>) -> Result<(u32, u32), ModelError> {
     Ok((n_expert, used))
 }
 
-/// The vocabulary's length: rows of the embedding, and what the token list and the key say.
-fn vocabulary(gguf: &Gguf<'_>, keys: &Keys<'_, '_>) -> Result<u32, ModelError> {
-    let embedding = gguf
-        .tensors()
-        .find(|tensor| tensor.name == b"token_embd.weight")
-        .ok_or(ModelError::MissingTensor(super::parts::TOKEN_EMBEDDING))?;
-    let rows = embedding.dimensions[1];
-    if let Some(tokens) = gguf.array(Key::new("tokenizer.ggml.tokens"))?
-        && tokens.len() != rows
-    {
-        return Err(ModelError::VocabularyLength { tokens: tokens.len(), rows });
-    }
-    if let Some(size) = keys.u32("vocab_size")?
-        && u64::from(size) != rows
-    {
-        return Err(ModelError::InvalidKey("vocab_size"));
-    }
-    if !(1..=bound::VOCABULARY).contains(&rows) {
-        return Err(ModelError::WrongShape(super::parts::TOKEN_EMBEDDING));
-    }
-    Ok(rows as u32)
-}
-
 fn rope(
     keys: &Keys<'_, '_>,
-    family: &Family,
+    pairing: Pairing,
     head_dim: u32,
     context_trained: u32,
 ) -> Result<Rope, ModelError> {
@@ -294,19 +243,19 @@ fn rope(
         Some(factor) if factor.is_finite() && factor > 0.0 => factor,
         Some(_) => return Err(ModelError::InvalidKey("rope.scaling.factor")),
     };
-    let scaling = match keys.gguf.string(Key::of(keys.architecture, "rope.scaling.type"))? {
+    let scaling = match keys.string("rope.scaling.type")? {
         Some(b"none") => RopeScaling::None,
         None | Some(b"linear") if factor == 1.0 => RopeScaling::None,
         None | Some(b"linear") => RopeScaling::Linear { factor },
         Some(b"yarn") => yarn(keys, factor, context_trained)?,
         Some(_) => return Err(ModelError::InvalidKey("rope.scaling.type")),
     };
-    Ok(Rope { dimensions, frequency_base, pairing: family.pairing, scaling })
+    Ok(Rope { dimensions, frequency_base, pairing, scaling })
 }
 
 fn yarn(keys: &Keys<'_, '_>, factor: f32, context_trained: u32) -> Result<RopeScaling, ModelError> {
     const ORIGINAL: &str = "rope.scaling.original_context_length";
-    // As in llama.cpp, 0 and negative say "not set".
+    // As in llama.cpp, 0 and negative mean "not set".
     let original = keys.u32(ORIGINAL)?.filter(|&length| length != 0).unwrap_or(context_trained);
     let extrapolation = keys.f32("rope.scaling.yarn_ext_factor")?.unwrap_or(1.0);
     if !extrapolation.is_finite() {

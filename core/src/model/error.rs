@@ -1,7 +1,9 @@
-//! Why a model cannot be loaded: small, `Copy`, and naming the key or tensor.
+//! Why a model cannot be loaded, and why a pass fails: small, `Copy`, naming the key or tensor.
 
 use crate::gguf::GgufError;
-use crate::mem::{ArenaFull, PlanOverflow};
+use crate::kernels::ShapeMismatch;
+use crate::mem::ArenaFull;
+use crate::ops::{OpError, RowPosition};
 use crate::port::ReadError;
 use crate::quant::{KvType, TensorType};
 use core::fmt;
@@ -43,16 +45,18 @@ impl fmt::Debug for Name {
 pub struct TensorSlot {
     /// The block, or `None` for a tensor outside of blocks.
     pub layer: Option<u32>,
-    /// The rest of the name.
+    /// The name: `attn_q`.
+    pub name: &'static str,
+    /// What follows it: `.weight`.
     pub suffix: &'static str,
 }
 
 impl fmt::Display for TensorSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.layer {
-            Some(layer) => write!(f, "blk.{layer}.{}", self.suffix),
-            None => f.write_str(self.suffix),
+        if let Some(layer) = self.layer {
+            write!(f, "blk.{layer}.")?;
         }
+        write!(f, "{}{}", self.name, self.suffix)
     }
 }
 
@@ -63,6 +67,8 @@ pub enum ModelError {
     Gguf(GgufError),
     /// No family of the list has this architecture.
     UnknownArchitecture(Name),
+    /// The model has experts, and no family of the list with this architecture does.
+    NoExperts(Name),
     /// A key that the architecture needs is not there. The suffix follows the architecture's name.
     MissingKey(&'static str),
     /// A key's value makes no sense, alone or beside others.
@@ -130,13 +136,7 @@ impl From<GgufError> for ModelError {
 
 impl From<ArenaFull> for ModelError {
     fn from(error: ArenaFull) -> Self {
-        Self::Arena(error)
-    }
-}
-
-impl From<PlanOverflow> for ModelError {
-    fn from(_: PlanOverflow) -> Self {
-        Self::TooLarge
+        if error.needed_bytes == u64::MAX { Self::TooLarge } else { Self::Arena(error) }
     }
 }
 
@@ -152,6 +152,9 @@ impl fmt::Display for ModelError {
             Self::Gguf(error) => error.fmt(f),
             Self::UnknownArchitecture(name) => {
                 write!(f, "architecture '{}' is not supported", name.as_str())
+            }
+            Self::NoExperts(name) => {
+                write!(f, "architecture '{}' with experts is not supported", name.as_str())
             }
             Self::MissingKey(key) => write!(f, "the model lacks the key '{key}'"),
             Self::InvalidKey(key) => write!(f, "the model's key '{key}' has an impossible value"),
@@ -195,6 +198,50 @@ impl fmt::Display for ModelError {
                 full.left_bytes
             ),
             Self::Read(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Why a pass failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForwardError {
+    /// A token is not in the vocabulary.
+    Token(u32),
+    /// A row's sequence or position does not exist.
+    Position(RowPosition),
+    /// More rows, or more rows with logits, than the options allow.
+    Batch,
+    /// An operation failed.
+    Op(OpError),
+}
+
+impl From<OpError> for ForwardError {
+    fn from(error: OpError) -> Self {
+        Self::Op(error)
+    }
+}
+
+impl From<ShapeMismatch> for ForwardError {
+    fn from(_: ShapeMismatch) -> Self {
+        Self::Op(OpError::Shape)
+    }
+}
+
+impl From<ReadError> for ForwardError {
+    fn from(error: ReadError) -> Self {
+        Self::Op(OpError::Read(error))
+    }
+}
+
+impl fmt::Display for ForwardError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(token) => write!(f, "token {token} is not in the vocabulary"),
+            Self::Position(at) => write!(f, "position {} is beyond the context", at.position),
+            Self::Batch => f.write_str("more rows than the batch holds"),
+            Self::Op(OpError::Read(error)) => write!(f, "the weights could not be read: {error}"),
+            Self::Op(OpError::Parallel) => f.write_str("the thread pool lost or repeated work"),
+            Self::Op(OpError::Shape) => f.write_str("buffers do not fit together"),
         }
     }
 }

@@ -6,28 +6,24 @@
 //! out, through the layers below: an approximation (Xiao et al. 2023, arXiv 2309.17453), unlike a
 //! pass over what is left.
 
-use super::forward::ForwardError;
-use super::load::Model;
+use super::error::ForwardError;
+use super::kv_cache::{KvHalf, Run};
+use super::model::Model;
 use super::state::State;
 use crate::kernels::ShapeMismatch;
 use crate::ops;
-use crate::quant::KvType;
 
 impl Model<'_> {
-    /// Whether [`Self::forget`] is possible: stored keys can be turned.
-    #[cfg_attr(not(feature = "shift"), allow(dead_code))]
-    pub(crate) fn can_forget(&self, state: &State<'_>) -> bool {
-        state.options.kv_type == KvType::F16
-    }
-
-    /// Takes the positions from `first` on, `count` of them, out of the `end` positions of the
-    /// first sequence.
+    /// Takes the positions from `first` on, `count` of them, out of the `end` positions of a
+    /// sequence. Keys are stored as f16, and nothing else remembers positions.
     pub(crate) fn forget(
         &self,
         state: &mut State<'_>,
+        sequence: u32,
         (first, count, end): (u32, u32, u32),
     ) -> Result<(), ForwardError> {
-        let frequencies = self.tensors.inverse_frequencies;
+        let Self { loaded, .. } = self;
+        let frequencies = loaded.tensors.inverse_frequencies;
         let cosines = state.cosines.get_mut(..frequencies.len()).ok_or(ShapeMismatch)?;
         let sines = state.sines.get_mut(..frequencies.len()).ok_or(ShapeMismatch)?;
         // A magnitude is in the stored keys already.
@@ -35,16 +31,17 @@ impl Model<'_> {
         for sine in sines.iter_mut() {
             *sine = -*sine;
         }
-        let (key_dim, pairing) = (self.config.key_dim as usize, self.config.rope.pairing);
+        let (key_dim, pairing) = (loaded.config.key_dim as usize, loaded.config.rope.pairing);
         let key = state.work.get_mut(..key_dim).ok_or(ShapeMismatch)?;
         let mut turn = |key: &mut [f32]| {
             ops::rotate(key, key_dim, pairing, cosines, sines).map_err(|_| ShapeMismatch)
         };
-        for layer in 0..self.tensors.layers.len() {
-            for head in 0..self.config.n_head_kv as usize {
+        for layer in 0..loaded.config.n_layer as usize {
+            for head in 0..loaded.config.n_head_kv as usize {
+                let run = Run { sequence, layer, block: 0, head, half: KvHalf::Keys, positions: 0 };
                 for from in first.saturating_add(count)..end {
                     let places = (from as usize, (from - count) as usize);
-                    state.cache.relocate(self.vector, (layer, head), places, key, &mut turn)?;
+                    state.cache.relocate(loaded.vector, run, places, key, &mut turn)?;
                 }
             }
         }

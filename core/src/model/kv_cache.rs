@@ -1,13 +1,14 @@
 //! Keys and values of every position, in memory of the caller.
 //!
-//! Layout: `[n_layer, n_sequence, n_block, n_head_kv, 64, bytes of a head]`, as [`KvType`] stores
-//! heads; there is nothing beside it. A head's block of 64 positions is contiguous, which is what
-//! attention reads; a sequence's blocks follow each other, so pages are touched only as positions
-//! fill.
+//! Layout: `[n_layer, blocks, n_head_kv, 64, bytes of a head]`, as [`KvType`] stores heads; there
+//! is nothing beside it. A head's block of 64 positions is contiguous, which is what attention
+//! reads. A table says where each sequence's blocks are; at first they follow each other, so pages
+//! are touched only as positions fill.
 
 use super::error::ModelError;
 use crate::kernels::{ShapeMismatch, VectorKernels};
-use crate::ops::{BLOCK_POSITIONS, KvLayer, RowPosition};
+use crate::mem::{ArenaFull, Memory, MemoryExt, Purpose};
+use crate::ops::{BLOCK_POSITIONS, BlockTable, KvLayer, RowPosition};
 use crate::quant::KvType;
 
 /// Bytes of a stored head.
@@ -21,6 +22,7 @@ pub(super) fn head_bytes(kv_type: KvType, head_elements: u32) -> Result<u64, Mod
 pub(super) struct KvShape {
     pub(super) n_layer: usize,
     pub(super) n_sequence: usize,
+    /// Blocks of a sequence.
     pub(super) n_block: usize,
     pub(super) n_head_kv: usize,
     pub(super) key_dim: usize,
@@ -38,8 +40,9 @@ impl KvShape {
         (positions as usize).div_ceil(BLOCK_POSITIONS)
     }
 
-    /// Bytes of all keys and of all values; `None` where they do not fit in 64 bits.
-    pub(super) fn bytes(&self) -> Option<[u64; 2]> {
+    /// Bytes of all keys and of all values, and blocks of the table; `None` where the former do not
+    /// fit in 64 bits, or the latter in 32.
+    pub(super) fn lens(&self) -> Option<[u64; 3]> {
         let heads = crate::bytes::product(&[
             self.n_layer as u64,
             self.n_sequence as u64,
@@ -48,29 +51,44 @@ impl KvShape {
             BLOCK_POSITIONS as u64,
         ])?;
         let of = |head_bytes: usize| heads.checked_mul(head_bytes as u64);
-        Some([of(self.key_bytes)?, of(self.value_bytes)?])
+        let blocks = u32::try_from(self.n_sequence as u64 * self.n_block as u64).ok()?;
+        Some([of(self.key_bytes)?, of(self.value_bytes)?, u64::from(blocks)])
     }
 
-    /// (position, head) pairs of one layer.
-    const fn layer_heads(&self) -> usize {
-        self.n_sequence * self.n_block * self.n_head_kv * BLOCK_POSITIONS
+    /// Heads of a stored block at all its positions.
+    const fn block_heads(&self) -> usize {
+        self.n_head_kv * BLOCK_POSITIONS
+    }
+
+    /// Stored blocks of a layer.
+    const fn layer_blocks(&self) -> usize {
+        self.n_sequence * self.n_block
+    }
+
+    /// Bytes of one head at one position.
+    const fn head_bytes(&self, half: KvHalf) -> usize {
+        match half {
+            KvHalf::Keys => self.key_bytes,
+            KvHalf::Values => self.value_bytes,
+        }
     }
 }
 
 /// One of the two things that a position is remembered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum KvHalf {
     Keys,
     Values,
 }
 
-/// The first positions of a block, of one head, of the first sequence: bytes that lie together.
+/// The first positions of a block, of one head: bytes that lie together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
+    pub(crate) sequence: u32,
     pub(crate) layer: usize,
     pub(crate) block: usize,
     pub(crate) head: usize,
-    pub(crate) part: Part,
+    pub(crate) half: KvHalf,
     /// From the block's start on, at most 64.
     pub(crate) positions: usize,
 }
@@ -78,27 +96,39 @@ pub(crate) struct Run {
 /// The cache.
 pub(super) struct KvCache<'m> {
     shape: KvShape,
-    /// `[n_layer, n_sequence, n_block, n_head_kv, 64, key_bytes]`
+    /// `[n_layer, blocks, n_head_kv, 64, key_bytes]`
     keys: &'m mut [u8],
-    /// `[n_layer, n_sequence, n_block, n_head_kv, 64, value_bytes]`
+    /// `[n_layer, blocks, n_head_kv, 64, value_bytes]`
     values: &'m mut [u8],
+    /// `[n_sequence, n_block]`
+    blocks: &'m mut [u32],
 }
 
 impl<'m> KvCache<'m> {
-    /// A cache over [`KvShape::bytes`].
-    pub(super) const fn new(shape: KvShape, keys: &'m mut [u8], values: &'m mut [u8]) -> Self {
-        Self { shape, keys, values }
+    /// Takes the memory of a cache; there is no memory for one that has no [`KvShape::lens`].
+    pub(super) fn take(shape: KvShape, memory: &mut dyn Memory<'m>) -> Result<Self, ArenaFull> {
+        let [keys, values, blocks] = shape.lens().unwrap_or([u64::MAX; 3]);
+        Ok(Self {
+            shape,
+            keys: memory.take(Purpose::KvCache, keys)?,
+            values: memory.take(Purpose::KvCache, values)?,
+            blocks: memory.take_with(Purpose::KvCache, blocks, |block| block as u32)?,
+        })
+    }
+
+    const fn table(&self) -> BlockTable<'_> {
+        BlockTable { blocks: self.blocks, n_block: self.shape.n_block }
     }
 
     /// What attention reads of `layer`.
     pub(super) fn layer(&self, layer: usize) -> Option<KvLayer<'_>> {
-        let heads = self.shape.layer_heads();
+        let heads = self.shape.layer_blocks() * self.shape.block_heads();
         let part = |head_bytes: usize| layer * heads * head_bytes..(layer + 1) * heads * head_bytes;
         Some(KvLayer {
             kv_type: self.shape.kv_type,
             keys: self.keys.get(part(self.shape.key_bytes))?,
             values: self.values.get(part(self.shape.value_bytes))?,
-            n_block: self.shape.n_block,
+            table: self.table(),
         })
     }
 
@@ -111,16 +141,15 @@ impl<'m> KvCache<'m> {
         keys: &[f32],
         values: &[f32],
     ) -> Result<(), ShapeMismatch> {
-        let KvShape { n_sequence, n_block, n_head_kv, key_dim, value_dim, .. } = self.shape;
-        let KvShape { kv_type, key_bytes, value_bytes, .. } = self.shape;
+        let KvShape { key_dim, value_dim, kv_type, key_bytes, value_bytes, .. } = self.shape;
         let position = at.position as usize;
-        let block =
-            (layer * n_sequence + at.sequence as usize) * n_block + position / BLOCK_POSITIONS;
-        let within = position % BLOCK_POSITIONS;
+        let stored = self.table().stored(at.sequence, position / BLOCK_POSITIONS);
+        let block = layer * self.shape.layer_blocks() + stored.ok_or(ShapeMismatch)?;
+        let first = block * self.shape.block_heads() + position % BLOCK_POSITIONS;
         let keys = keys.chunks_exact(key_dim);
         let values = values.chunks_exact(value_dim);
         for (head, (key, value)) in keys.zip(values).enumerate() {
-            let index = (block * n_head_kv + head) * BLOCK_POSITIONS + within;
+            let index = first + head * BLOCK_POSITIONS;
             let slot = self.keys.get_mut(index * key_bytes..(index + 1) * key_bytes);
             vector.narrow(kv_type, key, slot.ok_or(ShapeMismatch)?)?;
             let slot = self.values.get_mut(index * value_bytes..(index + 1) * value_bytes);
@@ -133,38 +162,52 @@ impl<'m> KvCache<'m> {
         &self.shape
     }
 
-    /// Bytes of one head at one position.
-    pub(super) const fn row_bytes(&self, part: Part) -> usize {
-        match part {
-            Part::Keys => self.shape.key_bytes,
-            Part::Values => self.shape.value_bytes,
-        }
-    }
-
     /// Where the bytes of a run lie.
-    fn range(&self, run: Run) -> core::ops::Range<usize> {
-        let KvShape { n_sequence, n_block, n_head_kv, .. } = self.shape;
-        let block = run.layer * n_sequence * n_block + run.block;
-        let first = (block * n_head_kv + run.head) * BLOCK_POSITIONS;
-        let row_bytes = self.row_bytes(run.part);
-        first * row_bytes..(first + run.positions) * row_bytes
+    fn range(&self, run: Run) -> Option<core::ops::Range<usize>> {
+        let stored = self.table().stored(run.sequence, run.block)?;
+        let block = run.layer * self.shape.layer_blocks() + stored;
+        let first = block * self.shape.block_heads() + run.head * BLOCK_POSITIONS;
+        let head_bytes = self.shape.head_bytes(run.half);
+        Some(first * head_bytes..(first + run.positions) * head_bytes)
     }
 
     /// The bytes of a run, the same on every machine.
     pub(super) fn stored(&self, run: Run) -> Option<&[u8]> {
-        let range = self.range(run);
-        match run.part {
-            Part::Keys => self.keys.get(range),
-            Part::Values => self.values.get(range),
+        let range = self.range(run)?;
+        match run.half {
+            KvHalf::Keys => self.keys.get(range),
+            KvHalf::Values => self.values.get(range),
         }
     }
 
     /// The place for the bytes of a run.
     pub(super) fn stored_mut(&mut self, run: Run) -> Option<&mut [u8]> {
-        let range = self.range(run);
-        match run.part {
-            Part::Keys => self.keys.get_mut(range),
-            Part::Values => self.values.get_mut(range),
+        let range = self.range(run)?;
+        match run.half {
+            KvHalf::Keys => self.keys.get_mut(range),
+            KvHalf::Values => self.values.get_mut(range),
+        }
+    }
+
+    /// Lets the first `blocks` blocks of sequence `to` be those of `from`: what either stores
+    /// there, both read. `None` where there is no such sequence or block.
+    pub(super) fn share(&mut self, from: u32, to: u32, blocks: usize) -> Option<()> {
+        let KvShape { n_sequence, n_block, .. } = self.shape;
+        let (from, to) = (from as usize, to as usize);
+        if from.max(to) >= n_sequence || blocks > n_block {
+            return None;
+        }
+        self.blocks.copy_within(from * n_block..from * n_block + blocks, to * n_block);
+        Some(())
+    }
+
+    /// Gives sequence `sequence` blocks of its own again.
+    pub(super) fn unshare(&mut self, sequence: u32) {
+        let n_block = self.shape.n_block;
+        let own = self.blocks.chunks_exact_mut(n_block.max(1)).nth(sequence as usize);
+        let first = sequence * n_block as u32;
+        for (block, place) in (first..).zip(own.into_iter().flatten()) {
+            *place = block;
         }
     }
 
@@ -173,24 +216,26 @@ impl<'m> KvCache<'m> {
     pub(super) fn relocate(
         &mut self,
         vector: &VectorKernels,
-        (layer, head): (usize, usize),
+        head: Run,
         (from, to): (usize, usize),
         key: &mut [f32],
         turn: &mut dyn FnMut(&mut [f32]) -> Result<(), ShapeMismatch>,
     ) -> Result<(), ShapeMismatch> {
-        let row = |part, position: usize| {
+        let row = |half, position: usize| {
             let block = position / BLOCK_POSITIONS;
-            let within = (position % BLOCK_POSITIONS) * self.row_bytes(part);
-            let start = self.range(Run { layer, block, head, part, positions: 0 }).start + within;
-            start..start + self.row_bytes(part)
+            let head_bytes = self.shape.head_bytes(half);
+            let first =
+                self.range(Run { block, half, positions: 0, ..head }).ok_or(ShapeMismatch)?;
+            let start = first.start + position % BLOCK_POSITIONS * head_bytes;
+            Ok(start..start + head_bytes)
         };
-        let (key_from, key_to) = (row(Part::Keys, from), row(Part::Keys, to));
-        let (value_from, value_to) = (row(Part::Values, from), row(Part::Values, to));
+        let (key_from, key_to) = (row(KvHalf::Keys, from)?, row(KvHalf::Keys, to)?);
+        let (value_from, value_to) = (row(KvHalf::Values, from)?, row(KvHalf::Values, to)?);
         let kv_type = self.shape.kv_type;
         vector.widen(kv_type, self.keys.get(key_from).ok_or(ShapeMismatch)?, key)?;
         turn(key)?;
         vector.narrow(kv_type, key, self.keys.get_mut(key_to).ok_or(ShapeMismatch)?)?;
-        if value_from.end > self.values.len() || value_to.end > value_from.end {
+        if value_from.end > self.values.len() || value_to.end > self.values.len() {
             return Err(ShapeMismatch);
         }
         self.values.copy_within(value_from, value_to.start);
@@ -229,7 +274,7 @@ mod tests {
         for (kv_type, mebibytes) in
             [(KvType::F16, 44.0), (KvType::Q8_0, 23.375), (KvType::Q4_0, 12.375)]
         {
-            let [keys, values] = tiny_llama(kv_type, 2048).bytes().unwrap();
+            let [keys, values, _] = tiny_llama(kv_type, 2048).lens().unwrap();
             assert_eq!(
                 (keys + values) as f64 / f64::from(1 << 20),
                 mebibytes,
@@ -239,7 +284,7 @@ mod tests {
         }
         let many = usize::MAX;
         let absurd = KvShape { n_layer: many, n_block: many, ..tiny_llama(KvType::Q8_0, 2048) };
-        assert_eq!(absurd.bytes(), None);
+        assert_eq!(absurd.lens(), None);
     }
 
     /// What is stored lies where attention reads it, and no byte besides is written.
@@ -248,9 +293,11 @@ mod tests {
         let vector = bind_vector(portable::VECTORS, CpuFeatures::baseline()).unwrap();
         for kv_type in KvType::ALL {
             let shape = KvShape { n_layer: 3, ..tiny_llama(kv_type, 100) };
-            let [key_bytes, value_bytes] = shape.bytes().unwrap().map(|bytes| bytes as usize);
+            let [key_bytes, value_bytes, _] = shape.lens().unwrap().map(|length| length as usize);
             let (mut keys, mut values) = (vec![0xa5; key_bytes], vec![0xa5; value_bytes]);
-            let mut cache = KvCache::new(shape, &mut keys, &mut values);
+            let mut blocks = [0, 1];
+            let mut cache =
+                KvCache { shape, keys: &mut keys, values: &mut values, blocks: &mut blocks };
             let at = RowPosition { sequence: 0, position: 70 };
             let (key, value) = ([1.0; 4 * 64], [-2.0; 4 * 64]);
             cache.store(vector, 1, at, &key, &value).unwrap();

@@ -43,11 +43,7 @@ impl LayerSet {
 
     /// How many of its blocks come before `layer`.
     pub fn count_below(&self, layer: u32) -> u32 {
-        (0..).zip(self.words).fold(0, |count, (word, bits)| {
-            let below = layer.saturating_sub(64 * word);
-            let bits = if below < 64 { bits & ((1 << below) - 1) } else { bits };
-            count + bits.count_ones()
-        })
+        (0..layer.min(LAYERS_MAX)).map(|layer| u32::from(self.contains(layer))).sum()
     }
 
     /// The blocks, ascending.

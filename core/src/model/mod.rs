@@ -4,43 +4,59 @@
 //! |---|---|
 //! | [`config`](Config) | sizes and constants, checked once against each other |
 //! | [`layers`](LayerSet) | a set of blocks: those left out |
-//! | [`family`] | what differs between architectures |
-//! | `parts` | which part a tensor of the file plays, by its name |
-//! | `tensors` | the parts of a file, found and checked |
-//! | `schedule` | in what order and in what stripes they are read |
+//! | `keys` | the metadata keys of an architecture |
+//! | `tensor` | every tensor that the engine knows: name, shape, kind |
+//! | `schedule` | in what order and in what stripes matrices are read |
+//! | `tensors` | where the tensors of a loaded file lie |
 //! | `kv_cache` | keys and values of every position |
+//! | `recurrent` | state that cannot go back, and marks to go back to |
+//! | `state` | buffers of the passes |
+//! | `loaded` | what the halves of a block run on |
+//! | `block` | the halves of a block: attention, feed-forward, experts |
+//! | [`family`] | what differs between architectures, as data |
+//! | `placement` | what a file's tensors are, by their names |
+//! | [`layout`](Layout) | a model file, understood: what plans and engines are made from |
+//! | `model` | a model ready to run |
+//! | `forward` | the pass itself, read straight down |
 //! | `stored` | keys and values as bytes, and what their bits depend on |
 //! | `forget` | positions taken out of a text without a pass |
-//! | `state` | buffers of the passes, planned to the byte |
-//! | `load` | a model ready to run |
-//! | `forward` | the pass itself, read straight down |
-//! | `experts` | the mixture-of-experts feed-forward |
 //! | [`traffic`](Traffic) | the bytes that a decode pass reads |
 
+mod block;
+#[cfg(test)]
+pub(crate) mod block_tests;
 mod config;
 mod error;
-mod experts;
 pub mod family;
 mod forget;
 mod forward;
+mod keys;
 mod kv_cache;
 mod layers;
-mod load;
-mod parts;
+mod layout;
+mod loaded;
+mod model;
+mod placement;
+mod recurrent;
 mod schedule;
 mod state;
 mod stored;
+mod tensor;
 mod tensors;
 mod traffic;
 
-pub use config::Config;
-pub use error::{ModelError, Name, TensorSlot};
+pub use block::{ATTENTION, Block, EXPERTS, GATED, Half, Needs};
+pub use config::{Config, LayerShape};
+pub use error::{ForwardError, ModelError, Name, TensorSlot};
 pub use family::Family;
-pub use forward::{ForwardError, Row};
-pub(crate) use kv_cache::{Part, Run};
+pub use forward::Row;
+pub use keys::Keys;
+pub(crate) use kv_cache::{KvHalf, Run};
 pub use layers::LayerSet;
-pub use load::{Model, Parts};
+pub use layout::{Build, Layout};
+pub use model::Model;
 pub use state::ModelOptions;
-pub(crate) use state::{State, row_bytes};
+pub(crate) use state::State;
 pub(crate) use stored::StoredShape;
+pub use tensor::{Fused, Tensor, TensorSet};
 pub use traffic::Traffic;

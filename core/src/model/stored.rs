@@ -1,8 +1,8 @@
 //! What of a text outlives its process: keys and values as bytes, and all that their bits depend
 //! on besides the model file and the tokens.
 
-use super::kv_cache::{Part, Run};
-use super::load::Model;
+use super::kv_cache::Run;
+use super::model::Model;
 use super::state::State;
 use crate::kernels::Encoding;
 use crate::ops::Pairing;
@@ -39,8 +39,8 @@ impl State<'_> {
             n_head_kv: shape.n_head_kv as u32,
             key_dim: shape.key_dim as u32,
             value_dim: shape.value_dim as u32,
-            key_bytes: self.cache.row_bytes(Part::Keys),
-            value_bytes: self.cache.row_bytes(Part::Values),
+            key_bytes: shape.key_bytes,
+            value_bytes: shape.value_bytes,
         }
     }
 
@@ -60,7 +60,7 @@ impl Model<'_> {
     /// activations that each weight type is multiplied with.
     pub(crate) fn arithmetic(&self, show: &mut dyn FnMut(u32)) {
         for &tensor_type in TensorType::ALL {
-            let Ok(kernels) = self.kernels(tensor_type) else { continue };
+            let Ok(kernels) = self.loaded.kernels(tensor_type) else { continue };
             let block = match kernels.encoding() {
                 Encoding::F32 => 0,
                 Encoding::Int8 { block, .. } => block as u32,
@@ -72,14 +72,14 @@ impl Model<'_> {
 
     /// Shows numbers that differ where positions are embedded differently.
     pub(crate) fn rotation(&self, show: &mut dyn FnMut(u32)) {
-        let rope = &self.config.rope;
+        let rope = &self.loaded.config.rope;
         show(rope.dimensions);
         show(match rope.pairing {
             Pairing::Adjacent => 0,
             Pairing::Halves => 1,
         });
         show(rope.magnitude().to_bits());
-        for frequency in self.tensors.inverse_frequencies {
+        for frequency in self.loaded.tensors.inverse_frequencies {
             show(frequency.to_bits());
         }
     }

@@ -8,8 +8,6 @@
 use super::config::Config;
 use super::error::ModelError;
 use super::kv_cache::head_bytes;
-use super::parts::{Part, Placed, placed};
-use crate::gguf::Gguf;
 use crate::quant::KvType;
 
 /// Bytes that decoding one token reads.
@@ -24,40 +22,21 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// The traffic of the model that `gguf` describes and `config` was read from, with keys and
-    /// values stored as `kv_type`.
-    pub fn of(gguf: &Gguf<'_>, config: &Config, kv_type: KvType) -> Result<Self, ModelError> {
-        // Norms, biases and the rotary frequencies are f32 in memory, whatever the file has.
-        let f32_bytes = size_of::<f32>() as u64;
-        let mut weights_bytes = u64::from(config.rope.dimensions / 2) * f32_bytes;
-        let (mut embedding_bytes, mut has_output) = (0, false);
-        for placed in placed(gguf, config) {
-            let Placed { part, shape, info, .. } = placed?;
-            let read_bytes = match part {
-                Part::RopeFactors => 0,
-                part if part.is_vector() => u64::from(shape.columns) * f32_bytes,
-                Part::Embedding => {
-                    embedding_bytes = info.bytes;
-                    info.bytes / u64::from(shape.rows.max(1))
-                }
-                Part::ExpertGates | Part::ExpertUps | Part::ExpertDowns => {
-                    info.bytes / u64::from(shape.experts.max(1)) * u64::from(config.n_expert_used)
-                }
-                _ => info.bytes,
-            };
-            has_output |= part == Part::Output;
-            weights_bytes = sum(weights_bytes, read_bytes)?;
-        }
-        if !has_output {
-            weights_bytes = sum(weights_bytes, embedding_bytes)?;
-        }
+    /// The traffic of a model of whose weights a token reads `weights_bytes`.
+    pub(super) fn new(
+        config: &Config,
+        weights_bytes: u64,
+        kv_type: KvType,
+    ) -> Result<Self, ModelError> {
         let heads = u64::from(config.n_layer) * u64::from(config.n_head_kv);
         let key_bytes = head_bytes(kv_type, config.key_dim)?;
-        let head_bytes = sum(key_bytes, head_bytes(kv_type, config.value_dim)?)?;
+        let value_bytes = head_bytes(kv_type, config.value_dim)?;
+        let head_bytes = key_bytes.checked_add(value_bytes);
+        let position_bytes = head_bytes.and_then(|bytes| heads.checked_mul(bytes));
         Ok(Self {
             weights_bytes,
-            position_bytes: heads.checked_mul(head_bytes).ok_or(ModelError::TooLarge)?,
-            window: config.attention().window,
+            position_bytes: position_bytes.ok_or(ModelError::TooLarge)?,
+            window: config.window,
         })
     }
 
@@ -74,10 +53,6 @@ impl Traffic {
             (first..first.saturating_add(count)).map(|position| self.at(position) as f64).sum();
         total / f64::from(count.max(1))
     }
-}
-
-fn sum(bytes: u64, more: u64) -> Result<u64, ModelError> {
-    bytes.checked_add(more).ok_or(ModelError::TooLarge)
 }
 
 #[cfg(test)]

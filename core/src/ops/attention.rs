@@ -48,12 +48,34 @@ pub struct Attention {
 pub struct KvLayer<'a> {
     /// How.
     pub kv_type: KvType,
-    /// `[n_sequence, n_block, n_head_kv, 64, bytes of key_dim elements]`
+    /// `[blocks, n_head_kv, 64, bytes of key_dim elements]`
     pub keys: &'a [u8],
-    /// `[n_sequence, n_block, n_head_kv, 64, bytes of value_dim elements]`
+    /// `[blocks, n_head_kv, 64, bytes of value_dim elements]`
     pub values: &'a [u8],
+    /// Where the blocks of each sequence are among these.
+    pub table: BlockTable<'a>,
+}
+
+/// Where each sequence's blocks of 64 positions are stored. Sequences that begin alike can share
+/// blocks (after vLLM's paged attention, Kwon et al. 2023, arXiv 2309.06180).
+#[derive(Clone, Copy, Debug)]
+pub struct BlockTable<'a> {
+    /// Stored block of each block of positions. `[n_sequence, n_block]`
+    pub blocks: &'a [u32],
     /// Blocks of a sequence.
     pub n_block: usize,
+}
+
+impl BlockTable<'_> {
+    /// The stored block that holds positions `64 * block ..` of a sequence; `None` where there is
+    /// no such sequence or block.
+    #[inline]
+    pub fn stored(&self, sequence: u32, block: usize) -> Option<usize> {
+        if block >= self.n_block {
+            return None;
+        }
+        self.blocks.get(sequence as usize * self.n_block + block).map(|&stored| stored as usize)
+    }
 }
 
 crate::mem::stored! {
@@ -212,7 +234,7 @@ struct TileJob<'a> {
 
 /// The positions of a key block that some row of a tile sees.
 #[derive(Clone, Copy)]
-struct Part {
+struct SeenBlock {
     sequence: u32,
     /// The block.
     index: usize,
@@ -260,7 +282,7 @@ impl TileJob<'_> {
             let last = seen_to / BLOCK_POSITIONS;
             let part = |index: usize| {
                 let positions = (seen_to + 1 - index * BLOCK_POSITIONS).min(BLOCK_POSITIONS);
-                Part { sequence: first.sequence, index, positions }
+                SeenBlock { sequence: first.sequence, index, positions }
             };
             for index in seen_from / BLOCK_POSITIONS..=last {
                 let next = (index < last).then(|| part(index + 1));
@@ -286,12 +308,9 @@ impl TileJob<'_> {
     }
 
     /// A part of `cache`, whose heads have `bytes` bytes; `None` where it has no such part.
-    fn stored<'c>(&self, cache: &'c [u8], part: Part, bytes: usize) -> Option<&'c [u8]> {
-        if part.index >= self.cache.n_block {
-            return None;
-        }
-        let index = part.sequence as usize * self.cache.n_block + part.index;
-        let start = (index * self.attention.n_head_kv + self.head_kv) * BLOCK_POSITIONS * bytes;
+    fn stored<'c>(&self, cache: &'c [u8], part: SeenBlock, bytes: usize) -> Option<&'c [u8]> {
+        let block = self.cache.table.stored(part.sequence, part.index)?;
+        let start = (block * self.attention.n_head_kv + self.head_kv) * BLOCK_POSITIONS * bytes;
         cache.get(start..start + part.positions * bytes)
     }
 
@@ -299,7 +318,7 @@ impl TileJob<'_> {
     fn load<'b>(
         &self,
         stored: Option<&[u8]>,
-        part: Part,
+        part: SeenBlock,
         dim: usize,
         block: &'b mut [f32],
     ) -> Option<&'b [f32]> {
@@ -312,7 +331,7 @@ impl TileJob<'_> {
     /// brings the block's values.
     fn score(
         &self,
-        part: Part,
+        part: SeenBlock,
         rows: core::ops::Range<usize>,
         block: &mut [f32],
         running: &mut Running<'_>,
@@ -352,8 +371,8 @@ impl TileJob<'_> {
     /// the keys of the block that is `next`.
     fn weigh(
         &self,
-        part: Part,
-        next: Option<Part>,
+        part: SeenBlock,
+        next: Option<SeenBlock>,
         rows: core::ops::Range<usize>,
         block: &mut [f32],
         running: &mut Running<'_>,

@@ -7,7 +7,7 @@
 use super::OpError;
 use super::rows::for_rows;
 use crate::kernels::{Activations, EncodedRow, Encoding, FormatKernels, SUM_ELEMENTS};
-use crate::mem::Disjoint;
+use crate::mem::{ArenaFull, Disjoint, Memory, MemoryExt, Purpose};
 use crate::port::Parallel;
 
 /// Most encodings of the same activations at a time.
@@ -30,14 +30,6 @@ pub struct Encoder<'m> {
     held: [Option<Encoding>; MAX_ENCODINGS],
 }
 
-/// Lengths of an [`Encoder`]'s three buffers for `rows` rows of at most `columns` elements:
-/// quants, scales (blocks have at least 32 elements), sums. Two encodings are held at a time where
-/// there is room for both.
-pub const fn encoder_lens(rows: u64, columns: u64) -> [u64; 3] {
-    let elements = rows.saturating_mul(columns);
-    [elements, elements / 32, elements / SUM_ELEMENTS as u64]
-}
-
 /// One encoding's place in each of the buffers.
 struct Slot<'a> {
     kernels: &'static FormatKernels,
@@ -54,9 +46,19 @@ fn lens(encoding: Encoding, rows: usize, columns: usize) -> Option<[usize; 3]> {
 }
 
 impl<'m> Encoder<'m> {
-    /// An encoder over buffers of [`encoder_lens`].
-    pub const fn new(quants: &'m mut [i8], scales: &'m mut [f32], sums: &'m mut [i16]) -> Self {
-        Self { quants, scales, sums, rows: 0, columns: 0, held: [None; MAX_ENCODINGS] }
+    /// Takes the memory of an encoder for `rows` rows of at most `columns` elements. Two encodings
+    /// are held at a time where there is room for both.
+    pub fn take(rows: u64, columns: u64, memory: &mut dyn Memory<'m>) -> Result<Self, ArenaFull> {
+        let elements = rows.saturating_mul(columns);
+        Ok(Self {
+            quants: memory.take(Purpose::Activations, elements)?,
+            // Blocks have at least 32 elements.
+            scales: memory.take(Purpose::Activations, elements / 32)?,
+            sums: memory.take(Purpose::Activations, elements / SUM_ELEMENTS as u64)?,
+            rows: 0,
+            columns: 0,
+            held: [None; MAX_ENCODINGS],
+        })
     }
 
     /// Makes new activations row by row, `[rows, columns]` in `values`, and encodes each row while

@@ -7,7 +7,7 @@
 use super::OpError;
 use super::rows::for_rows;
 use crate::kernels::{Activations, EncodedRow, Encoding, FormatKernels, SUM_ELEMENTS};
-use crate::mem::Disjoint;
+use crate::mem::{ArenaFull, Disjoint, Memory, MemoryExt, Purpose};
 use crate::ops::MakeRow;
 use crate::port::Parallel;
 
@@ -43,26 +43,28 @@ impl Wanted {
             Encoding::Int8 { .. } => Self { int8: true, ..self },
         }
     }
-
-    /// Lengths of quants, scales (blocks have at least 32 elements), sums and floats of `rows` rows
-    /// of `columns` elements.
-    pub const fn lens(self, rows: u64, columns: u64) -> [u64; 4] {
-        let elements = rows.saturating_mul(columns);
-        let quants = if self.int8 { elements } else { 0 };
-        let floats = if self.float { elements } else { 0 };
-        [quants, quants / 32, quants / SUM_ELEMENTS as u64, floats]
-    }
 }
 
 impl<'m> Gathered<'m> {
-    /// Over buffers of [`Wanted::lens`].
-    pub const fn new(
-        quants: &'m mut [i8],
-        scales: &'m mut [f32],
-        sums: &'m mut [i16],
-        float: &'m mut [f32],
-    ) -> Self {
-        Self { quants, scales, sums, float, rows: 0, columns: 0, kernels: None }
+    /// Takes the memory for `rows` rows of at most `columns` elements, encoded as `wanted`.
+    pub fn take(
+        wanted: Wanted,
+        rows: u64,
+        columns: u64,
+        memory: &mut dyn Memory<'m>,
+    ) -> Result<Self, ArenaFull> {
+        let elements = rows.saturating_mul(columns);
+        let quants = if wanted.int8 { elements } else { 0 };
+        Ok(Self {
+            quants: memory.take(Purpose::Activations, quants)?,
+            // Blocks have at least 32 elements.
+            scales: memory.take(Purpose::Activations, quants / 32)?,
+            sums: memory.take(Purpose::Activations, quants / SUM_ELEMENTS as u64)?,
+            float: memory.take(Purpose::Activations, if wanted.float { elements } else { 0 })?,
+            rows: 0,
+            columns: 0,
+            kernels: None,
+        })
     }
 
     /// Begins `rows` rows of `columns` elements, encoded for `kernels`. Every column must have been

@@ -4,6 +4,7 @@
 //! [`crate::mem::Disjoint`], and gives the same bits whatever the number of workers, the batch
 //! and the stripes in which weights arrive.
 
+mod activation;
 mod attention;
 mod encode;
 mod gathered;
@@ -13,15 +14,17 @@ mod rope;
 mod rows;
 mod score;
 
+pub use activation::{Activation, silu_product};
 pub use attention::{
-    Attention, BLOCK_POSITIONS, KvLayer, RowPosition, attend, attention_scratch_len, row_tile,
+    Attention, BLOCK_POSITIONS, BlockTable, KvLayer, RowPosition, attend, attention_scratch_len,
+    row_tile,
 };
-pub use encode::{Encoder, KEEP, MakeRow, encoder_lens};
+pub use encode::{Encoder, KEEP, MakeRow};
 pub use gathered::{Gathered, Wanted};
 pub use matmul::{
     Machine, Matrix, Product, TILE_GROUP, multiply, multiply_again, multiply_gathered,
 };
-pub use norm::{add, rms_norm};
+pub use norm::{add, rms_norm, rms_norm_heads};
 pub use rope::{Pairing, Rope, RopeScaling, angles, inverse_frequencies, rotate};
 pub use rows::{PARALLEL_ELEMENTS, for_rows};
 pub use score::{log_probability, softmax};

@@ -12,16 +12,39 @@ pub fn rms_norm(
     epsilon: f32,
     out: &mut [f32],
 ) -> Result<(), OpError> {
-    let columns = weight.len();
-    if columns == 0 || x.len() != columns || out.len() != columns {
+    if weight.is_empty() || x.len() != weight.len() || out.len() != weight.len() {
         return Err(OpError::Shape);
     }
-    let mean = vector.dot(x, x)? / columns as f32;
-    let scale = 1.0 / num::sqrt(mean + epsilon);
+    let scale = rms_scale(vector, x, epsilon)?;
     for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
         *out = (x * scale) * weight;
     }
     Ok(())
+}
+
+/// [`rms_norm`] in place, of each head of a row by itself: as many elements as `weight` has.
+pub fn rms_norm_heads(
+    vector: &VectorKernels,
+    heads: &mut [f32],
+    weight: &[f32],
+    epsilon: f32,
+) -> Result<(), OpError> {
+    if weight.is_empty() || !heads.len().is_multiple_of(weight.len()) {
+        return Err(OpError::Shape);
+    }
+    for head in heads.chunks_exact_mut(weight.len()) {
+        let scale = rms_scale(vector, head, epsilon)?;
+        for (x, weight) in head.iter_mut().zip(weight) {
+            *x = (*x * scale) * weight;
+        }
+    }
+    Ok(())
+}
+
+/// What brings the root of the mean square of `x`, which is not empty, to 1.
+fn rms_scale(vector: &VectorKernels, x: &[f32], epsilon: f32) -> Result<f32, OpError> {
+    let mean = vector.dot(x, x)? / x.len() as f32;
+    Ok(1.0 / num::sqrt(mean + epsilon))
 }
 
 /// `x += y`.

@@ -13,7 +13,7 @@ use super::rng::{Rng, unit};
 use super::scores::Scores;
 use super::temperature::temperature;
 use super::{dry, penalties};
-use crate::mem::{Arena, MemoryPlan, PlanOverflow, Purpose};
+use crate::mem::{ArenaFull, Memory, MemoryExt, MemoryPlan, Purpose};
 use core::fmt;
 
 /// Why there is no next token.
@@ -55,19 +55,40 @@ pub struct Sampler<'m> {
     matches: &'m mut [u32],
 }
 
+/// The memory of a sampler.
+struct Room<'m> {
+    ids: &'m mut [u32],
+    changed: &'m mut [f32],
+    remembered: &'m mut [u32],
+    matches: &'m mut [u32],
+}
+
+impl<'m> Room<'m> {
+    /// Takes 4 bytes a token of the vocabulary, 4 more where scores are changed, 4 for each recent
+    /// token that is remembered and for each that is searched.
+    fn take(
+        options: &SamplerOptions<'_>,
+        n_vocab: u32,
+        memory: &mut dyn Memory<'m>,
+    ) -> Result<Self, ArenaFull> {
+        let changed = if options.changes_scores() { n_vocab } else { 0 };
+        Ok(Self {
+            ids: memory.take(Purpose::Sampler, u64::from(n_vocab))?,
+            changed: memory.take(Purpose::Sampler, u64::from(changed))?,
+            remembered: memory.take(Purpose::Sampler, u64::from(options.remembered()))?,
+            matches: memory.take(Purpose::Sampler, u64::from(options.dry_remembered()))?,
+        })
+    }
+}
+
 impl<'m> Sampler<'m> {
-    /// Adds what [`Self::new`] takes: 4 bytes a token of the vocabulary, 4 more where scores are
-    /// changed, 4 for each recent token that is remembered and for each that is searched.
+    /// Counts the memory that [`Self::new`] takes.
     pub fn plan(
         options: &SamplerOptions<'_>,
         n_vocab: u32,
         plan: &mut MemoryPlan,
-    ) -> Result<(), PlanOverflow> {
-        plan.add::<u32>(Purpose::Sampler, u64::from(n_vocab))?;
-        let changed = if options.changes_scores() { n_vocab } else { 0 };
-        plan.add::<f32>(Purpose::Sampler, u64::from(changed))?;
-        plan.add::<u32>(Purpose::Sampler, u64::from(options.remembered()))?;
-        plan.add::<u32>(Purpose::Sampler, u64::from(options.dry_remembered()))
+    ) -> Result<(), SamplerError> {
+        Room::take(options, n_vocab, plan).map(drop).map_err(SamplerError::Memory)
     }
 
     /// A sampler for a vocabulary of `n_vocab` tokens.
@@ -75,24 +96,16 @@ impl<'m> Sampler<'m> {
     pub fn new(
         options: SamplerOptions<'m>,
         n_vocab: u32,
-        arena: &mut Arena<'m>,
+        memory: &mut dyn Memory<'m>,
     ) -> Result<Self, SamplerError> {
         options.check(n_vocab)?;
-        let mut take = |count| {
-            arena.take::<u32>(Purpose::Sampler, u64::from(count)).map_err(SamplerError::Memory)
-        };
-        let ids = take(n_vocab)?;
-        let ring = take(options.remembered())?;
-        let matches = take(options.dry_remembered())?;
-        let changed = if options.changes_scores() { n_vocab } else { 0 };
-        let changed = arena
-            .take::<f32>(Purpose::Sampler, u64::from(changed))
-            .map_err(SamplerError::Memory)?;
+        let room = Room::take(&options, n_vocab, memory).map_err(SamplerError::Memory)?;
+        let Room { ids, changed, remembered, matches } = room;
         Ok(Self {
             options,
             rng: Rng::new(options.seed),
             limit: options.mirostat.map(Limit::new),
-            history: History::new(ring),
+            history: History::new(remembered),
             ids,
             changed,
             matches,

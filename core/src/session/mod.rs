@@ -1,193 +1,123 @@
 //! Layer 7: a text in progress: prefill, decode, reuse. The only place that knows all of layer 6.
+//!
+//! [`Engine`] runs passes over rows of many texts, a [`Sequence`] is one of these texts, and a
+//! [`Writer`] is its decode loop as a value. [`Session`] is all three for one text: what a program
+//! with one user needs.
 
-mod constrained;
-mod generate;
+mod engine;
+mod error;
 mod options;
+mod output;
 mod prompt_cache;
+mod sequence;
 mod shift;
 pub mod speculate;
 mod stop_texts;
+#[cfg(test)]
+mod tests;
+mod writer;
 
-pub use generate::{Generated, Output, Stop};
+pub use engine::Engine;
+pub use error::SessionError;
 pub use options::{DEFAULT_CONTEXT, Options};
+pub use output::Output;
 pub use prompt_cache::{Fingerprint, Mismatch, NUMERICS_VERSION, RestoreError, SaveError, Unsaved};
+pub use sequence::Sequence;
 pub use shift::{DEFAULT_KEEP, How, Shift, ShiftError};
 pub use stop_texts::{MAX_STOP_TEXT_BYTES, StopTexts};
+pub use writer::{Policy, Stop, Wants, Writer};
 
-use crate::gguf::Gguf;
-use crate::mem::{Arena, MemoryPlan, Purpose};
-use crate::model::{Config, ForwardError, Model, ModelError, Parts, Row, State};
-use crate::ops::RowPosition;
+use crate::mem::{Memory, MemoryPlan};
+use crate::model::{Config, Layout, ModelError};
 use crate::port::{Parallel, Weights};
-use crate::sampler::SampleError;
-use core::fmt;
-use options::pass_rows;
-use prompt_cache::Known;
 
-/// Why a session could not go on.
+/// A text that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionError {
-    /// The tokens do not fit in what is left of the context. Nothing was evaluated.
-    ContextFull {
-        /// Tokens asked for.
-        tokens: usize,
-        /// Positions left.
-        left: u32,
-        /// Positions in all.
-        context: u32,
-    },
-    /// Nothing to evaluate: without a token there are no logits.
-    NoTokens,
-    /// A pass failed.
-    Forward(ForwardError),
-    /// No token could be chosen: the logits are not finite, or none is possible.
-    Sample(SampleError),
-    /// A text that keeps to the constraint takes more tokens than there may be.
-    BudgetTooSmall {
-        /// Tokens that are enough.
-        needed: u32,
-        /// Tokens that there may be.
-        left: u32,
-    },
-    /// The constraint allows no token that the vocabulary has.
-    NothingAllowed,
-}
-
-impl From<ForwardError> for SessionError {
-    fn from(error: ForwardError) -> Self {
-        Self::Forward(error)
-    }
-}
-
-impl fmt::Display for SessionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ContextFull { tokens, left, context } => write!(
-                f,
-                "{tokens} tokens do not fit: {left} of the context's {context} positions are left"
-            ),
-            Self::NoTokens => f.write_str("no tokens to evaluate"),
-            Self::Forward(error) => error.fmt(f),
-            Self::Sample(error) => error.fmt(f),
-            Self::BudgetTooSmall { needed, left } => write!(
-                f,
-                "the constraint asks for room for {needed} tokens, and {left} are allowed"
-            ),
-            Self::NothingAllowed => f.write_str("the constraint allows no token"),
-        }
-    }
+pub struct Generated {
+    /// Tokens written, those included whose text a stop text cut off.
+    pub tokens: u32,
+    /// Why there are no more.
+    pub stop: Stop,
+    /// The last token shown, where it is not evaluated: the next tokens follow on it.
+    pub unread: Option<u32>,
 }
 
 /// A model with one text in progress.
 pub struct Session<'m> {
-    model: Model<'m>,
-    state: State<'m>,
-    /// Those that were evaluated, up to `position`; then those of the prompt cache's file, up to
-    /// `known.same`. `[context]`
-    tokens: &'m mut [u32],
-    /// Tokens in the cache.
-    position: u32,
+    engine: Engine<'m>,
+    text: Sequence<'m>,
     /// Whether the last pass has left logits of the last token.
     has_logits: bool,
-    /// What the prompt cache's file has of these tokens.
-    known: Known,
-    /// What to do when the context is full.
-    shift: Option<Shift>,
-    /// Tokens that shifts have dropped.
-    dropped: u64,
-    /// Keys and values from this position on are not those that a fresh session would compute.
-    exact: u32,
 }
 
 impl<'m> Session<'m> {
-    /// The memory that [`Self::new`] takes, and the model's sizes.
+    /// Counts the memory that [`Self::new`] takes.
+    #[inline(never)]
+    pub fn plan(
+        layout: &Layout<'_, '_>,
+        options: &Options,
+        plan: &mut MemoryPlan,
+    ) -> Result<(), ModelError> {
+        let options = options.model_options(layout);
+        Engine::plan(layout, &options, plan)?;
+        Sequence::take(0, options.context, plan)?;
+        Ok(())
+    }
+
+    /// Loads the model of `layout` from `weights`, in memory of `memory`.
     // Not inlined, like all that is called once before the first pass: a caller on a board gets its
     // stack back before the next step wants some.
     #[inline(never)]
-    pub fn plan(
-        gguf: &Gguf<'_>,
-        parts: &Parts<'_>,
-        options: &Options,
-    ) -> Result<(MemoryPlan, Config), ModelError> {
-        let config = Config::read(gguf, parts.families)?;
-        let mut plan = MemoryPlan::new();
-        let options = options.model_options(&config);
-        let config = Model::plan(gguf, parts, &options, &mut plan)?;
-        plan.add::<u32>(Purpose::Tokens, u64::from(options.context))?;
-        Ok((plan, config))
-    }
-
-    /// Loads the model that `gguf` describes and `weights` holds, in memory of `arena`.
-    #[inline(never)]
     pub fn new(
-        gguf: &Gguf<'_>,
+        layout: &Layout<'_, '_>,
         weights: &'m dyn Weights,
         parallel: &'m dyn Parallel,
-        parts: &Parts<'_>,
         options: &Options,
-        arena: &mut Arena<'m>,
+        memory: &mut dyn Memory<'m>,
     ) -> Result<Self, ModelError> {
-        let config = Config::read(gguf, parts.families)?;
-        let options = options.model_options(&config);
-        let (model, state) = Model::load(gguf, weights, parallel, parts, &options, arena)?;
-        let tokens = arena.take::<u32>(Purpose::Tokens, u64::from(options.context))?;
+        let options = options.model_options(layout);
         Ok(Self {
-            model,
-            state,
-            tokens,
-            position: 0,
+            engine: Engine::new(layout, weights, parallel, &options, memory)?,
+            text: Sequence::take(0, options.context, memory)?,
             has_logits: false,
-            known: Known::default(),
-            shift: None,
-            dropped: 0,
-            exact: u32::MAX,
         })
     }
 
     /// The model's sizes.
     pub const fn config(&self) -> &Config {
-        self.model.config()
+        self.engine.config()
     }
 
     /// Positions in all.
     pub const fn context(&self) -> u32 {
-        self.state.options().context
+        self.text.context()
     }
 
-    /// Tokens evaluated so far.
+    /// Tokens of the text.
     pub const fn position(&self) -> u32 {
-        self.position
+        self.text.len()
     }
 
-    /// Forgets all tokens from `position` on; nothing where there are fewer.
-    pub fn rewind(&mut self, position: u32) {
-        if position < self.position {
-            self.position = position;
+    /// The tokens of the text.
+    pub fn tokens(&self) -> &[u32] {
+        self.text.tokens()
+    }
+
+    /// Cuts the text to its first `position` tokens; does nothing if it is not longer. Returns how
+    /// many of these are evaluated: all, but where the model has recurrent state; the others are
+    /// evaluated before the next ones.
+    pub fn rewind(&mut self, position: u32) -> u32 {
+        if position < self.position() {
             self.has_logits = false;
         }
-        if self.position <= self.exact {
-            self.exact = u32::MAX;
-        }
-    }
-
-    /// The tokens evaluated so far.
-    pub fn tokens(&self) -> &[u32] {
-        self.tokens.get(..self.position as usize).unwrap_or(&[])
-    }
-
-    /// Whether keys and values are those that a fresh session would compute for its tokens.
-    const fn is_exact(&self) -> bool {
-        self.exact == u32::MAX
+        self.text.rewind(&mut self.engine, position)
     }
 
     /// Logits of the last token of the last [`Self::prefill`] or [`Self::decode`]: `[n_vocab]`.
     /// Empty where that was not evaluated: before the first, after one that failed or was stopped,
     /// after [`Self::prefill_scored`] and [`Self::rewind`].
     pub fn logits(&self) -> &[f32] {
-        if !self.has_logits {
-            return &[];
-        }
-        self.state.logits(0, self.config().n_vocab as usize)
+        if self.has_logits { self.engine.logits(0) } else { &[] }
     }
 
     /// Evaluates `tokens` in batches; afterwards [`Self::logits`] are those of the last one.
@@ -199,30 +129,14 @@ impl<'m> Session<'m> {
         tokens: &[u32],
         progress: &mut dyn FnMut(usize) -> bool,
     ) -> Result<(), SessionError> {
-        self.take(tokens)?;
-        self.evaluate(tokens.len(), true, progress)
-    }
-
-    /// Evaluates the next `count` of the session's tokens in batches; afterwards
-    /// [`Self::logits`] are those of the last one, where they are wanted.
-    fn evaluate(
-        &mut self,
-        count: usize,
-        wants_logits: bool,
-        progress: &mut dyn FnMut(usize) -> bool,
-    ) -> Result<(), SessionError> {
-        let rows = pass_rows(count, self.state.options().batch as usize);
-        let mut done = 0;
-        while done < count {
-            let chunk = rows.min(count - done);
-            let is_last = done + chunk == count;
-            self.pass(chunk, if wants_logits && is_last { chunk - 1 } else { chunk })?;
-            done += chunk;
-            self.has_logits = wants_logits && is_last;
-            if !progress(done) {
-                break;
-            }
-        }
+        let before = self.text.pending();
+        self.push(tokens)?;
+        let mut of_these = |done: usize| progress(done.saturating_sub(before));
+        let done = self.text.evaluate(&mut self.engine, 0, true, &mut of_these);
+        // What is not evaluated is not part of the text.
+        self.text.drop_pending();
+        self.has_logits = done?;
+        self.text.mark(&mut self.engine);
         Ok(())
     }
 
@@ -233,13 +147,13 @@ impl<'m> Session<'m> {
         tokens: &[u32],
         on_logits: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<(), SessionError> {
-        self.take(tokens)?;
-        let n_vocab = self.config().n_vocab as usize;
+        self.push(tokens)?;
+        self.text.evaluate(&mut self.engine, tokens.len(), false, &mut |_| true)?;
         let mut done = 0;
-        for chunk in tokens.chunks(self.state.options().logit_rows as usize) {
-            self.pass(chunk.len(), 0)?;
+        for chunk in tokens.chunks(self.engine.options().logit_rows as usize) {
+            self.text.pass(&mut self.engine, chunk.len(), 0)?;
             for index in 0..chunk.len() {
-                on_logits(done + index, self.state.logits(index, n_vocab));
+                on_logits(done + index, self.engine.logits(index));
             }
             done += chunk.len();
         }
@@ -248,79 +162,129 @@ impl<'m> Session<'m> {
 
     /// Evaluates one token; afterwards [`Self::logits`] are its.
     pub fn decode(&mut self, token: u32) -> Result<(), SessionError> {
-        self.take(&[token])?;
-        self.pass(1, 0)?;
-        self.has_logits = true;
+        self.evaluate(Wants { tokens: &[token], draft: &[] })
+    }
+
+    /// Appends tokens to the text.
+    fn push(&mut self, tokens: &[u32]) -> Result<(), SessionError> {
+        self.text.push(tokens, self.engine.config().n_vocab)?;
+        self.has_logits = false;
         Ok(())
     }
 
-    /// Evaluates `unread` tokens and a draft of those that follow them, in one pass where they fit;
-    /// afterwards there are [`Self::row_logits`] of the last unread one and of each drafted.
-    fn decode_all(&mut self, unread: &[u32], draft: &[u32]) -> Result<(), SessionError> {
-        let start = self.position;
-        self.take(unread)?;
+    /// Evaluates tokens and a draft of those that follow them, in one pass where they fit;
+    /// afterwards there are logits of the last one and of each drafted.
+    fn evaluate(&mut self, Wants { tokens, draft }: Wants<'_>) -> Result<(), SessionError> {
+        self.push(tokens)?;
+        let (engine, text) = (&mut self.engine, &mut self.text);
         if !draft.is_empty() {
-            // Where they belong, and counted back: they are evaluated with the others.
-            self.position += unread.len() as u32;
-            let taken = self.take(draft);
-            self.position = start;
-            taken?;
+            text.push(draft, engine.config().n_vocab)?;
         }
-        let (tokens, rows) = (unread.len() + draft.len(), draft.len() + 1);
-        let before = tokens.saturating_sub(self.state.options().batch as usize);
-        self.evaluate(before, false, &mut |_| true)?;
-        let count = tokens - before;
-        self.pass(count, count.saturating_sub(rows))?;
-        self.has_logits = rows == 1;
+        let last = text.pending().min(engine.options().batch as usize);
+        text.evaluate(engine, last, false, &mut |_| true)?;
+        text.pass(engine, last, last.saturating_sub(draft.len() + 1))?;
+        self.has_logits = draft.is_empty();
         Ok(())
     }
 
-    /// Logits of a row of the last [`Self::decode_all`], or the only ones of any other pass.
-    fn row_logits(&self, row: usize) -> &[f32] {
-        self.state.logits(row, self.config().n_vocab as usize)
+    /// Most tokens that a text may have from here: `max_tokens`, or what the context holds, with
+    /// `tokens` yet to be evaluated before it.
+    pub fn budget(&self, tokens: usize, max_tokens: u32) -> u32 {
+        let free = u64::from(self.text.free()).saturating_sub(tokens as u64);
+        // The last token is not evaluated, so it needs no position.
+        (free + 1).min(max_tokens.into()) as u32
     }
 
-    const fn logit_rows(&self) -> u32 {
-        self.state.options().logit_rows
-    }
-
-    /// Makes `tokens` the session's next ones, if they exist and have positions.
-    fn take(&mut self, tokens: &[u32]) -> Result<(), SessionError> {
-        let context = self.context();
-        let left = context - self.position;
-        if tokens.is_empty() {
-            return Err(SessionError::NoTokens);
-        }
-        if tokens.len() > left as usize {
-            return Err(SessionError::ContextFull { tokens: tokens.len(), left, context });
-        }
-        let n_vocab = self.config().n_vocab;
-        if let Some(&token) = tokens.iter().find(|token| **token >= n_vocab) {
-            return Err(ForwardError::Token(token).into());
-        }
-        for (index, &token) in (self.position..).zip(tokens) {
-            let place = &mut self.tokens[index as usize];
-            if *place != token {
-                self.known.differs_from(index);
-                *place = token;
+    /// Writes on from the last token evaluated, at most `max_tokens` tokens. Under a constraint,
+    /// which is at its beginning, the text is complete when this returns without an error, but for
+    /// [`Stop::Output`]: there it is completed only where 32 tokens can.
+    ///
+    /// The last token of the text is shown but not evaluated: no logits are wanted after it.
+    pub fn generate(
+        &mut self,
+        policy: &mut Policy<'_, '_, '_>,
+        max_tokens: u32,
+        output: &mut dyn Output,
+    ) -> Result<Generated, SessionError> {
+        let mut writer = self.begin(policy, max_tokens)?;
+        loop {
+            if let Some(generated) = self.step(&mut writer, policy, output)? {
+                return Ok(generated);
             }
         }
-        Ok(())
     }
 
-    /// One forward pass over the next `count` of the session's tokens, at most a batch; logits are
-    /// wanted from row `first_wanted` on.
-    fn pass(&mut self, count: usize, first_wanted: usize) -> Result<(), SessionError> {
-        self.has_logits = false;
-        let start = self.position;
-        let tokens = self.tokens.iter().skip(start as usize).take(count);
-        let rows = tokens.zip(start..).enumerate().map(|(index, (&token, position))| Row {
-            token,
-            at: RowPosition { sequence: 0, position },
-            wants_logits: index >= first_wanted,
-        });
-        self.model.forward(&mut self.state, rows)?;
-        self.position += count as u32;
+    /// Begins a text as [`Self::generate`] does, to be written step by step.
+    pub fn begin(
+        &self,
+        policy: &Policy<'_, '_, '_>,
+        max_tokens: u32,
+    ) -> Result<Writer, SessionError> {
+        if self.logits().is_empty() {
+            return Err(SessionError::NoTokens);
+        }
+        let Some(constraint) = &policy.constraint else { return Ok(Writer::new(max_tokens)) };
+        let (needed, left) = (constraint.tokens_to_close(), self.budget(0, max_tokens));
+        if needed > left {
+            return Err(SessionError::BudgetTooSmall { needed, left });
+        }
+        Ok(Writer::new(left))
+    }
+
+    /// One step of [`Self::generate`]: shows tokens as far as the last pass says what follows, and
+    /// evaluates what comes next. Returns what was written once the text has ended.
+    pub fn step(
+        &mut self,
+        writer: &mut Writer,
+        policy: &mut Policy<'_, '_, '_>,
+        output: &mut dyn Output,
+    ) -> Result<Option<Generated>, SessionError> {
+        let engine = &self.engine;
+        let rejected = writer.take(policy, &|row| engine.logits(row), output)?;
+        if rejected > 0 {
+            self.rewind(self.position() - rejected);
+        }
+        if writer.stop().is_none() && self.text.free() == 0 {
+            self.make_room_in(writer, output)?;
+        }
+        if let Some(stop) = writer.stop() {
+            writer.finish(output);
+            let (unread, before) = match writer.waiting() {
+                [before @ .., last] => (Some(*last), before),
+                [] => (None, &[][..]),
+            };
+            if !before.is_empty() {
+                self.evaluate(Wants { tokens: before, draft: &[] })?;
+            }
+            return Ok(Some(Generated { tokens: writer.tokens(), stop, unread }));
+        }
+        let rows = self.engine.options().logit_rows - 1;
+        let free = self.text.free().saturating_sub(writer.waiting().len() as u32).min(rows);
+        if policy.speculation.is_some() && free > 0 {
+            self.text.mark(&mut self.engine);
+        }
+        self.evaluate(writer.wants(policy, free))?;
+        writer.evaluated(policy);
+        Ok(None)
+    }
+
+    /// Makes room in a full context, or ends the text.
+    fn make_room_in(
+        &mut self,
+        writer: &mut Writer,
+        output: &mut dyn Output,
+    ) -> Result<(), SessionError> {
+        let total = self.text.shift.map_or(0, |shift| shift.left(self.context())) as usize;
+        let mut stopped = false;
+        self.make_room(&mut |done| {
+            stopped = output.shifting(done, total).is_break();
+            !stopped
+        })?;
+        if stopped {
+            writer.end(Stop::Output);
+        } else if self.text.free() == 0 {
+            writer.end(Stop::ContextFull);
+        }
         Ok(())
     }
 }

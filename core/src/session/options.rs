@@ -1,6 +1,6 @@
 //! How large a session is: what the caller says, and what follows from the model.
 
-use crate::model::{Config, LayerSet, ModelOptions, row_bytes};
+use crate::model::{Layout, ModelOptions};
 use crate::quant::KvType;
 
 /// Positions of a context where the caller names none and the model has as many.
@@ -35,8 +35,8 @@ pub struct Options {
     pub stripe_bytes: u64,
     /// A worker's second-level cache in bytes; 0 where it is not known.
     pub cache_bytes: u64,
-    /// Blocks that are left out: not read, and without keys and values.
-    pub skipped: LayerSet,
+    /// Positions that a model with recurrent state can go back to; of no use to others, and free.
+    pub marks: u32,
 }
 
 impl Default for Options {
@@ -55,17 +55,20 @@ impl Options {
         workers: 1,
         stripe_bytes: u64::MAX,
         cache_bytes: 0,
-        skipped: LayerSet::EMPTY,
+        marks: 0,
     };
 
-    pub(super) fn model_options(&self, config: &Config) -> ModelOptions {
-        let Self { kv_type, logit_rows, workers, stripe_bytes, skipped, .. } = *self;
+    pub(super) fn model_options(&self, layout: &Layout<'_, '_>) -> ModelOptions {
+        let config = layout.config();
+        let Self { kv_type, logit_rows, workers, stripe_bytes, marks, .. } = *self;
         let context = match self.context {
             0 => config.context_trained.min(DEFAULT_CONTEXT),
             context => context,
         };
         let batch = match self.batch {
-            0 => chosen_batch(self.cache_bytes, config.widest(), row_bytes(config)).max(logit_rows),
+            0 => {
+                chosen_batch(self.cache_bytes, config.widest(), layout.row_bytes()).max(logit_rows)
+            }
             batch => batch,
         };
         ModelOptions {
@@ -74,9 +77,9 @@ impl Options {
             sequences: 1,
             batch,
             logit_rows,
+            marks,
             workers,
             stripe_bytes,
-            skipped,
         }
     }
 }

@@ -6,7 +6,9 @@
 //!
 //! The first tokens stay because attention rests on them (Xiao et al. 2023, arXiv 2309.17453).
 
-use super::{Session, SessionError};
+use super::Session;
+use super::error::SessionError;
+use crate::quant::KvType;
 use core::fmt;
 
 /// First tokens that stay where the caller names no number: as many as the paper needs.
@@ -42,6 +44,8 @@ pub enum ShiftError {
     },
     /// Stored keys of this type cannot be turned.
     KvType,
+    /// The model has recurrent state, which cannot be turned.
+    State,
 }
 
 impl fmt::Display for ShiftError {
@@ -51,6 +55,7 @@ impl fmt::Display for ShiftError {
                 write!(f, "{keep} tokens to keep leave nothing of a context of {context} to drop")
             }
             Self::KvType => f.write_str("keys can be turned only where they are stored as f16"),
+            Self::State => f.write_str("this model's recurrent state cannot be turned"),
         }
     }
 }
@@ -76,16 +81,19 @@ impl Session<'_> {
         if shift.dropped(context) == 0 {
             return Err(ShiftError::Keep { keep: shift.keep, context });
         }
-        if shift.how == How::Turned && !self.model.can_forget(&self.state) {
+        if shift.how == How::Turned && !self.engine.reaches_every_position() {
+            return Err(ShiftError::State);
+        }
+        if shift.how == How::Turned && self.engine.options().kv_type != KvType::F16 {
             return Err(ShiftError::KvType);
         }
-        self.shift = Some(shift);
+        self.text.shift = Some(shift);
         Ok(())
     }
 
     /// Tokens that shifts have dropped so far.
     pub const fn dropped(&self) -> u64 {
-        self.dropped
+        self.text.dropped
     }
 
     /// Drops tokens of a full context, where the session was told to. `progress` is as in
@@ -94,9 +102,9 @@ impl Session<'_> {
         &mut self,
         progress: &mut dyn FnMut(usize) -> bool,
     ) -> Result<(), SessionError> {
-        match self.shift {
-            Some(shift) if cfg!(feature = "shift") && self.position == self.context() => {
-                self.drop_tokens(shift, shift.dropped(self.position), progress)
+        match self.text.shift {
+            Some(shift) if cfg!(feature = "shift") && self.text.free() == 0 => {
+                self.drop_tokens(shift, shift.dropped(self.position()), progress)
             }
             _ => Ok(()),
         }
@@ -111,8 +119,8 @@ impl Session<'_> {
         progress: &mut dyn FnMut(usize) -> bool,
     ) -> Result<bool, SessionError> {
         let free = |position: u32| self.context() - position;
-        let mut position = self.position;
-        while let Some(shift) = self.shift
+        let mut position = self.position();
+        while let Some(shift) = self.text.shift
             && free(position) < tokens
             && shift.dropped(position) > 0
         {
@@ -121,9 +129,9 @@ impl Session<'_> {
         if free(position) < tokens {
             return Ok(false);
         }
-        match self.shift {
-            Some(shift) if position < self.position => {
-                self.drop_tokens(shift, self.position - position, progress)?;
+        match self.text.shift {
+            Some(shift) if position < self.position() => {
+                self.drop_tokens(shift, self.position() - position, progress)?;
             }
             _ => {}
         }
@@ -137,24 +145,28 @@ impl Session<'_> {
         count: u32,
         progress: &mut dyn FnMut(usize) -> bool,
     ) -> Result<(), SessionError> {
-        let end = self.position;
+        let (engine, text) = (&mut self.engine, &mut self.text);
+        let end = text.len();
         let left = end.saturating_sub(keep).saturating_sub(count);
-        if how == How::Turned {
-            self.model.forget(&mut self.state, (keep, count, end))?;
-            self.exact = self.exact.min(keep);
-        }
-        self.known.differs_from(keep);
-        self.tokens.copy_within((keep + count) as usize..end as usize, keep as usize);
-        self.dropped += u64::from(count);
         self.has_logits = false;
-        match how {
-            How::Turned => self.position = keep + left,
-            How::Again => {
-                // The first tokens are what they were, and so are their keys and values.
-                self.position = keep;
-                self.evaluate(left as usize, false, progress)?;
-            }
+        if how == How::Turned {
+            engine.model.forget(&mut engine.state, text.slot, (keep, count, end))?;
+        } else {
+            // The first tokens are what they were, and so are their keys and values.
+            text.rewind(engine, keep);
         }
+        text.known.differs_from(keep);
+        text.tokens.copy_within((keep + count) as usize..end as usize, keep as usize);
+        text.dropped += u64::from(count);
+        if how == How::Turned {
+            text.exact = text.exact.min(keep);
+            text.restore(keep + left, keep + left);
+            return Ok(());
+        }
+        text.restore(keep + left, keep - text.pending() as u32);
+        let done = text.evaluate(engine, 0, false, progress);
+        text.drop_pending();
+        done?;
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use super::pre_tokenizer::{PreTokenizer, split};
 use super::spelling::{Spelling, Unit};
 use super::vocabulary::{ID_BITS, Vocabulary};
 use crate::gguf::{Gguf, StringArray};
-use crate::mem::{Arena, MemoryPlan, Purpose};
+use crate::mem::{Memory, MemoryExt, Purpose};
 
 /// The most merges: a rank has as many bits as an id.
 const MAX_MERGES: u64 = 1 << ID_BITS;
@@ -41,20 +41,22 @@ fn file_merges<'a>(gguf: &Gguf<'a>) -> Result<(u64, StringArray<'a>), TokenizerE
 }
 
 impl<'m> Bpe<'m> {
-    /// Adds what [`Self::new`] takes.
-    pub(super) fn plan(gguf: &Gguf<'_>, plan: &mut MemoryPlan) -> Result<(), TokenizerError> {
-        plan.add::<u64>(Purpose::Tokenizer, file_merges(gguf)?.0)?;
-        Ok(())
+    /// Takes room for a file's merges.
+    pub(super) fn take(
+        gguf: &Gguf<'_>,
+        memory: &mut dyn Memory<'m>,
+    ) -> Result<&'m mut [u64], TokenizerError> {
+        Ok(memory.take(Purpose::Tokenizer, file_merges(gguf)?.0)?)
     }
 
     pub(super) fn new(
         gguf: &Gguf<'m>,
         vocabulary: &Vocabulary<'_>,
         pre_tokenizer: &'static PreTokenizer,
-        arena: &mut Arena<'m>,
+        memory: &mut dyn Memory<'m>,
     ) -> Result<Self, TokenizerError> {
-        let (count, strings) = file_merges(gguf)?;
-        let merges = arena.take::<u64>(Purpose::Tokenizer, count)?;
+        let (_, strings) = file_merges(gguf)?;
+        let merges = Self::take(gguf, memory)?;
         let packed = strings
             .zip(0u64..)
             .map(|((_, merge), rank)| pack(vocabulary, merge).map_or(NO_MERGE, |pair| pair | rank));

@@ -56,7 +56,7 @@ impl Decoder {
     }
 
     /// Hands out what is held back: the text ends with an unfinished character.
-    pub fn finish(mut self, emit: &mut dyn FnMut(&[u8])) {
+    pub fn finish(&mut self, emit: &mut dyn FnMut(&[u8])) {
         let held = core::mem::take(&mut self.len);
         if held > 0 {
             emit(&self.buffer[..held]);

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::gguf::GgufError;
-use crate::mem::{ArenaFull, PlanOverflow};
+use crate::mem::ArenaFull;
 
 /// Why no tokenizer can be made from a file. Offsets count bytes from the start of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +63,6 @@ pub enum TokenizerError {
     },
     /// The arena is too small.
     Memory(ArenaFull),
-    /// The sizes do not fit in 64 bits.
-    Plan(PlanOverflow),
 }
 
 impl From<GgufError> for TokenizerError {
@@ -79,12 +77,6 @@ impl From<ArenaFull> for TokenizerError {
     }
 }
 
-impl From<PlanOverflow> for TokenizerError {
-    fn from(error: PlanOverflow) -> Self {
-        Self::Plan(error)
-    }
-}
-
 impl fmt::Display for TokenizerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (offset, message) = match *self {
@@ -95,7 +87,6 @@ impl fmt::Display for TokenizerError {
                 let ArenaFull { needed_bytes, left_bytes, .. } = full;
                 return write!(f, "tokenizer needs {needed_bytes} bytes, {left_bytes} are left");
             }
-            Self::Plan(PlanOverflow) => return f.write_str("tokenizer needs more than 2^64 bytes"),
             Self::UnsupportedModel { offset } => (offset, "unsupported tokenizer model"),
             Self::UnsupportedPreTokenizer { offset } => (offset, "unsupported pre-tokenizer"),
             Self::NoTokens { offset } => (offset, "vocabulary is empty"),

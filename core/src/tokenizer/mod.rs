@@ -28,6 +28,8 @@ mod patterns;
 #[deny(clippy::indexing_slicing)]
 mod piece;
 pub mod pre_tokenizer;
+#[deny(clippy::indexing_slicing)]
+mod run_table;
 mod special;
 mod spelling;
 #[deny(clippy::indexing_slicing)]
@@ -54,7 +56,7 @@ use spm::{Fallback, Spm};
 use vocabulary::Vocabulary;
 
 use crate::gguf::Gguf;
-use crate::mem::{Arena, MemoryPlan, Purpose};
+use crate::mem::{ArenaFull, Memory, MemoryExt, MemoryPlan, Purpose};
 use crate::text::Segment;
 
 /// How text becomes tokens.
@@ -85,20 +87,25 @@ pub struct Tokenizer<'m> {
     strips_after_special: bool,
 }
 
+/// Takes room for the token of each byte.
+fn take_byte_tokens<'m>(memory: &mut dyn Memory<'m>) -> Result<&'m mut [u32], ArenaFull> {
+    memory.take(Purpose::Tokenizer, 256)
+}
+
 impl<'m> Tokenizer<'m> {
-    /// Adds to `plan` what [`Self::new`] takes from the arena, to the byte.
+    /// Counts the memory that [`Self::new`] takes, to the byte.
     pub fn plan(gguf: &Gguf<'_>, plan: &mut MemoryPlan) -> Result<(), TokenizerError> {
-        Vocabulary::plan(Vocabulary::count(gguf)?, plan)?;
-        plan.add::<u32>(Purpose::Tokenizer, 256)?;
+        Vocabulary::take(gguf, plan)?;
+        take_byte_tokens(plan)?;
         if model_name(gguf)? == b"gpt2" {
-            Bpe::plan(gguf, plan)?;
+            Bpe::take(gguf, plan)?;
         }
         Ok(())
     }
 
     /// The tokenizer of a file, with any pre-tokenizer that there is.
-    pub fn new(gguf: &Gguf<'m>, arena: &mut Arena<'m>) -> Result<Self, TokenizerError> {
-        Self::with_pre_tokenizers(gguf, arena, pre_tokenizer::ALL)
+    pub fn new(gguf: &Gguf<'m>, memory: &mut dyn Memory<'m>) -> Result<Self, TokenizerError> {
+        Self::with_pre_tokenizers(gguf, memory, pre_tokenizer::ALL)
     }
 
     /// [`Self::new`] with a choice of pre-tokenizers: what is not in the list is not linked.
@@ -106,11 +113,11 @@ impl<'m> Tokenizer<'m> {
     #[inline(never)]
     pub fn with_pre_tokenizers(
         gguf: &Gguf<'m>,
-        arena: &mut Arena<'m>,
+        memory: &mut dyn Memory<'m>,
         pre_tokenizers: &[&'static PreTokenizer],
     ) -> Result<Self, TokenizerError> {
         let model = model_of(gguf, pre_tokenizers)?;
-        let vocabulary = Vocabulary::new(gguf, arena)?;
+        let vocabulary = Vocabulary::new(gguf, memory)?;
         let (defaults, spelling) = match model {
             Model::Spm => {
                 (Defaults { bos: Some(1), eos: Some(2), unknown: Some(0) }, Spelling::SpaceMark)
@@ -121,13 +128,13 @@ impl<'m> Tokenizer<'m> {
             ),
         };
         let special = SpecialTokens::new(gguf, &vocabulary, defaults)?;
-        let byte_tokens = arena.take::<u32>(Purpose::Tokenizer, 256)?;
+        let byte_tokens = take_byte_tokens(memory)?;
         for (slot, byte) in byte_tokens.iter_mut().zip(0..=255) {
             *slot = byte_token(&vocabulary, spelling, byte).unwrap_or(NO_TOKEN);
         }
         let algorithm = match model {
             Model::Spm => Algorithm::Spm(Spm::new(gguf, &vocabulary)?),
-            Model::Bpe(pre) => Algorithm::Bpe(Bpe::new(gguf, &vocabulary, pre, arena)?),
+            Model::Bpe(pre) => Algorithm::Bpe(Bpe::new(gguf, &vocabulary, pre, memory)?),
         };
         let (adds_bos, adds_space) = match model {
             Model::Spm => (true, true),

@@ -1,7 +1,7 @@
 //! Character classes of Unicode 15.1.0 as run lengths; see `unicode` for how
 //! they are read. Written by `ci/unicode-tables`: change that, not this.
 
-use super::unicode::RunTable;
+use super::run_table::RunTable;
 
 /// Every code point's class.
 #[rustfmt::skip]

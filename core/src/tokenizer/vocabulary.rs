@@ -8,7 +8,7 @@
 use super::error::TokenizerError;
 use crate::bytes::Cursor;
 use crate::gguf::{Gguf, Numbers, StringArray};
-use crate::mem::{Arena, MemoryPlan, Purpose};
+use crate::mem::{Memory, MemoryExt, Purpose};
 
 /// Bits of a token id: 2^21 is eight times the largest vocabulary in use, and three ids fit in 63
 /// bits with it (see `bpe`).
@@ -58,13 +58,13 @@ fn hash_of(bytes: impl Iterator<Item = u8>) -> u32 {
 }
 
 /// Lengths of the three arrays.
-struct Layout {
+struct IndexLens {
     samples: u64,
     slots: u64,
     buckets: u64,
 }
 
-impl Layout {
+impl IndexLens {
     fn of(tokens: u64) -> Self {
         let buckets = match (tokens / 4).checked_ilog2() {
             Some(bits) => 1 << bits,
@@ -103,25 +103,27 @@ impl<'m> Vocabulary<'m> {
         }
     }
 
-    /// Adds what [`Self::new`] takes.
-    pub(super) fn plan(tokens: u64, plan: &mut MemoryPlan) -> Result<(), TokenizerError> {
-        let layout = Layout::of(tokens);
-        plan.add::<u32>(Purpose::Tokenizer, layout.samples)?;
-        plan.add::<u32>(Purpose::Tokenizer, layout.slots)?;
-        plan.add::<u32>(Purpose::Tokenizer, layout.buckets)?;
-        Ok(())
+    /// Takes room for the samples, slots and bucket ends of a file's vocabulary.
+    pub(super) fn take(
+        gguf: &Gguf<'_>,
+        memory: &mut dyn Memory<'m>,
+    ) -> Result<[&'m mut [u32]; 3], TokenizerError> {
+        let IndexLens { samples, slots, buckets } = IndexLens::of(Self::count(gguf)?);
+        Ok([
+            memory.take(Purpose::Tokenizer, samples)?,
+            memory.take(Purpose::Tokenizer, slots)?,
+            memory.take(Purpose::Tokenizer, buckets)?,
+        ])
     }
 
-    pub(super) fn new(gguf: &Gguf<'m>, arena: &mut Arena<'m>) -> Result<Self, TokenizerError> {
+    pub(super) fn new(
+        gguf: &Gguf<'m>,
+        memory: &mut dyn Memory<'m>,
+    ) -> Result<Self, TokenizerError> {
         let tokens = Self::count(gguf)?;
         let key = "tokenizer.ggml.tokens";
         let texts = gguf.array(key)?.ok_or(TokenizerError::MissingKey { key })?.strings()?;
-
-        let layout = Layout::of(tokens);
-        let samples = arena.take::<u32>(Purpose::Tokenizer, layout.samples)?;
-        let slots = arena.take::<u32>(Purpose::Tokenizer, layout.slots)?;
-        let bucket_ends = arena.take::<u32>(Purpose::Tokenizer, layout.buckets)?;
-
+        let [samples, slots, bucket_ends] = Self::take(gguf, memory)?;
         for (sample, (offset, _)) in samples.iter_mut().zip(texts.clone().step_by(4)) {
             *sample = offset;
         }

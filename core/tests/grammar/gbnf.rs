@@ -5,7 +5,7 @@ use crate::cpp::{Argument, calls};
 use crate::vocabulary::{Random, Tokens, random_text};
 use core::time::Duration;
 use cpu_time::ThreadTime;
-use picolm_core::grammar::{GrammarError, GrammarErrorKind, gbnf};
+use picolm_core::grammar::{Constrain, GrammarError, GrammarErrorKind, gbnf};
 use std::path::{Path, PathBuf};
 
 fn suite() -> PathBuf {

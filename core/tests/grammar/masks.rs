@@ -2,7 +2,7 @@
 
 use crate::common::{Verdict, verdict, with_automaton};
 use crate::vocabulary::{END, Random, Tokens, random_text};
-use picolm_core::grammar::{Constraint, Grammar, GrammarError, gbnf, json, schema};
+use picolm_core::grammar::{Constrain, Constraint, Grammar, GrammarError, gbnf, json, schema};
 use std::time::Instant;
 
 /// Compiles into the words given.

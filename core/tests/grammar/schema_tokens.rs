@@ -5,7 +5,9 @@ use crate::common::{Verdict, spellings, verdict};
 use crate::schema_suite::{files, name_draft, suite};
 use crate::vocabulary::{Random, Tokens};
 use picolm_core::gguf::Gguf;
-use picolm_core::grammar::{Automaton, Constraint, Grammar, Matcher, Reading, Trie, schema_as};
+use picolm_core::grammar::{
+    Automaton, Constrain, Constraint, Grammar, Matcher, Reading, Trie, schema_as,
+};
 use picolm_core::mem::{Arena, MemoryPlan};
 use picolm_core::text::Segment;
 use picolm_core::tokenizer::Tokenizer;
@@ -155,7 +157,7 @@ fn masks_allow_the_tokens_of_instances() {
     let gguf = Gguf::parse(&file, file.len() as u64).unwrap();
     let mut plan = MemoryPlan::new();
     Tokenizer::plan(&gguf, &mut plan).unwrap();
-    let mut memory = vec![0; plan.total().unwrap() as usize + 64];
+    let mut memory = vec![0; plan.total() as usize + 64];
     let tokenizer = Tokenizer::new(&gguf, &mut Arena::new(&mut memory)).unwrap();
     let vocabulary = Vocabulary::new(&tokenizer, Tokens::of_file(&file));
     vocabulary.tokens.with_trie(|trie| {

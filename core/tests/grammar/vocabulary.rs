@@ -1,7 +1,9 @@
 //! Vocabularies to constrain: made up ones, and those of real models.
 
 use picolm_core::gguf::Gguf;
-use picolm_core::grammar::{Constraint, Grammar, GrammarError, SortedTokens, TokenBytes, Trie};
+use picolm_core::grammar::{
+    Constrain, Constraint, Grammar, GrammarError, SortedTokens, TokenBytes, Trie,
+};
 use picolm_core::mem::{Arena, MemoryPlan};
 use picolm_core::tokenizer::{TokenKind, Tokenizer};
 use std::path::Path;
@@ -109,7 +111,7 @@ impl Tokens {
         let gguf = Gguf::parse(file, file.len() as u64).unwrap();
         let mut plan = MemoryPlan::new();
         Tokenizer::plan(&gguf, &mut plan).unwrap();
-        let mut memory = vec![0; plan.total().unwrap() as usize + 64];
+        let mut memory = vec![0; plan.total() as usize + 64];
         let tokenizer = Tokenizer::new(&gguf, &mut Arena::new(&mut memory)).unwrap();
         let text = |token| {
             let kind = tokenizer.kind(token);

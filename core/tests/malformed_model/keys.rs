@@ -1,7 +1,7 @@
 //! Keys that are missing, of the wrong type, or of a value that no model has.
 
 use picolm_core::gguf::{Gguf, GgufErrorKind};
-use picolm_core::model::{Config, ModelError, Name, TensorSlot, family};
+use picolm_core::model::{LayerSet, Layout, ModelError, Name, TensorSlot};
 
 use crate::tiny::{LAYERS, TOKENS, Tiny, with_session};
 use crate::writer::value_type::*;
@@ -122,20 +122,20 @@ fn heads_must_divide_what_they_share() {
 /// Sizes that are possible, but not those of the tensors.
 #[test]
 fn sizes_must_be_those_of_the_tensors() {
-    let block = |layer, suffix| TensorSlot { layer: Some(layer), suffix };
-    let embedding = TensorSlot { layer: None, suffix: "token_embd.weight" };
+    let block = |layer, name| TensorSlot { layer: Some(layer), name, suffix: ".weight" };
+    let embedding = TensorSlot { layer: None, name: "token_embd", suffix: ".weight" };
     let cases = [
         ("llama.embedding_length", 64, embedding),
-        ("llama.attention.head_count", 2, block(0, "attn_q.weight")),
-        ("llama.attention.head_count_kv", 1, block(0, "attn_k.weight")),
-        ("llama.attention.key_length", 8, block(0, "attn_q.weight")),
-        ("llama.attention.value_length", 10, block(0, "attn_v.weight")),
-        ("llama.feed_forward_length", 1 << 20, block(0, "ffn_gate.weight")),
+        ("llama.attention.head_count", 2, block(0, "attn_q")),
+        ("llama.attention.head_count_kv", 1, block(0, "attn_k")),
+        ("llama.attention.key_length", 8, block(0, "attn_q")),
+        ("llama.attention.value_length", 10, block(0, "attn_v")),
+        ("llama.feed_forward_length", 1 << 20, block(0, "ffn_gate")),
     ];
     for (key, value, slot) in cases {
         Tiny::new().u32(key, value).refused(ModelError::WrongShape(slot));
     }
-    let missing = ModelError::MissingTensor(block(LAYERS, "attn_norm.weight"));
+    let missing = ModelError::MissingTensor(block(LAYERS, "attn_norm"));
     Tiny::new().u32("llama.block_count", LAYERS + 1).refused(missing);
     let unknown = ModelError::UnknownTensor(Name::new(b"blk.1.attn_norm.weight"));
     Tiny::new().u32("llama.block_count", LAYERS - 1).refused(unknown);
@@ -195,23 +195,22 @@ fn the_longest_context_is_planned_and_not_taken() {
     let file = Tiny::new().u32("llama.context_length", (1 << 31) - 1).bytes();
     with_session(&file, |_| ()).expect("a shorter context is chosen");
     let gguf = Gguf::parse(&file, file.len() as u64).unwrap();
-    let config = Config::read(&gguf, family::ALL).unwrap();
-    let parts = crate::tiny::parts();
+    let layout = Layout::of(&gguf, &crate::tiny::build(), LayerSet::EMPTY).unwrap();
     let options = picolm_core::session::Options {
-        context: config.context_trained,
+        context: layout.config().context_trained,
         ..picolm_core::session::Options::default()
     };
-    let (plan, _) = picolm_core::session::Session::plan(&gguf, &parts, &options).unwrap();
+    let mut plan = picolm_core::mem::MemoryPlan::new();
+    picolm_core::session::Session::plan(&layout, &options, &mut plan).unwrap();
     // Layers, key heads, a key's and a value's elements, two bytes each.
-    assert!(plan.total().unwrap() >= ((1 << 31) - 1) * 2 * 2 * (10 + 6) * 2);
+    assert!(plan.total() >= ((1 << 31) - 1) * 2 * 2 * (10 + 6) * 2);
     let mut memory = [0; 1 << 16];
     let mut arena = picolm_core::mem::Arena::new(&mut memory);
     let weights = picolm_core::port::FlashWeights::new(&file);
     let session = picolm_core::session::Session::new(
-        &gguf,
+        &layout,
         &weights,
         &crate::tiny::SERIAL,
-        &parts,
         &options,
         &mut arena,
     );

@@ -3,6 +3,7 @@
 //!
 //! All cases are one change to a model of two layers that loads and runs ([`tiny::Tiny`]).
 
+mod fused;
 mod keys;
 mod memory;
 mod skipped;

@@ -3,7 +3,7 @@
 
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::{ARENA_ALIGN, Arena, MemoryPlan};
-use picolm_core::model::{LayerSet, ModelError};
+use picolm_core::model::{LayerSet, Layout, ModelError};
 use picolm_core::port::FlashWeights;
 use picolm_core::quant::KvType;
 use picolm_core::sampler::{Dry, Penalties, Sampler, SamplerError, SamplerOptions};
@@ -11,7 +11,7 @@ use picolm_core::session::{Options, Session};
 use picolm_core::tokenizer::{Tokenizer, TokenizerError};
 use proptest::prelude::*;
 
-use crate::tiny::{SERIAL, TOKENS, Tiny, parts, with_session, with_tokenizer};
+use crate::tiny::{SERIAL, TOKENS, Tiny, build, with_session, with_tokenizer};
 
 const OPTIONS: Options = Options {
     context: 64,
@@ -21,7 +21,7 @@ const OPTIONS: Options = Options {
     workers: 3,
     stripe_bytes: 1000,
     cache_bytes: 0,
-    skipped: LayerSet::EMPTY,
+    marks: 0,
 };
 
 #[derive(Debug, PartialEq)]
@@ -52,11 +52,13 @@ const CHOICE: SamplerOptions<'_> = SamplerOptions {
 
 /// All that a caller plans before it lends memory.
 fn plan(gguf: &Gguf<'_>) -> u64 {
-    let mut others = MemoryPlan::new();
-    Tokenizer::plan(gguf, &mut others).unwrap();
-    let (model, config) = Session::plan(gguf, &parts(), &OPTIONS).unwrap();
-    Sampler::plan(&CHOICE, config.n_vocab, &mut others).unwrap();
-    model.plus(&others).unwrap().total().unwrap()
+    let (mut plan, mut model) = (MemoryPlan::new(), MemoryPlan::new());
+    let layout = Layout::of(gguf, &build(), LayerSet::EMPTY).unwrap();
+    Tokenizer::plan(gguf, &mut plan).unwrap();
+    Session::plan(&layout, &OPTIONS, &mut model).unwrap();
+    Sampler::plan(&CHOICE, layout.config().n_vocab, &mut plan).unwrap();
+    plan.add(&model).unwrap();
+    plan.total()
 }
 
 /// Loads everything from one arena, generates, and says which tokens and how many bytes were used.
@@ -70,8 +72,9 @@ fn generate(
     // caller's.
     let arena = &mut arena.child();
     let tokenizer = Tokenizer::new(gguf, arena).map_err(Refusal::Tokenizer)?;
+    let layout = Layout::of(gguf, &build(), LayerSet::EMPTY).map_err(Refusal::Model)?;
     let mut session =
-        Session::new(gguf, &weights, &SERIAL, &parts(), &OPTIONS, arena).map_err(Refusal::Model)?;
+        Session::new(&layout, &weights, &SERIAL, &OPTIONS, arena).map_err(Refusal::Model)?;
     let n_vocab = session.config().n_vocab;
     let mut sampler = Sampler::new(CHOICE, n_vocab, arena).map_err(Refusal::Sampler)?;
 

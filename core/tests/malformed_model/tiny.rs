@@ -5,7 +5,7 @@
 use picolm_core::gguf::Gguf;
 use picolm_core::kernels::portable;
 use picolm_core::mem::{Arena, MemoryPlan};
-use picolm_core::model::{ModelError, Parts, family};
+use picolm_core::model::{Build, LayerSet, Layout, ModelError, family};
 use picolm_core::port::{CpuFeatures, FlashWeights, Serial, Weights};
 use picolm_core::quant::TensorType;
 use picolm_core::session::{Options, Session};
@@ -33,8 +33,8 @@ const ARENA_BYTES: usize = 4 << 20;
 
 pub(crate) static SERIAL: Serial = Serial;
 
-pub(crate) fn parts() -> Parts<'static> {
-    Parts {
+pub(crate) fn build() -> Build<'static> {
+    Build {
         formats: portable::ALL,
         vectors: &[portable::VECTOR],
         families: family::ALL,
@@ -168,6 +168,47 @@ impl Tiny {
             }
         }
         self.u32("llama.block_count", kept.len() as u32)
+    }
+
+    /// The same with biases of queries, keys, values, gates and ups.
+    pub(crate) fn with_biases(mut self) -> Self {
+        let lengths = [
+            ("attn_q", QUERY),
+            ("attn_k", KEY),
+            ("attn_v", VALUE),
+            ("ffn_gate", FF),
+            ("ffn_up", FF),
+        ];
+        for layer in 0..LAYERS {
+            self.tensors.extend(lengths.map(|(part, length)| {
+                Stored::random(&format!("blk.{layer}.{part}.bias"), &[length])
+            }));
+        }
+        self
+    }
+
+    /// The same with `parts` of every block as one tensor, weights and biases.
+    pub(crate) fn fused(mut self, name: &str, parts: &[&str]) -> Self {
+        for (layer, suffix) in (0..LAYERS).flat_map(|layer| [(layer, "weight"), (layer, "bias")]) {
+            let mut whole: Option<Stored> = None;
+            for part in parts {
+                let part = format!("blk.{layer}.{part}.{suffix}");
+                let place = self.tensors.iter().position(|tensor| tensor.name == part);
+                let Some(place) = place else { continue };
+                let part = self.tensors.remove(place);
+                match &mut whole {
+                    None => whole = Some(part),
+                    Some(whole) => {
+                        let last = whole.dimensions.len() - 1;
+                        whole.dimensions[last] += part.dimensions[last];
+                        whole.data.extend(part.data);
+                    }
+                }
+            }
+            let name = format!("blk.{layer}.{name}.{suffix}");
+            self.tensors.extend(whole.map(|whole| Stored { name, ..whole }));
+        }
+        self
     }
 
     /// The key with this value instead of its own, or beside the others.
@@ -330,29 +371,44 @@ pub(crate) fn with_session<R>(
     file: &[u8],
     then: impl FnOnce(&mut Session<'_>) -> R,
 ) -> Result<R, ModelError> {
-    with_options(file, &FlashWeights::new(file), &Options::default(), then)
+    with_options(file, &FlashWeights::new(file), &Options::default(), LayerSet::EMPTY, then)
 }
 
-/// [`with_session`], of weights and options that the caller chose.
+/// [`with_session`], of weights, options and skipped blocks that the caller chose.
 pub(crate) fn with_options<R>(
     file: &[u8],
     weights: &dyn Weights,
     options: &Options,
+    skipped: LayerSet,
+    then: impl FnOnce(&mut Session<'_>) -> R,
+) -> Result<R, ModelError> {
+    with_build(&build(), file, weights, options, skipped, then)
+}
+
+/// [`with_options`], in a build that the caller chose.
+pub(crate) fn with_build<R>(
+    build: &Build<'_>,
+    file: &[u8],
+    weights: &dyn Weights,
+    options: &Options,
+    skipped: LayerSet,
     then: impl FnOnce(&mut Session<'_>) -> R,
 ) -> Result<R, ModelError> {
     let gguf = Gguf::parse(file, file.len() as u64).expect("a sound GGUF file");
     let mut memory = vec![0; ARENA_BYTES];
     let mut arena = Arena::new(&mut memory);
-    let plan = Session::plan(&gguf, &parts(), options);
-    let session = Session::new(&gguf, weights, &SERIAL, &parts(), options, &mut arena);
-    match (plan, session) {
+    let layout = Layout::of(&gguf, build, skipped)?;
+    let mut plan = MemoryPlan::new();
+    let planned = Session::plan(&layout, options, &mut plan);
+    let session = Session::new(&layout, weights, &SERIAL, options, &mut arena);
+    match (planned, session) {
         (Err(planned), session) => {
             assert_eq!(session.err(), Some(planned));
             Err(planned)
         }
-        (Ok(_), Err(error)) => Err(error),
-        (Ok((plan, _)), Ok(mut session)) => {
-            assert_eq!(plan.total().ok(), Some(arena.used_bytes()));
+        (Ok(()), Err(error)) => Err(error),
+        (Ok(()), Ok(mut session)) => {
+            assert_eq!(plan.total(), arena.used_bytes());
             Ok(then(&mut session))
         }
     }
@@ -369,7 +425,7 @@ pub(crate) fn with_tokenizer<R>(
     if tokenizer.is_ok() {
         let mut plan = MemoryPlan::new();
         Tokenizer::plan(&gguf, &mut plan).expect("what can be made can be planned");
-        assert_eq!(plan.total().ok(), Some(arena.used_bytes()));
+        assert_eq!(plan.total(), arena.used_bytes());
     }
     then(tokenizer)
 }

@@ -1,12 +1,13 @@
 //! Files that are damaged, belong to something else, or lie: refused for the right reason, and the
 //! session is as if there were none.
 
-use crate::engine::{Fixture, Setting, architectures, parts, weight_types, with_session};
+use crate::engine::{Fixture, Setting, architectures, build, weight_types, with_session};
 use crate::file::{Bytes, bits, checksum, fingerprint, prefill, restore, saved, with_checksums};
 use crate::tiny::Tiny;
 use picolm_core::gguf::Gguf;
 use picolm_core::kernels::portable;
 use picolm_core::mem::Arena;
+use picolm_core::model::{LayerSet, Layout};
 use picolm_core::port::{FlashWeights, Serial};
 use picolm_core::session::{Mismatch, NUMERICS_VERSION, Options, RestoreError, Session};
 
@@ -79,7 +80,7 @@ fn every_frame_counts() {
     let fixture = &models[0];
     let model = fingerprint(&fixture.file);
     let options = Options { context: 1024, ..Options::default() };
-    let setting = Setting { formats: portable::ALL, options, parallel: &Serial };
+    let setting = Setting { options, ..Setting::PLAIN };
     let prompt: Vec<u32> = (0..900).map(|index| index * 3 % 300).collect();
     with_session(fixture, &FlashWeights::new(&fixture.file), &setting, |session| {
         prefill(session, &prompt);
@@ -225,7 +226,7 @@ fn other_rounding_is_refused() {
     };
     let fixture = models.iter().find(quantized).unwrap();
     let model = fingerprint(&fixture.file);
-    let setting = |formats| Setting { formats, options: Options::default(), parallel: &Serial };
+    let setting = |formats| Setting { formats, ..Setting::PLAIN };
     let flash = FlashWeights::new(&fixture.file);
     let file = with_session(fixture, &flash, &setting(portable::ALL), |session| {
         prefill(session, &PROMPT);
@@ -247,9 +248,8 @@ fn other_layers_are_another_model() {
     let model = fingerprint(&fixture.file);
     let flash = FlashWeights::new(&fixture.file);
     let without = |layer: u32, work: &mut dyn FnMut(&mut Session<'_>)| {
-        let mut options = Options::default();
-        options.skipped.insert(layer).unwrap();
-        let setting = Setting { formats: portable::ALL, options, parallel: &Serial };
+        let mut setting = Setting::PLAIN;
+        setting.skipped.insert(layer).unwrap();
         with_session(fixture, &flash, &setting, |session| work(session));
     };
     let mut file = Vec::new();
@@ -280,12 +280,12 @@ fn a_session_with_a_text_is_left_alone() {
 fn other_bits_are_another_version_of_the_numerics() {
     let model = Tiny::new().bytes();
     let gguf = Gguf::parse(&model, model.len() as u64).unwrap();
-    let parts = parts(portable::ALL);
+    let layout = Layout::of(&gguf, &build(portable::ALL), LayerSet::EMPTY).unwrap();
     let options = Options { context: 64, ..Options::default() };
     let mut memory = vec![0; 1 << 20];
     let weights = FlashWeights::new(&model);
     let mut arena = Arena::new(&mut memory);
-    let mut session = Session::new(&gguf, &weights, &Serial, &parts, &options, &mut arena).unwrap();
+    let mut session = Session::new(&layout, &weights, &Serial, &options, &mut arena).unwrap();
     prefill(&mut session, &PROMPT);
     let file = saved(&mut session, fingerprint(&model));
     // Behind the header and seven tokens, before the checksum.

@@ -2,8 +2,7 @@
 
 use crate::engine::{Fixture, Setting, architectures, with_session};
 use crate::file::{bits, fingerprint, prefill, restore, saved, write_on};
-use picolm_core::kernels::portable;
-use picolm_core::port::{FlashWeights, Serial};
+use picolm_core::port::FlashWeights;
 use picolm_core::quant::KvType;
 use picolm_core::session::{Mismatch, Options, Session, Unsaved};
 use proptest::prelude::*;
@@ -20,7 +19,7 @@ fn with_type<R>(
     work: impl FnOnce(&mut Session<'_>) -> R,
 ) -> R {
     let options = Options { context, kv_type, ..Options::default() };
-    let setting = Setting { formats: portable::ALL, options, parallel: &Serial };
+    let setting = Setting { options, ..Setting::PLAIN };
     with_session(fixture, &FlashWeights::new(&fixture.file), &setting, work)
 }
 

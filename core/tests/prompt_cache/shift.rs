@@ -4,13 +4,12 @@ use crate::engine::{Fixture, Setting, architectures, with_session};
 use crate::file::{bits, fingerprint, prefill, restore, saved};
 use crate::tiny::Tiny;
 use core::ops::ControlFlow;
-use picolm_core::kernels::portable;
 use picolm_core::mem::{Arena, MemoryPlan};
-use picolm_core::port::{FlashWeights, Serial};
+use picolm_core::port::FlashWeights;
 use picolm_core::quant::KvType;
 use picolm_core::sampler::{Sampler, SamplerOptions};
 use picolm_core::session::{
-    How, Options, Output, SaveError, Session, Shift, ShiftError, Stop, Unsaved,
+    How, Options, Output, Policy, SaveError, Session, Shift, ShiftError, Stop, Unsaved,
 };
 use picolm_core::tokenizer::Tokenizer;
 
@@ -50,7 +49,7 @@ fn with_text<R>(
     work: impl FnOnce(&mut Session<'_>, &Tokenizer<'_>, &mut Sampler<'_>) -> R,
 ) -> R {
     let options = Options { context: CONTEXT, ..Options::default() };
-    let setting = Setting { formats: portable::ALL, options, parallel: &Serial };
+    let setting = Setting { options, ..Setting::PLAIN };
     let gguf = fixture.gguf();
     with_session(fixture, &FlashWeights::new(&fixture.file), &setting, |session| {
         let n_vocab = session.config().n_vocab;
@@ -58,7 +57,7 @@ fn with_text<R>(
         Tokenizer::plan(&gguf, &mut plan).unwrap();
         let choice = SamplerOptions { temperature: 1.5, seed: 3, ..SamplerOptions::NEUTRAL };
         Sampler::plan(&choice, n_vocab, &mut plan).unwrap();
-        let mut memory = vec![0; plan.total().unwrap() as usize + 63];
+        let mut memory = vec![0; plan.total() as usize + 63];
         let mut arena = Arena::new(&mut memory);
         let tokenizer = Tokenizer::new(&gguf, &mut arena).unwrap();
         let mut sampler = Sampler::new(choice, n_vocab, &mut arena).unwrap();
@@ -77,7 +76,8 @@ fn generate(
     let mut output = Counting::default();
     let mut left = count;
     loop {
-        let part = session.generate(tokenizer, sampler, left, &mut output).unwrap();
+        let part =
+            session.generate(&mut Policy::new(tokenizer, sampler), left, &mut output).unwrap();
         left -= part.tokens;
         if left == 0 || part.stop != Stop::EndOfGeneration {
             return (count - left, part.stop);
@@ -127,7 +127,7 @@ fn the_first_and_the_newest_half_stay() {
         assert_eq!(full.len() as u32, CONTEXT);
         session.decode(99).unwrap();
         let mut output = Counting::default();
-        let end = session.generate(tokenizer, sampler, 2, &mut output).unwrap();
+        let end = session.generate(&mut Policy::new(tokenizer, sampler), 2, &mut output).unwrap();
         // 89 need not stay, 44 of them go.
         assert_eq!(session.dropped(), 44);
         assert_eq!(session.tokens()[..7], full[..7]);
@@ -156,7 +156,12 @@ fn a_shift_can_be_interrupted() {
         let mut output = Counting { stops_shifting_at: Some(1), ..Counting::default() };
         let mut end = None;
         while end != Some(Stop::Output) {
-            end = Some(session.generate(tokenizer, sampler, 1000, &mut output).unwrap().stop);
+            end = Some(
+                session
+                    .generate(&mut Policy::new(tokenizer, sampler), 1000, &mut output)
+                    .unwrap()
+                    .stop,
+            );
         }
         let last = session.tokens()[session.tokens().len() - 1];
         session.rewind(session.position() - 1);
@@ -233,7 +238,7 @@ fn error_of_turned_keys(tiny: &Tiny) -> (f32, f32) {
             session.shift_when_full(Shift { keep: 4, how: How::Turned }).unwrap();
             prefill(session, &text);
             let mut output = Counting::default();
-            session.generate(&tokenizer, &mut sampler, 2, &mut output).unwrap();
+            session.generate(&mut Policy::new(&tokenizer, &mut sampler), 2, &mut output).unwrap();
             assert_eq!(session.dropped(), 30);
             assert!(output.shifted.is_empty());
             assert_eq!(session.tokens()[..34], [&text[..4], &text[34..]].concat());
@@ -288,7 +293,7 @@ fn only_f16_keys_can_be_turned() {
         architectures().into_iter().find(|fixture| fixture.name == "llama_linear").unwrap();
     for kv_type in KvType::ALL {
         let options = Options { context: CONTEXT, kv_type, ..Options::default() };
-        let setting = Setting { formats: portable::ALL, options, parallel: &Serial };
+        let setting = Setting { options, ..Setting::PLAIN };
         with_session(&fixture, &FlashWeights::new(&fixture.file), &setting, |session| {
             let fast = session.shift_when_full(Shift { keep: 4, how: How::Turned });
             let expected = if kv_type == KvType::F16 { Ok(()) } else { Err(ShiftError::KvType) };

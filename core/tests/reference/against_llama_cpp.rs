@@ -2,7 +2,7 @@
 
 use crate::engine::{Fixture, Setting, all_logits, architectures, weight_types, with_session};
 use picolm_core::kernels::{Candidate, portable};
-use picolm_core::port::{FlashWeights, Serial};
+use picolm_core::port::FlashWeights;
 use picolm_core::sampler::argmax;
 use picolm_core::session::Options;
 
@@ -21,7 +21,7 @@ fn nmse(ours: &[f32], truth: &[f32]) -> f64 {
 /// The error of the last positions' logits, those that the fixture has.
 fn error_with(fixture: &Fixture, formats: &[Candidate]) -> f64 {
     let options = Options { context: 256, logit_rows: 8, ..Options::default() };
-    let setting = Setting { formats, options, parallel: &Serial };
+    let setting = Setting { formats, options, ..Setting::PLAIN };
     let weights = FlashWeights::new(&fixture.file);
     let ours =
         with_session(fixture, &weights, &setting, |session| all_logits(session, &fixture.tokens()));
@@ -47,7 +47,7 @@ fn check_greedy(fixture: &Fixture) {
     let expected = fixture.integers("greedy");
     let count = fixture.number("greedy_check_len") as usize;
     let options = Options { context: 256, ..Options::default() };
-    let setting = Setting { formats: portable::ALL, options, parallel: &Serial };
+    let setting = Setting { options, ..Setting::PLAIN };
     let weights = FlashWeights::new(&fixture.file);
     with_session(fixture, &weights, &setting, |session| {
         session.prefill(&fixture.tokens(), &mut |_| true).unwrap();

@@ -1,13 +1,14 @@
 //! One answer: the same bits for every batch, thread count, stripe length and source.
 
 use crate::engine::{
-    Fixture, Setting, all_logits, architectures, fits, parts, weight_types, with_session,
+    Fixture, Setting, all_logits, architectures, build, fits, weight_types, with_session,
 };
 use core::cell::{Cell, RefCell};
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use picolm_core::kernels::portable;
-use picolm_core::model::ModelError;
+use picolm_core::mem::MemoryPlan;
+use picolm_core::model::{LayerSet, Layout, ModelError};
 use picolm_core::port::Need::Always;
 use picolm_core::port::{
     FlashWeights, Lease, Parallel, ReadError, Release, Serial, Stripe, Weights, Worker,
@@ -163,7 +164,7 @@ fn logits(
         stripe_bytes,
         ..Options::default()
     };
-    let setting = Setting { formats: portable::ALL, options, parallel };
+    let setting = Setting { options, parallel, ..Setting::PLAIN };
     with_session(fixture, weights, &setting, |session| all_logits(session, &long_text(fixture)))
 }
 
@@ -238,7 +239,8 @@ fn heads_that_are_not_whole_blocks_are_refused() {
         for kv_type in [KvType::Q8_0, KvType::Q4_0] {
             let gguf = fixture.gguf();
             let options = Options { kv_type, ..Options::default() };
-            let planned = Session::plan(&gguf, &parts(portable::ALL), &options);
+            let layout = Layout::of(&gguf, &build(portable::ALL), LayerSet::EMPTY).unwrap();
+            let planned = Session::plan(&layout, &options, &mut MemoryPlan::new());
             if fits(&fixture, kv_type) {
                 assert!(planned.is_ok(), "{}", fixture.name);
                 continue;
@@ -261,7 +263,7 @@ fn a_block_is_five_jobs() {
         let flash = FlashWeights::new(&fixture.file);
         let counting = Counting { jobs: AtomicUsize::new(0) };
         let options = Options { context: 256, ..Options::default() };
-        let setting = Setting { formats: portable::ALL, options, parallel: &counting };
+        let setting = Setting { options, parallel: &counting, ..Setting::PLAIN };
         let config = with_session(fixture, &flash, &setting, |session| {
             session.prefill(&long_text(fixture)[..70], &mut |_| true).unwrap();
             counting.jobs.store(0, Ordering::Relaxed);
@@ -284,7 +286,7 @@ fn a_batch_reads_its_own_keys_back_from_the_cache() {
     for fixture in architectures() {
         let flash = FlashWeights::new(&fixture.file);
         let options = Options { context: 256, ..Options::default() };
-        let setting = Setting { formats: portable::ALL, options, parallel: &Serial };
+        let setting = Setting { options, ..Setting::PLAIN };
         let text = long_text(&fixture);
         let (before, last) = text.split_at(40);
         let together = with_session(&fixture, &flash, &setting, |session| {
@@ -306,7 +308,7 @@ fn rewinding_leaves_no_trace() {
     for fixture in architectures() {
         let flash = FlashWeights::new(&fixture.file);
         let options = Options { context: 256, ..Options::default() };
-        let setting = Setting { formats: portable::ALL, options, parallel: &Serial };
+        let setting = Setting { options, ..Setting::PLAIN };
         let text = long_text(&fixture);
         let (straight, detour) = with_session(&fixture, &flash, &setting, |session| {
             session.prefill(&text[..70], &mut |_| true).unwrap();

@@ -2,9 +2,9 @@
 
 use picolm_core::gguf::Gguf;
 use picolm_core::kernels::{Candidate, portable};
-use picolm_core::mem::Arena;
-use picolm_core::model::{Parts, family};
-use picolm_core::port::{CpuFeatures, Parallel, Weights};
+use picolm_core::mem::{Arena, MemoryPlan};
+use picolm_core::model::{Build, LayerSet, Layout, family};
+use picolm_core::port::{CpuFeatures, Parallel, Serial, Weights};
 use picolm_core::quant::{KvType, TensorType};
 use picolm_core::session::{Options, Session};
 use std::path::{Path, PathBuf};
@@ -112,10 +112,22 @@ pub(crate) struct Setting<'s> {
     pub(crate) formats: &'s [Candidate],
     pub(crate) options: Options,
     pub(crate) parallel: &'s dyn Parallel,
+    /// Blocks that are left out.
+    pub(crate) skipped: LayerSet,
 }
 
-pub(crate) fn parts(formats: &[Candidate]) -> Parts<'_> {
-    Parts {
+impl Setting<'_> {
+    /// Portable kernels, one thread, every block, and the engine's choice of the rest.
+    pub(crate) const PLAIN: Self = Self {
+        formats: portable::ALL,
+        options: Options::DEFAULT,
+        parallel: &Serial,
+        skipped: LayerSet::EMPTY,
+    };
+}
+
+pub(crate) fn build(formats: &[Candidate]) -> Build<'_> {
+    Build {
         formats,
         vectors: &[portable::VECTOR],
         families: family::ALL,
@@ -141,15 +153,17 @@ pub(crate) fn with_owned_session<R>(
     work: impl FnOnce(Session<'_>) -> R,
 ) -> R {
     let gguf = fixture.gguf();
-    let parts = parts(setting.formats);
+    let layout = Layout::of(&gguf, &build(setting.formats), setting.skipped);
+    let layout = layout.unwrap_or_else(|error| panic!("{}: {error}", fixture.name));
     let options = Options { workers: setting.parallel.workers(), ..setting.options };
-    let (plan, _) = Session::plan(&gguf, &parts, &options).unwrap();
+    let mut plan = MemoryPlan::new();
+    Session::plan(&layout, &options, &mut plan).unwrap();
     // Garbage, so that a value read before it is written shows.
-    let mut memory = vec![0xa5; plan.total().unwrap() as usize + 63];
+    let mut memory = vec![0xa5; plan.total() as usize + 63];
     let mut arena = Arena::new(&mut memory);
-    let session = Session::new(&gguf, weights, setting.parallel, &parts, &options, &mut arena)
+    let session = Session::new(&layout, weights, setting.parallel, &options, &mut arena)
         .unwrap_or_else(|error| panic!("{}: {error}", fixture.name));
-    assert_eq!(arena.used_bytes(), plan.total().unwrap(), "{}", fixture.name);
+    assert_eq!(arena.used_bytes(), plan.total(), "{}", fixture.name);
     work(session)
 }
 

@@ -5,18 +5,17 @@
 use crate::engine::{Fixture, Setting, architectures, with_owned_session};
 use core::ops::ControlFlow;
 use picolm_core::grammar::{
-    Constraint, Grammar, GrammarError, SortedTokens, TokenBytes, gbnf, json, schema,
+    Constrain, Constraint, Grammar, GrammarError, SortedTokens, TokenBytes, gbnf, json, schema,
 };
-use picolm_core::kernels::portable;
 use picolm_core::mem::{Arena, MemoryPlan};
-use picolm_core::port::{FlashWeights, NoClock, Serial};
+use picolm_core::port::{FlashWeights, NoClock};
 use picolm_core::sampler::{
     Dry, DynamicTemperature, Mirostat, Penalties, Rng, Sampler, SamplerOptions, Xtc,
 };
 use picolm_core::session::speculate::{
-    Drafter, MAX_DRAFT, ModelDraft, PromptLookup, Speculated, Speculation,
+    Drafter, MAX_DRAFT, ModelDraft, PromptLookup, Speculate, Speculated, Speculation,
 };
-use picolm_core::session::{Generated, How, Options, Output, Session, Shift};
+use picolm_core::session::{Generated, How, Options, Output, Policy, Session, Shift};
 use picolm_core::tokenizer::Tokenizer;
 use proptest::prelude::*;
 use std::sync::OnceLock;
@@ -139,7 +138,7 @@ impl Run<'_> {
         let n_vocab = session.config().n_vocab;
         let mut plan = MemoryPlan::new();
         Sampler::plan(&self.options, n_vocab, &mut plan).unwrap();
-        let mut memory = vec![0; plan.total().unwrap() as usize + 63];
+        let mut memory = vec![0; plan.total() as usize + 63];
         let mut arena = Arena::new(&mut memory);
         let mut sampler = Sampler::new(self.options, n_vocab, &mut arena).unwrap();
         session.rewind(0);
@@ -148,19 +147,14 @@ impl Run<'_> {
         self.prompt.iter().for_each(|&token| sampler.accept(token));
         let mut output = Text { tokens_left: self.read_tokens, ..Text::default() };
         let mut speculation = drafter.map(|drafter| Speculation::new(drafter, &NoClock));
-        let (drafts, most) = (speculation.as_mut(), self.max_tokens);
+        let mut policy = Policy::new(tokenizer, &mut sampler);
+        policy.speculation = speculation.as_mut().map(|it| it as &mut dyn Speculate);
+        let most = self.max_tokens;
         let generated = match self.constraint {
-            None => session.generate_with(tokenizer, &mut sampler, drafts, most, &mut output),
+            None => session.generate(&mut policy, most, &mut output),
             Some(compile) => with_constraint(tokenizer, compile, |constraint| {
                 let most = most.max(constraint.tokens_to_close());
-                session.generate_constrained(
-                    tokenizer,
-                    &mut sampler,
-                    constraint,
-                    drafts,
-                    most,
-                    &mut output,
-                )
+                session.generate(&mut policy.constrained(constraint), most, &mut output)
             }),
         };
         let generated = generated.unwrap();
@@ -224,11 +218,11 @@ fn with_model<R>(
     let gguf = fixture.gguf();
     let mut plan = MemoryPlan::new();
     Tokenizer::plan(&gguf, &mut plan).unwrap();
-    let mut memory = vec![0; plan.total().unwrap() as usize + 63];
+    let mut memory = vec![0; plan.total() as usize + 63];
     let tokenizer = Tokenizer::new(&gguf, &mut Arena::new(&mut memory)).unwrap();
     let rows = MAX_DRAFT as u32 + 1;
     let options = Options { context, batch: 16, logit_rows: rows, ..Options::default() };
-    let setting = Setting { formats: portable::ALL, options, parallel: &Serial };
+    let setting = Setting { options, ..Setting::PLAIN };
     let weights = FlashWeights::new(&fixture.file);
     with_owned_session(fixture, &weights, &setting, |session| test(session, &tokenizer))
 }

@@ -213,14 +213,14 @@ fn every_refused_take_is_an_error_and_a_second_try_succeeds() {
         let gguf = Gguf::parse(file, file.len() as u64).unwrap();
         let mut plan = MemoryPlan::new();
         Tokenizer::plan(&gguf, &mut plan).unwrap();
-        let mut memory = vec![0; plan.total().unwrap() as usize + 64];
+        let mut memory = vec![0; plan.total() as usize + 64];
         for allowed in 0..takes {
             let mut arena = Arena::new(&mut memory).refusing_after(allowed);
             let error = Tokenizer::new(&gguf, &mut arena).err();
             assert!(matches!(error, Some(TokenizerError::Memory(_))), "{allowed} takes");
         }
         assert!(Tokenizer::new(&gguf, &mut Arena::new(&mut memory).refusing_after(takes)).is_ok());
-        let less = plan.total().unwrap() as usize - 64;
+        let less = plan.total() as usize - 64;
         let mut arena = Arena::new(&mut memory[..less]);
         assert!(matches!(Tokenizer::new(&gguf, &mut arena), Err(TokenizerError::Memory(_))));
     }

@@ -5,7 +5,7 @@
 //! masks. The scratch memory becomes masks, of which any number will do.
 
 use crate::abi::{PICOLM_GBNF, PICOLM_JSON, PICOLM_JSON_SCHEMA, PICOLM_VALUE};
-use crate::engine::Failure;
+use crate::failure::Failure;
 use crate::slot::Mark;
 use picolm_core::grammar::{
     Constraint, Grammar, GrammarError, GrammarErrorKind, SortedTokens, TokenBytes, Trie, gbnf,

@@ -1,60 +1,22 @@
 //! A session with its tokenizer and sampler: what the functions of [`crate::ffi`] do, on slices.
 
-use crate::abi::{
-    PICOLM_CONTEXT_FULL, PICOLM_END, PICOLM_NO_TOKENS, PICOLM_SCRATCH, PICOLM_STOPPED, PICOLM_VALUE,
-};
+use crate::abi::{PICOLM_CONTEXT_FULL, PICOLM_END, PICOLM_NO_TOKENS, PICOLM_STOPPED, PICOLM_VALUE};
+use crate::failure::Failure;
 use crate::slot::Mark;
 use crate::source::{Model, Source, buffer_bytes};
 use core::ops::ControlFlow;
-use picolm_core::error::Error;
-use picolm_core::gguf::{Gguf, GgufError};
-use picolm_core::grammar::{Constraint, GrammarError};
+use picolm_core::gguf::Gguf;
+use picolm_core::grammar::Constraint;
 use picolm_core::kernels;
-use picolm_core::mem::{Arena, MemoryPlan, Purpose};
-use picolm_core::model::{ModelError, Parts, family};
+use picolm_core::mem::{Memory, MemoryExt, MemoryPlan, Purpose};
+use picolm_core::model::{Build, LayerSet, Layout, ModelError, family};
 use picolm_core::port::{CpuFeatures, Serial};
-use picolm_core::sampler::{Sampler, SamplerError, SamplerOptions};
-use picolm_core::session::{DEFAULT_CONTEXT, Generated, Options, Output, Session, SessionError};
+use picolm_core::sampler::{Sampler, SamplerOptions};
+use picolm_core::session::{
+    DEFAULT_CONTEXT, Generated, Options, Output, Policy, Session, SessionError,
+};
 use picolm_core::text::Segment;
-use picolm_core::tokenizer::{EncodeError, Piece, Tokenizer, TokenizerError};
-
-/// Why a call failed: its status, and the number that goes with it.
-#[derive(Clone, Copy)]
-pub(crate) struct Failure {
-    pub(crate) code: i32,
-    pub(crate) detail: u64,
-}
-
-impl From<i32> for Failure {
-    fn from(code: i32) -> Self {
-        Self { code, detail: 0 }
-    }
-}
-
-macro_rules! failures {
-    ($($error:ty),*) => {
-        $(impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                let error = Error::from(error);
-                Self { code: error.code().into(), detail: error.detail() }
-            }
-        })*
-    };
-}
-failures!(GgufError, GrammarError, ModelError, SamplerError, SessionError, TokenizerError);
-
-impl From<EncodeError> for Failure {
-    fn from(error: EncodeError) -> Self {
-        let error = Error::from(error);
-        let code = error.code().into();
-        let detail = match (code, error.detail()) {
-            // The caller knows `text_bytes`, not words of ours.
-            (PICOLM_SCRATCH, words) => words.div_ceil(scratch_words(0)).saturating_sub(1),
-            (_, detail) => detail,
-        };
-        Self { code, detail }
-    }
-}
+use picolm_core::tokenizer::{Piece, Tokenizer};
 
 /// Options that were understood.
 #[derive(Clone, Copy)]
@@ -87,43 +49,66 @@ const FORMATS: &[kernels::Candidate] = &{
 };
 
 impl Settings {
-    fn parts(&self) -> Parts<'static> {
-        Parts { formats: FORMATS, vectors: kernels::VECTORS, families: family::ALL, cpu: self.cpu }
+    fn build(&self) -> Build<'static> {
+        Build { formats: FORMATS, vectors: kernels::VECTORS, families: family::ALL, cpu: self.cpu }
     }
 }
 
-/// Memory of an engine, and the sizes that follow from its model.
-pub(crate) struct Plan<'m> {
-    gguf: Gguf<'m>,
+/// The header of a model's file.
+pub(crate) fn header<'m>(model: &Model<'m>) -> Result<Gguf<'m>, Failure> {
+    Ok(Gguf::parse(model.bytes, model.file_bytes())?)
+}
+
+/// Memory of an engine, and what its model is.
+pub(crate) struct Plan<'g, 'm> {
+    gguf: &'g Gguf<'m>,
+    layout: Layout<'g, 'm>,
     settings: Settings,
-    n_vocab: u32,
-    context: u32,
     buffer_bytes: u64,
     /// Bytes of the arena.
     pub(crate) bytes: u64,
 }
 
-impl<'m> Plan<'m> {
-    pub(crate) fn new(model: &Model<'m>, mut settings: Settings) -> Result<Self, Failure> {
-        let gguf = Gguf::parse(model.bytes, model.file_bytes())?;
-        settings.session.stripe_bytes = Source::stripe_bytes_of(model, settings.read_bytes);
-        let (mut plan, config) = Session::plan(&gguf, &settings.parts(), &settings.session)?;
-        Tokenizer::plan(&gguf, &mut plan)?;
-        let context = match settings.session.context {
-            0 => config.context_trained.min(DEFAULT_CONTEXT),
+/// Memory of an engine beside its session's, tokenizer's and sampler's.
+struct Room<'m> {
+    /// `[4 * (text_bytes + 1)]`
+    scratch: &'m mut [u32],
+    /// `[context]`
+    tokens: &'m mut [u32],
+}
+
+impl<'m> Room<'m> {
+    fn take(plan: &Plan<'_, '_>, memory: &mut dyn Memory<'m>) -> Result<Self, ModelError> {
+        let context = match plan.settings.session.context {
+            0 => plan.layout.config().context_trained.min(DEFAULT_CONTEXT),
             context => context,
         };
-        let buffer_bytes = buffer_bytes(model, &gguf, settings.read_bytes);
-        let words = scratch_words(settings.text_bytes);
-        let mut own = || {
-            Sampler::plan(&settings.sampler, config.n_vocab, &mut plan)?;
-            plan.add::<u32>(Purpose::Tokenizer, words)?;
-            plan.add::<u32>(Purpose::Tokens, context.into())?;
-            plan.add::<u8>(Purpose::Scratch, buffer_bytes)?;
-            MemoryPlan::total(&plan)
-        };
-        let bytes = own().map_err(|_| ModelError::TooLarge)?;
-        Ok(Self { gguf, settings, n_vocab: config.n_vocab, context, buffer_bytes, bytes })
+        let words = scratch_words(plan.settings.text_bytes);
+        Ok(Self {
+            scratch: memory.take(Purpose::Tokenizer, words)?,
+            tokens: memory.take(Purpose::Tokens, context.into())?,
+        })
+    }
+}
+
+impl<'g, 'm> Plan<'g, 'm> {
+    pub(crate) fn new(
+        model: &Model<'m>,
+        gguf: &'g Gguf<'m>,
+        mut settings: Settings,
+    ) -> Result<Self, Failure> {
+        settings.session.stripe_bytes = Source::stripe_bytes_of(model, settings.read_bytes);
+        let layout = Layout::of(gguf, &settings.build(), LayerSet::EMPTY)?;
+        let buffer_bytes = buffer_bytes(model, gguf, settings.read_bytes);
+        let mut plan = Self { gguf, layout, settings, buffer_bytes, bytes: 0 };
+        let mut memory = MemoryPlan::new();
+        plan.buffer(&mut memory)?;
+        Tokenizer::plan(gguf, &mut memory)?;
+        Session::plan(&plan.layout, &settings.session, &mut memory)?;
+        Sampler::plan(&settings.sampler, plan.layout.config().n_vocab, &mut memory)?;
+        Room::take(&plan, &mut memory)?;
+        plan.bytes = memory.total();
+        Ok(plan)
     }
 
     pub(crate) const fn read_bytes(&self) -> u32 {
@@ -131,10 +116,9 @@ impl<'m> Plan<'m> {
     }
 
     /// The buffer of the source, the first thing that is taken.
-    pub(crate) fn buffer<'a>(&self, arena: &mut Arena<'a>) -> Result<&'a mut [u8], Failure> {
-        arena
-            .take::<u8>(Purpose::Scratch, self.buffer_bytes)
-            .map_err(|full| ModelError::Arena(full).into())
+    pub(crate) fn buffer<'a>(&self, memory: &mut dyn Memory<'a>) -> Result<&'a mut [u8], Failure> {
+        let buffer = memory.take(Purpose::Scratch, self.buffer_bytes);
+        Ok(buffer.map_err(ModelError::from)?)
     }
 }
 
@@ -167,19 +151,15 @@ pub(crate) type Progress<'p> = &'p mut dyn FnMut(usize, usize) -> bool;
 impl<'m> Engine<'m> {
     /// Loads the model of `plan`, whose weights `source` has.
     pub(crate) fn open(
-        plan: &Plan<'m>,
+        plan: &Plan<'_, 'm>,
         source: &'m Source<'m>,
-        arena: &mut Arena<'m>,
+        memory: &mut dyn Memory<'m>,
     ) -> Result<Self, Failure> {
-        let Plan { gguf, settings, n_vocab, context, .. } = plan;
-        let tokenizer = Tokenizer::new(gguf, arena)?;
-        let session =
-            Session::new(gguf, source, &Serial, &settings.parts(), &settings.session, arena)?;
-        let sampler = Sampler::new(settings.sampler, *n_vocab, arena)?;
-        let mut take =
-            |purpose, count| arena.take::<u32>(purpose, count).map_err(ModelError::Arena);
-        let scratch = take(Purpose::Tokenizer, scratch_words(settings.text_bytes))?;
-        let tokens = take(Purpose::Tokens, (*context).into())?;
+        let Plan { gguf, layout, settings, .. } = plan;
+        let tokenizer = Tokenizer::new(gguf, memory)?;
+        let session = Session::new(layout, source, &Serial, &settings.session, memory)?;
+        let sampler = Sampler::new(settings.sampler, layout.config().n_vocab, memory)?;
+        let Room { scratch, tokens } = Room::take(plan, memory)?;
         let seed = settings.sampler.seed;
         Ok(Self { session, tokenizer, sampler, seed, scratch, tokens, unread: None })
     }
@@ -282,20 +262,12 @@ impl<'m> Engine<'m> {
         let constrained = constraint.is_some();
         let mut output = Text { on_text, on_token, tokens: 0, stopped: false, constrained };
         let Self { session, sampler, tokenizer, .. } = self;
-        let generated = match constraint {
-            None => session.generate(tokenizer, sampler, max_tokens, &mut output),
-            Some(constraint) => {
-                constraint.restart();
-                session.generate_constrained(
-                    tokenizer,
-                    sampler,
-                    constraint,
-                    None,
-                    max_tokens,
-                    &mut output,
-                )
-            }
-        }?;
+        let mut policy = Policy::new(tokenizer, sampler);
+        if let Some(constraint) = constraint {
+            constraint.restart();
+            policy.constraint = Some(constraint);
+        }
+        let generated = session.generate(&mut policy, max_tokens, &mut output)?;
         self.unread = generated.unread;
         Ok(generated)
     }

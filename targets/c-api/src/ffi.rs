@@ -11,7 +11,8 @@
 #![allow(clippy::missing_safety_doc, reason = "the contract is the same for all: see the head")]
 
 use crate::abi::*;
-use crate::engine::{Engine, Failure, Plan};
+use crate::engine::{Engine, Plan, header};
+use crate::failure::Failure;
 use crate::given::{default_options, read_model, read_options};
 use crate::pointer::{Checked, bytes_mut, non_null, places, put, slice, struct_size, write_struct};
 use crate::slot::{Slot, kept};
@@ -100,7 +101,8 @@ pub unsafe extern "C" fn picolm_session_size(
     let result = (|| {
         // SAFETY: the caller's promises.
         let (model, settings) = unsafe { (read_model(model)?, read_options(options)?) };
-        let plan = Plan::new(&model, settings)?;
+        let gguf = header(&model)?;
+        let plan = Plan::new(&model, &gguf, settings)?;
         // SAFETY: as above.
         unsafe { put(size, session_bytes(&plan)?) }
     })();
@@ -124,7 +126,8 @@ pub unsafe extern "C" fn picolm_session_open(
         unsafe {
             put(session, core::ptr::null_mut())?;
             let model = read_model(model)?;
-            let plan = Plan::new(&model, read_options(options)?)?;
+            let gguf = header(&model)?;
+            let plan = Plan::new(&model, &gguf, read_options(options)?)?;
             let slot = open_session(&plan, model, memory, size)?;
             put(session, slot.cast())
         }
@@ -139,7 +142,7 @@ pub unsafe extern "C" fn picolm_session_open(
 ///
 /// `memory` is NULL or `size` bytes that are the session's until it is closed.
 unsafe fn open_session(
-    plan: &Plan<'static>,
+    plan: &Plan<'_, 'static>,
     model: Model<'static>,
     memory: *mut c_void,
     size: usize,
@@ -519,7 +522,7 @@ unsafe fn with_session(
 }
 
 /// Bytes of a session: its head and its arena.
-fn session_bytes(plan: &Plan<'_>) -> Checked<usize> {
+fn session_bytes(plan: &Plan<'_, '_>) -> Checked<usize> {
     let bytes = plan.bytes.checked_add(SESSION_HEAD as u64);
     let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
     let detail = plan.bytes.saturating_add(SESSION_HEAD as u64);

@@ -22,6 +22,7 @@ pub mod abi;
 mod constraint;
 mod cpu;
 mod engine;
+mod failure;
 pub mod ffi;
 mod given;
 mod pointer;

@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use crate::abi::*;
-use crate::engine::Failure;
+use crate::failure::Failure;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
 

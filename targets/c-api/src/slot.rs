@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use crate::abi::{PICOLM_ALIGN, PICOLM_BUSY, PICOLM_HANDLE, PICOLM_MISALIGNED, PICOLM_NULL};
-use crate::engine::Failure;
+use crate::failure::Failure;
 use core::mem::MaybeUninit;
 use core::ptr::{addr_of, addr_of_mut, from_ref};
 use core::sync::atomic::{AtomicU32, Ordering};

@@ -2,9 +2,8 @@
 
 use core::fmt;
 use picolm_core::gguf::GgufError;
-use picolm_core::mem::PlanOverflow;
 use picolm_core::model::ModelError;
-use picolm_core::sampler::{SampleError, SamplerError};
+use picolm_core::sampler::SamplerError;
 use picolm_core::session::SessionError;
 use picolm_core::tokenizer::{EncodeError, TokenizerError};
 
@@ -28,16 +27,12 @@ pub enum Failure {
     },
     /// The stack was used to its end, or next to it.
     Stack,
-    /// The model's sizes are absurd.
-    Overflow,
     /// The sampler's settings make no sense, or the arena is too small for it.
     Sampler(SamplerError),
     /// The prompt cannot be split into tokens.
     Encode(EncodeError),
-    /// A pass failed.
+    /// A pass failed, or no token can be chosen.
     Session(SessionError),
-    /// No token can be chosen.
-    Sample(SampleError),
 }
 
 /// `Failure::$variant($error)` from `$error`.
@@ -60,18 +55,12 @@ from! {
     Session(SessionError),
 }
 
-impl From<PlanOverflow> for Failure {
-    fn from(_: PlanOverflow) -> Self {
-        Self::Overflow
-    }
-}
-
 impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Self {
         match error {
             PlanError::Model(error) => Self::Model(error),
             PlanError::Tokenizer(error) => Self::Tokenizer(error),
-            PlanError::Overflow => Self::Overflow,
+            PlanError::Sampler(error) => Self::Sampler(error),
         }
     }
 }
@@ -86,11 +75,9 @@ impl fmt::Display for Failure {
                 write!(f, "{here} bytes of memory are needed, the build has planned {built}")
             }
             Self::Stack => f.write_str("no stack left: _stack_size in link/ is too small"),
-            Self::Overflow => f.write_str("the plan does not fit in 64 bits"),
             Self::Sampler(error) => error.fmt(f),
             Self::Encode(error) => error.fmt(f),
             Self::Session(error) => error.fmt(f),
-            Self::Sample(error) => error.fmt(f),
         }
     }
 }

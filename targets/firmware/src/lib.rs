@@ -13,15 +13,16 @@ pub use failure::Failure;
 pub use hash::Hash;
 
 use core::fmt::Write;
+use core::ops::ControlFlow;
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::{ARENA_ALIGN, Arena};
 use picolm_core::model::ModelError;
 use picolm_core::port::{Clock, FlashWeights, Serial, Weights};
 use picolm_core::sampler::Sampler;
-use picolm_core::session::Session;
+use picolm_core::session::{Output, Policy, Session};
 use picolm_core::text::Segment;
-use picolm_core::tokenizer::{Decoder, Tokenizer};
-use settings::{MAX_TOKENS, OPTIONS, PROMPT, SAMPLING, parts};
+use picolm_core::tokenizer::Tokenizer;
+use settings::{MAX_TOKENS, OPTIONS, PROMPT, SAMPLING};
 
 include!(concat!(env!("OUT_DIR"), "/plan.rs"));
 
@@ -72,7 +73,7 @@ pub struct Story {
     pub prompt_tokens: u32,
     /// Tokens of the answer.
     pub tokens: u32,
-    /// Over the logits from which each of them was chosen, and those after the last one.
+    /// Over the logits from which each of them was chosen.
     pub logits: Hash,
     /// Time of the prompt.
     pub prefill_ns: u64,
@@ -113,6 +114,19 @@ fn check_stack(console: &dyn Console) -> Result<(), Failure> {
     if console.stack_was_full() { Err(Failure::Stack) } else { Ok(()) }
 }
 
+/// A console that shows a text as it is written.
+struct Text<'c>(&'c mut dyn Console);
+
+impl Output for Text<'_> {
+    fn text(&mut self, bytes: &[u8]) {
+        self.0.bytes(bytes);
+    }
+
+    fn token_done(&mut self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
 /// A model that is ready, with a text in progress.
 struct Teller<'m> {
     tokenizer: Tokenizer<'m>,
@@ -127,13 +141,14 @@ impl<'m> Teller<'m> {
     fn load(model: &'m FlashWeights<'m>, memory: &'m mut [u8]) -> Result<Self, Failure> {
         let file = model.range(0, model.file_bytes()).map_err(ModelError::from)?;
         let gguf = Gguf::parse(file, model.file_bytes())?;
-        let planned = settings::plan(&gguf)?.total()?;
+        let layout = settings::layout(&gguf)?;
+        let planned = settings::plan(&gguf, &layout)?.total();
         if planned != ARENA_BYTES as u64 {
             return Err(Failure::Plan { built: ARENA_BYTES as u64, here: planned });
         }
         let mut arena = Arena::new(memory);
         let tokenizer = Tokenizer::with_pre_tokenizers(&gguf, &mut arena, &[])?;
-        let session = Session::new(&gguf, model, &Serial, &parts(), &OPTIONS, &mut arena)?;
+        let session = Session::new(&layout, model, &Serial, &OPTIONS, &mut arena)?;
         let sampler = Sampler::new(SAMPLING, session.config().n_vocab, &mut arena)?;
         if arena.used_bytes() != planned {
             return Err(Failure::Plan { built: planned, here: arena.used_bytes() });
@@ -161,23 +176,15 @@ impl<'m> Teller<'m> {
     /// Writes on from the prompt; how many tokens, and the hash of all logits.
     fn tell(&mut self, console: &mut dyn Console) -> Result<(u32, Hash), Failure> {
         let Self { tokenizer, session, sampler } = self;
-        let (mut decoder, mut logits, mut tokens) = (Decoder::new(), Hash::new(), 0);
+        let mut policy = Policy::new(tokenizer, sampler);
+        let mut writer = session.begin(&policy, MAX_TOKENS)?;
+        let (mut logits, mut text) = (Hash::new(), Text(console));
         loop {
             logits.add(session.logits());
-            let token = sampler.sample(session.logits(), None).map_err(Failure::Sample)?;
-            if tokenizer.is_end_of_generation(token) || tokens == MAX_TOKENS {
-                break;
+            if let Some(generated) = session.step(&mut writer, &mut policy, &mut text)? {
+                return Ok((generated.tokens, logits));
             }
-            sampler.accept(token);
-            decoder.push(token, tokenizer, &mut |bytes| console.bytes(bytes));
-            tokens += 1;
-            if session.position() == session.context() {
-                break;
-            }
-            session.decode(token)?;
         }
-        decoder.finish(&mut |bytes| console.bytes(bytes));
-        Ok((tokens, logits))
     }
 
     /// Writes the ids of all tokens that were evaluated, in a line behind an empty one.

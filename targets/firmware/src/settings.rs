@@ -7,11 +7,11 @@
 use core::fmt;
 use picolm_core::gguf::Gguf;
 use picolm_core::kernels::{Candidate, VectorCandidate, portable};
-use picolm_core::mem::{MemoryPlan, PlanOverflow};
-use picolm_core::model::{ModelError, Parts, family};
+use picolm_core::mem::MemoryPlan;
+use picolm_core::model::{Build, Family, LayerSet, Layout, ModelError, family};
 use picolm_core::port::CpuFeatures;
 use picolm_core::quant::KvType;
-use picolm_core::sampler::{Sampler, SamplerOptions};
+use picolm_core::sampler::{Sampler, SamplerError, SamplerOptions};
 use picolm_core::session::{Options, Session};
 use picolm_core::tokenizer::{Tokenizer, TokenizerError};
 
@@ -49,6 +49,9 @@ const VECTORS: &[VectorCandidate] = &[
     portable::VECTOR,
 ];
 
+/// The model's architecture.
+const FAMILIES: &[&Family] = &[&family::LLAMA];
+
 /// What the CPU can do beyond its target's baseline.
 fn cpu() -> CpuFeatures {
     let cpu = CpuFeatures::baseline();
@@ -62,8 +65,8 @@ fn cpu() -> CpuFeatures {
 }
 
 /// What the engine is made of.
-pub fn parts() -> Parts<'static> {
-    Parts { formats: FORMATS, vectors: VECTORS, families: &[&family::LLAMA], cpu: cpu() }
+pub fn build() -> Build<'static> {
+    Build { formats: FORMATS, vectors: VECTORS, families: FAMILIES, cpu: cpu() }
 }
 
 /// Why there is no plan.
@@ -73,14 +76,8 @@ pub enum PlanError {
     Model(ModelError),
     /// The tokenizer cannot be read.
     Tokenizer(TokenizerError),
-    /// The sizes are absurd.
-    Overflow,
-}
-
-impl From<PlanOverflow> for PlanError {
-    fn from(_: PlanOverflow) -> Self {
-        Self::Overflow
-    }
+    /// The sampler's sizes are absurd.
+    Sampler(SamplerError),
 }
 
 impl fmt::Display for PlanError {
@@ -88,15 +85,22 @@ impl fmt::Display for PlanError {
         match self {
             Self::Model(error) => error.fmt(f),
             Self::Tokenizer(error) => error.fmt(f),
-            Self::Overflow => f.write_str("the plan does not fit in 64 bits"),
+            Self::Sampler(error) => error.fmt(f),
         }
     }
 }
 
+/// What the model's header says, checked.
+pub fn layout<'g, 'a>(gguf: &'g Gguf<'a>) -> Result<Layout<'g, 'a>, ModelError> {
+    Layout::of(gguf, &build(), LayerSet::EMPTY)
+}
+
 /// Everything that the firmware will take from its arena.
-pub fn plan(gguf: &Gguf<'_>) -> Result<MemoryPlan, PlanError> {
-    let (mut plan, config) = Session::plan(gguf, &parts(), &OPTIONS).map_err(PlanError::Model)?;
+pub fn plan(gguf: &Gguf<'_>, layout: &Layout<'_, '_>) -> Result<MemoryPlan, PlanError> {
+    let mut plan = MemoryPlan::new();
+    Session::plan(layout, &OPTIONS, &mut plan).map_err(PlanError::Model)?;
     Tokenizer::plan(gguf, &mut plan).map_err(PlanError::Tokenizer)?;
-    Sampler::plan(&SAMPLING, config.n_vocab, &mut plan)?;
+    let n_vocab = layout.config().n_vocab;
+    Sampler::plan(&SAMPLING, n_vocab, &mut plan).map_err(PlanError::Sampler)?;
     Ok(plan)
 }

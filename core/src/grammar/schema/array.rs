@@ -3,11 +3,11 @@
 use super::super::ast::{Node, Rule};
 use super::super::error::GrammarError;
 use super::Compiler;
-use super::document::{Json, Value};
 use super::expand::Facts;
 use super::keyword::Keyword;
 use super::limits::{Limits, Range};
 use super::literal::{Literal, Says, Set};
+use super::value::{Json, Value};
 
 /// Values of which an array has each at most once: sets of them are rules.
 const MAX_UNIQUE: usize = 8;

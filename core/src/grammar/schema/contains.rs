@@ -6,10 +6,10 @@
 
 use super::super::ast::{Node, Rule};
 use super::super::error::GrammarError;
-use super::document::Value;
 use super::keyword::Keyword;
 use super::limits::Range;
 use super::literal::{Literal, Says, Set};
+use super::value::Value;
 use super::{Compiler, too_complex};
 
 /// Rules of one array.

@@ -12,6 +12,7 @@
 use super::super::ast::Builder;
 use super::super::error::{GrammarError, GrammarErrorKind};
 use super::keyword::Keyword;
+use super::value::{Json, KINDS, Text, Value, hash_of, text_of};
 use super::{Compiler, syntax};
 
 /// Values inside each other.
@@ -29,156 +30,6 @@ const HASH: usize = 8;
 const KEYWORD: usize = 9;
 pub(super) const MARK: usize = 10;
 const VALUE_WORDS: usize = 11;
-
-/// A value of the source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Value(u32);
-
-impl Value {
-    pub(super) const fn to_word(self) -> u32 {
-        self.0
-    }
-
-    pub(super) const fn from_word(word: u32) -> Self {
-        Self(word)
-    }
-}
-
-/// What a value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Json {
-    Null,
-    False,
-    True,
-    Number,
-    String,
-    Array,
-    Object,
-}
-
-const KINDS: [Json; 7] =
-    [Json::Null, Json::False, Json::True, Json::Number, Json::String, Json::Array, Json::Object];
-
-/// The inside of a string.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Text<'s> {
-    bytes: &'s [u8],
-    /// A backslash means what JSON has it mean, else itself.
-    escapes: bool,
-}
-
-impl<'s> Text<'s> {
-    /// A text that is no part of the source.
-    pub(super) const fn plain(text: &'s str) -> Self {
-        Self { bytes: text.as_bytes(), escapes: false }
-    }
-
-    pub(super) const fn characters(self) -> Characters<'s> {
-        Characters { text: self, at: 0 }
-    }
-
-    pub(super) fn is(self, other: &str) -> bool {
-        self.characters().eq(other.chars().map(u32::from))
-    }
-
-    pub(super) fn equals(self, other: Text<'_>) -> bool {
-        self.characters().eq(other.characters())
-    }
-
-    /// What is before the first `end`.
-    pub(super) fn before(self, end: char) -> impl Iterator<Item = u32> + Clone + use<'s> {
-        self.characters().take_while(move |&point| point != u32::from(end))
-    }
-}
-
-/// FNV-1a over code points.
-pub(super) fn hash_of(characters: impl Iterator<Item = u32>) -> u32 {
-    characters.fold(0x811C_9DC5_u32, |hash, point| (hash ^ point).wrapping_mul(0x0100_0193))
-}
-
-/// The code points of a text.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Characters<'s> {
-    text: Text<'s>,
-    at: usize,
-}
-
-impl Characters<'_> {
-    /// Where the next one is, to come back to.
-    pub(super) const fn place(&self) -> usize {
-        self.at
-    }
-
-    pub(super) const fn set_place(&mut self, at: usize) {
-        self.at = at;
-    }
-
-    fn byte(&self, offset: usize) -> u32 {
-        self.text.bytes.get(self.at + offset).copied().unwrap_or(0).into()
-    }
-
-    /// The four digits after a `\u` at `offset`.
-    fn hex(&self, offset: usize) -> u32 {
-        (0..4).fold(0, |value, index| {
-            let digit = char::from(self.byte(offset + index) as u8).to_digit(16).unwrap_or(0);
-            value << 4 | digit
-        })
-    }
-
-    fn escape(&mut self) -> u32 {
-        let short = self.byte(1) as u8;
-        if short != b'u' {
-            self.at += 2;
-            let point = match short {
-                b'b' => 8,
-                b'f' => 12,
-                b'n' => b'\n',
-                b'r' => b'\r',
-                b't' => b'\t',
-                other => other,
-            };
-            return point.into();
-        }
-        let high = self.hex(2);
-        self.at += 6;
-        if (0xD800..0xDC00).contains(&high) {
-            let low = self.hex(2);
-            self.at += 6;
-            return 0x1_0000 + ((high - 0xD800) << 10) + (low & 0x3FF);
-        }
-        high
-    }
-}
-
-impl Iterator for Characters<'_> {
-    type Item = u32;
-
-    fn next(&mut self) -> Option<u32> {
-        let first = u32::from(*self.text.bytes.get(self.at)?);
-        if first == u32::from(b'\\') && self.text.escapes {
-            return Some(self.escape());
-        }
-        let (length, point) = match first {
-            0xF0.. => (4, first & 7).with(self.byte(1)).with(self.byte(2)).with(self.byte(3)),
-            0xE0.. => (3, first & 15).with(self.byte(1)).with(self.byte(2)),
-            0xC0.. => (2, first & 31).with(self.byte(1)),
-            _ => (1, first),
-        };
-        self.at += length;
-        Some(point)
-    }
-}
-
-/// A code point with six more bits.
-trait With {
-    fn with(self, byte: u32) -> Self;
-}
-
-impl With for (usize, u32) {
-    fn with(self, byte: u32) -> Self {
-        (self.0, self.1 << 6 | byte & 0x3F)
-    }
-}
 
 /// Reads the source, which must be one value.
 pub(super) fn read(source: &[u8], builder: &mut Builder<'_>) -> Result<Value, GrammarError> {
@@ -376,11 +227,6 @@ fn is_number(word: &[u8]) -> bool {
         return !exponent.is_empty() && digits(exponent) == exponent.len();
     }
     rest.is_empty()
-}
-
-fn text_of<'s>(source: &'s [u8], start: usize, end: usize) -> Text<'s> {
-    let bytes = source.get(start + 1..end.saturating_sub(1)).unwrap_or_default();
-    Text { bytes, escapes: true }
 }
 
 fn field(builder: &Builder<'_>, value: Value, field: usize) -> usize {

@@ -4,10 +4,10 @@
 use super::super::ast::{Builder, List};
 use super::super::error::{GrammarError, GrammarErrorKind};
 use super::super::spelling;
-use super::document::{Json, Text, Value};
 use super::expand::Facts;
 use super::keyword::{Keyword, OBJECT, STRING};
 use super::literal::{Says, Set};
+use super::value::{Json, Text, Value};
 use super::{Compiler, format, too_complex};
 
 /// Schemas one within the other.
@@ -365,17 +365,7 @@ impl<'s> Compiler<'s, '_, '_> {
             }
             Keyword::UniqueItems => Ok(self.json(member) == Json::False || self.is_unique(value)?),
             Keyword::Items | Keyword::PrefixItems | Keyword::AdditionalItems => {
-                let (mut next, mut index) = (self.first(value), 0);
-                while let Some(item) = next {
-                    if let Some(schema) = self.item_schema(schema, index)
-                        && !self.validates(Subject::Value(item), schema, deeper)?
-                    {
-                        return Ok(false);
-                    }
-                    index += 1;
-                    next = self.after(item);
-                }
-                Ok(true)
+                self.items_hold(value, schema, deeper)
             }
             Keyword::Contains => {
                 let (least, most) = self.contained_range(schema)?;
@@ -414,21 +404,49 @@ impl<'s> Compiler<'s, '_, '_> {
                 Ok(true)
             }
             // These three are looked at together, by whichever comes first.
-            _ => {
-                let mut next = self.first(value);
-                while let Some(item) = next {
-                    let mut set = Set::new();
-                    self.push_member_schemas(schema, item, &mut set)?;
-                    for literal in set.as_slice() {
-                        if !self.validates(Subject::Value(item), literal.value(), deeper)? {
-                            return Ok(false);
-                        }
-                    }
-                    next = self.after(item);
-                }
-                Ok(true)
-            }
+            _ => self.members_hold(value, schema, deeper),
         }
+    }
+
+    /// Whether every item satisfies the schema for its place.
+    fn items_hold(
+        &mut self,
+        array: Value,
+        schema: Value,
+        nesting: u32,
+    ) -> Result<bool, GrammarError> {
+        let (mut next, mut index) = (self.first(array), 0);
+        while let Some(item) = next {
+            if let Some(schema) = self.item_schema(schema, index)
+                && !self.validates(Subject::Value(item), schema, nesting)?
+            {
+                return Ok(false);
+            }
+            index += 1;
+            next = self.after(item);
+        }
+        Ok(true)
+    }
+
+    /// Whether every member satisfies all schemas for its name.
+    fn members_hold(
+        &mut self,
+        object: Value,
+        schema: Value,
+        nesting: u32,
+    ) -> Result<bool, GrammarError> {
+        let mut next = self.first(object);
+        while let Some(member) = next {
+            let mut set = Set::new();
+            self.push_member_schemas(schema, member, &mut set)?;
+            for literal in set.as_slice() {
+                if !self.validates(Subject::Value(member), literal.value(), nesting)? {
+                    return Ok(false);
+                }
+            }
+            next = self.after(member);
+        }
+        Ok(true)
     }
 
     fn dependents_hold(

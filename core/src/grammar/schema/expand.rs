@@ -8,9 +8,9 @@
 
 use super::super::ast::List;
 use super::super::error::GrammarError;
-use super::document::{Json, Value};
 use super::keyword::{ALL_TYPES, Keyword, OBJECT};
 use super::literal::{Literal, Says, Set};
+use super::value::{Json, Value};
 use super::{Compiler, syntax, too_complex};
 
 /// Choices one within the other.

@@ -4,7 +4,7 @@
 //! letters, digits and single hyphens, at most eight; addresses no quotes, comments or brackets; a
 //! `uri` has an authority.
 
-use super::document::Text;
+use super::value::Text;
 
 /// Formats that say how a number is stored, or how a text is shown.
 const ANNOTATIONS: [&str; 4] = ["int64", "float", "double", "password"];

@@ -2,7 +2,7 @@
 
 use super::super::error::{GrammarError, GrammarErrorKind};
 use super::decimal::{Decimal, ONE};
-use super::document::{Json, Text, Value};
+use super::value::{Json, Text, Value};
 use super::{Compiler, syntax};
 
 /// Types, a bit each; a number that is no integer is one of its own.

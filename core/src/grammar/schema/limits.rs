@@ -3,10 +3,10 @@
 use super::super::error::GrammarError;
 use super::Compiler;
 use super::decimal::{LIMIT, ONE};
-use super::document::{Json, Value};
 use super::format;
 use super::keyword::{ALL_TYPES, ARRAY, Keyword, OBJECT, STRING};
 use super::literal::{Says, Set};
+use super::value::{Json, Value};
 
 /// Fewest and most.
 pub(super) type Range = (u32, u32);

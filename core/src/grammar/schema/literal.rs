@@ -5,7 +5,7 @@
 //! another is never lost.
 
 use super::super::error::{GrammarError, GrammarErrorKind};
-use super::document::Value;
+use super::value::Value;
 
 /// Most literals of a set.
 pub(super) const MAX_LITERALS: usize = 64;

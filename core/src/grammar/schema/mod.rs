@@ -80,12 +80,13 @@ mod reference;
 mod regex;
 mod text;
 mod unevaluated;
+mod value;
 
 use super::ast::{Builder, List, Node, Rule};
-use super::compile::{Grammar, Work, compile};
+use super::compile::{Grammar, compile};
 use super::error::{GrammarError, GrammarErrorKind};
 use super::json::{Parts, Space, document_parts};
-use document::{Json, Value};
+use super::work::Work;
 use evaluate::Writer;
 use expand::Facts;
 use keyword::{ARRAY, BOOLEAN, FRACTION, INTEGER, Keyword, NULL, OBJECT, STRING};
@@ -93,6 +94,7 @@ use limits::Limits;
 use literal::{Literal, Says, Set};
 use names::Names;
 use text::Texts;
+use value::{Json, Value};
 
 /// Sets of literals in all.
 const MAX_SETS: u32 = 4096;

@@ -3,7 +3,7 @@
 
 use super::super::error::GrammarError;
 use super::Compiler;
-use super::document::{Characters, Json, Value, hash_of};
+use super::value::{Characters, Json, Value, hash_of};
 
 /// What a name of a schema is.
 #[derive(Clone, Copy, PartialEq, Eq)]

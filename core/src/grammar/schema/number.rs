@@ -11,10 +11,10 @@ use super::super::graph::Graph;
 use super::super::json::{readable_integer, readable_number};
 use super::Compiler;
 use super::decimal::{FRACTION_DIGITS, INTEGER_DIGITS, LIMIT, ONE};
-use super::document::{Json, Value};
 use super::keyword::{FRACTION, INTEGER, Keyword};
 use super::limits::Limits;
 use super::literal::{Says, Set};
+use super::value::{Json, Value};
 use core::cmp::Ordering;
 
 /// Numbers that are left out one by one.

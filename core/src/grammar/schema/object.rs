@@ -9,12 +9,12 @@
 use super::super::ast::{Node, Rule};
 use super::super::error::GrammarError;
 use super::array::less;
-use super::document::{Json, Text, Value};
 use super::expand::Facts;
 use super::keyword::{Keyword, STRING};
 use super::limits::Limits;
 use super::literal::{Literal, Says, Set};
 use super::text::Texts;
+use super::value::{Json, Text, Value};
 use super::{Compiler, too_complex};
 
 /// Patterns of names: for each combination a kind of member.

@@ -3,9 +3,9 @@
 
 use super::super::error::{GrammarError, GrammarErrorKind};
 use super::Compiler;
-use super::document::{Characters, Json, Text, Value};
 use super::keyword::Keyword;
 use super::names::Calls;
+use super::value::{Characters, Json, Text, Value};
 
 /// References and other keywords about the same value, one within the other.
 const MAX_CHAIN: u32 = 64;

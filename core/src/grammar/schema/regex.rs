@@ -9,7 +9,7 @@
 
 use super::super::ast::Builder;
 use super::super::error::{GrammarError, GrammarErrorKind};
-use super::document::{Characters, Text};
+use super::value::{Characters, Text};
 
 /// Most states of all expressions of one text.
 const MAX_STATES: u32 = 8192;

@@ -6,11 +6,11 @@
 //! matched where the set says so. Complements are free, for sets are deterministic.
 
 use super::super::ast::{Builder, Node};
-use super::super::compile::Work;
 use super::super::error::GrammarError;
 use super::super::graph::Graph;
-use super::document::{Characters, Text};
+use super::super::work::Work;
 use super::regex::{MAX_CODE_POINT, Regex, State};
+use super::value::{Characters, Text};
 use super::{Compiler, too_complex};
 
 /// Most expressions, the names that are left out being one.

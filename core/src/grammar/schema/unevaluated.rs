@@ -7,9 +7,9 @@
 //! written than could be.
 
 use super::super::error::GrammarError;
-use super::document::{Json, Value};
 use super::keyword::Keyword;
 use super::literal::{Literal, Says, Set};
+use super::value::{Json, Value};
 use super::{Compiler, too_complex};
 
 /// Schemas that a schema reaches.

@@ -4,7 +4,7 @@ use super::format::{ROWS, each_row};
 use super::intrinsics::*;
 use super::lanes;
 use super::registers::{load, load_f32, narrow, store_f32, store_u16, widen, widen_high};
-use crate::kernels::portable::vector::{self as portable, exp_sum, silu_product};
+use crate::kernels::portable::vector::{self as portable, exp_sum};
 use crate::kernels::{VectorCandidate, VectorKernels};
 use crate::num::{self, LANES};
 use crate::port::{CpuFeature, CpuFeatures};
@@ -17,7 +17,6 @@ static KERNELS: VectorKernels = VectorKernels {
     dot,
     dots,
     exp_sum,
-    silu_product,
     accumulate,
     widen: widen_all,
     widen_q8_0,

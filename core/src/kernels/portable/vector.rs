@@ -14,7 +14,6 @@ static KERNELS: VectorKernels = VectorKernels {
     dot,
     dots,
     exp_sum,
-    silu_product,
     accumulate,
     widen,
     widen_q8_0: integer::dequantize::<Q8_0, _, _, _>,
@@ -60,12 +59,6 @@ pub(in crate::kernels) fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
         }
     }
     tree_sum(lanes)
-}
-
-pub(in crate::kernels) fn silu_product(gate: &mut [f32], up: &[f32]) {
-    for (gate, up) in gate.iter_mut().zip(up) {
-        *gate = *gate / (1.0 + num::exp(-*gate)) * up;
-    }
 }
 
 fn accumulate(weights: &[f32], rows: &[f32], sum: &mut [f32]) {

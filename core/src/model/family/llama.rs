@@ -4,7 +4,15 @@
 //! neighbours. Llama 3.1 and later carry `rope_freqs.weight`; Mixtral carries experts.
 
 use super::Family;
-use crate::ops::Pairing;
+use crate::model::block::{Block, EXPERTS};
 
-/// The llama family.
-pub const LLAMA: Family = Family { architecture: "llama", pairing: Pairing::Adjacent };
+/// Dense models.
+pub static LLAMA: Family = Family { architecture: "llama", ..Family::PLAIN };
+
+/// Mixtures of experts.
+pub static LLAMA_EXPERTS: Family = Family {
+    experts: true,
+    block: Block { feed_forwards: &[&EXPERTS], ..Block::LLAMA },
+    architecture: "llama",
+    ..Family::PLAIN
+};

@@ -1,4 +1,4 @@
-//! Architectures: each file holds only what differs from the pass in `forward`.
+//! Architectures: each file holds a table of what differs from others.
 //!
 //! The caller passes a list, as it does for kernels: an architecture that is not on it is an error
 //! that names it.
@@ -6,19 +6,85 @@
 mod llama;
 mod qwen2;
 
-pub use llama::LLAMA;
+pub use llama::{LLAMA, LLAMA_EXPERTS};
 pub use qwen2::QWEN2;
 
-use crate::ops::Pairing;
+use super::block::{Block, Needs};
+use super::config::{Config, LayerShape};
+use super::error::{ModelError, Name};
+use super::keys::Keys;
+use super::tensor::{Fused, Tensor, TensorSet};
+use crate::gguf::{Gguf, Key};
 
 /// What is particular to an architecture.
-#[derive(Clone, Copy, Debug)]
 pub struct Family {
     /// `general.architecture`, and the prefix of its keys.
     pub architecture: &'static str,
-    /// Which elements of a head are rotated together.
-    pub pairing: Pairing,
+    /// Whether it is of the models that have experts: there may be two entries of one architecture.
+    pub experts: bool,
+    /// Its blocks.
+    pub block: Block,
+    /// Tensors of every block beside those of its halves.
+    pub needs: Needs,
+    /// Tensors that a file may hold as one.
+    pub fused: &'static [Fused],
+    /// Reads keys of its own, after those that all have.
+    pub configure: fn(&Keys<'_, '_>, &mut Config) -> Result<(), ModelError>,
+}
+
+impl Family {
+    /// A dense model without keys or tensors of its own; others say what differs.
+    pub const PLAIN: Self = Self {
+        architecture: "",
+        experts: false,
+        block: Block::LLAMA,
+        needs: Needs::NONE,
+        fused: &[],
+        configure: |_, _| Ok(()),
+    };
+
+    /// Tensors outside of blocks.
+    pub(super) const fn needs_outside(&self) -> Needs {
+        Needs {
+            required: TensorSet::of(&[Tensor::TokenEmbedding, Tensor::OutputNorm]),
+            optional: TensorSet::of(&[Tensor::Output, Tensor::RopeFactors]),
+            biases: TensorSet::of(&[Tensor::Output]),
+        }
+    }
+
+    /// Tensors of a block of this shape.
+    pub(super) fn needs(&self, shape: &LayerShape) -> Needs {
+        self.block.halves(shape).fold(self.needs, |needs, half| needs.and(half.needs))
+    }
+
+    /// The first of `families` that can run the model.
+    pub(super) fn find(
+        gguf: &Gguf<'_>,
+        families: &[&'static Self],
+    ) -> Result<&'static Self, ModelError> {
+        let name = gguf
+            .string(Key::new("general.architecture"))?
+            .ok_or(ModelError::MissingKey("general.architecture"))?;
+        let mut has_experts = None;
+        for family in families {
+            if family.architecture.as_bytes() != name {
+                continue;
+            }
+            let experts = match has_experts {
+                Some(experts) => experts,
+                None => gguf.u32(Key::of(family.architecture, "expert_count"))?.unwrap_or(0) > 0,
+            };
+            has_experts = Some(experts);
+            if family.experts == experts {
+                return Ok(family);
+            }
+        }
+        Err(match has_experts {
+            Some(true) => ModelError::NoExperts(Name::new(name)),
+            _ => ModelError::UnknownArchitecture(Name::new(name)),
+        })
+    }
 }
 
 /// Every architecture of the engine.
-pub const ALL: &[&Family] = &[&LLAMA, &QWEN2];
+pub const ALL: &[&Family] = &[&LLAMA, &LLAMA_EXPERTS, &QWEN2];

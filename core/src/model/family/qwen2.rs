@@ -2,7 +2,12 @@
 //! of a head rotated together.
 
 use super::Family;
+use crate::model::block::Block;
 use crate::ops::Pairing;
 
-/// The Qwen 2 family.
-pub const QWEN2: Family = Family { architecture: "qwen2", pairing: Pairing::Halves };
+/// Dense models.
+pub static QWEN2: Family = Family {
+    architecture: "qwen2",
+    block: Block { pairing: Pairing::Halves, ..Block::LLAMA },
+    ..Family::PLAIN
+};

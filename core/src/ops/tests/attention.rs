@@ -5,7 +5,9 @@ extern crate std;
 
 use super::{Broken, Calls, Random, Reverse, Threads, WRONG, right_calls};
 use crate::kernels::{VectorKernels, bind_vector, portable};
-use crate::ops::{Attention, KvLayer, OpError, RowPosition, attend, attention_scratch_len};
+use crate::ops::{
+    Attention, BlockTable, KvLayer, OpError, RowPosition, attend, attention_scratch_len,
+};
 use crate::port::{CpuFeatures, Parallel, Serial};
 use crate::quant::KvType;
 use crate::quant::kv::mix;
@@ -15,6 +17,8 @@ use std::vec::Vec;
 const N_BLOCK: usize = 4;
 const N_SEQUENCE: usize = 2;
 const N_HEAD_KV: usize = 2;
+/// Where the sequences' blocks are stored: in no order.
+const BLOCKS: [u32; N_SEQUENCE * N_BLOCK] = [5, 0, 7, 2, 1, 6, 3, 4];
 /// The last position of a row: what lies behind it in the cache is not a number.
 const LAST: usize = 199;
 
@@ -51,7 +55,7 @@ impl Cache {
     /// Where the head of a position is.
     fn place(&self, at: RowPosition, head_kv: usize) -> core::ops::Range<usize> {
         let position = at.position as usize;
-        let block = at.sequence as usize * N_BLOCK + position / 64;
+        let block = BLOCKS[at.sequence as usize * N_BLOCK + position / 64] as usize;
         let head = (block * N_HEAD_KV + head_kv) * 64 + position % 64;
         let head_bytes = self.kv_type.head_bytes(self.dim).unwrap();
         head * head_bytes..(head + 1) * head_bytes
@@ -110,7 +114,7 @@ impl Case {
             kv_type: self.keys.kv_type,
             keys: &self.keys.bytes,
             values: &self.values.bytes,
-            n_block: N_BLOCK,
+            table: BlockTable { blocks: &BLOCKS, n_block: N_BLOCK },
         }
     }
 

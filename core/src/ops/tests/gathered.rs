@@ -5,7 +5,8 @@ extern crate std;
 
 use super::{Random, Reverse};
 use crate::kernels::{self, Encoding, FormatKernels};
-use crate::ops::{Encoder, Gathered, KEEP, OpError, Wanted, encoder_lens};
+use crate::mem::{Arena, MemoryPlan};
+use crate::ops::{Encoder, Gathered, KEEP, OpError, Wanted};
 use crate::port::{Parallel, Serial};
 use std::vec::Vec;
 
@@ -30,9 +31,9 @@ fn bits(activations: &kernels::Activations<'_>) -> Bits {
 }
 
 fn whole(kernels: &'static FormatKernels, values: &[f32]) -> Bits {
-    let [quants, scales, sums] = encoder_lens(ROWS as u64, COLUMNS as u64).map(|len| len as usize);
-    let mut buffers = (std::vec![0; quants], std::vec![0.0; scales], std::vec![0; sums]);
-    let mut encoder = Encoder::new(&mut buffers.0, &mut buffers.1, &mut buffers.2);
+    let mut memory = std::vec![0; 16 * ROWS * COLUMNS];
+    let mut arena = Arena::new(&mut memory);
+    let mut encoder = Encoder::take(ROWS as u64, COLUMNS as u64, &mut arena).unwrap();
     let mut values = values.to_vec();
     let wanted = &mut [kernels].into_iter();
     encoder.encode(&Serial, wanted, &mut values, COLUMNS, KEEP).unwrap();
@@ -49,16 +50,10 @@ fn sliced(
     slice: usize,
     parallel: &dyn Parallel,
 ) -> Result<Bits, OpError> {
-    let lens = Wanted::default().and(kernels.encoding()).lens(ROWS as u64, COLUMNS as u64);
-    let [quants, scales, sums, float] = lens.map(|len| len as usize);
-    let mut buffers = (
-        std::vec![-1; quants],
-        std::vec![-1.0; scales],
-        std::vec![-1; sums],
-        std::vec![-1.0; float],
-    );
-    let mut gathered =
-        Gathered::new(&mut buffers.0, &mut buffers.1, &mut buffers.2, &mut buffers.3);
+    let wanted = Wanted::default().and(kernels.encoding());
+    let mut memory = std::vec![0xff; 16 * ROWS * COLUMNS];
+    let mut arena = Arena::new(&mut memory);
+    let mut gathered = Gathered::take(wanted, ROWS as u64, COLUMNS as u64, &mut arena).unwrap();
     gathered.begin(kernels, ROWS, COLUMNS);
     for first in (0..COLUMNS).step_by(slice) {
         let columns = slice.min(COLUMNS - first);
@@ -96,7 +91,8 @@ fn slices_that_do_not_fit_are_errors() {
         if let Encoding::Int8 { .. } = kernels.encoding() {
             assert_eq!(sliced(kernels, &values, 40, &Serial), Err(OpError::Shape));
         }
-        let mut gathered = Gathered::new(&mut [], &mut [], &mut [], &mut []);
+        let mut counted = MemoryPlan::new();
+        let mut gathered = Gathered::take(Wanted::default(), 2, 256, &mut counted).unwrap();
         let mut part = [0.0; 512];
         // Not begun; then without buffers, beyond the row, and not as many rows.
         assert_eq!(gathered.put(&Serial, 0, &mut part, KEEP), Err(OpError::Shape));

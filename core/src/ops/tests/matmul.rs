@@ -7,10 +7,8 @@ use super::{Broken, Calls, Counting, Random, Reverse, Threads, WRONG, right_call
 use crate::kernels::{
     Activations, EncodedRow, Encoding, FormatKernels, SUM_ELEMENTS, bind, portable,
 };
-use crate::mem::{Grid, Tiles};
-use crate::ops::{
-    Encoder, KEEP, Machine, Matrix, OpError, PARALLEL_ELEMENTS, Product, encoder_lens, multiply,
-};
+use crate::mem::{Arena, Grid, Tiles};
+use crate::ops::{Encoder, KEEP, Machine, Matrix, OpError, PARALLEL_ELEMENTS, Product, multiply};
 use crate::port::{
     CpuFeatures, FlashWeights, Lease, Need, Parallel, ReadError, Serial, Stripe, Weights,
 };
@@ -104,10 +102,10 @@ impl Group {
         let file = FlashWeights::new(&self.file);
         let source = Source { file, leases };
         let machine = Machine { parallel, weights: &source, stripes: &self.stripes };
-        let [quants, scales, sums] =
-            encoder_lens(self.rows() as u64, (encodings * COLUMNS) as u64).map(|len| len as usize);
-        let mut buffers = (std::vec![0; quants], std::vec![0.0; scales], std::vec![0; sums]);
-        let mut encoder = Encoder::new(&mut buffers.0, &mut buffers.1, &mut buffers.2);
+        let (rows, columns) = (self.rows() as u64, (encodings * COLUMNS) as u64);
+        let mut memory = std::vec![0; 16 * (rows * columns) as usize];
+        let mut arena = Arena::new(&mut memory);
+        let mut encoder = Encoder::take(rows, columns, &mut arena).unwrap();
         let outputs = |value: f32| -> Vec<Vec<f32>> {
             let matrices = self.matrices.iter();
             matrices.map(|(_, m)| std::vec![value; self.rows() * m.rows as usize]).collect()

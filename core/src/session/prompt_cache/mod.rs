@@ -22,7 +22,8 @@ pub use fingerprint::Fingerprint;
 pub use header::{Mismatch, NUMERICS_VERSION};
 
 use super::Session;
-use crate::model::{Part, Run, StoredShape};
+use super::sequence::Known;
+use crate::model::{KvHalf, Run, StoredShape};
 use crate::ops::BLOCK_POSITIONS;
 use crate::port::{Sink, Source};
 use fingerprint::Hash;
@@ -34,22 +35,6 @@ const TOKEN_BYTES: usize = 4;
 
 /// Bytes that are read at a time where they only count for the checksum, or are tokens.
 const PIECE_BYTES: usize = 512;
-
-/// What a session knows of the file that belongs to it.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Known {
-    /// Positions in the file.
-    positions: u32,
-    /// Tokens at the head of the session's that are the file's.
-    same: u32,
-}
-
-impl Known {
-    /// The session's tokens are others from `index` on.
-    pub(super) fn differs_from(&mut self, index: u32) {
-        self.same = self.same.min(index);
-    }
-}
 
 /// Why a file is not used: the session is as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +93,7 @@ impl Session<'_> {
         model: Fingerprint,
         prompt: &[u32],
     ) -> Result<u32, RestoreError<S::Error>> {
-        if self.position != 0 {
+        if !self.text.is_empty() {
             return Err(Mismatch::InUse.into());
         }
         let actual_bytes = source.bytes();
@@ -126,27 +111,31 @@ impl Session<'_> {
         }
         reader.read(rest)?;
         // From here on the session's tokens are the file's.
-        self.known = Known::default();
+        self.text.known = Known::default();
         let positions = self.accept(&Header::decode(&header)?, model, actual_bytes)?;
         let common = self.read_tokens(&mut reader, positions, prompt)?;
         // A prompt that is in the file as a whole is evaluated from its last token on.
-        let reused = common.min((prompt.len() as u32).saturating_sub(1));
+        let reused = match self.engine.reaches_every_position() {
+            true => common.min((prompt.len() as u32).saturating_sub(1)),
+            // A file has no recurrent state.
+            false => 0,
+        };
         self.read_blocks(&mut reader, positions, reused)?;
         reader.finish()?;
-        self.position = reused;
+        self.text.restore(reused, reused);
         self.has_logits = false;
-        self.known = Known { positions, same: positions };
+        self.text.known = Known { positions, same: positions };
         Ok(reused)
     }
 
     /// What there is to save where a file may have `limit_bytes`.
     pub fn unsaved(&self, limit_bytes: u64) -> Unsaved {
-        let Known { positions, same } = self.known;
-        if !self.is_exact() {
+        let Known { positions, same } = self.text.known;
+        if !self.text.is_exact() {
             return Unsaved::Inexact;
         }
         // Bytes grow with positions: find the last that fits by halves.
-        let (mut fits, mut too_many) = (0, u64::from(self.position) + 1);
+        let (mut fits, mut too_many) = (0, u64::from(self.position()) + 1);
         while too_many - fits > 1 {
             let middle = fits + (too_many - fits) / 2;
             if self.saved_bytes(middle as u32) <= limit_bytes {
@@ -157,7 +146,7 @@ impl Session<'_> {
         }
         let fits = fits as u32;
         let file_fits = positions == 0 || self.saved_bytes(positions) <= limit_bytes;
-        if file_fits && (self.position <= same || (1..=same).contains(&fits)) {
+        if file_fits && (self.position() <= same || (1..=same).contains(&fits)) {
             Unsaved::Nothing
         } else if fits == 0 {
             Unsaved::TooLarge
@@ -168,7 +157,7 @@ impl Session<'_> {
 
     /// Length of a file with this many positions.
     pub fn saved_bytes(&self, positions: u32) -> u64 {
-        let position = self.state.stored_shape().position_bytes();
+        let position = self.engine.state.stored_shape().position_bytes();
         position
             .and_then(|bytes| bytes.checked_add(TOKEN_BYTES as u64))
             .and_then(|bytes| bytes.checked_mul(u64::from(positions)))
@@ -185,8 +174,8 @@ impl Session<'_> {
         model: Fingerprint,
         positions: u32,
     ) -> Result<(), SaveError<S::Error>> {
-        let positions = positions.min(self.position);
-        if !self.is_exact() {
+        let positions = positions.min(self.position());
+        if !self.text.is_exact() {
             return Err(SaveError::Inexact);
         }
         if positions == 0 {
@@ -196,14 +185,14 @@ impl Session<'_> {
         let header =
             Header { positions, file_bytes: self.saved_bytes(positions), ..self.header(model) };
         writer.write(&header.encode()).map_err(SaveError::Sink)?;
-        for token in self.tokens.iter().take(positions as usize) {
+        for token in self.text.tokens.iter().take(positions as usize) {
             writer.write(&token.to_le_bytes()).map_err(SaveError::Sink)?;
         }
-        for run in runs(self.state.stored_shape(), positions) {
-            writer.write(self.state.stored(run)).map_err(SaveError::Sink)?;
+        for run in runs(self.engine.state.stored_shape(), self.text.slot, positions) {
+            writer.write(self.engine.state.stored(run)).map_err(SaveError::Sink)?;
         }
         writer.finish().map_err(SaveError::Sink)?;
-        self.known = Known { positions, same: positions };
+        self.text.known = Known { positions, same: positions };
         Ok(())
     }
 
@@ -212,9 +201,9 @@ impl Session<'_> {
         let (mut rope, mut encodings, mut blocks) = (Hash::new(), Hash::new(), Hash::new());
         blocks.update(&model.to_le_bytes());
         self.config().skipped.iter().for_each(|layer| blocks.update(&layer.to_le_bytes()));
-        self.model.rotation(&mut |number| rope.update(&number.to_le_bytes()));
-        self.model.arithmetic(&mut |number| encodings.update(&number.to_le_bytes()));
-        let shape = self.state.stored_shape();
+        self.engine.model.rotation(&mut |number| rope.update(&number.to_le_bytes()));
+        self.engine.model.arithmetic(&mut |number| encodings.update(&number.to_le_bytes()));
+        let shape = self.engine.state.stored_shape();
         Header {
             numerics: NUMERICS_VERSION,
             model: blocks.value(),
@@ -259,7 +248,7 @@ impl Session<'_> {
     ) -> Result<u32, RestoreError<S::Error>> {
         let n_vocab = self.config().n_vocab;
         let mut bytes = [0; PIECE_BYTES];
-        let tokens = self.tokens.get_mut(..positions as usize).unwrap_or(&mut []);
+        let tokens = self.text.tokens.get_mut(..positions as usize).unwrap_or(&mut []);
         for tokens in tokens.chunks_mut(PIECE_BYTES / TOKEN_BYTES) {
             let bytes = &mut bytes[..tokens.len() * TOKEN_BYTES];
             reader.read(bytes)?;
@@ -281,14 +270,14 @@ impl Session<'_> {
         positions: u32,
         wanted: u32,
     ) -> Result<(), RestoreError<S::Error>> {
-        let shape = self.state.stored_shape();
-        for run in runs(shape, positions) {
+        let shape = self.engine.state.stored_shape();
+        for run in runs(self.engine.state.stored_shape(), self.text.slot, positions) {
             let before = run.block * BLOCK_POSITIONS;
             let kept = (wanted as usize).saturating_sub(before).min(run.positions);
-            reader.read(self.state.stored_mut(Run { positions: kept, ..run }))?;
-            let row_bytes = match run.part {
-                Part::Keys => shape.key_bytes,
-                Part::Values => shape.value_bytes,
+            reader.read(self.engine.state.stored_mut(Run { positions: kept, ..run }))?;
+            let row_bytes = match run.half {
+                KvHalf::Keys => shape.key_bytes,
+                KvHalf::Values => shape.value_bytes,
             };
             let mut left = (run.positions - kept) * row_bytes;
             let mut unused = [0; PIECE_BYTES];
@@ -302,16 +291,16 @@ impl Session<'_> {
     }
 }
 
-/// Everything that `positions` positions fill, in the order of the file.
-fn runs(shape: StoredShape, positions: u32) -> impl Iterator<Item = Run> {
+/// Everything that `positions` positions of a sequence fill, in the order of the file.
+fn runs(shape: StoredShape, sequence: u32, positions: u32) -> impl Iterator<Item = Run> {
     let StoredShape { n_layer, n_head_kv, .. } = shape;
     let positions = positions as usize;
     (0..positions.div_ceil(BLOCK_POSITIONS)).flat_map(move |block| {
         let positions = (positions - block * BLOCK_POSITIONS).min(BLOCK_POSITIONS);
         (0..n_layer as usize).flat_map(move |layer| {
             (0..n_head_kv as usize).flat_map(move |head| {
-                let run = move |part| Run { layer, block, head, part, positions };
-                [Part::Keys, Part::Values].into_iter().map(run)
+                let run = move |half| Run { sequence, layer, block, head, half, positions };
+                [KvHalf::Keys, KvHalf::Values].into_iter().map(run)
             })
         })
     })

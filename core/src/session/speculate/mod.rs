@@ -53,15 +53,26 @@ pub struct Speculation<'d> {
     result: Speculated,
 }
 
+/// What a text's writer asks of speculation. A build that does not speculate links none.
+pub trait Speculate {
+    /// Hears of a token of the text.
+    fn accept(&mut self, token: u32);
+
+    /// Begins a pass: fills the beginning of `draft`; returns how many tokens that is, and the
+    /// time.
+    fn begin(&mut self, draft: &mut [u32]) -> (usize, u64);
+
+    /// How long the pass that began at `started_ns` has taken by now.
+    fn since(&self, started_ns: u64) -> u64;
+
+    /// Judges a pass: of `drafted` tokens `accepted` have come.
+    fn judge(&mut self, drafted: usize, accepted: usize, duration_ns: u64);
+}
+
 impl<'d> Speculation<'d> {
     /// Drafts by `drafter`, judged by `clock`.
     pub fn new(drafter: &'d mut dyn Drafter, clock: &'d dyn Clock) -> Self {
         Self { drafter, clock, pace: Pace::new(), result: Speculated::default() }
-    }
-
-    /// Hears of a token of the prompt.
-    pub fn accept(&mut self, token: u32) {
-        self.drafter.accept(token);
     }
 
     /// Another text begins.
@@ -73,22 +84,25 @@ impl<'d> Speculation<'d> {
     pub const fn result(&self) -> Speculated {
         self.result
     }
+}
 
-    /// Begins a pass: fills `draft` and says how many tokens that is, and what the time is.
-    pub(super) fn begin(&mut self, draft: &mut [u32]) -> (usize, u64) {
+impl Speculate for Speculation<'_> {
+    fn accept(&mut self, token: u32) {
+        self.drafter.accept(token);
+    }
+
+    fn begin(&mut self, draft: &mut [u32]) -> (usize, u64) {
         let started_ns = self.clock.now_ns();
         let most = self.pace.draft_tokens().min(draft.len());
         let drafted = if most == 0 { 0 } else { self.drafter.draft(&mut draft[..most]).min(most) };
         (drafted, started_ns)
     }
 
-    /// The pass that began at `started_ns` has ended; how long it took.
-    pub(super) fn evaluated(&self, started_ns: u64) -> u64 {
+    fn since(&self, started_ns: u64) -> u64 {
         self.clock.now_ns().saturating_sub(started_ns)
     }
 
-    /// Of a pass's draft so many tokens have come.
-    pub(super) fn judge(&mut self, drafted: usize, accepted: usize, duration_ns: u64) {
+    fn judge(&mut self, drafted: usize, accepted: usize, duration_ns: u64) {
         self.pace.note(drafted, accepted, duration_ns);
         self.result.passes += 1;
         self.result.drafted += drafted as u32;

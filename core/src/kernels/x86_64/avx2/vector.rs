@@ -39,7 +39,6 @@ entries! {
     dot(a: &[f32], b: &[f32]) -> f32;
     dots(x: &[f32], rows: &[f32], out: &mut [f32]);
     exp_sum(x: &mut [f32], shift: f32) -> f32;
-    silu_product(gate: &mut [f32], up: &[f32]);
     accumulate(weights: &[f32], rows: &[f32], sum: &mut [f32]);
     widen(halves: &[u8], out: &mut [f32]);
     widen_q8_0(blocks: &[u8], out: &mut [f32]);
@@ -174,24 +173,6 @@ fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
         *lane += *x;
     }
     tree_sum(lanes)
-}
-
-#[target_feature(enable = "avx2,f16c")]
-fn silu_product(gate: &mut [f32], up: &[f32]) {
-    let (gates, gate_rest) = gate.as_chunks_mut::<WIDTH>();
-    let (ups, up_rest) = up.as_chunks::<WIDTH>();
-    for (gate, up) in gates.iter_mut().zip(ups) {
-        // SAFETY: this function is compiled for AVX2.
-        let (x, up) = unsafe { (load_floats(gate), load_floats(up)) };
-        let negated = _mm256_xor_ps(x, _mm256_set1_ps(-0.0));
-        let divisor = _mm256_add_ps(_mm256_set1_ps(1.0), exp(negated));
-        let value = _mm256_mul_ps(_mm256_div_ps(x, divisor), up);
-        // SAFETY: as above.
-        unsafe { store_floats(gate, value) };
-    }
-    for (gate, up) in gate_rest.iter_mut().zip(up_rest) {
-        *gate = *gate / (1.0 + num::exp(-*gate)) * up;
-    }
 }
 
 #[target_feature(enable = "avx2,f16c")]

@@ -22,10 +22,6 @@ static KERNELS: VectorKernels = VectorKernels {
         // SAFETY: as above.
         unsafe { exp_sum(x, shift) }
     },
-    silu_product: |gate, up| {
-        // SAFETY: as above.
-        unsafe { silu_product(gate, up) }
-    },
     accumulate: |weights, rows, sum| {
         // SAFETY: as above.
         unsafe { accumulate(weights, rows, sum) }
@@ -204,22 +200,6 @@ fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
     });
     // SAFETY: this function has AVX-512.
     unsafe { tree_sum(lanes) }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn silu_product(gate: &mut [f32], up: &[f32]) {
-    let start = gate.as_mut_ptr();
-    pieces(gate.len().min(up.len()), |at, mask| {
-        // SAFETY: `mask` ends at the shorter of both.
-        unsafe {
-            let x = _mm512_maskz_loadu_ps(mask, start.add(at));
-            let up = _mm512_maskz_loadu_ps(mask, up.as_ptr().add(at));
-            let negative = _mm512_xor_ps(x, _mm512_set1_ps(-0.0));
-            let below = _mm512_add_ps(_mm512_set1_ps(1.0), exp(negative));
-            let y = _mm512_mul_ps(_mm512_div_ps(x, below), up);
-            _mm512_mask_storeu_ps(start.add(at), mask, y);
-        }
-    });
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]

@@ -1,0 +1,131 @@
+//! A block as data: its halves, each a table of functions, and what they are made with.
+//!
+//! What is large (experts; later convolution, delta net, state space) is reached through a
+//! [`Half`]'s functions only: a build whose families do not name it does not link it.
+
+mod attention;
+mod experts;
+mod feed_forward;
+
+pub use attention::ATTENTION;
+pub use experts::EXPERTS;
+pub use feed_forward::GATED;
+
+use super::config::{Config, LayerShape};
+use super::error::{ForwardError, ModelError};
+use super::loaded::Loaded;
+use super::recurrent::Recurring;
+use super::state::{ExpertBuffers, Sizes, State};
+use super::tensor::TensorSet;
+use super::tensors::Layer;
+use crate::mem::Memory;
+use crate::ops::{Activation, Pairing, silu_product};
+
+/// The tensors that something is made of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Needs {
+    /// Those that must be there.
+    pub required: TensorSet,
+    /// Those that may be there.
+    pub optional: TensorSet,
+    /// Those whose bias may be there.
+    pub biases: TensorSet,
+}
+
+impl Needs {
+    /// None.
+    pub const NONE: Self =
+        Self { required: TensorSet::EMPTY, optional: TensorSet::EMPTY, biases: TensorSet::EMPTY };
+
+    /// Both needs.
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            required: self.required.or(other.required),
+            optional: self.optional.or(other.optional),
+            biases: self.biases.or(other.biases),
+        }
+    }
+
+    /// Those that may be there.
+    pub(super) const fn known(&self) -> TensorSet {
+        self.required.or(self.optional)
+    }
+}
+
+/// Takes buffers that no other half has.
+type TakeBuffers =
+    for<'m> fn(&Config, u64, &mut dyn Memory<'m>) -> Result<ExpertBuffers<'m>, ModelError>;
+
+/// Adds what a half computes from `norm(x)` to the residual stream `x`, for the first `rows` rows.
+type Run = for<'m> fn(
+    &Loaded<'m>,
+    &mut State<'m>,
+    &Layer<'_, 'm>,
+    rows: usize,
+) -> Result<(), ForwardError>;
+
+/// A half of a block: what mixes positions, or a feed-forward network.
+#[derive(Clone, Copy)]
+pub struct Half {
+    pub(super) needs: Needs,
+    /// For a batch of this many rows.
+    pub(super) sizes: fn(&Config, batch: usize) -> Sizes,
+    /// State of each block and sequence that cannot go back to an earlier position.
+    pub(super) recurrent: Option<&'static Recurring>,
+    pub(super) buffers: Option<TakeBuffers>,
+    pub(super) run: Run,
+}
+
+impl Half {
+    /// f32 of a block's recurrent state.
+    pub(super) fn recurrent_len(&self, config: &Config) -> usize {
+        self.recurrent.map_or(0, |recurring| (recurring.len)(config))
+    }
+}
+
+/// The blocks of an architecture.
+#[derive(Clone, Copy)]
+pub struct Block {
+    /// What mixes positions; a block's shape says which of them it has.
+    pub mixers: &'static [&'static Half],
+    /// Feed-forward networks; a block's shape says which of them it has.
+    pub feed_forwards: &'static [&'static Half],
+    /// Which elements of a head are rotated together.
+    pub pairing: Pairing,
+    /// Of the feed-forward networks.
+    pub activation: Activation,
+}
+
+impl Block {
+    /// Llama's; other architectures say what differs.
+    pub const LLAMA: Self = Self {
+        mixers: &[&ATTENTION],
+        feed_forwards: &[&GATED],
+        pairing: Pairing::Adjacent,
+        activation: silu_product,
+    };
+
+    /// The halves of a block of this shape.
+    pub(super) fn halves(&self, shape: &LayerShape) -> impl Iterator<Item = &'static Half> + use<> {
+        let mixer = self.mixers.get(usize::from(shape.mixer));
+        let feed_forward = self.feed_forwards.get(usize::from(shape.feed_forward));
+        mixer.into_iter().chain(feed_forward).copied()
+    }
+
+    /// Room for any half, for a batch of this many rows.
+    pub(super) fn sizes(&self, config: &Config, batch: usize) -> Sizes {
+        self.all().fold(Sizes::default(), |sizes, half| sizes.max((half.sizes)(config, batch)))
+    }
+
+    /// How recurrent state goes back, and its f32 of a sequence and all blocks that run.
+    pub(super) fn recurrent(&self, config: &Config) -> (Option<&'static Recurring>, usize) {
+        let recurring = self.all().find_map(|half| half.recurrent);
+        let halves = config.layers().flat_map(|shape| self.halves(&shape));
+        (recurring, halves.map(|half| half.recurrent_len(config)).sum())
+    }
+
+    /// Every half.
+    pub(super) fn all(&self) -> impl Iterator<Item = &'static Half> {
+        self.mixers.iter().chain(self.feed_forwards).copied()
+    }
+}

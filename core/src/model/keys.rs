@@ -1,0 +1,60 @@
+//! The metadata keys of an architecture, without its name.
+
+use super::error::ModelError;
+use crate::gguf::{Gguf, Key};
+
+/// Reads `ARCHITECTURE.suffix`.
+pub struct Keys<'g, 'a> {
+    pub(super) gguf: &'g Gguf<'a>,
+    pub(super) architecture: &'static str,
+}
+
+impl<'a> Keys<'_, 'a> {
+    /// A whole number; `None` where the key is absent.
+    pub fn u32(&self, suffix: &'static str) -> Result<Option<u32>, ModelError> {
+        Ok(self.gguf.u32(Key::of(self.architecture, suffix))?)
+    }
+
+    /// A number; `None` where the key is absent.
+    pub fn f32(&self, suffix: &'static str) -> Result<Option<f32>, ModelError> {
+        Ok(self.gguf.f32(Key::of(self.architecture, suffix))?)
+    }
+
+    /// A text; `None` where the key is absent.
+    pub fn string(&self, suffix: &'static str) -> Result<Option<&'a [u8]>, ModelError> {
+        Ok(self.gguf.string(Key::of(self.architecture, suffix))?)
+    }
+
+    /// A required size in `1..=most`.
+    pub fn size(&self, suffix: &'static str, most: u32) -> Result<u32, ModelError> {
+        self.optional_size(suffix, most)?.ok_or(ModelError::MissingKey(suffix))
+    }
+
+    /// A size in `1..=most`; `None` where the key is absent.
+    pub fn optional_size(
+        &self,
+        suffix: &'static str,
+        most: u32,
+    ) -> Result<Option<u32>, ModelError> {
+        self.u32(suffix)?.map(|size| in_bounds(size, most, suffix)).transpose()
+    }
+
+    /// A number above 0; `None` where the key is absent.
+    pub fn optional_positive(&self, suffix: &'static str) -> Result<Option<f32>, ModelError> {
+        match self.f32(suffix)? {
+            Some(value) if value.is_finite() && value > 0.0 => Ok(Some(value)),
+            Some(_) => Err(ModelError::InvalidKey(suffix)),
+            None => Ok(None),
+        }
+    }
+
+    /// A number above 0, or `default` where the key is absent.
+    pub fn positive(&self, suffix: &'static str, default: f32) -> Result<f32, ModelError> {
+        Ok(self.optional_positive(suffix)?.unwrap_or(default))
+    }
+}
+
+/// `size`, the value of the key `suffix`, if it lies in `1..=most`.
+pub(super) fn in_bounds(size: u32, most: u32, suffix: &'static str) -> Result<u32, ModelError> {
+    if (1..=most).contains(&size) { Ok(size) } else { Err(ModelError::InvalidKey(suffix)) }
+}

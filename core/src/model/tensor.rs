@@ -1,0 +1,266 @@
+//! Every tensor that the engine knows: one row each says its name in the file, its shape and how a
+//! pass reads it.
+//!
+//! Counting, placing, checking, binding of kernels, the schedule and what a token reads are loops
+//! over this table. Rows are in the order in which a pass reads them. A name is followed by
+//! `.weight`, `.bias` or, of some, by nothing; within a block `blk.N.` comes before it.
+
+use super::config::{Config, LayerShape};
+
+/// How a tensor lies in the file and is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A norm, a bias or a table: copied to f32.
+    Vector,
+    /// A matrix; its bias, where the file has one, is copied to f32.
+    Matrix,
+    /// A matrix whose outputs are made slice by slice, in turns with the next one of this kind.
+    Sliced,
+    /// A matrix for each expert, one after the other.
+    Experts,
+    /// As [`Kind::Sliced`], for each expert.
+    SlicedExperts,
+    /// A matrix of which single rows are read, and all of it only where the head is tied to it.
+    Rows,
+}
+
+impl Kind {
+    /// Whether the tensor stays in the file.
+    pub(super) const fn is_matrix(self) -> bool {
+        !matches!(self, Self::Vector)
+    }
+
+    /// Whether there is one for each expert.
+    pub(super) const fn is_of_experts(self) -> bool {
+        matches!(self, Self::Experts | Self::SlicedExperts)
+    }
+
+    /// Whether outputs are made slice by slice.
+    pub(super) const fn is_sliced(self) -> bool {
+        matches!(self, Self::Sliced | Self::SlicedExperts)
+    }
+}
+
+/// A length that a shape is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    One,
+    Vocabulary,
+    Embedding,
+    FeedForward,
+    Query,
+    Key,
+    Value,
+    Attention,
+    Head,
+    Experts,
+    RopePairs,
+}
+
+impl Size {
+    /// The length in a model of this configuration, in blocks of this shape.
+    fn of(self, config: &Config, _shape: &LayerShape) -> u32 {
+        match self {
+            Self::One => 1,
+            Self::Vocabulary => config.n_vocab,
+            Self::Embedding => config.n_embd,
+            Self::FeedForward => config.n_ff,
+            Self::Query => config.query_len() as u32,
+            Self::Key => config.key_len() as u32,
+            Self::Value => config.value_len() as u32,
+            Self::Attention => config.attention_len() as u32,
+            Self::Head => config.key_dim,
+            Self::Experts => config.n_expert,
+            Self::RopePairs => config.rope.dimensions / 2,
+        }
+    }
+}
+
+/// A row of the table.
+struct Entry {
+    name: &'static str,
+    kind: Kind,
+    /// Rows and columns.
+    shape: [Size; 2],
+}
+
+/// A tensor's shape: `[experts, rows, columns]`, rows and experts 1 for a vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) columns: u32,
+    pub(super) rows: u32,
+    pub(super) experts: u32,
+}
+
+macro_rules! tensors {
+    (
+        outside: {
+            $($global:ident $global_name:literal $global_kind:ident [$($global_size:ident),*];)*
+        }
+        blocks: { $($tensor:ident $name:literal $kind:ident [$($size:ident),*];)* }
+    ) => {
+        /// A tensor by what it does.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Tensor {
+            $(#[doc = concat!("`", $global_name, "`")] $global,)*
+            $(#[doc = concat!("`blk.N.", $name, "`")] $tensor,)*
+        }
+
+        impl Tensor {
+            /// Every tensor, in the order of the table.
+            pub(super) const ALL: &'static [Self] = &[$(Self::$global,)* $(Self::$tensor,)*];
+            /// Tensors outside of blocks, which come first.
+            const OUTSIDE: usize = [$(Self::$global,)*].len();
+            /// Rows of the table.
+            pub(super) const COUNT: usize = Self::ALL.len();
+        }
+
+        const TABLE: &[Entry] = &[
+            $(entry($global_name, Kind::$global_kind, &[$(Size::$global_size),*]),)*
+            $(entry($name, Kind::$kind, &[$(Size::$size),*]),)*
+        ];
+    };
+}
+
+/// A row with the sizes of a vector or of a matrix.
+const fn entry(name: &'static str, kind: Kind, sizes: &[Size]) -> Entry {
+    assert!(sizes.len() == if kind.is_matrix() { 2 } else { 1 });
+    let shape = if kind.is_matrix() { [sizes[0], sizes[1]] } else { [Size::One, sizes[0]] };
+    Entry { name, kind, shape }
+}
+
+tensors! {
+    outside: {
+        TokenEmbedding      "token_embd"     Rows          [Vocabulary, Embedding];
+        RopeFactors         "rope_freqs"     Vector        [RopePairs];
+        OutputNorm          "output_norm"    Vector        [Embedding];
+        Output              "output"         Matrix        [Vocabulary, Embedding];
+    }
+    blocks: {
+        AttentionNorm       "attn_norm"      Vector        [Embedding];
+        Query               "attn_q"         Matrix        [Query, Embedding];
+        Key                 "attn_k"         Matrix        [Key, Embedding];
+        Value               "attn_v"         Matrix        [Value, Embedding];
+        QueryNorm           "attn_q_norm"    Vector        [Head];
+        KeyNorm             "attn_k_norm"    Vector        [Head];
+        AttentionOutput     "attn_output"    Matrix        [Embedding, Attention];
+        FeedForwardNorm     "ffn_norm"       Vector        [Embedding];
+        Router              "ffn_gate_inp"   Matrix        [Experts, Embedding];
+        Gate                "ffn_gate"       Sliced        [FeedForward, Embedding];
+        Up                  "ffn_up"         Sliced        [FeedForward, Embedding];
+        Down                "ffn_down"       Matrix        [Embedding, FeedForward];
+        ExpertGates         "ffn_gate_exps"  SlicedExperts [FeedForward, Embedding];
+        ExpertUps           "ffn_up_exps"    SlicedExperts [FeedForward, Embedding];
+        ExpertDowns         "ffn_down_exps"  Experts       [Embedding, FeedForward];
+    }
+}
+
+/// Tensors that the files of some architectures hold as one, the outputs of one after those of the
+/// other.
+pub struct Fused {
+    /// The name, as a tensor's. It may be that of a part.
+    pub(super) name: &'static str,
+    pub(super) parts: &'static [Tensor],
+}
+
+impl Fused {
+    /// `blk.N.attn_qkv`: queries, keys and values.
+    pub const ATTENTION: Self =
+        Self { name: "attn_qkv", parts: &[Tensor::Query, Tensor::Key, Tensor::Value] };
+    /// `blk.N.ffn_up` with the rows of the gate before its own.
+    pub const GATE_UP: Self = Self { name: "ffn_up", parts: &[Tensor::Gate, Tensor::Up] };
+}
+
+impl Tensor {
+    const fn entry(self) -> &'static Entry {
+        &TABLE[self as usize]
+    }
+
+    /// The tensor as a list.
+    pub(super) fn alone(self) -> &'static [Self] {
+        let row = self as usize;
+        Self::ALL.get(row..=row).unwrap_or(&[])
+    }
+
+    /// The name without `blk.N.` and without what follows it.
+    pub(super) const fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    pub(super) const fn kind(self) -> Kind {
+        self.entry().kind
+    }
+
+    /// Whether blocks have one each.
+    pub(super) const fn is_in_block(self) -> bool {
+        self as usize >= Self::OUTSIDE
+    }
+
+    /// The shape in blocks of this shape; of a tensor outside of blocks `shape` does not matter.
+    pub(super) fn shape(self, config: &Config, shape: &LayerShape) -> Shape {
+        let Entry { kind, shape: [rows, columns], .. } = self.entry();
+        Shape {
+            rows: rows.of(config, shape),
+            columns: columns.of(config, shape),
+            experts: if kind.is_of_experts() { config.n_expert } else { 1 },
+        }
+    }
+
+    /// Elements of the bias: one for each output.
+    pub(super) fn bias_len(self, config: &Config, shape: &LayerShape) -> u32 {
+        self.shape(config, shape).rows
+    }
+
+    /// Whether the matrix is multiplied with the hidden activations of a feed-forward network.
+    pub(super) const fn reads_hidden(self) -> bool {
+        matches!(self.entry().shape[1], Size::FeedForward)
+    }
+}
+
+/// A set of tensors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TensorSet {
+    /// Bit `n % 32` of word `n / 32` stands for the tensor in row `n` of the table.
+    words: [u32; TensorSet::WORDS],
+}
+
+impl TensorSet {
+    const WORDS: usize = Tensor::ALL.len().div_ceil(32);
+
+    /// No tensor.
+    pub const EMPTY: Self = Self { words: [0; Self::WORDS] };
+
+    /// The set of `tensors`.
+    pub const fn of(tensors: &[Tensor]) -> Self {
+        let (mut set, mut index) = (Self::EMPTY, 0);
+        while index < tensors.len() {
+            set.insert(tensors[index]);
+            index += 1;
+        }
+        set
+    }
+
+    /// Both sets' tensors.
+    pub const fn or(mut self, other: Self) -> Self {
+        let mut word = 0;
+        while word < Self::WORDS {
+            self.words[word] |= other.words[word];
+            word += 1;
+        }
+        self
+    }
+
+    pub(super) const fn contains(self, tensor: Tensor) -> bool {
+        self.words[tensor as usize / 32] >> (tensor as usize % 32) & 1 == 1
+    }
+
+    pub(super) const fn insert(&mut self, tensor: Tensor) {
+        self.words[tensor as usize / 32] |= 1 << (tensor as usize % 32);
+    }
+
+    /// The tensors, in the order of the table.
+    pub(super) fn iter(self) -> impl Iterator<Item = Tensor> + Clone {
+        Tensor::ALL.iter().copied().filter(move |&tensor| self.contains(tensor))
+    }
+}

@@ -1,0 +1,88 @@
+//! A model and the memory of its passes: rows of many texts go through it together.
+
+use crate::mem::{Memory, MemoryPlan};
+use crate::model::{Config, ForwardError, Layout, Model, ModelError, ModelOptions, Row, State};
+use crate::port::{Parallel, Weights};
+
+/// A loaded model, and the memory of its passes and of the keys and values of its sequences.
+pub struct Engine<'m> {
+    pub(super) model: Model<'m>,
+    pub(super) state: State<'m>,
+}
+
+impl<'m> Engine<'m> {
+    /// Counts the memory that [`Self::new`] takes.
+    pub fn plan(
+        layout: &Layout<'_, '_>,
+        options: &ModelOptions,
+        plan: &mut MemoryPlan,
+    ) -> Result<(), ModelError> {
+        Model::plan(layout, options, plan)
+    }
+
+    /// Loads the model of `layout` from `weights`, in memory of `memory`.
+    pub fn new(
+        layout: &Layout<'_, '_>,
+        weights: &'m dyn Weights,
+        parallel: &'m dyn Parallel,
+        options: &ModelOptions,
+        memory: &mut dyn Memory<'m>,
+    ) -> Result<Self, ModelError> {
+        let (model, state) = Model::load(layout, weights, parallel, options, memory)?;
+        Ok(Self { model, state })
+    }
+
+    /// The model's sizes.
+    pub const fn config(&self) -> &Config {
+        self.model.config()
+    }
+
+    /// How large the engine is.
+    pub const fn options(&self) -> &ModelOptions {
+        self.state.options()
+    }
+
+    /// One pass over `rows`, in which positions of a sequence ascend; logits of those that want
+    /// them are there afterwards.
+    pub fn pass(&mut self, rows: impl Iterator<Item = Row>) -> Result<(), ForwardError> {
+        self.model.forward(&mut self.state, rows)
+    }
+
+    /// Logits of the last pass: of the row with index `index` among those that wanted them.
+    /// `[n_vocab]`; empty where there is no such row.
+    pub fn logits(&self, index: usize) -> &[f32] {
+        self.state.logits(index, self.config().n_vocab as usize)
+    }
+
+    /// Forgets what `sequence` has from `position` on; returns the position that was reached. It is
+    /// earlier than `position` where the model has recurrent state and no mark there: what lies
+    /// between must be evaluated again.
+    pub fn rewind(&mut self, sequence: u32, position: u32) -> u32 {
+        self.state.rewind(sequence, position)
+    }
+
+    /// Marks the end of `sequence`, of which `position` positions are evaluated: [`Self::rewind`]
+    /// reaches it while one of the sequence's marks is kept for it. Of no use, and free, where
+    /// every position can be reached.
+    pub fn mark(&mut self, sequence: u32, position: u32) {
+        self.state.mark(sequence, position);
+    }
+
+    /// Whether [`Self::rewind`] reaches every position: the model has no recurrent state.
+    pub const fn reaches_every_position(&self) -> bool {
+        self.state.reaches_every_position()
+    }
+
+    /// Lets the first `blocks` blocks of 64 positions of sequence `to` be those of `from`, so that
+    /// a prefix is computed and stored once. The caller sees to it that neither writes there as
+    /// long as they are shared, and that a model with recurrent state evaluates them anyway. Says
+    /// whether there are such sequences and blocks.
+    pub fn share(&mut self, from: u32, to: u32, blocks: usize) -> bool {
+        self.state.share(from, to, blocks).is_some()
+    }
+
+    /// Gives `sequence` blocks of its own again; what it shared is not in them.
+    pub fn unshare(&mut self, sequence: u32) {
+        self.state.unshare(sequence);
+    }
+}
