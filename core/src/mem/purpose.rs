@@ -12,7 +12,7 @@ pub enum Purpose {
     Vectors,
     /// Keys and values of every position.
     KvCache,
-    /// The token of every position.
+    /// The token of every position, and where the block of its keys and values is.
     Tokens,
     /// Rows of the batch on their way through the layers.
     Activations,

@@ -112,7 +112,7 @@ impl<'m> KvCache<'m> {
             shape,
             keys: memory.take(Purpose::KvCache, keys)?,
             values: memory.take(Purpose::KvCache, values)?,
-            blocks: memory.take_with(Purpose::KvCache, blocks, |block| block as u32)?,
+            blocks: memory.take_with(Purpose::Tokens, blocks, |block| block as u32)?,
         })
     }
 
