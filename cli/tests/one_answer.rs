@@ -6,8 +6,8 @@ mod common;
 use common::{fixtures, picolm, stdout_of};
 use picolm_core::gguf::Gguf;
 use picolm_core::kernels::portable;
-use picolm_core::mem::Arena;
-use picolm_core::model::{Parts, family};
+use picolm_core::mem::{Arena, MemoryPlan};
+use picolm_core::model::{Build, LayerSet, Layout, family};
 use picolm_core::port::{CpuFeatures, FlashWeights, Serial};
 use picolm_core::quant::KvType;
 use picolm_core::session::{Options, Session};
@@ -15,18 +15,20 @@ use picolm_core::session::{Options, Session};
 /// Logits of every token, little-endian, from a copy of the file in memory.
 fn from_a_slice(file: &[u8], tokens: &[u32], kv_type: KvType) -> Vec<u8> {
     let gguf = Gguf::parse(file, file.len() as u64).unwrap();
-    let parts = Parts {
+    let build = Build {
         formats: portable::ALL,
         vectors: &[portable::VECTOR],
         families: family::ALL,
         cpu: CpuFeatures::baseline(),
     };
     let options = Options { batch: 1, kv_type, ..Options::default() };
-    let (plan, _) = Session::plan(&gguf, &parts, &options).unwrap();
-    let mut memory = vec![0; plan.total().unwrap() as usize + 63];
+    let layout = Layout::of(&gguf, &build, LayerSet::EMPTY).unwrap();
+    let mut plan = MemoryPlan::new();
+    Session::plan(&layout, &options, &mut plan).unwrap();
+    let mut memory = vec![0; plan.total() as usize + 63];
     let mut arena = Arena::new(&mut memory);
     let weights = FlashWeights::new(file);
-    let mut session = Session::new(&gguf, &weights, &Serial, &parts, &options, &mut arena).unwrap();
+    let mut session = Session::new(&layout, &weights, &Serial, &options, &mut arena).unwrap();
     let mut bytes = Vec::new();
     session
         .prefill_scored(tokens, &mut |_, logits| {

@@ -3,8 +3,8 @@
 use super::*;
 use picolm_core::gguf::Gguf;
 use picolm_core::kernels;
-use picolm_core::mem::Arena;
-use picolm_core::model::{Parts, family};
+use picolm_core::mem::{Arena, MemoryPlan};
+use picolm_core::model::{Build, LayerSet, Layout, family};
 use picolm_core::port::{CpuFeatures, FlashWeights, Need};
 use picolm_core::session::{Options, Session};
 use std::path::PathBuf;
@@ -239,7 +239,7 @@ fn fixtures() -> PathBuf {
 fn logits(file: &[u8], weights: &dyn Weights, threads: usize, tokens: &[u32]) -> Vec<u32> {
     let gguf = Gguf::parse(file, weights.file_bytes()).unwrap();
     let pool = crate::threads::Pool::new(threads);
-    let parts = Parts {
+    let build = Build {
         formats: kernels::ALL,
         vectors: kernels::VECTORS,
         families: family::ALL,
@@ -248,10 +248,12 @@ fn logits(file: &[u8], weights: &dyn Weights, threads: usize, tokens: &[u32]) ->
     let stripe_bytes = weights.stripe_bytes();
     let options =
         Options { batch: 5, logit_rows: 5, workers: threads, stripe_bytes, ..Options::default() };
-    let (plan, _) = Session::plan(&gguf, &parts, &options).unwrap();
-    let mut memory = vec![0; plan.total().unwrap() as usize + 63];
+    let layout = Layout::of(&gguf, &build, LayerSet::EMPTY).unwrap();
+    let mut plan = MemoryPlan::new();
+    Session::plan(&layout, &options, &mut plan).unwrap();
+    let mut memory = vec![0; plan.total() as usize + 63];
     let mut arena = Arena::new(&mut memory);
-    let mut session = Session::new(&gguf, weights, &pool, &parts, &options, &mut arena).unwrap();
+    let mut session = Session::new(&layout, weights, &pool, &options, &mut arena).unwrap();
     let mut bits = Vec::new();
     let (prompt, rest) = tokens.split_at(tokens.len() / 2);
     session.prefill(&prompt[..6], &mut |_| true).unwrap();
