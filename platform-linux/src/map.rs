@@ -57,6 +57,12 @@ impl MappedFile {
         Ok(Self { map: Arc::new(map), file, ahead: OnceCell::new() })
     }
 
+    /// Gives back the memory of all but the first `bytes` bytes, to the page. Anything else can
+    /// still be read, slowly.
+    pub fn keep_only(&self, bytes: u64) {
+        residency::keep_only(&self.file, &self.map, bytes);
+    }
+
     /// The whole file.
     pub fn bytes(&self) -> &[u8] {
         &self.map

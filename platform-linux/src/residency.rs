@@ -9,13 +9,13 @@
 //! spends a fifth of the memory's bandwidth on finding out where they lie. A file system that can
 //! gives them to what a page fault reads, but never to what POSIX_FADV_WILLNEED reads; so pages
 //! are brought in by faults (MADV_POPULATE_READ), and by WILLNEED only where that is not known.
-// Unsafe: locks pages of a mapping.
+// Unsafe: locks pages of a mapping, and gives them back.
 #![allow(unsafe_code)]
 
 use crate::device::advise;
 use crate::threads::Work;
 use core::sync::atomic::{AtomicBool, Ordering};
-use memmap2::{Advice, Mmap};
+use memmap2::{Advice, Mmap, UncheckedAdvice};
 use picolm_core::port::{Need, Stripe};
 use std::fs::File;
 use std::io;
@@ -25,6 +25,13 @@ use std::thread::{Builder, JoinHandle};
 
 /// Bytes that the system is asked for at a time: a huge page of the usual size.
 const PIECE_BYTES: u64 = 2 << 20;
+
+/// What the system may have read ahead of what was read of a file: 128 KiB, unless someone has set
+/// more (`/sys/block/*/queue/read_ahead_kb`); 8 MiB is seen on virtual disks.
+const READ_AHEAD_BYTES: u64 = 32 << 20;
+
+/// Most bytes that every system reads at one POSIX_FADV_WILLNEED.
+const ADVICE_BYTES: usize = 128 << 10;
 
 /// Pieces that are on their way: the disk always has work, and a page that someone waits for has
 /// little before it.
@@ -103,6 +110,21 @@ fn read_ahead(file: &File, pieces: &[(u64, u64)], stop: &AtomicBool) {
     }
 }
 
+/// Gives back all pages of `map`, a mapping of `file`, but those of the first `bytes` bytes. These
+/// are read again, because a page of them may be a part of a larger one that goes beyond.
+pub(crate) fn keep_only(file: &File, map: &Mmap, bytes: u64) {
+    // From here on a page that is touched brings no others along.
+    let _ = map.advise(Advice::NoHugePage);
+    let _ = map.advise(Advice::Random);
+    // SAFETY: a page of a read-only mapping that is given back is read from the file again.
+    let _ = unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) };
+    advise(file, 0, bytes.saturating_add(READ_AHEAD_BYTES), libc::POSIX_FADV_DONTNEED);
+    for start in (0..bytes).step_by(ADVICE_BYTES) {
+        let bytes = (bytes - start).min(ADVICE_BYTES as u64);
+        advise(file, start, bytes, libc::POSIX_FADV_WILLNEED);
+    }
+}
+
 /// Lets the page cache forget what it has of `file`, but for what the medium has not yet.
 pub(crate) fn forget(file: &File) {
     advise(file, 0, 0, libc::POSIX_FADV_DONTNEED);
@@ -141,6 +163,34 @@ pub(crate) fn lock(bytes: &[u8], progress: &mut dyn FnMut(usize)) -> io::Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::map::MappedFile;
+
+    /// Pages of the mapped `bytes` that are in memory.
+    fn resident_pages(bytes: &[u8]) -> usize {
+        let mut pages = vec![0u8; bytes.len().div_ceil(4096)];
+        // SAFETY: the bytes are mapped, and `pages` has a byte for each page of them.
+        let known = unsafe {
+            libc::mincore(bytes.as_ptr().cast_mut().cast(), bytes.len(), pages.as_mut_ptr().cast())
+        };
+        assert_eq!(known, 0);
+        pages.iter().filter(|&&page| page & 1 == 1).count()
+    }
+
+    #[test]
+    fn only_the_head_is_kept_and_everything_can_be_read() {
+        // Beside the test: a temporary folder may be in memory, where nothing is given back.
+        let path = std::env::current_exe().unwrap().with_file_name("residency-head");
+        let bytes: Vec<u8> = (0..6u32 << 20).map(|index| (index / 4096 + index) as u8).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        File::open(&path).unwrap().sync_all().unwrap();
+        let mapped = MappedFile::open(&path).unwrap();
+        assert!(mapped.bytes() == bytes);
+        mapped.keep_only(5000);
+        let kept = resident_pages(mapped.bytes());
+        assert!(kept <= 2, "{kept}");
+        assert!(mapped.bytes() == bytes);
+        std::fs::remove_file(&path).unwrap();
+    }
 
     #[test]
     fn pieces_make_the_stripe() {

@@ -73,6 +73,9 @@ fn advise(file: &File, offset: u64, bytes: u64) {
     unsafe { libc::fcntl(file.as_raw_fd(), libc::F_RDADVISE, &raw const advice) };
 }
 
+/// The system gives back what it needs by itself here.
+pub(crate) fn keep_only(_file: &File, _map: &Mmap, _bytes: u64) {}
+
 /// The cache keeps what it likes here.
 pub(crate) fn forget(_file: &File) {}
 

@@ -101,11 +101,6 @@ impl DirectFile {
         Ok(read)
     }
 
-    /// Lets the page cache forget the first `bytes` bytes.
-    pub(super) fn forget(&self, bytes: u64) {
-        self.device.forget(0, bytes);
-    }
-
     /// How fast the file can be read, in bytes per second: by reads of `buffer`'s length (as for
     /// [`Self::fetch`]) that are spread evenly over it.
     pub(super) fn bytes_per_s(&self, buffer: &mut [u8]) -> Result<f64, ReadError> {

@@ -40,10 +40,6 @@ const SLOTS_MIN: usize = LEASES + 1;
 /// Slots where everything is pinned in the end: one is copied from while the next one is read.
 const SLOTS_PINNING: usize = 1;
 
-/// What the system may have read ahead of a mapped header: 128 KiB, unless someone has set more
-/// (`/sys/block/*/queue/read_ahead_kb`); 8 MiB is seen on virtual disks.
-const READ_AHEAD_BYTES: u64 = 32 << 20;
-
 /// The reader's stack: it calls little.
 const STACK_BYTES: usize = 128 << 10;
 
@@ -128,8 +124,6 @@ impl StreamedFile {
             let code = if let ReadError::Io { code, .. } = error { code } else { READ_FAILED };
             MapError::System(std::io::Error::from_raw_os_error(code))
         })?;
-        // What was read of it before, to plan with, and read ahead then.
-        file.forget(header_bytes.saturating_add(READ_AHEAD_BYTES));
         Ok(Self {
             file: Arc::new(file),
             header,
