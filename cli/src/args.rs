@@ -1,7 +1,7 @@
-//! The command line: what was asked for, checked before anything is opened.
+//! The command line, checked before anything is opened.
 //!
-//! A drop-in for PicoLM's options (`MODEL -p -n -t -k -s -c -j`), with long names, and the commands
-//! beside it. Every bad value is a usage error that names the option.
+//! A drop-in for PicoLM's options (`MODEL -p -n -t -k -s -c -j`), with long names, and more
+//! commands. Every bad value is a usage error that names the option.
 
 mod decimal;
 mod escape;
@@ -9,31 +9,34 @@ mod help;
 pub(crate) mod keeping;
 mod options;
 pub(crate) mod sampling;
+mod text;
 
 use crate::report::Failure;
+#[cfg(feature = "logits")]
 use escape::{escaped_text, unescape};
 pub(crate) use help::HELP;
-use keeping::Keeping;
 use options::{Options, size, unknown};
 use picolm_core::model::LayerSet;
 use picolm_core::quant::KvType;
-use sampling::Sampling;
+use picolm_core::session;
 use std::ffi::OsString;
 use std::path::PathBuf;
+pub(crate) use text::{Conversation, Run, Wanted};
 
-/// What was asked for.
+/// A command and its options.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Command {
     Help,
     #[cfg(feature = "samplers")]
     HelpSampling,
     Version,
-    /// In a box: it has many more settings than the others.
+    /// Continues a prompt. Boxed, because it has many more options than the others.
     Run(Box<Run>),
-    /// The same without a prompt.
+    /// Chats. Has the options of `Run`.
     #[cfg(feature = "chat")]
     Chat(Box<Run>),
-    Info(Info),
+    /// Describes a model.
+    Info(Engine),
     #[cfg(feature = "logits")]
     Tokenize(Tokenize),
     #[cfg(feature = "logits")]
@@ -44,98 +47,41 @@ pub(crate) enum Command {
     Bench(Bench),
 }
 
-/// How much memory the program may take.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Ram {
-    /// As much as it likes; where the model does not fit in what is available, that.
-    #[default]
-    Unasked,
-    /// What is available.
-    Auto,
-    /// At most so many bytes.
-    Bytes(u64),
-}
-
-/// Write on from a prompt.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Run {
+/// A model, and options of its engine.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Engine {
     pub(crate) model: PathBuf,
     /// Blocks that are left out.
     pub(crate) skipped: LayerSet,
-    /// `None` for stdin.
-    pub(crate) prompt: Option<Vec<u8>>,
-    /// `None` for a prompt that is taken as it is.
-    pub(crate) conversation: Option<Conversation>,
-    /// Whether to draft from earlier text.
-    pub(crate) lookup: bool,
-    /// A model to draft by.
-    pub(crate) draft: Option<PathBuf>,
-    /// Texts that end the answer.
-    pub(crate) stop: Vec<Vec<u8>>,
-    pub(crate) max_tokens: u32,
-    pub(crate) sampling: Sampling,
-    /// What the text must be.
-    pub(crate) constraint: Option<Wanted>,
-    /// Lines of JSON may break.
-    pub(crate) pretty: bool,
-    pub(crate) keeping: Keeping,
-    /// 0 for the default.
+    /// Positions; 0 for the default.
     pub(crate) context: u32,
     pub(crate) kv_type: KvType,
     pub(crate) ram: Ram,
-    /// Whether the model is to stay in memory.
-    pub(crate) lock: bool,
-    /// 0 for all usable cores.
+    /// Workers; 0 for all usable cores.
     pub(crate) threads: usize,
-    pub(crate) quiet: bool,
 }
 
-/// What a text must be.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Wanted {
-    /// A JSON object or array.
-    Json,
-    /// What a JSON Schema says: the schema itself, or the path of its file.
-    #[cfg(feature = "grammar")]
-    Schema(OsString),
-    /// What a GBNF file says.
-    #[cfg(feature = "grammar")]
-    Grammar(PathBuf),
-}
-
-impl Wanted {
-    fn is_json(&self) -> bool {
-        match self {
-            Self::Json => true,
-            #[cfg(feature = "grammar")]
-            Self::Schema(_) => true,
-            #[cfg(feature = "grammar")]
-            Self::Grammar(_) => false,
-        }
+impl Engine {
+    /// The engine's size, with logits for `logit_rows` rows of a pass.
+    pub(crate) fn options(&self, logit_rows: u32) -> session::Options {
+        let Self { context, kv_type, .. } = *self;
+        session::Options { context, kv_type, logit_rows, ..session::Options::default() }
     }
 }
 
-/// How to talk with the model.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Conversation {
-    /// `None` for the model's own.
-    pub(crate) template: Option<String>,
-    /// `None` for what the template says.
-    pub(crate) system: Option<Vec<u8>>,
+/// The most memory that the program may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ram {
+    /// No limit if the model fits in the available memory; that memory otherwise.
+    #[default]
+    Unasked,
+    /// The available memory.
+    Auto,
+    /// This many bytes.
+    Bytes(u64),
 }
 
-/// What the model is.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Info {
-    pub(crate) model: PathBuf,
-    /// Blocks that are left out.
-    pub(crate) skipped: LayerSet,
-    pub(crate) context: u32,
-    pub(crate) kv_type: KvType,
-    pub(crate) ram: Ram,
-}
-
-/// Text to ids.
+/// Turns text into ids.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Tokenize {
     pub(crate) model: PathBuf,
@@ -145,50 +91,32 @@ pub(crate) struct Tokenize {
     pub(crate) special: bool,
 }
 
-/// Scores of given ids.
+/// Scores the token after given ids.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Logits {
-    pub(crate) model: PathBuf,
-    /// Blocks that are left out.
-    pub(crate) skipped: LayerSet,
+    pub(crate) engine: Engine,
     pub(crate) tokens: Vec<u32>,
     pub(crate) all: bool,
-    pub(crate) context: u32,
-    pub(crate) kv_type: KvType,
-    pub(crate) ram: Ram,
-    pub(crate) threads: usize,
 }
 
-/// Perplexity of a text.
+/// Measures the perplexity of a text, in windows as long as the context.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Perplexity {
-    pub(crate) model: PathBuf,
-    /// Blocks that are left out.
-    pub(crate) skipped: LayerSet,
+    pub(crate) engine: Engine,
     pub(crate) file: PathBuf,
-    /// Tokens of a window.
-    pub(crate) window: u32,
-    pub(crate) kv_type: KvType,
-    pub(crate) ram: Ram,
-    pub(crate) threads: usize,
     pub(crate) quiet: bool,
 }
 
-/// Tokens per second.
+/// Measures tokens per second.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Bench {
-    pub(crate) model: PathBuf,
-    /// Blocks that are left out.
-    pub(crate) skipped: LayerSet,
+    pub(crate) engine: Engine,
     pub(crate) prompt_tokens: u32,
     pub(crate) generated_tokens: u32,
     /// Positions that are filled before generated tokens are timed.
     pub(crate) depth: u32,
     pub(crate) repetitions: u32,
-    pub(crate) kv_type: KvType,
-    pub(crate) ram: Ram,
-    pub(crate) threads: usize,
-    /// Only the reading of the file.
+    /// Measure only how fast the file is read.
     pub(crate) bandwidth_only: bool,
     pub(crate) json: bool,
 }
@@ -196,13 +124,13 @@ pub(crate) struct Bench {
 /// Smallest window of [`Perplexity`]: of 4 tokens, the second half predicts one.
 const SMALLEST_WINDOW: u32 = 4;
 
-/// What `arguments` (without the program's name) ask for.
+/// Parses `arguments`, which do not begin with the program's name.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Failure> {
     let mut arguments = arguments.into_iter().peekable();
     let command = arguments.peek().and_then(|first| first.to_str()).and_then(|name| match name {
         "info" => Some(parse_info as fn(Options) -> Result<Command, Failure>),
         #[cfg(feature = "chat")]
-        "chat" => Some(parse_chat),
+        "chat" => Some(text::parse_chat),
         #[cfg(feature = "logits")]
         "tokenize" => Some(parse_tokenize),
         #[cfg(feature = "logits")]
@@ -216,135 +144,18 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     if command.is_some() {
         arguments.next();
     }
-    command.unwrap_or(parse_run)(Options::new(arguments))
-}
-
-fn parse_run(options: Options) -> Result<Command, Failure> {
-    parse_text(options, None, 256, Command::Run)
-}
-
-#[cfg(feature = "chat")]
-fn parse_chat(options: Options) -> Result<Command, Failure> {
-    parse_text(options, Some(Conversation::default()), 1024, Command::Chat)
-}
-
-/// The options of the commands that write text; those of a prompt only where there is no
-/// conversation to begin with.
-fn parse_text(
-    mut options: Options,
-    conversation: Option<Conversation>,
-    max_tokens: u32,
-    command: impl FnOnce(Box<Run>) -> Command,
-) -> Result<Command, Failure> {
-    let has_prompt = conversation.is_none();
-    let mut run = Run {
-        model: PathBuf::new(),
-        skipped: LayerSet::EMPTY,
-        prompt: None,
-        conversation,
-        lookup: false,
-        draft: None,
-        stop: Vec::new(),
-        max_tokens,
-        sampling: Sampling::default(),
-        constraint: None,
-        pretty: false,
-        keeping: Keeping::default(),
-        context: 0,
-        kv_type: KvType::F16,
-        ram: Ram::Unasked,
-        lock: false,
-        threads: 0,
-        quiet: false,
-    };
-    let mut escapes = false;
-    while let Some(option) = options.next()? {
-        match option.as_str() {
-            "-p" | "--prompt" if has_prompt => run.prompt = Some(options.bytes(&option)?),
-            #[cfg(feature = "escapes")]
-            "-e" | "--escape" if has_prompt => escapes = true,
-            #[cfg(feature = "chat")]
-            "--chat" => {
-                run.conversation.get_or_insert_default();
-            }
-            #[cfg(feature = "chat")]
-            "--system" => {
-                run.conversation.get_or_insert_default().system = Some(options.bytes(&option)?);
-            }
-            #[cfg(feature = "chat")]
-            "--chat-template" => {
-                let name = options.value(&option)?.to_string_lossy().into_owned();
-                run.conversation.get_or_insert_default().template = Some(name);
-            }
-            #[cfg(feature = "speculation")]
-            "--lookup" => run.lookup = true,
-            #[cfg(feature = "speculation")]
-            "--draft" => run.draft = Some(PathBuf::from(options.value(&option)?)),
-            #[cfg(feature = "stop")]
-            "--stop" => run.stop.push(options.stop_text(&option)?),
-            "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
-            "-c" | "--context" => run.context = options.integer(&option, 1)?,
-            "--kv" => run.kv_type = options.kv_type(&option)?,
-            "--ram" => run.ram = options.ram(&option)?,
-            #[cfg(feature = "lock")]
-            "--lock" => run.lock = true,
-            "-j" | "--threads" => run.threads = options.integer(&option, 1)?,
-            "--quiet" => run.quiet = true,
-            "--json" => run.constrain(Wanted::Json)?,
-            #[cfg(feature = "grammar")]
-            "--schema" => run.constrain(Wanted::Schema(options.some(&option)?))?,
-            #[cfg(feature = "grammar")]
-            "--grammar" => run.constrain(Wanted::Grammar(options.some(&option)?.into()))?,
-            #[cfg(feature = "pretty")]
-            "--pretty" => run.pretty = true,
-            #[cfg(feature = "layers")]
-            "--skip-layers" => run.skipped = options.layers(&option)?,
-            _ if run.sampling.take(&option, &mut options)? => {}
-            _ if run.keeping.take(&option, &mut options)? => {}
-            _ => return Err(unknown(&option)),
-        }
-    }
-    if run.constraint.is_some() && !run.stop.is_empty() {
-        return Err(Failure::usage("--stop: the constraint says where the text ends"));
-    }
-    if run.pretty && !run.constraint.as_ref().is_some_and(Wanted::is_json) {
-        return Err(Failure::usage("--pretty: goes with --json or --schema"));
-    }
-    if run.lookup && run.draft.is_some() {
-        return Err(Failure::usage("--draft: goes without --lookup"));
-    }
-    if options.stop.is_none() {
-        run.keeping.check(has_prompt, run.constraint.is_some())?;
-    }
-    if escapes {
-        run.prompt = Some(unescape(escaped_text(run.prompt.as_deref())?));
-    }
-    options.finish(|model| command(Box::new(Run { model, ..run })))
-}
-
-impl Run {
-    fn constrain(&mut self, wanted: Wanted) -> Result<(), Failure> {
-        match self.constraint.replace(wanted) {
-            None => Ok(()),
-            Some(_) => Err(Failure::usage("one constraint at a time")),
-        }
-    }
+    command.unwrap_or(text::parse_run)(Options::new(arguments))
 }
 
 fn parse_info(mut options: Options) -> Result<Command, Failure> {
-    let (mut context, mut ram) = (0, Ram::Unasked);
-    let (mut kv_type, mut skipped) = (KvType::F16, LayerSet::EMPTY);
     while let Some(option) = options.next()? {
         match option.as_str() {
-            "-c" | "--context" => context = options.integer(&option, 1)?,
-            "--kv" => kv_type = options.kv_type(&option)?,
-            "--ram" => ram = options.ram(&option)?,
-            #[cfg(feature = "layers")]
-            "--skip-layers" => skipped = options.layers(&option)?,
+            "-c" | "--context" => options.engine.context = options.integer(&option, 1)?,
+            _ if options.take(&option)? => {}
             _ => return Err(unknown(&option)),
         }
     }
-    options.finish(|model| Command::Info(Info { model, skipped, context, kv_type, ram }))
+    options.finish(Command::Info)
 }
 
 #[cfg(feature = "logits")]
@@ -361,96 +172,81 @@ fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
     if escapes {
         text = Some(unescape(escaped_text(text.as_deref())?));
     }
-    options.finish(|model| Command::Tokenize(Tokenize { model, text, special }))
+    options.finish(|Engine { model, .. }| Command::Tokenize(Tokenize { model, text, special }))
 }
 
 #[cfg(feature = "logits")]
 fn parse_logits(mut options: Options) -> Result<Command, Failure> {
-    let (mut tokens, mut all, mut context, mut threads) = (Vec::new(), false, 0, 0);
-    let (mut kv_type, mut skipped) = (KvType::F16, LayerSet::EMPTY);
-    let mut ram = Ram::Unasked;
+    let (mut tokens, mut all) = (Vec::new(), false);
     while let Some(option) = options.next()? {
         match option.as_str() {
             "--tokens" => tokens = options.ids(&option)?,
             "--all" => all = true,
-            "-c" | "--context" => context = options.integer(&option, 1)?,
-            "--kv" => kv_type = options.kv_type(&option)?,
-            "--ram" => ram = options.ram(&option)?,
-            "-j" | "--threads" => threads = options.integer(&option, 1)?,
-            "--skip-layers" => skipped = options.layers(&option)?,
+            "-c" | "--context" => options.engine.context = options.integer(&option, 1)?,
+            "-j" | "--threads" => options.engine.threads = options.integer(&option, 1)?,
+            _ if options.take(&option)? => {}
             _ => return Err(unknown(&option)),
         }
     }
     if tokens.is_empty() && options.stop.is_none() {
         return Err(Failure::usage("logits: give ids: --tokens 1,2,3"));
     }
-    options.finish(|model| {
-        let logits = Logits { model, skipped, tokens, all, context, kv_type, ram, threads };
-        Command::Logits(logits)
-    })
+    options.finish(|engine| Command::Logits(Logits { engine, tokens, all }))
 }
 
 #[cfg(feature = "perplexity")]
 fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
-    let (mut file, mut window, mut threads, mut quiet) = (None, 512, 0, false);
-    let (mut kv_type, mut skipped) = (KvType::F16, LayerSet::EMPTY);
-    let mut ram = Ram::Unasked;
+    let (mut file, mut window, mut quiet) = (None, 512, false);
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-f" | "--file" => file = Some(PathBuf::from(options.value(&option)?)),
             "-c" | "--context" => window = options.integer(&option, SMALLEST_WINDOW)?,
-            "--kv" => kv_type = options.kv_type(&option)?,
-            "--ram" => ram = options.ram(&option)?,
-            "-j" | "--threads" => threads = options.integer(&option, 1)?,
+            "-j" | "--threads" => options.engine.threads = options.integer(&option, 1)?,
             "--quiet" => quiet = true,
-            "--skip-layers" => skipped = options.layers(&option)?,
+            _ if options.take(&option)? => {}
             _ => return Err(unknown(&option)),
         }
     }
     if file.is_none() && options.stop.is_none() {
         return Err(Failure::usage("perplexity: give a text: -f FILE"));
     }
+    options.engine.context = window;
     let file = file.unwrap_or_default();
-    options.finish(|model| {
-        let perplexity = Perplexity { model, skipped, file, window, kv_type, ram, threads, quiet };
-        Command::Perplexity(perplexity)
-    })
+    options.finish(|engine| Command::Perplexity(Perplexity { engine, file, quiet }))
 }
 
 #[cfg(feature = "bench")]
 fn parse_bench(mut options: Options) -> Result<Command, Failure> {
-    let mut bench = Bench {
-        model: PathBuf::new(),
-        skipped: LayerSet::EMPTY,
-        prompt_tokens: 128,
-        generated_tokens: 32,
-        depth: 0,
-        repetitions: 5,
-        kv_type: KvType::F16,
-        ram: Ram::Unasked,
-        threads: 0,
-        bandwidth_only: false,
-        json: false,
-    };
+    let (mut prompt_tokens, mut generated_tokens, mut depth, mut repetitions) = (128, 32, 0u32, 5);
+    let (mut bandwidth_only, mut json) = (false, false);
     while let Some(option) = options.next()? {
         match option.as_str() {
-            "-p" | "--prompt-tokens" => bench.prompt_tokens = options.integer(&option, 0)?,
-            "-n" | "--max-tokens" => bench.generated_tokens = options.integer(&option, 0)?,
-            "--depth" => bench.depth = options.integer(&option, 0)?,
-            "-r" | "--repetitions" => bench.repetitions = options.integer(&option, 1)?,
-            "--kv" => bench.kv_type = options.kv_type(&option)?,
-            "--ram" => bench.ram = options.ram(&option)?,
-            "-j" | "--threads" => bench.threads = options.integer(&option, 1)?,
-            "--bandwidth" => bench.bandwidth_only = true,
-            "--json" => bench.json = true,
-            "--skip-layers" => bench.skipped = options.layers(&option)?,
+            "-p" | "--prompt-tokens" => prompt_tokens = options.integer(&option, 0)?,
+            "-n" | "--max-tokens" => generated_tokens = options.integer(&option, 0)?,
+            "--depth" => depth = options.integer(&option, 0)?,
+            "-r" | "--repetitions" => repetitions = options.integer(&option, 1)?,
+            "-j" | "--threads" => options.engine.threads = options.integer(&option, 1)?,
+            "--bandwidth" => bandwidth_only = true,
+            "--json" => json = true,
+            _ if options.take(&option)? => {}
             _ => return Err(unknown(&option)),
         }
     }
-    if bench.depth.checked_add(bench.generated_tokens).is_none() {
+    if depth.checked_add(generated_tokens).is_none() {
         return Err(Failure::usage("--depth: more positions than there can be"));
     }
-    options.finish(|model| Command::Bench(Bench { model, ..bench }))
+    options.finish(|engine| {
+        let bench = Bench {
+            engine,
+            prompt_tokens,
+            generated_tokens,
+            depth,
+            repetitions,
+            bandwidth_only,
+            json,
+        };
+        Command::Bench(bench)
+    })
 }
 
 #[cfg(test)]
@@ -470,16 +266,19 @@ mod tests {
     #[test]
     fn run_has_picolms_options_and_defaults() {
         let Command::Run(run) = parsed("m.gguf").unwrap() else { panic!() };
-        assert_eq!((run.max_tokens, run.context), (256, 0));
+        assert_eq!((run.max_tokens, run.engine.context), (256, 0));
         let choice = run.sampling.options(&[], 9);
         assert_eq!((choice.temperature, choice.top_p, choice.seed), (0.8, 0.9, 42));
         assert_eq!(run.prompt, None);
         let line = "m.gguf -p hi -n 5 -t 0 -k 1 -s 7 -c 100 -j 4 --quiet";
         let Command::Run(run) = parsed(line).unwrap() else { panic!() };
-        assert_eq!((run.max_tokens, run.context), (5, 100));
+        assert_eq!((run.max_tokens, run.engine.context), (5, 100));
         let choice = run.sampling.options(&[], 9);
         assert_eq!((choice.temperature, choice.top_p, choice.seed), (0.0, 1.0, 7));
-        assert_eq!((run.prompt.as_deref(), run.threads, run.quiet), (Some(&b"hi"[..]), 4, true));
+        assert_eq!(
+            (run.prompt.as_deref(), run.engine.threads, run.quiet),
+            (Some(&b"hi"[..]), 4, true)
+        );
         let long = "--prompt=hi --max-tokens=5 --temperature=0 --top-p=1 --seed=7 --context=100 \
                     --threads=4 --quiet -- m.gguf";
         assert_eq!(parsed(long), parsed(line));
@@ -534,7 +333,7 @@ mod tests {
             assert_eq!(info.ram, ram);
         }
         let Ok(Command::Run(run)) = parsed("m --lock") else { panic!() };
-        assert_eq!((run.ram, run.lock), (Ram::Unasked, true));
+        assert_eq!((run.engine.ram, run.lock), (Ram::Unasked, true));
     }
 
     #[test]
@@ -562,7 +361,7 @@ mod tests {
         let line = "logits m --tokens 3,2 --all --kv q4_0";
         let Command::Logits(logits) = parsed(line).unwrap() else { panic!() };
         assert_eq!((logits.tokens, logits.all), (vec![3, 2], true));
-        assert_eq!(logits.kv_type, KvType::Q4_0);
+        assert_eq!(logits.engine.kv_type, KvType::Q4_0);
         let Command::Tokenize(tokenize) = parsed("tokenize m --no-special").unwrap() else {
             panic!()
         };
@@ -571,7 +370,7 @@ mod tests {
         let Command::Bench(bench) = parsed(line).unwrap() else { panic!() };
         let numbers = (bench.prompt_tokens, bench.generated_tokens, bench.depth);
         assert_eq!(numbers, (0, 7, 100));
-        assert_eq!((bench.repetitions, bench.threads), (1, 2));
+        assert_eq!((bench.repetitions, bench.engine.threads), (1, 2));
         assert!(bench.bandwidth_only && bench.json);
         for command in ["", "info", "logits --tokens 1", "perplexity -f t", "bench"] {
             let skipping = |list| parsed(&format!("{command} m --skip-layers {list}")).unwrap();

@@ -1,23 +1,22 @@
-//! The file that `--cache` names: what a run takes from it, and what it leaves there.
+//! The file that `--cache` names: a run takes keys and values from it, and leaves its own there.
 //!
-//! A file that does not fit is a reason for one line, not for failing: the run is then a fresh one.
-//! What is no prompt cache at all is never written over; somebody meant another file.
+//! If the file does not fit, the run warns in one line and starts afresh. A file that is no prompt
+//! cache at all is never overwritten: the user meant another one.
 
 use crate::args::keeping::Keeping;
-use crate::engine::{ModelFile, about};
+use crate::engine::{Model, Source};
 use crate::platform::save::{Replacement, SavedFile};
 use crate::report::{self, Failure, printable};
-use picolm_core::gguf::Gguf;
 use picolm_core::session::{Fingerprint, Mismatch, RestoreError, SaveError, Session, Unsaved};
 use std::path::PathBuf;
 
-/// The file, before the model is loaded: what is wrong with its name is said at once.
+/// The file before the model is loaded, so that a bad path is an error at once.
 pub(crate) struct CacheFile {
     path: PathBuf,
     limit_bytes: u64,
-    /// Whether only what goes wrong is said.
+    /// Report errors only.
     quiet: bool,
-    /// What an earlier run has left, if there is one.
+    /// The file of an earlier run.
     earlier: Option<SavedFile>,
 }
 
@@ -26,58 +25,61 @@ pub(crate) struct PromptCache {
     path: PathBuf,
     limit_bytes: u64,
     model: Fingerprint,
-    /// Whether the page cache is to forget the file: the run is held to some memory.
+    /// Keep the file out of the page cache, because the run has a memory ceiling.
     spares_memory: bool,
-    /// Whether the run may put its own in the file's place.
+    /// Whether the run may replace the file.
     replaceable: bool,
+    /// Tokens of the prompt that were in the file.
+    pub(crate) reused: usize,
 }
 
 impl CacheFile {
     /// Opens the file that was asked for, if one was.
     pub(crate) fn open(keeping: &Keeping, quiet: bool) -> Result<Option<Self>, Failure> {
         let Some(path) = keeping.cache.clone() else { return Ok(None) };
-        let earlier = SavedFile::open(&path).map_err(|error| about(&path, error))?;
+        let earlier = SavedFile::open(&path).map_err(|error| Failure::about(&path, error))?;
         let limit_bytes = keeping.cache_max.unwrap_or(u64::MAX);
         Ok(Some(Self { path, limit_bytes, quiet, earlier }))
     }
 
-    /// Takes what `prompt` begins with from the file; returns what is needed to
-    /// [`PromptCache::save`], and how many tokens that are.
+    /// Takes the keys and values of the tokens that the file and `prompt` both begin with.
     pub(crate) fn restore(
         self,
         session: &mut Session<'_>,
-        file: &ModelFile,
-        gguf: &Gguf<'_>,
+        source: &Source<'_>,
         prompt: &[u32],
-    ) -> Result<(PromptCache, usize), Failure> {
-        let model = Fingerprint::of(gguf, file.weights()).map_err(|error| file.failure(error))?;
+    ) -> Result<PromptCache, Failure> {
+        let Model { file, gguf, .. } = source.model;
+        let model = Fingerprint::of(gguf, source.contents().weights());
+        let model = model.map_err(|error| file.failure(error))?;
         let Self { path, limit_bytes, quiet, earlier } = self;
-        let spares_memory = file.ceiling().is_some();
-        let mut cache = PromptCache { path, limit_bytes, model, spares_memory, replaceable: true };
-        let Some(mut earlier) = earlier else { return Ok((cache, 0)) };
+        let spares_memory = source.ceiling.is_some();
+        let (replaceable, reused) = (true, 0);
+        let mut cache =
+            PromptCache { path, limit_bytes, model, spares_memory, replaceable, reused };
+        let Some(mut earlier) = earlier else { return Ok(cache) };
         if spares_memory {
             earlier.spare_memory();
         }
-        let reused = match session.restore(&mut earlier, model, prompt) {
+        match session.restore(&mut earlier, model, prompt) {
             Ok(reused) => {
                 if !quiet {
                     report::line(format_args!("Skipping {reused} cached prompt tokens"));
                 }
-                reused as usize
+                cache.reused = reused as usize;
             }
             Err(error) => {
                 cache.replaceable = !matches!(error, RestoreError::Mismatch(Mismatch::NotACache));
                 let kept = if cache.replaceable { "" } else { " and left as it is" };
                 cache.say(format_args!("ignored{kept}: {error}"));
-                0
             }
-        };
-        Ok((cache, reused))
+        }
+        Ok(cache)
     }
 }
 
 impl PromptCache {
-    /// Leaves in the file what the session has computed, where that is more than the file has.
+    /// Writes the session's keys and values to the file, if these are more than the file has.
     pub(crate) fn save(&self, session: &mut Session<'_>) -> Result<(), Failure> {
         if !self.replaceable {
             return Ok(());
@@ -89,8 +91,8 @@ impl PromptCache {
                 self.say(format_args!("not saved: not even one token fits in --cache-max"));
             }
             Unsaved::Positions(count) => {
-                let written = self.write(session, count);
-                written.map_err(|error| about(&self.path, format_args!("not saved: {error}")))?;
+                let failure = |error| Failure::about(&self.path, format!("not saved: {error}"));
+                self.write(session, count).map_err(failure)?;
                 let all = session.position();
                 if count < all {
                     self.say(format_args!(
@@ -103,7 +105,7 @@ impl PromptCache {
         Ok(())
     }
 
-    /// What goes wrong, as text.
+    /// Writes the first `positions` positions. Errors are text.
     fn write(&self, session: &mut Session<'_>, positions: u32) -> Result<(), String> {
         let said = |error: std::io::Error| error.to_string();
         let mut file = Replacement::new(&self.path).map_err(said)?;
@@ -117,7 +119,7 @@ impl PromptCache {
         }
     }
 
-    /// One line about the file.
+    /// Prints a line about the file.
     fn say(&self, what: core::fmt::Arguments<'_>) {
         let line = printable(&format!("{}: {what}", self.path.display()));
         report::line(format_args!("picolm: {line}"));

@@ -1,31 +1,31 @@
 //! From an option to a constraint: compiling, the vocabulary's tree, the memory of both.
 
 use crate::args::Wanted;
-use crate::engine::{self, ModelFile, about};
+use crate::engine::ModelFile;
 use crate::report::{Bytes, Failure};
 use picolm_core::grammar::{
-    Constraint, Grammar, GrammarError, GrammarErrorKind, SortedTokens, TokenBytes, Trie, json,
+    Constrain, Constraint, Grammar, GrammarError, GrammarErrorKind, SortedTokens, TokenBytes, Trie,
+    json,
 };
 #[cfg(feature = "grammar")]
 use picolm_core::grammar::{gbnf, schema};
-use picolm_core::mem::{Arena, MemoryPlan};
 use picolm_core::session::Session;
 use picolm_core::tokenizer::Tokenizer;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// Words with which compiling begins, and with which it gives up: 256 KiB, 64 MiB.
+/// Words of memory with which compiling begins, and most words: 256 KiB, 64 MiB.
 const FIRST_WORDS: usize = 1 << 16;
 const MAX_WORDS: usize = 1 << 24;
 
 /// Longest source of a grammar.
 const MAX_SOURCE_BYTES: u64 = 1 << 20;
 
-/// Masks that are kept: with 32,000 tokens half a megabyte.
+/// Masks that are kept. With 32,000 tokens they take half a megabyte.
 const MASKS: usize = 120;
 
-/// A compiled grammar and all the memory that a constraint needs.
+/// A compiled grammar, and the memory of its constraint.
 pub(crate) struct Constrained {
     grammar: Vec<u32>,
     vocabulary: Vocabulary,
@@ -39,20 +39,8 @@ pub(crate) struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Reads that of the model at `path`, before its memory is planned: nothing else says how large
-    /// the tree is.
-    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let file = ModelFile::open(path)?;
-        let gguf = file.gguf()?;
-        let mut plan = MemoryPlan::new();
-        Tokenizer::plan(&gguf, &mut plan).map_err(|error| file.failure(error))?;
-        let mut memory = engine::reserve(&plan)?;
-        let mut arena = Arena::new(memory.as_mut_slice());
-        let tokenizer = Tokenizer::new(&gguf, &mut arena).map_err(|error| file.failure(error))?;
-        Self::of(&tokenizer).map_err(|error| file.failure(error))
-    }
-
-    fn of(vocabulary: &dyn TokenBytes) -> Result<Self, GrammarError> {
+    /// Sorts the texts of all tokens into a tree.
+    pub(crate) fn of(vocabulary: &dyn TokenBytes) -> Result<Self, GrammarError> {
         let tokens = vocabulary.len();
         let mut scratch = vec![0; SortedTokens::scratch_words(tokens)];
         let sorted = SortedTokens::new(vocabulary, &mut scratch)?;
@@ -61,21 +49,20 @@ impl Vocabulary {
         Ok(Self { trie, masks: vec![0; Constraint::words(tokens, MASKS)] })
     }
 
-    /// Bytes that a constraint takes beside its grammar.
+    /// Bytes of a constraint without its grammar.
     pub(crate) fn bytes(&self) -> u64 {
         (4 * (self.trie.len() + self.masks.len()) + size_of::<Constraint<'_>>()) as u64
     }
 }
 
 impl Constrained {
-    /// Compiles what is wanted: before any model is opened, for a mistake is found at once.
+    /// Compiles the grammar that is wanted. Needs no model, so mistakes are found at once.
     pub(crate) fn compile(wanted: &Wanted, pretty: bool) -> Result<Self, Failure> {
-        let builtin = |error: GrammarError| Failure::new(error.to_string());
         let grammar = match wanted {
             Wanted::Json if pretty && cfg!(feature = "pretty") => {
-                compiled(json::pretty).map_err(builtin)?
+                compiled(json::pretty).map_err(Failure::new)?
             }
-            Wanted::Json => compiled(compact_json).map_err(builtin)?,
+            Wanted::Json => compiled(compact_json).map_err(Failure::new)?,
             #[cfg(feature = "grammar")]
             Wanted::Schema(given) => {
                 let inline = given.to_str().map(str::trim_start);
@@ -89,7 +76,7 @@ impl Constrained {
                     let text = described(error, &source);
                     match inline {
                         Some(_) => Failure::new(format!("--schema: {text}")),
-                        None => about(Path::new(given), text),
+                        None => Failure::about(Path::new(given), text),
                     }
                 })?
             }
@@ -97,51 +84,48 @@ impl Constrained {
             Wanted::Grammar(path) => {
                 let source = read(path)?;
                 compiled(|words| gbnf(&source, words))
-                    .map_err(|error| about(path, described(error, &source)))?
+                    .map_err(|error| Failure::about(path, described(error, &source)))?
             }
         };
         Ok(Self { grammar, vocabulary: Vocabulary::default() })
     }
 
-    /// Reads the vocabulary of the model at `path`; the bytes that all of it takes.
-    pub(crate) fn read_vocabulary(&mut self, path: &Path) -> Result<u64, Failure> {
-        self.vocabulary = Vocabulary::read(path)?;
-        Ok(self.vocabulary.bytes() + 4 * self.grammar.len() as u64)
-    }
-
-    /// Joins it with the vocabulary that was read, which is that of `tokenizer`.
+    /// Joins the grammar with the vocabulary of `tokenizer`, which is that of `file`. The result is
+    /// boxed: it would be a fifth of a board's stack.
     pub(crate) fn constraint<'c>(
         &'c mut self,
+        file: &ModelFile,
         tokenizer: &Tokenizer<'_>,
-    ) -> Result<Constraint<'c>, Failure> {
+    ) -> Result<Box<Constraint<'c>>, Failure> {
+        self.vocabulary = Vocabulary::of(tokenizer).map_err(|error| file.failure(error))?;
         let tokens = tokenizer.vocabulary_len();
         let ends = (0..tokens).filter(|&token| tokenizer.is_end_of_generation(token));
         let grammar = Grammar::from_words(&mut self.grammar);
         let Vocabulary { trie, masks } = &mut self.vocabulary;
-        Constraint::new(grammar, Trie::from_words(trie), tokens, ends, masks)
-            .map_err(|error| Failure::new(error.to_string()))
+        let constraint = Constraint::new(grammar, Trie::from_words(trie), tokens, ends, masks);
+        constraint.map(Box::new).map_err(Failure::new)
     }
 }
 
-/// A schema that allows everything, or nothing.
+/// Whether a schema allows everything or nothing.
 #[cfg(feature = "grammar")]
 fn is_boolean(text: &str) -> bool {
     matches!(text.trim_end(), "true" | "false")
 }
 
-/// A grammar's source.
+/// Reads a grammar's source.
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let file = File::open(path).map_err(|error| about(path, error))?;
+    let file = File::open(path).map_err(|error| Failure::about(path, error))?;
     let mut source = Vec::new();
     let limit = MAX_SOURCE_BYTES + 1;
-    file.take(limit).read_to_end(&mut source).map_err(|error| about(path, error))?;
+    file.take(limit).read_to_end(&mut source).map_err(|error| Failure::about(path, error))?;
     if source.len() as u64 == limit {
-        return Err(about(path, format_args!("more than {}", Bytes(MAX_SOURCE_BYTES))));
+        return Err(Failure::about(path, format_args!("more than {}", Bytes(MAX_SOURCE_BYTES))));
     }
     Ok(source)
 }
 
-/// An error with the line of the source and what is there.
+/// The error, with the line of the source and the text there.
 fn described(error: GrammarError, source: &[u8]) -> String {
     if error.length == 0 {
         return error.to_string();
@@ -157,7 +141,7 @@ fn described(error: GrammarError, source: &[u8]) -> String {
     }
 }
 
-/// Refuses what cannot be completed with the tokens that there may be.
+/// Refuses a constraint that needs more tokens than there may be.
 pub(crate) fn require_budget(
     constraint: &Constraint<'_>,
     session: &Session<'_>,
@@ -174,7 +158,7 @@ pub(crate) fn require_budget(
     )))
 }
 
-/// The grammar of `--json`; in the smallest program compiled when that was built.
+/// Compiles the grammar of `--json`. The smallest program has it compiled already.
 #[cfg(not(feature = "small"))]
 fn compact_json(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
     json::compact(words)
@@ -185,7 +169,7 @@ fn compact_json(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
     Grammar::unpack(include_bytes!(concat!(env!("OUT_DIR"), "/json.packed")), words)
 }
 
-/// Compiles in as much memory as it takes, of which the result is kept.
+/// Compiles in as much memory as it takes, and keeps the result alone.
 fn compiled(
     compile: impl Fn(&mut [u32]) -> Result<Grammar<'_>, GrammarError>,
 ) -> Result<Vec<u32>, GrammarError> {
@@ -197,7 +181,7 @@ fn compiled(
             Err(GrammarError { kind: GrammarErrorKind::Memory { needed_bytes }, .. })
                 if needed_bytes <= 4 * MAX_WORDS as u64 && words < MAX_WORDS =>
             {
-                // What an error names is what gets past one point, so at least twice as much.
+                // What the error names is enough for one step: take at least twice as much.
                 words = (needed_bytes.div_ceil(4) as usize).max(2 * words).min(MAX_WORDS);
             }
             Err(error) => return Err(error),

@@ -1,58 +1,31 @@
-//! `--draft MODEL`: a smaller model that guesses for the one that writes.
+//! `--lookup` and `--draft MODEL`: the next tokens are guessed from earlier text or by a smaller
+//! model.
 
-use crate::engine::{Machine, ModelFile, Plan};
+use crate::engine::{Model, Needs, Plan, Source, text};
 use crate::platform::map::Memory;
 use crate::report::Failure;
-use picolm_core::gguf::Gguf;
-use picolm_core::mem::Arena;
 use picolm_core::session::Options;
-use picolm_core::session::speculate::ModelDraft;
+use picolm_core::session::speculate::{Drafter, ModelDraft, PromptLookup};
 use picolm_core::tokenizer::Tokenizer;
 
-/// The model that guesses, and the memory that it will take.
-pub(crate) struct Draft<'f> {
-    file: &'f ModelFile,
-    gguf: Gguf<'f>,
-    plan: Plan,
+/// Guesses the next tokens.
+pub(crate) enum Guesser<'f> {
+    /// Repeats earlier text.
+    Lookup,
+    /// Asks a smaller model.
+    Model(Box<Source<'f>>),
 }
 
-impl<'f> Draft<'f> {
-    /// The plan for a model that guesses for one with a context of `context` tokens, 0 for the
-    /// default.
-    pub(crate) fn new(
-        file: &'f ModelFile,
-        machine: &Machine,
+impl<'f> Guesser<'f> {
+    /// Plans `model` to guess for the model of `tokenizer`, whose context is to have `context`
+    /// tokens, 0 for the default. Both must have the same vocabulary.
+    pub(crate) fn model(
+        model: &'f Model<'f>,
+        tokenizer: &Tokenizer<'_>,
         context: u32,
     ) -> Result<Self, Failure> {
-        let gguf = file.gguf()?;
-        let default = Plan::new(file, &gguf, machine, Options::default())?;
-        let context = context.min(default.config.context_trained);
-        let options = Options { context, ..Options::default() };
-        let plan = Plan::new(file, &gguf, machine, options)?.with_tokenizer(file, &gguf)?;
-        Ok(Self { file, gguf, plan })
-    }
-
-    /// Bytes that it takes: it stays in memory whole.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.plan.total_bytes().saturating_add(self.file.weights().file_bytes())
-    }
-
-    pub(crate) fn reserve(&self) -> Result<Memory, Failure> {
-        self.plan.reserve()
-    }
-
-    /// Loads it into `memory`, with `room` for as many tokens as the text may have, to guess for
-    /// the model of `tokenizer`.
-    pub(crate) fn load<'m>(
-        &'m self,
-        machine: &'m Machine,
-        tokenizer: &Tokenizer<'_>,
-        memory: &'m mut Memory,
-        room: &'m mut [u32],
-    ) -> Result<ModelDraft<'m>, Failure> {
-        let mut arena = Arena::new(memory.as_mut_slice());
-        let own =
-            Tokenizer::new(&self.gguf, &mut arena).map_err(|error| self.file.failure(error))?;
+        let mut memory = None;
+        let own = text::tokenizer(model.file, model.gguf, &mut memory)?;
         let same = |token: u32| {
             own.raw_text(token) == tokenizer.raw_text(token)
                 && own.kind(token) == tokenizer.kind(token)
@@ -60,9 +33,39 @@ impl<'f> Draft<'f> {
         let count = tokenizer.vocabulary_len();
         if own.vocabulary_len() != count || !(0..count).all(same) {
             let message = "--draft: its vocabulary is not that of the model it is to guess for";
-            return Err(self.file.failure(message));
+            return Err(model.file.failure(message));
         }
-        let session = self.plan.session(self.file, &self.gguf, machine, &mut arena)?;
-        Ok(ModelDraft::new(session, room))
+        let context = context.min(model.layout.config().context_trained);
+        let options = Options { context, ..Options::default() };
+        let plan = Plan::new(model, Needs { options, ..Needs::default() })?;
+        Ok(Self::Model(Box::new(Source { model, stream: None, ceiling: None, plan })))
+    }
+
+    /// Bytes of the smaller model, all of which stays in memory, and of its engine.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Self::Lookup => 0,
+            Self::Model(source) => {
+                source.plan.total_bytes().saturating_add(source.model.file.file_bytes())
+            }
+        }
+    }
+
+    /// Loads the drafter for a text of at most `context` tokens. Puts its memory into `memory` and
+    /// its copy of the text into `text`.
+    pub(crate) fn load<'m>(
+        &'m self,
+        context: u32,
+        memory: &'m mut Option<Memory>,
+        text: &'m mut Vec<u32>,
+    ) -> Result<Box<dyn Drafter + 'm>, Failure> {
+        *text = vec![0; context as usize];
+        Ok(match self {
+            Self::Lookup => Box::new(PromptLookup::new(text)),
+            Self::Model(source) => {
+                let memory = memory.insert(source.plan.reserve()?);
+                Box::new(ModelDraft::new(source.session(memory)?, text))
+            }
+        })
     }
 }

@@ -1,11 +1,11 @@
 //! The command line of PicoLM: `picolm MODEL.gguf -p PROMPT`.
 //!
-//! `args` says what was asked for, `command` has a file for each thing that can be asked,
-//! `engine` brings a model file and this machine together, within a `ceiling` of memory, `cache`
-//! keeps a text for the next run, `line_editor` is the keyboard, `report` is all that stderr shows,
-//! and `platform` is the only place that knows the operating system.
+//! `args` parses the command line, `command` has a file for each command, `engine` brings a model
+//! file and this machine together, `ceiling` holds both to some memory, `cache` keeps a text for
+//! the next run, `line_editor` reads the keyboard, `report` writes to stderr, and `platform` is the
+//! only place that knows the operating system.
 
-// A build without some features leaves parts of the shared code without use.
+// A build without some features does not use all of the shared code.
 #![cfg_attr(not(feature = "default"), allow(dead_code, unused_mut))]
 
 mod args;

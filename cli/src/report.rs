@@ -1,31 +1,37 @@
-//! What goes to stderr: errors of one line, statistics, progress.
+//! The output on stderr: errors of one line, statistics, progress.
 
 use crate::platform::console;
 use core::fmt;
 use std::io::Write;
+use std::path::Path;
 
 /// The exit code of a program that was interrupted: 128 and SIGINT's number.
 pub(crate) const EXIT_INTERRUPTED: u8 = 130;
 
 /// Why the program failed, in one line that says what to do.
-// In a box: it is passed up through every call that may fail.
+// Boxed, because it is passed up through every call that may fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure(Box<(String, u8)>);
 
 impl Failure {
-    /// The command line asks for something that there is not.
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self::of(message.into(), 2)
+    /// The command line is wrong.
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        Self::of(&message, 2)
+    }
+
+    /// Something is wrong with the file at `path`.
+    pub(crate) fn about(path: &Path, error: impl fmt::Display) -> Self {
+        Self::of(&format_args!("{}: {error}", path.display()), 1)
     }
 
     /// Anything else.
-    pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self::of(message.into(), 1)
+    pub(crate) fn new(message: impl fmt::Display) -> Self {
+        Self::of(&message, 1)
     }
 
     #[inline(never)]
-    fn of(message: String, exit_code: u8) -> Self {
-        Self(Box::new((printable(&message), exit_code)))
+    fn of(message: &dyn fmt::Display, exit_code: u8) -> Self {
+        Self(Box::new((printable(&message.to_string()), exit_code)))
     }
 
     pub(crate) fn exit_code(&self) -> u8 {

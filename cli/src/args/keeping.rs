@@ -76,11 +76,7 @@ impl Keeping {
 impl Options {
     /// A number of bytes, or of KiB, MiB or GiB where K, M or G follows.
     fn size(&mut self, option: &str) -> Result<u64, Failure> {
-        let value = self.value(option)?;
-        value.to_str().and_then(size).ok_or_else(|| {
-            let value = value.to_string_lossy();
-            Failure::usage(format!("{option}: '{value}' is not a size: write 64M, 500K or bytes"))
-        })
+        self.parsed(option, "not a size: write 64M, 500K or bytes", size)
     }
 
     /// Takes the next argument where it is `word`, or what follows a `=`, which must be. What is
@@ -145,8 +141,8 @@ mod tests {
         let fast = Some(Shift { keep: 9, how: How::Turned });
         assert_eq!(shift("m --shift fast --keep 9"), fast);
         assert_eq!(shift("--keep 9 --shift=fast m"), fast);
-        assert_eq!(run("--shift fast m").unwrap().model, Path::new("m"));
-        assert_eq!(run("--shift ./fast").unwrap().model, Path::new("./fast"));
+        assert_eq!(run("--shift fast m").unwrap().engine.model, Path::new("m"));
+        assert_eq!(run("--shift ./fast").unwrap().engine.model, Path::new("./fast"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Options as every command reads them: names, values, and what is wrong with either.
 
-use super::{Command, Ram, decimal};
+use super::{Command, Engine, Ram, decimal};
 use crate::layers;
 use crate::platform::console;
 use crate::report::Failure;
@@ -11,18 +11,21 @@ use picolm_core::session::MAX_STOP_TEXT_BYTES;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The options of one command, one after the other; the model and the options that every command
+/// The options of one command, one after the other. The model and the options that every command
 /// has are taken on the way.
 pub(super) struct Options {
     pub(super) parser: Parser,
     pub(super) model: Option<PathBuf>,
+    /// Its model is set by [`Self::finish`].
+    pub(super) engine: Engine,
     /// `--help` or `--version`: the rest does not count.
     pub(super) stop: Option<Command>,
 }
 
 impl Options {
     pub(super) fn new(arguments: impl IntoIterator<Item = OsString>) -> Self {
-        Self { parser: Parser::from_args(arguments), model: None, stop: None }
+        let parser = Parser::from_args(arguments);
+        Self { parser, model: None, engine: Engine::default(), stop: None }
     }
 
     /// The next option of the command's own, dashes included.
@@ -57,6 +60,18 @@ impl Options {
         Ok(None)
     }
 
+    /// Takes the value of `option` if every command with an engine has it. Returns whether it does.
+    pub(super) fn take(&mut self, option: &str) -> Result<bool, Failure> {
+        match option {
+            "--kv" => self.engine.kv_type = self.kv_type(option)?,
+            "--ram" => self.engine.ram = self.ram(option)?,
+            #[cfg(feature = "layers")]
+            "--skip-layers" => self.engine.skipped = self.layers(option)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
     pub(super) fn value(&mut self, option: &str) -> Result<OsString, Failure> {
         self.parser.value().map_err(|_| Failure::usage(format!("{option}: a value is missing")))
     }
@@ -85,21 +100,31 @@ impl Options {
         Err(Failure::usage(format!("{option}: a text has 1 to {MAX_STOP_TEXT_BYTES} bytes")))
     }
 
+    /// Parses a value. A refusal reads: the value is `what`.
+    pub(super) fn parsed<T>(
+        &mut self,
+        option: &str,
+        what: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, Failure> {
+        let value = self.value(option)?;
+        value.to_str().and_then(parse).ok_or_else(|| {
+            let value = value.to_string_lossy();
+            Failure::usage(format_args!("{option}: '{value}' is {what}"))
+        })
+    }
+
     /// A whole number from `least` on.
     pub(super) fn integer<T>(&mut self, option: &str, least: T) -> Result<T, Failure>
     where
         T: core::str::FromStr + PartialOrd + core::fmt::Display,
     {
-        let value = self.value(option)?;
-        let number = value.to_str().and_then(|text| text.parse::<T>().ok());
-        number.filter(|number| *number >= least).ok_or_else(|| {
-            let value = value.to_string_lossy();
-            Failure::usage(format!("{option}: '{value}' is not a whole number from {least} on"))
-        })
+        let what = format!("not a whole number from {least} on");
+        self.parsed(option, &what, |text| text.parse().ok().filter(|number| *number >= least))
     }
 
     /// A list of blocks: `3,7-9`.
-    pub(super) fn layers(&mut self, option: &str) -> Result<LayerSet, Failure> {
+    fn layers(&mut self, option: &str) -> Result<LayerSet, Failure> {
         let list = self.value(option)?;
         layers::parse(&list.to_string_lossy())
             .map_err(|problem| Failure::usage(format!("{option}: {problem}")))
@@ -112,35 +137,22 @@ impl Options {
         wanted: &str,
         good: impl Fn(f32) -> bool,
     ) -> Result<f32, Failure> {
-        let value = self.value(option)?;
-        let number = value.to_str().and_then(decimal::parse);
-        number.filter(|number| number.is_finite() && good(*number)).ok_or_else(|| {
-            let value = value.to_string_lossy();
-            Failure::usage(format!("{option}: '{value}' is not {wanted}"))
-        })
+        let good = |number: &f32| number.is_finite() && good(*number);
+        self.parsed(option, &format!("not {wanted}"), |text| decimal::parse(text).filter(good))
     }
 
     /// Bytes with a suffix, or `auto`.
-    pub(super) fn ram(&mut self, option: &str) -> Result<Ram, Failure> {
-        let value = self.value(option)?;
-        let ram = match value.to_str() {
-            Some("auto") => Some(Ram::Auto),
-            text => text.and_then(size).map(Ram::Bytes),
-        };
-        ram.ok_or_else(|| {
-            let value = value.to_string_lossy();
-            Failure::usage(format!("{option}: '{value}' is not a size: write 256M, 1G or auto"))
+    fn ram(&mut self, option: &str) -> Result<Ram, Failure> {
+        self.parsed(option, "not a size: write 256M, 1G or auto", |text| match text {
+            "auto" => Some(Ram::Auto),
+            _ => size(text).map(Ram::Bytes),
         })
     }
 
     /// How keys and values are stored.
-    pub(super) fn kv_type(&mut self, option: &str) -> Result<KvType, Failure> {
-        let value = self.value(option)?;
-        value.to_str().and_then(KvType::from_name).ok_or_else(|| {
-            let names = KvType::ALL.map(KvType::name).join(", ");
-            let value = value.to_string_lossy();
-            Failure::usage(format!("{option}: '{value}' is none of {names}"))
-        })
+    fn kv_type(&mut self, option: &str) -> Result<KvType, Failure> {
+        let names = KvType::ALL.map(KvType::name).join(", ");
+        self.parsed(option, &format!("none of {names}"), KvType::from_name)
     }
 
     /// Token ids with commas between them.
@@ -157,13 +169,10 @@ impl Options {
     }
 
     /// The command, once the options have all been read.
-    pub(super) fn finish(
-        self,
-        command: impl FnOnce(PathBuf) -> Command,
-    ) -> Result<Command, Failure> {
+    pub(super) fn finish(self, make: impl FnOnce(Engine) -> Command) -> Result<Command, Failure> {
         match (self.stop, self.model) {
             (Some(stop), _) => Ok(stop),
-            (None, Some(model)) => Ok(command(model)),
+            (None, Some(model)) => Ok(make(Engine { model, ..self.engine })),
             (None, None) => {
                 Err(Failure::usage("no model: picolm MODEL.gguf -p PROMPT (--help says more)"))
             }

@@ -189,14 +189,11 @@ fn last_tokens(option: &str, given: &mut Options) -> Result<u32, Failure> {
 
 /// A token's id and what is added to its score: `15043+1.5`, `2-inf`.
 fn bias(option: &str, given: &mut Options) -> Result<(u32, f32), Failure> {
-    let value = given.value(option)?;
-    let text = value.to_string_lossy();
-    let parsed = text.find(['+', '-']).and_then(|sign| {
-        let token = text[..sign].parse().ok()?;
-        let amount = text[sign..].parse().ok()?;
-        (amount < f32::INFINITY).then_some((token, amount))
-    });
-    parsed.ok_or_else(|| Failure::usage(format!("{option}: '{text}' is not like 29889+1 or 2-inf")))
+    given.parsed(option, "not like 29889+1 or 2-inf", |text| {
+        let (token, amount) = text.split_at(text.find(['+', '-'])?);
+        let amount = amount.parse().ok().filter(|amount| *amount < f32::INFINITY)?;
+        Some((token.parse().ok()?, amount))
+    })
 }
 
 #[cfg(test)]

@@ -1,23 +1,20 @@
-//! `picolm bench`: tokens per second, beside what the machine's memory allows.
+//! `picolm bench`: tokens per second, compared with the bandwidth of the machine's memory.
 //!
-//! Prefill and decode are measured apart, prefill from an empty context, decode from the depth
-//! that was asked for; of the repetitions the median counts. In turn with them all threads read
-//! the mapped file, as fast as loads alone can, and the best of that is the readable bandwidth. The
-//! tokens are random ones, the same every time: what they say does not change the work.
+//! Prefill is measured from an empty context, decode from the depth that was asked for; the median
+//! of the repetitions counts. Between them all threads read the mapped file as fast as loads alone
+//! can, and the best of these readings is the readable bandwidth. The tokens are random, and the
+//! same every time: the work does not depend on them.
 
 mod report;
 
 use super::{Outcome, print};
 use crate::args::Bench;
 use crate::ceiling;
-use crate::engine::{Machine, ModelFile, Plan};
+use crate::engine::{Machine, Model, ModelFile, Needs, Plan};
 use crate::platform::bandwidth;
 use crate::platform::clock::MonotonicClock;
 use crate::platform::map::MappedFile;
 use crate::report::{Failure, Span};
-use picolm_core::gguf::Gguf;
-use picolm_core::mem::Arena;
-use picolm_core::model::Traffic;
 use picolm_core::port::{Clock, Parallel};
 use picolm_core::sampler::Rng;
 use picolm_core::session::{Options, Session};
@@ -28,30 +25,30 @@ const START_TOKENS: u32 = 5;
 
 pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
     let clock = MonotonicClock::new();
-    let Bench { prompt_tokens, generated_tokens, depth, repetitions, .. } = *arguments;
-    let machine = Machine::new(arguments.threads)?;
+    let &Bench { ref engine, prompt_tokens, generated_tokens, depth, repetitions, .. } = arguments;
+    let machine = Machine::new(engine.threads)?;
+    let file = ModelFile::open(&engine.model)?;
     if arguments.bandwidth_only {
-        return read_only(arguments, &ModelFile::open(&arguments.model)?, &machine);
+        return read_only(arguments, &file, &machine);
     }
-    let context = prompt_tokens.max(depth + generated_tokens).max(START_TOKENS);
-    let Bench { kv_type, skipped, .. } = *arguments;
-    let options = Options { context, kv_type, skipped, ..Options::default() };
-    let plain = |plan: Plan, _: &ModelFile, _: &Gguf<'_>| Ok(plan);
-    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &plain)?;
     let gguf = file.gguf()?;
-    let plan = Plan::new(&file, &gguf, &machine, options)?;
-    let mut memory = plan.reserve()?;
-    let mut arena = Arena::new(memory.as_mut_slice());
-    let session = plan.session(&file, &gguf, &machine, &mut arena)?;
+    let model = Model::of(&machine, &file, &gguf, engine.skipped)?;
+    let traffic = model.layout.traffic(engine.kv_type).map_err(|error| file.failure(error))?;
+    let context = prompt_tokens.max(depth + generated_tokens).max(START_TOKENS);
+    let options = Options { context, ..engine.options(1) };
+    let plan = Plan::new(&model, Needs { options, ..Needs::default() })?;
+    let source = ceiling::open(&model, plan, engine.ram)?;
+    let mut memory = source.plan.reserve()?;
+    let session = source.session(&mut memory)?;
 
-    let tokens = random_tokens(context, plan.config.n_vocab);
+    let tokens = random_tokens(context, session.config().n_vocab);
     let mut stopwatch = Stopwatch { session, clock, tokens };
-    // Also the pass that warms caches and clock.
+    // This pass also warms caches and clock.
     stopwatch.prefill(START_TOKENS)?;
     let start_to_first_token_ns = clock.now_ns();
-    // Where weights stream there is nothing to compare with that lies in memory.
-    let mut reader = file.mapped().map(|map| Reader { map, machine: &machine, clock });
-    // No pass has touched all pages of the embedding: only from here on it is reading alone.
+    // Streamed weights are not in memory, so there is nothing to compare with.
+    let mut reader = source.contents().mapped().map(|map| Reader { map, machine: &machine, clock });
+    // No pass has touched all pages of the embedding. This reading does, and does not count.
     reader.as_mut().map(Reader::bytes_per_s);
     let (mut prefill, mut decode) = (Samples::default(), Samples::default());
     let mut read = Samples::default();
@@ -66,16 +63,15 @@ pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
             read.push(reader.bytes_per_s());
         }
     }
-    let traffic = Traffic::of(&gguf, &plan.config, kv_type).map_err(|error| file.failure(error))?;
     let result = Measured {
-        model: arguments.model.display().to_string(),
+        model: arguments.engine.model.display().to_string(),
         threads: machine.pool.workers(),
         context,
         prompt_tokens,
         generated_tokens,
         depth,
         repetitions,
-        memory_bytes: plan.memory.total().unwrap_or(u64::MAX),
+        memory_bytes: source.plan.memory.total(),
         start_tokens: START_TOKENS,
         start_to_first_token_ns,
         bytes_per_token: traffic.mean(depth, generated_tokens),
@@ -88,7 +84,9 @@ pub(super) fn bench(arguments: &Bench) -> Result<Outcome, Failure> {
 
 /// The readable bandwidth alone.
 fn read_only(arguments: &Bench, file: &ModelFile, machine: &Machine) -> Result<Outcome, Failure> {
-    let Some(map) = file.mapped() else { return Err(Failure::new("the file is not mapped")) };
+    let Some(map) = file.contents.mapped() else {
+        return Err(Failure::new("the file is not mapped"));
+    };
     let mut reader = Reader { map, machine, clock: MonotonicClock::new() };
     // Brings the file into memory, and its pages into the table.
     reader.bytes_per_s();
@@ -97,10 +95,10 @@ fn read_only(arguments: &Bench, file: &ModelFile, machine: &Machine) -> Result<O
         read.push(reader.bytes_per_s());
     }
     let result = Bandwidth {
-        model: arguments.model.display().to_string(),
+        model: arguments.engine.model.display().to_string(),
         threads: machine.pool.workers(),
         repetitions: arguments.repetitions,
-        file_bytes: file.weights().file_bytes(),
+        file_bytes: file.file_bytes(),
         read,
     };
     print(&if arguments.json { result.json() } else { result.text() })
@@ -151,7 +149,7 @@ impl Stopwatch<'_> {
         self.session.rewind(depth);
         let start = self.clock.now_ns();
         for &token in &self.tokens[depth as usize..(depth + count) as usize] {
-            self.session.decode(token).map_err(failure)?;
+            self.session.decode(token).map_err(Failure::new)?;
         }
         Ok(self.since(start, count))
     }
@@ -159,17 +157,13 @@ impl Stopwatch<'_> {
     /// Evaluates the tokens that are missing up to `position`.
     fn fill(&mut self, position: u32) -> Result<(), Failure> {
         let missing = &self.tokens[self.session.position() as usize..position as usize];
-        self.session.prefill(missing, &mut |_| true).map_err(failure)
+        self.session.prefill(missing, &mut |_| true).map_err(Failure::new)
     }
 
     fn since(&self, start: u64, count: u32) -> Span {
         let tokens = count as usize;
         Span { tokens, evaluated: tokens, duration_ns: self.clock.now_ns() - start }
     }
-}
-
-fn failure(error: impl core::fmt::Display) -> Failure {
-    Failure::new(error.to_string())
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
-//! `picolm chat`: a talk with the model in the terminal, or line by line from a pipe.
+//! `picolm chat`: a conversation in the terminal, or line by line from a pipe.
 //!
-//! Keys and values of what was said stay in the cache: a turn reads only what is new.
+//! Keys and values of earlier turns stay in the cache: a turn evaluates only its own tokens.
 
 use super::Outcome;
 use super::generation::{Finish, Generation};
 use crate::args::Run;
-use crate::engine;
+use crate::engine::text;
 use crate::line_editor::{LineEditor, Typed};
 use crate::platform::console;
 use crate::report::{self, Bytes, Failure};
 use core::sync::atomic::Ordering;
-use picolm_core::chat::{Chat, Message, Role};
+use picolm_core::chat::Chat;
+use picolm_core::grammar::Constrain;
 use std::io::{BufRead, Read};
 
 const HELP: &str = "\
@@ -22,7 +23,7 @@ Ctrl-C stops an answer. A line that begins with a space is no command.
 Arrow keys move in the line and bring back earlier ones; text may be pasted.
 ";
 
-/// Talks until the user ends it; a line from a pipe has at most `line_bytes`.
+/// Chats until the user ends it. A line from a pipe has at most `line_bytes`.
 pub(super) fn talk(
     arguments: &Run,
     generation: Generation<'_, '_>,
@@ -45,7 +46,7 @@ pub(super) fn talk(
                 Ok(Typed::Cleared) => continue,
                 Ok(Typed::End) => return Ok(Outcome::Done),
                 Err(_) => {
-                    // A terminal that takes no settings still gives lines.
+                    // A terminal without raw mode can still be read line by line.
                     keyboard = false;
                     continue;
                 }
@@ -58,14 +59,14 @@ pub(super) fn talk(
         match talk.line(&line)? {
             Next::Line => {}
             Next::End => return Ok(Outcome::Done),
-            // A script that is interrupted wants to end.
+            // An interrupted script must end.
             Next::Interrupted if keyboard => {}
             Next::Interrupted => return Ok(Outcome::Interrupted),
         }
     }
 }
 
-/// A line of stdin without its end; `None` where there is no more.
+/// A line of stdin without its end; `None` at the end of the input.
 fn next_line(line_bytes: u64) -> Result<Option<Vec<u8>>, Failure> {
     let _ends = console::InterruptEnds::begin();
     let mut line = Vec::new();
@@ -84,7 +85,7 @@ fn next_line(line_bytes: u64) -> Result<Option<Vec<u8>>, Failure> {
     Ok((read > 0).then_some(line))
 }
 
-/// What comes after a line.
+/// The next step after a line.
 enum Next {
     Line,
     End,
@@ -104,12 +105,12 @@ struct Talk<'r, 'a, 'm> {
     generation: Generation<'r, 'm>,
     chat: Chat<'a>,
     system: Option<Vec<u8>>,
-    /// The last token of an answer that was cut short: it is shown and not yet read.
+    /// The last token of an answer that was cut short: shown, but not evaluated yet.
     unread: Option<u32>,
 }
 
 impl Talk<'_, '_, '_> {
-    /// Does what `line` says: a command, or something to the model.
+    /// Executes a command, or sends a message to the model.
     fn line(&mut self, line: &[u8]) -> Result<Next, Failure> {
         let Some(command) = line.strip_prefix(b"/") else {
             if line.trim_ascii().is_empty() {
@@ -142,10 +143,10 @@ impl Talk<'_, '_, '_> {
         self.unread = None;
     }
 
-    /// Makes room for a turn of `tokens` tokens and its answer; says on stderr why there is none.
+    /// Makes room for a turn of `tokens` tokens and its answer. Prints a line if there is none.
     fn make_room(&mut self, tokens: usize) -> Result<Room, Failure> {
         let Generation { session, constraint, interrupted, .. } = &mut self.generation;
-        // A whole text has to fit behind the turn; of any other, a token.
+        // A constrained answer must fit as a whole, any other with one token.
         let answer = match constraint {
             Some(constraint) => {
                 constraint.restart();
@@ -163,8 +164,7 @@ impl Talk<'_, '_, '_> {
         let needed =
             u32::try_from(tokens).unwrap_or(u32::MAX).saturating_add(answer.saturating_sub(1));
         let mut goes_on = |_| !interrupted.load(Ordering::Relaxed);
-        let room = session.make_room_for(needed, &mut goes_on);
-        let room = room.map_err(|error| Failure::new(error.to_string()))?;
+        let room = session.make_room_for(needed, &mut goes_on).map_err(Failure::new)?;
         if interrupted.load(Ordering::Relaxed) {
             return Ok(Room::Interrupted);
         }
@@ -178,7 +178,7 @@ impl Talk<'_, '_, '_> {
         Ok(if room { Room::Made } else { Room::None })
     }
 
-    /// Says `text` to the model and shows its answer.
+    /// Sends `text` to the model and shows its answer.
     fn say(&mut self, text: &[u8]) -> Result<Next, Failure> {
         let turn = self.turn(text)?;
         let tokens: Vec<u32> = self.unread.into_iter().chain(turn.iter().copied()).collect();
@@ -193,7 +193,7 @@ impl Talk<'_, '_, '_> {
             report::line(format_args!(""));
             return Ok(Next::Interrupted);
         }
-        // What was unread they have heard when it was written.
+        // Sampler and drafter have seen the unread token when it was written.
         self.generation.accept(&turn);
         let context = self.generation.session.context();
         let Run { max_tokens, stop, .. } = self.arguments;
@@ -216,22 +216,17 @@ impl Talk<'_, '_, '_> {
         Ok(Next::Line)
     }
 
-    /// A shift was interrupted: what is left of the talk has lost its end.
+    /// Begins anew after an interrupted shift: the conversation has lost its end.
     fn torn(&mut self) -> Next {
         self.begin_anew();
         report::line(format_args!("interrupted while making room: what was said is forgotten"));
         Next::Interrupted
     }
 
-    /// The ids of a turn, in which `text` is the user's.
+    /// The ids of a turn with the user's `text`.
     fn turn(&self, text: &[u8]) -> Result<Vec<u32>, Failure> {
         let goes_on = self.generation.session.position() > 0;
-        let user = Message { role: Role::User, text };
         let system = self.system.as_deref().filter(|_| !goes_on);
-        let system = system.map(|text| Message { role: Role::System, text });
-        let messages: Vec<_> = system.into_iter().chain([user]).collect();
-        let mut segments = Vec::new();
-        self.chat.render(&messages, goes_on, &mut |segment| segments.push(segment));
-        engine::encode_segments(self.generation.tokenizer, &segments, !goes_on)
+        text::encode_turn(self.generation.tokenizer, self.chat, system, text, goes_on)
     }
 }

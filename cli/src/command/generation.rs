@@ -2,34 +2,31 @@
 
 use super::write;
 use crate::args::Run;
-use crate::cache::{CacheFile, PromptCache};
-use crate::engine::ModelFile;
 use crate::platform::clock::MonotonicClock;
 use crate::report::{self, Failure, Progress, Span};
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, Ordering};
-use picolm_core::gguf::Gguf;
-use picolm_core::grammar::Constraint;
+use picolm_core::grammar::{Constrain, Constraint};
 use picolm_core::port::Clock;
 use picolm_core::sampler::Sampler;
-use picolm_core::session::speculate::{Speculated, Speculation};
-use picolm_core::session::{Generated, Output, Session, SessionError, Stop, StopTexts};
+use picolm_core::session::speculate::{Speculate, Speculated, Speculation};
+use picolm_core::session::{Generated, Output, Policy, Session, SessionError, Stop, StopTexts};
 use picolm_core::tokenizer::Tokenizer;
 
 /// Why a text ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finish {
-    /// The model said so.
+    /// The model ended it.
     EndOfGeneration,
-    /// One of the texts to stop at came.
+    /// It reached one of the texts to stop at.
     StopText,
-    /// As many tokens as were asked for.
+    /// It has all the tokens that were asked for.
     MaxTokens,
     ContextFull,
     Interrupted,
-    /// While a full context made room: what is evaluated is not the text any more.
+    /// Interrupted while a full context made room: the evaluated tokens are not the text.
     InterruptedInShift,
-    /// Nobody reads stdout any more.
+    /// The reader of stdout has closed it.
     Closed,
 }
 
@@ -37,16 +34,23 @@ pub(super) enum Finish {
 pub(super) struct Generation<'r, 'm> {
     pub(super) session: Session<'m>,
     pub(super) sampler: Sampler<'m>,
-    /// What each text must be.
-    pub(super) constraint: Option<Constraint<'r>>,
+    /// Holds each text to a grammar.
+    pub(super) constraint: Option<Box<Constraint<'r>>>,
     pub(super) tokenizer: &'r Tokenizer<'m>,
     pub(super) speculation: Option<Speculation<'r>>,
     pub(super) interrupted: &'static AtomicBool,
+    pub(super) clock: MonotonicClock,
+}
+
+/// A text that has ended, and what it took.
+pub(super) struct Written {
+    pub(super) finish: Finish,
+    prefill: Span,
+    generated: Span,
 }
 
 impl Generation<'_, '_> {
-    /// Reads a prompt, of which nobody but the model hears; says why the text ends where it already
-    /// does.
+    /// Evaluates a prompt without printing it. Returns `Some` if generation ended during prefill.
     pub(super) fn prefill(
         &mut self,
         tokens: &[u32],
@@ -58,31 +62,29 @@ impl Generation<'_, '_> {
             progress.update(done);
             !interrupted.load(Ordering::Relaxed)
         };
-        self.session
-            .prefill(tokens, &mut on_batch)
-            .map_err(|error| Failure::new(error.to_string()))?;
+        self.session.prefill(tokens, &mut on_batch).map_err(Failure::new)?;
         Ok(interrupted.load(Ordering::Relaxed).then_some(Finish::Interrupted))
     }
 
-    /// Reads the prompt, of which the session has `reused` tokens already, and writes on from it;
-    /// what either took.
+    /// Evaluates the prompt, of which the session already has `reused` tokens, and continues it.
     pub(super) fn write_on(
         &mut self,
         tokens: &[u32],
         reused: usize,
         arguments: &Run,
-        clock: &MonotonicClock,
-    ) -> Result<(Finish, Span, Span), Failure> {
+    ) -> Result<Written, Failure> {
+        let clock = self.clock;
         let begun_ns = clock.now_ns();
         let unread = tokens.get(reused..).unwrap_or_default();
         let ended = self.prefill(unread, arguments.quiet)?;
-        self.accept(unread);
+        // Sampler and drafter see the whole prompt in any case.
+        self.accept(tokens);
         let prefilled = self.session.position() as usize;
         let evaluated = prefilled.saturating_sub(reused);
         let prefill = Span { tokens: evaluated, evaluated, duration_ns: clock.now_ns() - begun_ns };
         if let Some(finish) = ended {
-            let nothing = Span { tokens: 0, evaluated: 0, duration_ns: 0 };
-            return Ok((finish, prefill, nothing));
+            let generated = Span { tokens: 0, evaluated: 0, duration_ns: 0 };
+            return Ok(Written { finish, prefill, generated });
         }
         let (finish, written) = self.write(arguments.max_tokens, &arguments.stop)?;
         let generated = Span {
@@ -90,7 +92,7 @@ impl Generation<'_, '_> {
             evaluated: self.evaluated().saturating_sub(prefilled),
             duration_ns: clock.now_ns() - begun_ns - prefill.duration_ns,
         };
-        Ok((finish, prefill, generated))
+        Ok(Written { finish, prefill, generated })
     }
 
     /// Begins another text.
@@ -102,21 +104,7 @@ impl Generation<'_, '_> {
         }
     }
 
-    /// Takes what the cache has of the prompt; how many tokens that are.
-    pub(super) fn restore(
-        &mut self,
-        cache: CacheFile,
-        file: &ModelFile,
-        gguf: &Gguf<'_>,
-        tokens: &[u32],
-    ) -> Result<(Option<PromptCache>, usize), Failure> {
-        let (cache, reused) = cache.restore(&mut self.session, file, gguf, tokens)?;
-        // What samples and what guesses see the whole prompt in any case.
-        self.accept(tokens.get(..reused).unwrap_or_default());
-        Ok((Some(cache), reused))
-    }
-
-    /// Tells what samples and what guesses of tokens that are not theirs.
+    /// Shows sampler and drafter tokens that they did not write.
     pub(super) fn accept(&mut self, tokens: &[u32]) {
         for &token in tokens {
             self.sampler.accept(token);
@@ -126,16 +114,16 @@ impl Generation<'_, '_> {
         }
     }
 
-    /// Tokens that have had a position, those that are dropped included.
+    /// Tokens that were evaluated, including those dropped since.
     fn evaluated(&self) -> usize {
         let dropped = usize::try_from(self.session.dropped()).unwrap_or(usize::MAX);
         dropped.saturating_add(self.session.position() as usize)
     }
 
-    /// What the text has cost.
-    pub(super) fn report(&self, prefill: Span, generated: Span) {
-        report::line(format_args!("Prefill: {prefill}"));
-        report::line(format_args!("Generation: {generated}"));
+    /// Says on stderr what the text took.
+    pub(super) fn report(&self, written: &Written) {
+        report::line(format_args!("Prefill: {}", written.prefill));
+        report::line(format_args!("Generation: {}", written.generated));
         if let Some(speculation) = &self.speculation
             && cfg!(feature = "speculation")
         {
@@ -150,8 +138,8 @@ impl Generation<'_, '_> {
         }
     }
 
-    /// Writes at most `max_tokens` tokens to stdout, each as soon as its characters are whole and
-    /// are no beginning of a text to stop at.
+    /// Writes at most `max_tokens` tokens to stdout. Text appears when its characters are complete
+    /// and cannot be the beginning of a text to stop at.
     pub(super) fn write(
         &mut self,
         max_tokens: u32,
@@ -161,28 +149,19 @@ impl Generation<'_, '_> {
         let texts: Vec<&[u8]> = stop.iter().map(Vec::as_slice).collect();
         let Self { session, sampler, tokenizer, .. } = self;
         let (begun, dropped) = (session.position(), session.dropped());
+        let constraint = self.constraint.as_mut().map(|constraint| {
+            constraint.restart();
+            &mut **constraint as &mut dyn Constrain
+        });
         let speculation = self.speculation.as_mut().filter(|_| cfg!(feature = "speculation"));
-        let constraint = self.constraint.as_mut();
-        let generate = |output: &mut dyn Output| match constraint {
-            None => session.generate_with(tokenizer, sampler, speculation, max_tokens, output),
-            Some(constraint) => {
-                constraint.restart();
-                session.generate_constrained(
-                    tokenizer,
-                    sampler,
-                    constraint,
-                    speculation,
-                    max_tokens,
-                    output,
-                )
-            }
-        };
+        let speculation = speculation.map(|speculation| speculation as &mut dyn Speculate);
+        let mut policy = Policy { tokenizer, sampler, constraint, speculation };
         let (generated, stopped) = if cfg!(feature = "stop") {
             let mut output = StopTexts::new(&texts, &mut stdout);
-            let generated = generate(&mut output);
+            let generated = session.generate(&mut policy, max_tokens, &mut output);
             (generated, output.finish())
         } else {
-            (generate(&mut stdout), None)
+            (session.generate(&mut policy, max_tokens, &mut stdout), None)
         };
         let mut generated = generated.map_err(|error| match error {
             SessionError::Sample(_) => Failure::new(format!("{error}: is the model file damaged?")),
@@ -191,12 +170,12 @@ impl Generation<'_, '_> {
         if let Some(shown) = stopped
             && session.dropped() == dropped
         {
-            // What is not shown is no part of the text that goes on.
+            // Tokens that are not shown are not part of the text.
             session.rewind(begun + shown);
             generated.unread = None;
         }
         let finish = match (stdout.ended, generated.stop) {
-            // Interrupted, but with a whole text all the same.
+            // Interrupted, but the text was completed.
             (Some(Ok(Finish::Interrupted)), Stop::Complete) => Finish::EndOfGeneration,
             (Some(ended), _) => ended?,
             (None, _) if stopped.is_some() => Finish::StopText,
@@ -211,9 +190,9 @@ impl Generation<'_, '_> {
 /// Stdout, a token at a time.
 struct Stdout<'i> {
     interrupted: &'i AtomicBool,
-    /// Text of the token so far.
+    /// Text that is not written yet.
     pending: Vec<u8>,
-    /// What ended the text here rather than in the engine.
+    /// Why the output ended the text, if it did.
     ended: Option<Result<Finish, Failure>>,
 }
 

@@ -3,59 +3,63 @@
 mod budget;
 
 use super::{Outcome, print};
-use crate::args::Info;
+use crate::args::Engine;
 use crate::ceiling;
 use crate::constraint::Vocabulary;
-use crate::engine::{Machine, ModelFile, Plan};
+use crate::engine::{Machine, Model, ModelFile, Needs, Plan, text};
 use crate::report::{Bytes, Failure, printable};
 use core::fmt::{Display, Write};
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::Purpose;
-use picolm_core::model::{LayerSet, Traffic};
-use picolm_core::port::Parallel;
 use picolm_core::quant::TensorType;
 use picolm_core::sampler::SamplerOptions;
-use picolm_core::session::Options;
 
-pub(super) fn info(arguments: &Info) -> Result<Outcome, Failure> {
+pub(super) fn info(engine: &Engine) -> Result<Outcome, Failure> {
     let machine = Machine::new(0)?;
-    let Info { context, kv_type, skipped, .. } = *arguments;
-    let skipped = if cfg!(feature = "layers") { skipped } else { LayerSet::EMPTY };
-    let options = Options { context, kv_type, skipped, ..Options::default() };
-    let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| {
-        plan.with_tokenizer(file, gguf)?.with_sampler(file, &SamplerOptions::NEUTRAL)
-    };
-    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
+    let file = ModelFile::open(&engine.model)?;
     let gguf = file.gguf()?;
     let mut page = Page(String::new());
-    page.line(
-        "file",
-        format_args!("{} ({})", file.path().display(), Bytes(file.weights().file_bytes())),
-    );
+    let file_bytes = Bytes(file.file_bytes());
+    page.line("file", format_args!("{} ({file_bytes})", file.path.display()));
     describe(&mut page, &gguf);
-
-    // What follows needs an architecture that the engine knows: show the rest in any case.
-    let plan =
-        Plan::new(&file, &gguf, &machine, options).and_then(|plan| complete(plan, &file, &gguf));
-    if let Ok(plan) = &plan {
-        sizes(&mut page, plan);
-        if let Ok(traffic) = Traffic::of(&gguf, &plan.config, kv_type) {
-            page.line("read per token", Bytes(traffic.weights_bytes));
+    let planned = Model::of(&machine, &file, &gguf, engine.skipped)
+        .and_then(|model| plan(&model, engine).map(|plan| (model, plan)));
+    let (model, plan) = match planned {
+        Ok(planned) => planned,
+        Err(failure) => {
+            // Tensors can be listed whatever the architecture.
+            tensors(&mut page, &gguf);
+            let _ = print(&page.0);
+            return Err(failure);
         }
+    };
+    let source = ceiling::open(&model, plan, engine.ram)?;
+    sizes(&mut page, &model);
+    if let Ok(traffic) = model.layout.traffic(engine.kv_type) {
+        page.line("read per token", Bytes(traffic.weights_bytes));
     }
     tensors(&mut page, &gguf);
-    if let Ok(plan) = &plan {
-        memory(&mut page, plan, machine.pool.workers());
-        if let Ok(vocabulary) = Vocabulary::read(&arguments.model) {
-            let bytes = Bytes(vocabulary.bytes());
-            page.row("a constraint", format_args!("{:>10} more", bytes.to_string()));
-        }
-        if let Some(ceiling) = file.ceiling() {
-            budget::show(&mut page, &file, &gguf, &machine, plan, ceiling)?;
-        }
+    memory(&mut page, &source.plan, model.context(engine.context));
+    if let Ok(vocabulary) = vocabulary(&file, &gguf) {
+        page.bytes("a constraint", vocabulary.bytes(), " more");
     }
-    let shown = print(&page.0);
-    plan.and(shown)
+    if let Some(ceiling) = &source.ceiling {
+        budget::show(&mut page, &machine, &source, ceiling)?;
+    }
+    print(&page.0)
+}
+
+/// The memory to write text with `model`.
+fn plan(model: &Model<'_>, engine: &Engine) -> Result<Plan, Failure> {
+    let text = text::plan_with_sampler(model, &SamplerOptions::NEUTRAL)?;
+    Plan::new(model, Needs { options: engine.options(1), text, other_bytes: 0 })
+}
+
+/// The vocabulary as a constraint holds it.
+fn vocabulary(file: &ModelFile, gguf: &Gguf<'_>) -> Result<Vocabulary, Failure> {
+    let mut memory = None;
+    let tokenizer = text::tokenizer(file, gguf, &mut memory)?;
+    Vocabulary::of(&tokenizer).map_err(|error| file.failure(error))
 }
 
 /// Lines of a name and a value.
@@ -71,12 +75,16 @@ impl Page {
         let _ = writeln!(self.0, "{:<16} {value}", format!("{name}:"));
     }
 
+    fn bytes(&mut self, name: &str, bytes: u64, more: &str) {
+        self.row(name, format_args!("{:>10}{more}", Bytes(bytes).to_string()));
+    }
+
     fn row(&mut self, name: &str, value: impl Display) {
         let _ = writeln!(self.0, "  {name:<14} {value}");
     }
 }
 
-/// What the metadata says, whatever the architecture.
+/// Metadata that every architecture has.
 fn describe(page: &mut Page, gguf: &Gguf<'_>) {
     page.line("gguf version", gguf.version());
     for (name, key) in [
@@ -89,14 +97,11 @@ fn describe(page: &mut Page, gguf: &Gguf<'_>) {
             page.line(name, String::from_utf8_lossy(text));
         }
     }
-    let parameters: u64 = gguf.tensors().fold(0, |sum, tensor| {
-        let elements = tensor.elements();
-        u64::saturating_add(sum, elements)
-    });
+    let parameters = gguf.tensors().map(|tensor| tensor.elements()).fold(0, u64::saturating_add);
     page.line("parameters", parameters);
 }
 
-/// Tensors by type: how many, how many bytes.
+/// Number and bytes of the tensors of each type.
 fn tensors(page: &mut Page, gguf: &Gguf<'_>) {
     page.heading("tensors");
     for &tensor_type in TensorType::ALL {
@@ -107,17 +112,15 @@ fn tensors(page: &mut Page, gguf: &Gguf<'_>) {
                 (count + 1, bytes.saturating_add(tensor.bytes))
             });
         if count > 0 {
-            page.row(
-                tensor_type.name(),
-                format_args!("{count:>5}  {:>10}", Bytes(bytes).to_string()),
-            );
+            let bytes = Bytes(bytes).to_string();
+            page.row(tensor_type.name(), format_args!("{count:>5}  {bytes:>10}"));
         }
     }
 }
 
-/// The model's sizes, as the engine reads them.
-fn sizes(page: &mut Page, plan: &Plan) {
-    let config = &plan.config;
+/// The model's sizes.
+fn sizes(page: &mut Page, model: &Model<'_>) {
+    let config = model.layout.config();
     if config.skipped.is_empty() {
         page.line("layers", config.n_layer);
     } else {
@@ -138,15 +141,14 @@ fn sizes(page: &mut Page, plan: &Plan) {
 }
 
 /// The memory plan, line by line.
-fn memory(page: &mut Page, plan: &Plan, workers: usize) {
-    let context = plan.context();
-    page.heading(&format!("memory for a context of {context}, {workers} threads"));
+fn memory(page: &mut Page, plan: &Plan, context: u32) {
+    let threads = plan.needs.options.workers;
+    page.heading(&format!("memory for a context of {context}, {threads} threads"));
     for purpose in Purpose::ALL {
         let bytes = plan.memory.bytes(purpose);
         if bytes > 0 {
-            page.row(purpose.name(), format_args!("{:>10}", Bytes(bytes).to_string()));
+            page.bytes(purpose.name(), bytes, "");
         }
     }
-    let total = plan.memory.total().unwrap_or(u64::MAX);
-    page.row("total", format_args!("{:>10}", Bytes(total).to_string()));
+    page.bytes("total", plan.memory.total(), "");
 }

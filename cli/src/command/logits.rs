@@ -6,33 +6,30 @@
 use super::{Outcome, write};
 use crate::args::Logits;
 use crate::ceiling;
-use crate::engine::{Machine, ModelFile, Plan};
+use crate::engine::{Machine, Model, ModelFile, Needs, Plan};
 use crate::report::Failure;
 use core::ops::ControlFlow;
-use picolm_core::gguf::Gguf;
-use picolm_core::mem::Arena;
-use picolm_core::session::{DEFAULT_CONTEXT, Options};
+use picolm_core::session::DEFAULT_CONTEXT;
 
-/// Positions whose scores are held at a time: 4 MB for a vocabulary of 128,000 are 8 rows.
+/// Positions whose scores are held at a time: 4 MB for a vocabulary of 128,000.
 const ROWS: u32 = 8;
 
 pub(super) fn logits(arguments: &Logits) -> Result<Outcome, Failure> {
-    let Logits { tokens, all, .. } = arguments;
-    let machine = Machine::new(arguments.threads)?;
-    // More ids than the default context holds ask for a longer one.
-    let count = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
-    let context =
-        if arguments.context == 0 && count > DEFAULT_CONTEXT { count } else { arguments.context };
-    let logit_rows = if *all { ROWS } else { 1 };
-    let Logits { kv_type, skipped, .. } = *arguments;
-    let options = Options { context, kv_type, logit_rows, skipped, ..Options::default() };
-    let plain = |plan: Plan, _: &ModelFile, _: &Gguf<'_>| Ok(plan);
-    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &plain)?;
+    let Logits { engine, tokens, all } = arguments;
+    let machine = Machine::new(engine.threads)?;
+    let file = ModelFile::open(&engine.model)?;
     let gguf = file.gguf()?;
-    let plan = Plan::new(&file, &gguf, &machine, options)?;
-    let mut memory = plan.reserve()?;
-    let mut arena = Arena::new(memory.as_mut_slice());
-    let mut session = plan.session(&file, &gguf, &machine, &mut arena)?;
+    let model = Model::of(&machine, &file, &gguf, engine.skipped)?;
+    let mut options = engine.options(if *all { ROWS } else { 1 });
+    // The default context grows with the number of ids.
+    let count = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
+    if engine.context == 0 && count > DEFAULT_CONTEXT {
+        options.context = count;
+    }
+    let plan = Plan::new(&model, Needs { options, ..Needs::default() })?;
+    let source = ceiling::open(&model, plan, engine.ram)?;
+    let mut memory = source.plan.reserve()?;
+    let mut session = source.session(&mut memory)?;
     let mut written = Ok(ControlFlow::Continue(()));
     let mut on_logits = |_: usize, row: &[f32]| {
         if matches!(written, Ok(ControlFlow::Continue(()))) {
@@ -47,6 +44,6 @@ pub(super) fn logits(arguments: &Logits) -> Result<Outcome, Failure> {
             .prefill(tokens, &mut |_| true)
             .map(|()| on_logits(tokens.len() - 1, session.logits()))
     }
-    .map_err(|error| Failure::new(error.to_string()))?;
+    .map_err(Failure::new)?;
     written.map(|_| Outcome::Done)
 }

@@ -8,39 +8,37 @@
 use super::{Outcome, print};
 use crate::args::Perplexity;
 use crate::ceiling;
-use crate::engine::{self, Machine, ModelFile, Plan, about};
+use crate::engine::{Machine, Model, ModelFile, Needs, Plan, text};
 use crate::platform::map::MappedFile;
 use crate::report::{Failure, Progress};
-use picolm_core::gguf::Gguf;
-use picolm_core::mem::Arena;
 use picolm_core::ops::log_probability;
-use picolm_core::session::{Options, Session};
-use picolm_core::tokenizer::Tokenizer;
+use picolm_core::session::Session;
 
 /// Rows of logits that are held at a time.
 const ROWS: u32 = 16;
 
 pub(super) fn perplexity(arguments: &Perplexity) -> Result<Outcome, Failure> {
-    let text = MappedFile::open(&arguments.file).map_err(|error| about(&arguments.file, error))?;
-    let machine = Machine::new(arguments.threads)?;
-    let Perplexity { window, kv_type, skipped, .. } = *arguments;
-    let context = window;
-    let options = Options { context, kv_type, logit_rows: ROWS, skipped, ..Options::default() };
-    let complete = |plan: Plan, file: &ModelFile, gguf: &Gguf<'_>| plan.with_tokenizer(file, gguf);
-    let file = ceiling::open(&arguments.model, arguments.ram, &machine, options, &complete)?;
-    let most = file.text_bytes();
-    if text.bytes().len() as u64 > most {
-        return Err(about(&arguments.file, format_args!("is longer than {most} bytes")));
-    }
+    let text = MappedFile::open(&arguments.file)
+        .map_err(|error| Failure::about(&arguments.file, error))?;
+    let engine = &arguments.engine;
+    let machine = Machine::new(engine.threads)?;
+    let file = ModelFile::open(&engine.model)?;
     let gguf = file.gguf()?;
-    let plan = complete(Plan::new(&file, &gguf, &machine, options)?, &file, &gguf)?;
-    let mut memory = plan.reserve()?;
-    let mut arena = Arena::new(memory.as_mut_slice());
-    let tokenizer = Tokenizer::new(&gguf, &mut arena).map_err(|error| file.failure(error))?;
-    let mut session = plan.session(&file, &gguf, &machine, &mut arena)?;
+    let model = Model::of(&machine, &file, &gguf, engine.skipped)?;
+    let (options, text_plan) = (engine.options(ROWS), text::plan(&file, &gguf)?);
+    let needs = Needs { options, text: text_plan, other_bytes: 0 };
+    let source = ceiling::open(&model, Plan::new(&model, needs)?, engine.ram)?;
+    let most = source.text_bytes();
+    if text.bytes().len() as u64 > most {
+        let longer = format_args!("is longer than {most} bytes");
+        return Err(Failure::about(&arguments.file, longer));
+    }
+    let (mut text_memory, mut memory) = (None, source.plan.reserve()?);
+    let tokenizer = text::tokenizer(&file, &gguf, &mut text_memory)?;
+    let mut session = source.session(&mut memory)?;
 
-    let mut tokens = engine::encode(&tokenizer, text.bytes(), true, false)?;
-    let window = window as usize;
+    let mut tokens = text::encode(&tokenizer, text.bytes(), true, false)?;
+    let window = engine.context as usize;
     if tokens.len() / 2 < window {
         return Err(Failure::new(format!(
             "the text has {} tokens, two windows of {window} are needed: give a longer text or a \
@@ -70,16 +68,15 @@ pub(super) fn perplexity(arguments: &Perplexity) -> Result<Outcome, Failure> {
 
 /// The sum of the negative log probabilities that the second half of `window` gives its tokens.
 fn score(session: &mut Session<'_>, window: &[u32]) -> Result<f64, Failure> {
-    let failure = |error| Failure::new(format!("{error}"));
     let first = window.len() / 2;
     let (unscored, predicting) = window[..window.len() - 1].split_at(first);
     session.rewind(0);
-    session.prefill(unscored, &mut |_| true).map_err(failure)?;
+    session.prefill(unscored, &mut |_| true).map_err(Failure::new)?;
     let mut sum = 0.0;
     let mut on_logits = |index: usize, logits: &[f32]| {
         sum -= log_probability(logits, window[first + index + 1]);
     };
-    session.prefill_scored(predicting, &mut on_logits).map_err(failure)?;
+    session.prefill_scored(predicting, &mut on_logits).map_err(Failure::new)?;
     if sum.is_nan() {
         return Err(Failure::new("non-finite logits: is the model file damaged?"));
     }

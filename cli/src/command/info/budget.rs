@@ -1,64 +1,55 @@
-//! Where each byte below a ceiling goes, and what speed that gives: as measured on this machine.
+//! How a memory ceiling is divided, and the speed to expect, measured on this machine.
 
 use super::Page;
-use crate::ceiling::Ceiling;
-use crate::engine::{Machine, ModelFile, Plan};
+use crate::engine::{Ceiling, Machine, Source};
 use crate::platform::bandwidth;
 use crate::platform::clock::MonotonicClock;
 use crate::platform::map::Memory;
 use crate::report::{Bytes, Failure, Fixed};
-use picolm_core::gguf::Gguf;
-use picolm_core::mem::Arena;
-use picolm_core::model::Traffic;
 use picolm_core::port::Clock;
 
-/// Memory that is read to measure how fast that goes: more than the caches of a small machine.
+/// Memory that is read to measure its speed: more than the caches of a small machine.
 const PROBE_BYTES: u64 = 32 << 20;
 
-/// Readings, of which the fastest counts: the first ones find cold caches and sleeping helpers.
+/// Number of readings. The fastest counts: the first ones find cold caches and sleeping workers.
 const PROBES: usize = 4;
 
-/// Shows the parts of `ceiling` and the seconds that a token will take.
+/// Shows the parts of `ceiling` and predicts the seconds a token takes.
 pub(super) fn show(
     page: &mut Page,
-    file: &ModelFile,
-    gguf: &Gguf<'_>,
     machine: &Machine,
-    plan: &Plan,
+    source: &Source<'_>,
     ceiling: &Ceiling,
 ) -> Result<(), Failure> {
+    let (model, plan) = (source.model, &source.plan);
+    let (file, options) = (model.file, plan.needs.options);
     page.heading(&format!("everything below {}", Bytes(ceiling.bytes)));
-    let row = |page: &mut Page, name: &str, bytes: u64| {
-        page.row(name, format_args!("{:>10}", Bytes(bytes).to_string()));
-    };
-    row(page, "as above", plan.total_bytes());
-    row(page, "process", ceiling.process_bytes);
-    let traffic =
-        Traffic::of(gguf, &plan.config, plan.kv_type()).map_err(|error| file.failure(error))?;
-    let read_bytes = traffic.at(plan.context() / 2);
+    page.bytes("as above", plan.total_bytes(), "");
+    page.bytes("process", ceiling.process_bytes, "");
+    let traffic = model.layout.traffic(options.kv_type).map_err(|error| file.failure(error))?;
+    let read_bytes = traffic.at(model.context(options.context) / 2);
     let memory_bytes_per_s = memory_speed(machine, ceiling.bytes)?;
     let memory_s = read_bytes as f64 / memory_bytes_per_s;
-    let Some(stream) = file.stream() else {
-        let file_bytes = file.weights().file_bytes();
-        row(page, "model, mapped", file_bytes);
+    let Some(stream) = source.contents().streamed() else {
+        let file_bytes = file.file_bytes();
+        page.bytes("model, mapped", file_bytes, "");
         let total = plan.total_bytes() + ceiling.process_bytes + file_bytes;
-        row(page, "total", total);
+        page.bytes("total", total, "");
         page.line("memory speed", format_args!("{} GB/s", Fixed::<2>(memory_bytes_per_s * 1e-9)));
         page.line("prediction", format_args!("{} s a token, by memory", Fixed::<3>(memory_s)));
         return Ok(());
     };
-    // The schedule decides: it takes memory that nothing is written to.
+    // The schedule decides what is pinned. The memory of the engine is not written to.
     let mut memory = plan.reserve()?;
-    let mut arena = Arena::new(memory.as_mut_slice());
-    plan.session(file, gguf, machine, &mut arena)?;
+    source.session(&mut memory)?;
     let weights = stream.plan().unwrap_or_default();
-    row(page, "header", ceiling.header_bytes);
-    row(page, "stream buffers", weights.buffer_bytes);
-    row(page, "pinned weights", weights.pinned_bytes);
+    page.bytes("header", ceiling.header_bytes, "");
+    page.bytes("stream buffers", weights.buffer_bytes, "");
+    page.bytes("pinned weights", weights.pinned_bytes, "");
     let others = plan.total_bytes() + ceiling.process_bytes + ceiling.header_bytes;
-    row(page, "total", others + weights.buffer_bytes + weights.pinned_bytes);
+    page.bytes("total", others + weights.buffer_bytes + weights.pinned_bytes, "");
 
-    let config = &plan.config;
+    let config = model.layout.config();
     let experts = f64::from(config.n_expert_used) / f64::from(config.n_expert.max(1));
     let streamed_bytes =
         weights.streamed_bytes as f64 + weights.streamed_expert_bytes as f64 * experts;

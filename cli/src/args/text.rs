@@ -1,0 +1,162 @@
+//! The options of `picolm MODEL` and `picolm chat`, the commands that write text.
+
+use super::escape::{escaped_text, unescape};
+use super::keeping::Keeping;
+use super::options::{Options, unknown};
+use super::sampling::Sampling;
+use super::{Command, Engine, Failure};
+use std::path::PathBuf;
+
+/// Continues a prompt, or chats.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Run {
+    pub(crate) engine: Engine,
+    /// `None` for stdin.
+    pub(crate) prompt: Option<Vec<u8>>,
+    /// `None` if the prompt is not put in a chat template.
+    pub(crate) conversation: Option<Conversation>,
+    /// Draft from earlier text.
+    pub(crate) lookup: bool,
+    /// A model to draft by.
+    pub(crate) draft: Option<PathBuf>,
+    /// Texts that end the answer.
+    pub(crate) stop: Vec<Vec<u8>>,
+    pub(crate) max_tokens: u32,
+    pub(crate) sampling: Sampling,
+    /// A form that the text must have.
+    pub(crate) constraint: Option<Wanted>,
+    /// JSON may have line breaks and indentation.
+    pub(crate) pretty: bool,
+    pub(crate) keeping: Keeping,
+    /// Keep the whole model in memory.
+    pub(crate) lock: bool,
+    pub(crate) quiet: bool,
+}
+
+/// A form that a text must have.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Wanted {
+    /// A JSON object or array.
+    Json,
+    /// A JSON Schema, or the path of its file.
+    #[cfg(feature = "grammar")]
+    Schema(std::ffi::OsString),
+    /// The path of a GBNF grammar.
+    #[cfg(feature = "grammar")]
+    Grammar(PathBuf),
+}
+
+impl Wanted {
+    fn is_json(&self) -> bool {
+        match self {
+            Self::Json => true,
+            #[cfg(feature = "grammar")]
+            Self::Schema(_) => true,
+            #[cfg(feature = "grammar")]
+            Self::Grammar(_) => false,
+        }
+    }
+}
+
+/// How to chat with the model.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Conversation {
+    /// `None` for the model's own.
+    pub(crate) template: Option<String>,
+    /// `None` for the template's own.
+    pub(crate) system: Option<Vec<u8>>,
+}
+
+pub(super) fn parse_run(options: Options) -> Result<Command, Failure> {
+    let run = Run { max_tokens: 256, ..Run::default() };
+    parse(run, options, true, Command::Run)
+}
+
+#[cfg(feature = "chat")]
+pub(super) fn parse_chat(options: Options) -> Result<Command, Failure> {
+    let conversation = Some(Conversation::default());
+    let run = Run { max_tokens: 1024, conversation, ..Run::default() };
+    parse(run, options, false, Command::Chat)
+}
+
+/// Parses options into `run`. A command without a prompt does not have the options about it.
+fn parse(
+    mut run: Run,
+    mut options: Options,
+    has_prompt: bool,
+    command: impl FnOnce(Box<Run>) -> Command,
+) -> Result<Command, Failure> {
+    let mut escapes = false;
+    while let Some(option) = options.next()? {
+        match option.as_str() {
+            "-p" | "--prompt" if has_prompt => run.prompt = Some(options.bytes(&option)?),
+            #[cfg(feature = "escapes")]
+            "-e" | "--escape" if has_prompt => escapes = true,
+            #[cfg(feature = "chat")]
+            "--chat" => _ = run.conversation.get_or_insert_default(),
+            #[cfg(feature = "chat")]
+            "--system" => {
+                run.conversation.get_or_insert_default().system = Some(options.bytes(&option)?);
+            }
+            #[cfg(feature = "chat")]
+            "--chat-template" => {
+                let name = options.value(&option)?.to_string_lossy().into_owned();
+                run.conversation.get_or_insert_default().template = Some(name);
+            }
+            #[cfg(feature = "speculation")]
+            "--lookup" => run.lookup = true,
+            #[cfg(feature = "speculation")]
+            "--draft" => run.draft = Some(PathBuf::from(options.value(&option)?)),
+            #[cfg(feature = "stop")]
+            "--stop" => run.stop.push(options.stop_text(&option)?),
+            "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
+            "-c" | "--context" => options.engine.context = options.integer(&option, 1)?,
+            "-j" | "--threads" => options.engine.threads = options.integer(&option, 1)?,
+            #[cfg(feature = "lock")]
+            "--lock" => run.lock = true,
+            "--quiet" => run.quiet = true,
+            "--json" => run.constrain(Wanted::Json)?,
+            #[cfg(feature = "grammar")]
+            "--schema" => run.constrain(Wanted::Schema(options.some(&option)?))?,
+            #[cfg(feature = "grammar")]
+            "--grammar" => run.constrain(Wanted::Grammar(options.some(&option)?.into()))?,
+            #[cfg(feature = "pretty")]
+            "--pretty" => run.pretty = true,
+            _ if options.take(&option)? => {}
+            _ if run.sampling.take(&option, &mut options)? => {}
+            _ if run.keeping.take(&option, &mut options)? => {}
+            _ => return Err(unknown(&option)),
+        }
+    }
+    run.check()?;
+    if options.stop.is_none() {
+        run.keeping.check(has_prompt, run.constraint.is_some())?;
+    }
+    if escapes {
+        run.prompt = Some(unescape(escaped_text(run.prompt.as_deref())?));
+    }
+    options.finish(|engine| command(Box::new(Run { engine, ..run })))
+}
+
+impl Run {
+    fn constrain(&mut self, wanted: Wanted) -> Result<(), Failure> {
+        match self.constraint.replace(wanted) {
+            None => Ok(()),
+            Some(_) => Err(Failure::usage("one constraint at a time")),
+        }
+    }
+
+    /// Refuses options that contradict each other.
+    fn check(&self) -> Result<(), Failure> {
+        if self.constraint.is_some() && !self.stop.is_empty() {
+            return Err(Failure::usage("--stop: the constraint says where the text ends"));
+        }
+        if self.pretty && !self.constraint.as_ref().is_some_and(Wanted::is_json) {
+            return Err(Failure::usage("--pretty: goes with --json or --schema"));
+        }
+        if self.lookup && self.draft.is_some() {
+            return Err(Failure::usage("--draft: goes without --lookup"));
+        }
+        Ok(())
+    }
+}

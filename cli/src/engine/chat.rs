@@ -1,0 +1,38 @@
+//! The chat template of a model.
+
+use super::model_file::Model;
+use crate::report::Failure;
+use picolm_core::chat::{self, Chat};
+use picolm_core::tokenizer::Tokenizer;
+
+/// The template called `name`, or the one that the model file describes.
+pub(crate) fn chat<'m>(
+    model: &Model<'m>,
+    tokenizer: &Tokenizer<'m>,
+    name: Option<&str>,
+) -> Result<Chat<'m>, Failure> {
+    let names = || {
+        let names: Vec<&str> = chat::ALL.iter().flat_map(|form| form.names()).copied().collect();
+        names.join(", ")
+    };
+    let chat = match name {
+        Some(name) => Chat::named(name).ok_or_else(|| {
+            let names = names();
+            Failure::usage(format!("--chat-template: '{name}' is none of {names}"))
+        })?,
+        None => {
+            let jinja = model.gguf.string("tokenizer.chat_template");
+            let jinja = jinja.map_err(|error| model.file.failure(error))?;
+            let wrong = match jinja {
+                None => "has no chat template",
+                Some(_) => "has a chat template of an unknown form",
+            };
+            jinja.and_then(Chat::detect).ok_or_else(|| {
+                let names = names();
+                model.file.failure(format_args!("{wrong}: name one by --chat-template ({names})"))
+            })?
+        }
+    };
+    let text = |token: Option<u32>| token.map_or(&b""[..], |token| tokenizer.raw_text(token));
+    Ok(chat.with_tokens(text(tokenizer.bos()), text(tokenizer.eos())))
+}

@@ -1,0 +1,131 @@
+//! The weights of a model, mapped or streamed, and the engine that is loaded from them.
+
+use super::model_file::{Contents, Model};
+use super::plan::Plan;
+use super::text::{LEAST_TEXT_BYTES, MAX_TEXT_BYTES};
+use crate::platform::map::Memory;
+use crate::platform::memory;
+use crate::report::{Bytes, Failure, Progress};
+use picolm_core::mem::Arena;
+use picolm_core::session::Session;
+
+/// The most memory that the program may take, and parts of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ceiling {
+    pub(crate) bytes: u64,
+    /// The process: program, heap, stacks, page tables.
+    pub(crate) process_bytes: u64,
+    /// The model file's header: metadata, vocabulary, list of tensors. 0 if the whole file is
+    /// mapped.
+    pub(crate) header_bytes: u64,
+}
+
+/// Most bytes of memory that a byte of text takes while it is tokenized: the text, its ids and
+/// scratch for a word as long as the text. Measured: 17.5.
+const BYTES_PER_TEXT_BYTE: u64 = 24;
+
+impl Ceiling {
+    /// Longest text that can be tokenized below the ceiling before the first pass, when
+    /// `mapped_bytes` of the model file may be in memory and nothing is pinned yet.
+    fn text_bytes(&self, mapped_bytes: u64) -> u64 {
+        let others = [self.process_bytes, self.header_bytes, mapped_bytes];
+        let left = others.iter().fold(self.bytes, |left, &more| left.saturating_sub(more));
+        (left / BYTES_PER_TEXT_BYTE).max(LEAST_TEXT_BYTES)
+    }
+}
+
+/// The weights of a model, and the plan of the engine that reads them.
+pub(crate) struct Source<'f> {
+    pub(crate) model: &'f Model<'f>,
+    /// The file once more, if the weights stream below a ceiling.
+    pub(crate) stream: Option<Contents>,
+    /// `None` if the program may take as much memory as it likes.
+    pub(crate) ceiling: Option<Ceiling>,
+    pub(crate) plan: Plan,
+}
+
+impl Source<'_> {
+    /// The file that the weights are read from.
+    pub(crate) fn contents(&self) -> &Contents {
+        self.stream.as_ref().unwrap_or(&self.model.file.contents)
+    }
+
+    /// Loads the engine into `memory`, which the plan has reserved.
+    pub(crate) fn session<'m>(&'m self, memory: &'m mut Memory) -> Result<Session<'m>, Failure> {
+        let Model { layout, machine, .. } = self.model;
+        let (weights, options) = (self.contents().weights(), &self.plan.needs.options);
+        let mut arena = Arena::new(memory.as_mut_slice());
+        Session::new(layout, weights, &machine.pool, options, &mut arena)
+            .map_err(|error| self.model.failure(error))
+    }
+
+    /// Longest text that can be tokenized.
+    pub(crate) fn text_bytes(&self) -> u64 {
+        let mapped_bytes = self.contents().mapped().map_or(0, |map| map.bytes().len() as u64);
+        let ceiling = self.ceiling.map_or(u64::MAX, |ceiling| ceiling.text_bytes(mapped_bytes));
+        ceiling.min(MAX_TEXT_BYTES)
+    }
+
+    /// Longest line of a chat. By then everything else is in memory.
+    pub(crate) fn line_bytes(&self) -> u64 {
+        match self.contents().mapped() {
+            Some(_) => self.text_bytes(),
+            None => LEAST_TEXT_BYTES.min(self.text_bytes()),
+        }
+    }
+
+    /// Brings the whole model into memory and keeps it there, if it is mapped. Streamed weights are
+    /// locked when they are pinned.
+    pub(crate) fn lock(&self, quiet: bool) -> Result<(), Failure> {
+        let Some(map) = self.contents().mapped() else { return Ok(()) };
+        let bytes = map.bytes().len();
+        let mut progress = Progress::new("lock", bytes >> 20, quiet);
+        map.lock(&mut |done| progress.update(done >> 20)).map_err(|error| {
+            let needed = bytes.div_ceil(1024);
+            Failure::new(format!(
+                "--lock: {error}: allow {needed} KiB of locked memory (ulimit -l {needed}, \
+                 LimitMEMLOCK or CAP_IPC_LOCK), or leave --lock out"
+            ))
+        })
+    }
+
+    /// Memory planned and taken, and how the weights are held. To be called at the end: what is
+    /// given back before is less than what is taken later, so the last number is the peak.
+    pub(crate) fn memory_line(&self) -> String {
+        let private = match memory::private_bytes() {
+            Some(bytes) => format!("private peak {}", Bytes(bytes)),
+            None => "private peak unknown".to_owned(),
+        };
+        let streamed = self.contents().streamed().and_then(|stream| Some((stream.plan()?, stream)));
+        let Some((weights, stream)) = streamed else {
+            let total = Bytes(self.plan.total_bytes());
+            let file = Bytes(self.model.file.file_bytes());
+            return format!("planned {total}, {private} (and the model file, {file}, mapped)");
+        };
+        let ceiling = Bytes(self.ceiling.map_or(0, |ceiling| ceiling.bytes));
+        let (pinned, streamed) = (Bytes(weights.pinned_bytes), Bytes(weights.streamed_bytes));
+        let swap = if stream.lock_was_refused() && memory::swap_is_on() {
+            "; the system may swap the pinned ones out: raise its limit of locked memory \
+             (ulimit -l)"
+        } else {
+            ""
+        };
+        format!(
+            "planned {ceiling}, {private} (of the weights {pinned} pinned, {streamed} streamed a \
+             token{swap})"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_has_what_is_not_taken_yet() {
+        let ceiling = |bytes| Ceiling { bytes, process_bytes: 3000, header_bytes: 2000 };
+        assert_eq!(ceiling(5000 + (24 << 20)).text_bytes(0), 1 << 20);
+        assert_eq!(ceiling(5000 + (48 << 20)).text_bytes(24 << 20), 1 << 20);
+        assert_eq!(ceiling(100).text_bytes(u64::MAX), LEAST_TEXT_BYTES);
+    }
+}
