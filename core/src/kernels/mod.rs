@@ -218,10 +218,17 @@ impl FormatKernels {
 /// Offers the kernels of one format for a CPU, or nothing where the CPU lacks what they need.
 pub type Candidate = fn(CpuFeatures) -> Option<&'static FormatKernels>;
 
-/// One list from several: how an instruction set's list is put together, its levels best first.
-///
-/// `N` is the sum of their lengths; anything else does not compile where the list is a constant.
-#[allow(dead_code, reason = "targets without kernels of their own join nothing")]
+/// One list from several constants: how an instruction set's list is put together, its levels best
+/// first.
+#[allow(unused_macros, reason = "targets without kernels of their own join little")]
+macro_rules! join {
+    ($($list:expr),+ $(,)?) => {
+        &$crate::kernels::joined::<_, { 0 $(+ $list.len())+ }>(&[$($list),+])
+    };
+}
+use join;
+
+/// The `N` entries of several lists.
 const fn joined<T: Copy, const N: usize>(lists: &[&[T]]) -> [T; N] {
     let mut all = [lists[0][0]; N];
     let (mut list, mut index, mut at) = (0, 0, 0);
@@ -235,6 +242,34 @@ const fn joined<T: Copy, const N: usize>(lists: &[&[T]]) -> [T; N] {
     assert!(at == N);
     all
 }
+
+/// The one list of weight formats: `candidates!(usual new)` is `&[new::<Q4_0>, new::<Q8_0>, ...]`.
+///
+/// `floats` are one number after the other; of the `blocks`, `usual` are those that most models
+/// have, and `others` the rest.
+macro_rules! candidates {
+    ($which:ident $new:ident) => {
+        candidates!(
+            @ $which $new:
+            F32 F16 BF16;
+            Q4_0 Q8_0 Q4_K Q6_K;
+            Q4_1 Q5_0 Q5_1 Q2_K Q3_K Q5_K;
+        )
+    };
+    (@ floats $new:ident: $($float:ident)*; $($usual:ident)*; $($other:ident)*;) => {
+        &[$($new::<$crate::quant::$float>),*]
+    };
+    (@ usual $new:ident: $($float:ident)*; $($usual:ident)*; $($other:ident)*;) => {
+        &[$($new::<$crate::quant::$usual>),*]
+    };
+    (@ others $new:ident: $($float:ident)*; $($usual:ident)*; $($other:ident)*;) => {
+        &[$($new::<$crate::quant::$other>),*]
+    };
+    (@ blocks $new:ident: $($float:ident)*; $($usual:ident)*; $($other:ident)*;) => {
+        &[$($new::<$crate::quant::$usual>,)* $($new::<$crate::quant::$other>),*]
+    };
+}
+use candidates;
 
 /// The first of `candidates` (best first) for `tensor_type` that runs on `cpu`.
 pub fn bind(

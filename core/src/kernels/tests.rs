@@ -9,7 +9,7 @@ use super::portable::{self, float_activations::FLOAT_ACTIVATIONS};
 use super::*;
 use crate::mem::{Grid, Tiles};
 use crate::num::f16;
-use crate::quant::KvType;
+use crate::quant::{BlockFormat, KvType};
 use std::vec::Vec;
 
 /// splitmix64: numbers that look random and are the same everywhere.
@@ -32,16 +32,19 @@ impl Random {
     }
 }
 
+/// A format and where its f16 fields lie.
+type Halves = (TensorType, usize, Option<usize>);
+
+const fn halves_of<F: BlockFormat>() -> Halves {
+    (F::TENSOR_TYPE, F::LAYOUT.scale, F::LAYOUT.minimum_at())
+}
+
 /// Offsets of the f16 fields of a block; the float formats have none that is a scale.
-fn halves(tensor_type: TensorType) -> &'static [usize] {
-    match tensor_type {
-        TensorType::Q4_0 | TensorType::Q5_0 | TensorType::Q8_0 => &[0],
-        TensorType::Q4_1 | TensorType::Q5_1 | TensorType::Q4_K | TensorType::Q5_K => &[0, 2],
-        TensorType::Q2_K => &[80, 82],
-        TensorType::Q3_K => &[108],
-        TensorType::Q6_K => &[208],
-        _ => &[],
-    }
+pub(crate) fn halves(tensor_type: TensorType) -> Vec<usize> {
+    const BLOCKS: &[fn() -> Halves] = candidates!(blocks halves_of);
+    let all = BLOCKS.iter().map(|halves| halves());
+    let found = all.filter(|(block_type, ..)| *block_type == tensor_type);
+    found.flat_map(|(_, scale, minimum)| [Some(scale), minimum]).flatten().collect()
 }
 
 /// What the weights of a test look like.
@@ -69,8 +72,9 @@ fn weights(tensor_type: TensorType, elements: usize, bytes: Bytes, random: &mut 
         Bytes::All(byte) => std::vec![byte; count],
     };
     if bytes != Bytes::Any {
+        let halves = halves(tensor_type);
         for block in made.chunks_exact_mut(tensor_type.block_bytes() as usize) {
-            for &at in halves(tensor_type) {
+            for &at in &halves {
                 let scale = 0.001 + (random.next() % 1000) as f32 * 1e-5;
                 let scale = if bytes == Bytes::Plausible { scale } else { 1.0 };
                 block[at..at + 2].copy_from_slice(&f16::from_f32(scale).to_le_bytes());

@@ -8,7 +8,7 @@
 
 use super::error::ForwardError;
 use super::kv_cache::{KvHalf, Run};
-use super::model::Model;
+use super::load::Model;
 use super::state::State;
 use crate::kernels::ShapeMismatch;
 use crate::ops;

@@ -9,7 +9,7 @@
 //! workers for a batch.
 
 use super::error::ForwardError;
-use super::model::Model;
+use super::load::Model;
 use super::state::{ModelOptions, State};
 use super::tensor::Tensor;
 use super::tensors::stripe_count;

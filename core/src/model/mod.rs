@@ -16,7 +16,7 @@
 //! | [`family`] | what differs between architectures, as data |
 //! | `placement` | what a file's tensors are, by their names |
 //! | [`layout`](Layout) | a model file, understood: what plans and engines are made from |
-//! | `model` | a model ready to run |
+//! | `load` | a model ready to run |
 //! | `forward` | the pass itself, read straight down |
 //! | `stored` | keys and values as bytes, and what their bits depend on |
 //! | `forget` | positions taken out of a text without a pass |
@@ -34,8 +34,8 @@ mod keys;
 mod kv_cache;
 mod layers;
 mod layout;
+mod load;
 mod loaded;
-mod model;
 mod placement;
 mod recurrent;
 mod schedule;
@@ -54,7 +54,7 @@ pub use keys::Keys;
 pub(crate) use kv_cache::{KvHalf, Run};
 pub use layers::LayerSet;
 pub use layout::{Build, Layout};
-pub use model::Model;
+pub use load::Model;
 pub use state::ModelOptions;
 pub(crate) use state::State;
 pub(crate) use stored::StoredShape;

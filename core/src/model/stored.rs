@@ -2,7 +2,7 @@
 //! on besides the model file and the tokens.
 
 use super::kv_cache::Run;
-use super::model::Model;
+use super::load::Model;
 use super::state::State;
 use crate::kernels::Encoding;
 use crate::ops::Pairing;

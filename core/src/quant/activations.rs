@@ -14,23 +14,19 @@
 //! Q8_0 and Q8_K, which differ in that they keep the scale as f16 or divide by a signed maximum.
 
 use super::GROUP_ELEMENTS;
+use super::block::{Array, BlockSize};
 use crate::num;
 
 /// Greatest magnitude of a quantised activation. -128 is left out so that a sign can be flipped
 /// without overflow, and so that products of byte pairs have the same bound on both sides.
 pub const MAX_QUANT: i32 = 127;
 
-/// Encodes whole blocks of one row: `x` and `quants` `[columns]`, `scales` `[columns / BLOCK]`,
+/// Encodes whole blocks of one row: `x` and `quants` `[columns]`, `scales` `[columns / ELEMENTS]`,
 /// `sums` `[columns / 16]`. Where lengths do not belong together the excess is left as it was.
-pub fn encode<const BLOCK: usize>(
-    x: &[f32],
-    quants: &mut [i8],
-    scales: &mut [f32],
-    sums: &mut [i16],
-) {
-    let blocks = x.as_chunks::<BLOCK>().0.iter().zip(quants.as_chunks_mut::<BLOCK>().0);
+pub fn encode<S: BlockSize>(x: &[f32], quants: &mut [i8], scales: &mut [f32], sums: &mut [i16]) {
+    let blocks = S::Elements::split(x).iter().zip(S::Elements::split_mut(quants));
     for ((x, quants), scale) in blocks.zip(scales) {
-        *scale = encode_block(x, quants);
+        *scale = encode_block(x.as_ref(), quants.as_mut());
     }
     for (sum, group) in sums.iter_mut().zip(quants.as_chunks::<GROUP_ELEMENTS>().0) {
         *sum = group.iter().map(|&quant| i16::from(quant)).sum();
@@ -38,7 +34,7 @@ pub fn encode<const BLOCK: usize>(
 }
 
 /// Quantises one block and returns its scale.
-fn encode_block<const BLOCK: usize>(x: &[f32; BLOCK], quants: &mut [i8; BLOCK]) -> f32 {
+fn encode_block(x: &[f32], quants: &mut [i8]) -> f32 {
     // Without its sign bit a float orders as an integer does, NaN above infinity: no NaN is lost
     // in the maximum, as it would be with f32::max.
     let max_bits = x.iter().map(|x| x.to_bits() & (u32::MAX >> 1)).max().unwrap_or(0);
@@ -63,10 +59,11 @@ fn encode_block<const BLOCK: usize>(x: &[f32; BLOCK], quants: &mut [i8; BLOCK]) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quant::block::Size;
 
     fn encoded(x: [f32; 32]) -> ([i8; 32], f32, [i16; 2]) {
         let (mut quants, mut scale, mut sums) = ([99; 32], [9.0], [9; 2]);
-        encode::<32>(&x, &mut quants, &mut scale, &mut sums);
+        encode::<Size<32, 2>>(&x, &mut quants, &mut scale, &mut sums);
         (quants, scale[0], sums)
     }
 

@@ -13,6 +13,8 @@
 //! `s` and `m`. Multiplying by 1 and subtracting a negated number round as leaving them out and
 //! adding do, so the values are bit for bit those of gguf-py.
 //!
+//! Where these numbers lie in a block is a format's [`BlockLayout`]; [`unpack`] reads them.
+//!
 //! Contract of the dot product of a block with 256 or 32 int8 activations `x` of scale `dx`:
 //!
 //! ```text
@@ -25,45 +27,134 @@
 
 use super::TensorType;
 use super::activations::MAX_QUANT;
-use core::ops::Range;
+use super::layout::{BlockLayout, Code, Minimum, Plane, part};
+use crate::num;
 
 /// Weights that share an integer scale and minimum.
 pub const GROUP_ELEMENTS: usize = 16;
 
+/// `[T; N]`, whatever `N` is.
+pub trait Array<T>: AsRef<[T]> + AsMut<[T]> + Copy + 'static {
+    /// `[value; N]`.
+    fn filled(value: T) -> Self;
+
+    /// `all` as arrays. A rest that is too short for one is left out.
+    fn split(all: &[T]) -> &[Self];
+
+    /// What [`Self::split`] leaves out.
+    fn rest(all: &[T]) -> &[T];
+
+    /// All elements of `arrays`.
+    fn flattened(arrays: &[Self]) -> &[T];
+
+    /// [`Self::split`] of what can be written.
+    fn split_mut(all: &mut [T]) -> &mut [Self];
+}
+
+impl<T: Copy + 'static, const N: usize> Array<T> for [T; N] {
+    #[inline(always)]
+    fn filled(value: T) -> Self {
+        [value; N]
+    }
+
+    #[inline(always)]
+    fn split(all: &[T]) -> &[Self] {
+        all.as_chunks().0
+    }
+
+    #[inline(always)]
+    fn rest(all: &[T]) -> &[T] {
+        all.as_chunks::<N>().1
+    }
+
+    #[inline(always)]
+    fn flattened(arrays: &[Self]) -> &[T] {
+        arrays.as_flattened()
+    }
+
+    #[inline(always)]
+    fn split_mut(all: &mut [T]) -> &mut [Self] {
+        all.as_chunks_mut().0
+    }
+}
+
+/// How many weights meet one block of activations: [`Size`] is the only implementation.
+pub trait BlockSize: 'static {
+    /// Weights.
+    const ELEMENTS: usize;
+    /// Groups of [`GROUP_ELEMENTS`].
+    const GROUPS: usize;
+    /// `[T; ELEMENTS]`.
+    type Elements<T: Copy + 'static>: Array<T>;
+    /// `[T; GROUPS]`.
+    type Groups<T: Copy + 'static>: Array<T>;
+}
+
+/// A block of `ELEMENTS` weights in `GROUPS` groups.
+pub struct Size<const ELEMENTS: usize, const GROUPS: usize>;
+
+impl<const ELEMENTS: usize, const GROUPS: usize> BlockSize for Size<ELEMENTS, GROUPS> {
+    const ELEMENTS: usize = ELEMENTS;
+    const GROUPS: usize = GROUPS;
+    type Elements<T: Copy + 'static> = [T; ELEMENTS];
+    type Groups<T: Copy + 'static> = [T; GROUPS];
+}
+
 /// A block as integers; see the module's head for what they mean.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Block<const ELEMENTS: usize, const GROUPS: usize> {
+#[derive(Clone, Copy)]
+pub struct Block<S: BlockSize> {
     /// What a group's scale is multiplied by.
     pub scale: f32,
     /// What a group's minimum is multiplied by; 0 where the format has none.
     pub minimum: f32,
     /// Scale of each group.
-    pub scales: [i8; GROUPS],
-    /// Minimum of each group; 0 where the format has none.
-    pub minima: [i8; GROUPS],
+    pub scales: S::Groups<i8>,
+    /// Minimum of each group; of no meaning where the format has none.
+    pub minima: S::Groups<i8>,
     /// The weights' integers.
-    pub quants: [i8; ELEMENTS],
+    pub quants: S::Elements<i8>,
 }
 
-/// A format whose rows are blocks of `BYTES` bytes that hold `ELEMENTS` weights in `GROUPS` groups.
-pub trait BlockFormat<const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize> {
+/// A format whose rows are blocks: a name and a layout.
+pub trait BlockFormat: 'static {
     /// The format's name in GGUF.
     const TENSOR_TYPE: TensorType;
-    /// Whether it has minima.
-    const HAS_MINIMUM: bool;
-    /// Greatest magnitude of a group's scale.
-    const MAX_SCALE: i32;
-    /// Greatest magnitude of a group's minimum.
-    const MAX_MINIMUM: i32;
-    /// Greatest magnitude of a quant.
-    const MAX_QUANT: i32;
+    /// Where the bits of a block lie, and what they mean.
+    const LAYOUT: BlockLayout;
+    /// A block's bytes.
+    type Bytes: Array<u8>;
+    /// How many weights a block has.
+    type Size: BlockSize;
+
+    /// Weights of a block.
+    const ELEMENTS: usize = Self::Size::ELEMENTS;
+    /// Bytes of a block.
+    const BYTES: usize = size_of::<Self::Bytes>();
+    /// Whether the format has minima.
+    const HAS_MINIMUM: bool = Self::LAYOUT.has_minimum();
+    /// What is subtracted from the stored quants: 0 where they are not numbers without a sign.
+    const OFFSET: i16 = Self::LAYOUT.offset();
+    /// Whether quants have signs before the offset is subtracted.
+    const IS_SIGNED: bool = Self::LAYOUT.is_signed();
+    /// Greatest magnitude of a quant before the offset is subtracted.
+    const MAX: i32 = Self::LAYOUT.max_before_offset();
+    /// Weights that share an integer scale: a whole block where there are no integer scales.
+    const GROUP: usize = Self::LAYOUT.scales.group_elements(Self::ELEMENTS);
+
+    /// See [`BlockLayout::stride`].
+    const STRIDE: usize = Self::LAYOUT.stride();
+    /// See [`BlockLayout::per_column`].
+    const PER_COLUMN: usize = Self::LAYOUT.per_column();
 
     /// Reads a block's integers and scales. Any bytes are a block.
-    fn unpack(bytes: &[u8; BYTES]) -> Block<ELEMENTS, GROUPS>;
+    #[inline(always)]
+    fn unpack(bytes: &Self::Bytes) -> Block<Self::Size> {
+        unpack(const { &Self::LAYOUT }, bytes.as_ref())
+    }
 
     /// The weights' values: bit for bit gguf-py's.
     #[inline]
-    fn dequantize(bytes: &[u8; BYTES]) -> [f32; ELEMENTS] {
+    fn dequantize(bytes: &Self::Bytes) -> <Self::Size as BlockSize>::Elements<f32> {
         Self::unpack(bytes).values(Self::HAS_MINIMUM)
     }
 
@@ -85,13 +176,91 @@ fn combine(has_minimum: bool, scale: f32, minimum: f32, x_scale: f32, isum: i32,
     if has_minimum { product - (minimum * x_scale) * msum as f32 } else { product }
 }
 
-impl<const ELEMENTS: usize, const GROUPS: usize> Block<ELEMENTS, GROUPS> {
+/// Reads a block: what its bytes mean, plainly. With the feature `inlined` it is compiled for each
+/// layout, without it once for each size.
+#[cfg_attr(feature = "inlined", inline(always))]
+pub fn unpack<S: BlockSize>(layout: &BlockLayout, bytes: &[u8]) -> Block<S> {
+    let half = |at| num::f16_le(*part(bytes, at));
+    let minimum = match layout.minimum {
+        Minimum::None => 0.0,
+        Minimum::Added(at) => -half(at),
+        Minimum::Subtracted(at) => half(at),
+    };
+    let scale = half(layout.scale);
+    let [mut scales, mut minima] = [S::Groups::filled(0); 2];
+    let numbers = layout.scales.unpack(bytes);
+    scales.as_mut().copy_from_slice(&numbers[0][..S::GROUPS]);
+    minima.as_mut().copy_from_slice(&numbers[1][..S::GROUPS]);
+    let mut block = Block::<S> { scale, minimum, scales, minima, quants: Array::filled(0) };
+    add_plane(layout.low, 0, bytes, block.quants.as_mut());
+    if let Some(high) = layout.high {
+        add_plane(high, layout.low.bits, bytes, block.quants.as_mut());
+    }
+    decode(layout.code, block.quants.as_mut());
+    block
+}
+
+/// Adds a plane's bits to quants, from bit `position` of them on, in place: an array by value would
+/// be a copy. One loop would do; what most formats have is spelled so that compilers see it.
+#[cfg_attr(feature = "inlined", inline(always))]
+fn add_plane(plane: Plane, position: usize, bytes: &[u8], quants: &mut [i8]) {
+    let Plane { at, bits, run } = plane;
+    let bytes = bytes.get(at..at + plane.bytes(quants.len())).unwrap_or(&[]);
+    let runs = quants.chunks_exact_mut(plane.run_elements().max(1));
+    if run == 1 {
+        for (quants, &byte) in runs.zip(bytes) {
+            for (j, quant) in quants.iter_mut().enumerate() {
+                put(quant, byte >> (bits * j) & plane.mask(), position);
+            }
+        }
+        return;
+    }
+    for (quants, run) in runs.zip(bytes.chunks_exact(run.max(1))) {
+        if bits == 4 {
+            let (low, high) = quants.split_at_mut(run.len());
+            for ((low, high), &byte) in low.iter_mut().zip(high).zip(run) {
+                put(low, byte & 0x0f, position);
+                put(high, byte >> 4, position);
+            }
+            continue;
+        }
+        for (j, quants) in quants.chunks_exact_mut(run.len()).enumerate() {
+            for (quant, &byte) in quants.iter_mut().zip(run) {
+                put(quant, byte >> (bits * j) & plane.mask(), position);
+            }
+        }
+    }
+}
+
+/// Writes the lowest bits of a quant, or adds those from `position` on.
+#[inline(always)]
+fn put(quant: &mut i8, bits: u8, position: usize) {
+    if position == 0 {
+        *quant = bits as i8;
+    } else {
+        *quant |= (bits << position) as i8;
+    }
+}
+
+/// Stored quants to what they mean.
+#[cfg_attr(feature = "inlined", inline(always))]
+fn decode(code: Code, quants: &mut [i8]) {
+    for quant in quants {
+        match code {
+            Code::Unsigned(offset) => *quant -= offset as i8,
+            Code::Signed => {}
+            Code::Codebook(table) => *quant = table[*quant as usize % table.len()],
+        }
+    }
+}
+
+impl<S: BlockSize> Block<S> {
     /// Writes the quants times their group's scale, which fit in i16: see [`assert_exact`].
     #[inline(always)]
-    pub fn scaled_quants(&self, scaled: &mut [i16; ELEMENTS]) {
-        let groups = scaled.as_chunks_mut::<GROUP_ELEMENTS>().0.iter_mut();
-        let quants = self.quants.as_chunks::<GROUP_ELEMENTS>().0;
-        for ((group, quants), &scale) in groups.zip(quants).zip(&self.scales) {
+    pub fn scaled_quants(&self, scaled: &mut S::Elements<i16>) {
+        let groups = scaled.as_mut().as_chunks_mut::<GROUP_ELEMENTS>().0.iter_mut();
+        let quants = self.quants.as_ref().as_chunks::<GROUP_ELEMENTS>().0;
+        for ((group, quants), &scale) in groups.zip(quants).zip(self.scales.as_ref()) {
             for (out, &quant) in group.iter_mut().zip(quants) {
                 *out = i16::from(quant) * i16::from(scale);
             }
@@ -100,11 +269,11 @@ impl<const ELEMENTS: usize, const GROUPS: usize> Block<ELEMENTS, GROUPS> {
 
     /// The weights' values, of a format with or without minima.
     #[inline(always)]
-    pub fn values(&self, has_minimum: bool) -> [f32; ELEMENTS] {
-        let mut values = [0.0; ELEMENTS];
-        let groups = values.as_chunks_mut::<GROUP_ELEMENTS>().0.iter_mut();
-        let quants = self.quants.as_chunks::<GROUP_ELEMENTS>().0;
-        let scales = self.scales.iter().zip(&self.minima);
+    pub fn values(&self, has_minimum: bool) -> S::Elements<f32> {
+        let mut values = S::Elements::filled(0.0);
+        let groups = values.as_mut().as_chunks_mut::<GROUP_ELEMENTS>().0.iter_mut();
+        let quants = self.quants.as_ref().as_chunks::<GROUP_ELEMENTS>().0;
+        let scales = self.scales.as_ref().iter().zip(self.minima.as_ref());
         for ((group, quants), (&scale, &minimum)) in groups.zip(quants).zip(scales) {
             let scale = self.scale * f32::from(scale);
             let minimum = self.minimum * f32::from(minimum);
@@ -122,51 +291,49 @@ impl<const ELEMENTS: usize, const GROUPS: usize> Block<ELEMENTS, GROUPS> {
         combine(has_minimum, self.scale, self.minimum, x_scale, isum, msum)
     }
 
-    /// Sum of the minima times the activations' sums `[GROUPS]`.
+    /// Sum of the minima times the activations' sums.
     #[inline(always)]
-    pub fn minimum_sum(&self, sums: &[i16; GROUPS]) -> i32 {
-        self.minima.iter().zip(sums).map(|(&m, &sum)| i32::from(m) * i32::from(sum)).sum()
+    pub fn minimum_sum(&self, sums: &S::Groups<i16>) -> i32 {
+        let pairs = self.minima.as_ref().iter().zip(sums.as_ref());
+        pairs.map(|(&m, &sum)| i32::from(m) * i32::from(sum)).sum()
     }
 }
 
-/// Fails to compile where a format's integer sums would not be exact.
+/// Declares formats: a type for each, whose name and sizes are those of the [`TensorType`].
+macro_rules! block_formats {
+    ($($(#[$doc:meta])* $name:ident = $layout:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[allow(non_camel_case_types)]
+            pub struct $name;
+
+            impl BlockFormat for $name {
+                const TENSOR_TYPE: TensorType = TensorType::$name;
+                const LAYOUT: BlockLayout = $layout;
+                type Bytes = [u8; TensorType::$name.block_bytes() as usize];
+                type Size = Size<
+                    { TensorType::$name.block_elements() as usize },
+                    { TensorType::$name.block_elements() as usize / GROUP_ELEMENTS },
+                >;
+            }
+
+            const _: () = assert_exact::<$name>();
+        )*
+    };
+}
+pub(super) use block_formats;
+
+/// Fails to compile where a format's layout has a gap or its integer sums would not be exact.
 ///
 /// A scaled quant is kept in i16; `isum` adds ELEMENTS products of one with an activation of at
 /// most 127; `msum` adds GROUPS products of a minimum with a sum of at most 16 * 127. The greatest
 /// is Q6_K's isum: 256 * (128 * 32) * 127 = 133,169,152, a sixteenth of what i32 holds.
-pub const fn assert_exact<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>()
-where
-    F: BlockFormat<BYTES, ELEMENTS, GROUPS>,
-{
-    assert!(GROUPS * GROUP_ELEMENTS == ELEMENTS);
-    assert!(F::TENSOR_TYPE.block_bytes() == BYTES as u64);
-    assert!(F::TENSOR_TYPE.block_elements() == ELEMENTS as u64);
-    let scaled = F::MAX_SCALE as i64 * F::MAX_QUANT as i64;
+pub const fn assert_exact<F: BlockFormat>() {
+    F::LAYOUT.assert_gap_free(F::BYTES, F::ELEMENTS);
+    let scales = F::LAYOUT.scales;
+    let scaled = scales.max_scale() as i64 * F::LAYOUT.max_quant() as i64;
     assert!(scaled <= i16::MAX as i64);
-    assert!(scaled * MAX_QUANT as i64 * ELEMENTS as i64 <= i32::MAX as i64);
+    assert!(scaled * MAX_QUANT as i64 * F::ELEMENTS as i64 <= i32::MAX as i64);
     let sum = GROUP_ELEMENTS as i64 * MAX_QUANT as i64;
-    assert!(F::MAX_MINIMUM as i64 * sum * GROUPS as i64 <= i32::MAX as i64);
-}
-
-/// Fails to compile where `fields` do not cover a block of `tensor_type` without gap or overlap.
-pub(super) const fn assert_layout(tensor_type: TensorType, fields: &[Range<usize>]) {
-    let mut end = 0;
-    let mut at = 0;
-    while at < fields.len() {
-        assert!(fields[at].start == end && fields[at].end > end);
-        end = fields[at].end;
-        at += 1;
-    }
-    assert!(end as u64 == tensor_type.block_bytes());
-}
-
-/// A field of a block. `range` is a constant that [`assert_layout`] has seen and `N` its length, so
-/// that the check is gone from what is compiled.
-#[inline(always)]
-pub(super) fn field<const N: usize, const BYTES: usize>(
-    block: &[u8; BYTES],
-    range: Range<usize>,
-) -> &[u8; N] {
-    debug_assert!(range.len() == N);
-    block.get(range).and_then(|bytes| bytes.first_chunk()).unwrap_or(const { &[0; N] })
+    assert!(scales.max_minimum() as i64 * sum * F::Size::GROUPS as i64 <= i32::MAX as i64);
 }

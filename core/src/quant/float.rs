@@ -4,22 +4,28 @@
 //! in [`LANES`](crate::num::LANES) lanes over the whole row.
 
 use super::TensorType;
+use super::block::Array;
 use crate::num;
 
-/// A format of one number an element, `BYTES` bytes each.
-pub trait FloatFormat<const BYTES: usize> {
+/// A format of one number an element.
+pub trait FloatFormat: 'static {
     /// The format's name in GGUF.
     const TENSOR_TYPE: TensorType;
+    /// A number's bytes.
+    type Bytes: Array<u8>;
+    /// Their number.
+    const WIDTH: usize = size_of::<Self::Bytes>();
 
     /// The number's value: bit for bit gguf-py's.
-    fn value(bytes: [u8; BYTES]) -> f32;
+    fn value(bytes: Self::Bytes) -> f32;
 }
 
 /// IEEE 754 binary32.
 pub struct F32;
 
-impl FloatFormat<4> for F32 {
+impl FloatFormat for F32 {
     const TENSOR_TYPE: TensorType = TensorType::F32;
+    type Bytes = [u8; 4];
 
     #[inline(always)]
     fn value(bytes: [u8; 4]) -> f32 {
@@ -30,8 +36,9 @@ impl FloatFormat<4> for F32 {
 /// IEEE 754 binary16.
 pub struct F16;
 
-impl FloatFormat<2> for F16 {
+impl FloatFormat for F16 {
     const TENSOR_TYPE: TensorType = TensorType::F16;
+    type Bytes = [u8; 2];
 
     #[inline(always)]
     fn value(bytes: [u8; 2]) -> f32 {
@@ -42,8 +49,9 @@ impl FloatFormat<2> for F16 {
 /// bfloat16: the upper half of a binary32.
 pub struct BF16;
 
-impl FloatFormat<2> for BF16 {
+impl FloatFormat for BF16 {
     const TENSOR_TYPE: TensorType = TensorType::BF16;
+    type Bytes = [u8; 2];
 
     #[inline(always)]
     fn value(bytes: [u8; 2]) -> f32 {

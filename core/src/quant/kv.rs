@@ -11,8 +11,8 @@
 //! Scales are rounded to f16 before anything is divided by them. Where a block holds an infinity
 //! or a NaN its scale is NaN, so that the engine sees it in the logits.
 
-use super::TensorType;
 use super::blocks32::{Q4_0, Q8_0};
+use super::{BlockFormat, TensorType};
 use crate::num::{f16, f16_to_f32, round_ties_even};
 
 /// How keys and values are stored.
@@ -159,8 +159,8 @@ fn stored_scale(scale: f32) -> ([u8; 2], f32) {
 fn encode_block_q8_0(x: &[f32; BLOCK]) -> [u8; 34] {
     let mut block = [0; 34];
     let (scale, inverse) = stored_scale(greatest(x).abs() / 127.0);
-    block[Q8_0::SCALE].copy_from_slice(&scale);
-    for (quant, x) in block[Q8_0::QUANTS].iter_mut().zip(x) {
+    block[Q8_0::LAYOUT.scale..][..2].copy_from_slice(&scale);
+    for (quant, x) in block[Q8_0::LAYOUT.low.at..].iter_mut().zip(x) {
         *quant = round_ties_even((x * inverse).clamp(-127.0, 127.0)) as i32 as u8;
     }
     block
@@ -171,10 +171,10 @@ fn encode_block_q8_0(x: &[f32; BLOCK]) -> [u8; 34] {
 fn encode_block_q4_0(x: &[f32; BLOCK]) -> [u8; 18] {
     let mut block = [0; 18];
     let (scale, inverse) = stored_scale(greatest(x) / -8.0);
-    block[Q4_0::SCALE].copy_from_slice(&scale);
+    block[Q4_0::LAYOUT.scale..][..2].copy_from_slice(&scale);
     let quant = |x: f32| (round_ties_even((x * inverse).clamp(-8.0, 7.0)) + 8.0) as i32 as u8;
     let (low, high) = x.split_at(BLOCK / 2);
-    for ((out, low), high) in block[Q4_0::QUANTS].iter_mut().zip(low).zip(high) {
+    for ((out, low), high) in block[Q4_0::LAYOUT.low.at..].iter_mut().zip(low).zip(high) {
         *out = quant(*low) | quant(*high) << 4;
     }
     block
@@ -185,7 +185,6 @@ mod tests {
     extern crate std;
 
     use super::*;
-    use crate::quant::BlockFormat;
     use std::vec::Vec;
 
     const TYPES: [KvType; 2] = [KvType::Q8_0, KvType::Q4_0];

@@ -5,6 +5,7 @@
 //! bit for bit those of gguf-py's `dequantize`.
 //!
 //! - [`float`](mod@float): F32, F16, BF16, one number after the other;
+//! - [`layout`]: where the bits of a block lie, as data;
 //! - [`block`]: what all block formats share: the [`BlockFormat`] trait, the meaning of a weight
 //!   and the one spelling of a block's part in a dot product;
 //! - [`blocks32`]: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0;
@@ -18,8 +19,13 @@ pub mod blocks32;
 pub mod float;
 pub mod k_quants;
 pub mod kv;
+pub mod layout;
 mod types;
 
 pub use block::{Block, BlockFormat, GROUP_ELEMENTS};
+pub use blocks32::*;
+pub use float::{BF16, F16, F32};
+pub use k_quants::*;
 pub use kv::KvType;
+pub use layout::BlockLayout;
 pub use types::TensorType;

@@ -8,7 +8,6 @@
 
 use super::Session;
 use super::error::SessionError;
-use crate::quant::KvType;
 use core::fmt;
 
 /// First tokens that stay where the caller names no number: as many as the paper needs.
@@ -84,7 +83,7 @@ impl Session<'_> {
         if shift.how == How::Turned && !self.engine.reaches_every_position() {
             return Err(ShiftError::State);
         }
-        if shift.how == How::Turned && self.engine.options().kv_type != KvType::F16 {
+        if shift.how == How::Turned && self.engine.options().kv_type != crate::quant::KvType::F16 {
             return Err(ShiftError::KvType);
         }
         self.text.shift = Some(shift);

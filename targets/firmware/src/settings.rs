@@ -10,7 +10,7 @@ use picolm_core::kernels::{Candidate, VectorCandidate, portable};
 use picolm_core::mem::MemoryPlan;
 use picolm_core::model::{Build, Family, LayerSet, Layout, ModelError, family};
 use picolm_core::port::CpuFeatures;
-use picolm_core::quant::KvType;
+use picolm_core::quant::{KvType, Q4_0};
 use picolm_core::sampler::{Sampler, SamplerError, SamplerOptions};
 use picolm_core::session::{Options, Session};
 use picolm_core::tokenizer::{Tokenizer, TokenizerError};
@@ -34,12 +34,12 @@ pub const SAMPLING: SamplerOptions<'static> =
 /// `native` those of the instruction set come first.
 const FORMATS: &[Candidate] = &[
     #[cfg(all(feature = "native", target_arch = "arm"))]
-    picolm_core::kernels::arm::dsp::q4_0::new,
+    picolm_core::kernels::arm::dsp::new::<Q4_0>,
     #[cfg(all(feature = "native", target_arch = "riscv64"))]
-    picolm_core::kernels::riscv64::q4_0::new,
+    picolm_core::kernels::riscv64::new::<Q4_0>,
     #[cfg(all(feature = "native", target_arch = "aarch64"))]
-    picolm_core::kernels::aarch64::tables::neon::q4_0,
-    portable::q4_0::new,
+    picolm_core::kernels::aarch64::tables::neon::new::<Q4_0>,
+    portable::new::<Q4_0>,
 ];
 
 /// The float work between matrices.

@@ -1,12 +1,15 @@
 //! Weight rows times one activation row at a time: decode, and prefill where unpacking first does
 //! not pay.
 
-use super::format::{CACHE_LINE_BYTES, Factors, Format, ROWS, Row, X, each_row, prefetch_rows};
+use super::format::{CACHE_LINE_BYTES, Factors, ROWS, Row, X, each_row, prefetch_rows};
 use super::intrinsics::*;
 use super::level::Level;
 use super::registers::store_f32;
+use super::{blocks32, k_quants};
 use crate::kernels::Activations;
 use crate::mem::Tile;
+use crate::quant::BlockFormat;
+use crate::quant::block::{Array, BlockSize};
 use core::marker::PhantomData;
 use core::ops::Range;
 
@@ -15,37 +18,31 @@ use core::ops::Range;
 const SMALL_STEPS: usize = 4;
 
 /// Weight rows times activation rows.
-pub(super) fn matmul<F, L, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
+pub(super) fn matmul<F: BlockFormat, L: Level>(
     weights: &[u8],
     activations: &Activations<'_>,
     out: &mut Tile<'_>,
-) where
-    F: Format<BYTES, ELEMENTS, GROUPS>,
-    L: Level,
-{
-    rows::<F, L, BYTES, ELEMENTS, GROUPS>(weights, activations, 0..activations.rows, out);
+) {
+    rows::<F, L>(weights, activations, 0..activations.rows, out);
 }
 
 /// All weight rows times the activation rows `range`. Four weight rows stay in the L1 cache while
 /// all activation rows have their turn.
-pub(super) fn rows<F, L, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
+pub(super) fn rows<F: BlockFormat, L: Level>(
     weights: &[u8],
     activations: &Activations<'_>,
     range: Range<usize>,
     out: &mut Tile<'_>,
-) where
-    F: Format<BYTES, ELEMENTS, GROUPS>,
-    L: Level,
-{
-    let blocks = activations.columns / ELEMENTS;
-    let weights = weights.as_chunks::<BYTES>().0;
+) {
+    let blocks = activations.columns / F::ELEMENTS;
+    let weights = F::Bytes::split(weights);
     let last = out.columns().saturating_sub(1);
     for column in (0..out.columns()).step_by(ROWS) {
         // Beyond the last row it is computed again and thrown away.
         let weights = each_row!(|row| &weights[(column + row).min(last) * blocks..][..blocks]);
         for row in range.clone() {
             let x = Row::new(activations, row);
-            let lanes = Loop::<F, L, BYTES, ELEMENTS, GROUPS>::DOTS(weights, &x);
+            let lanes = Loop::<F, L>::DOTS(weights, &x);
             for (out, lane) in out.row_mut(row)[column..].iter_mut().zip(lanes) {
                 *out = lane;
             }
@@ -54,37 +51,22 @@ pub(super) fn rows<F, L, const BYTES: usize, const ELEMENTS: usize, const GROUPS
 }
 
 /// Four weight rows times an activation row.
-type Dots<const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize> =
-    fn([&[[u8; BYTES]]; ROWS], &Row<'_, ELEMENTS, GROUPS>) -> [f32; ROWS];
+type Dots<F> = fn([&[<F as BlockFormat>::Bytes]; ROWS], &Row<'_, F>) -> [f32; ROWS];
 
 /// Chooses the loop: as a constant, so that only the one chosen is compiled.
-struct Loop<F, L, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
-    PhantomData<(F, L)>,
-);
+struct Loop<F, L>(PhantomData<(F, L)>);
 
-impl<F, L, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>
-    Loop<F, L, BYTES, ELEMENTS, GROUPS>
-where
-    F: Format<BYTES, ELEMENTS, GROUPS>,
-    L: Level,
-{
-    const DOTS: Dots<BYTES, ELEMENTS, GROUPS> = if BYTES < CACHE_LINE_BYTES {
-        dots::<F, L, BYTES, ELEMENTS, GROUPS, SMALL_STEPS>
-    } else {
-        dots::<F, L, BYTES, ELEMENTS, GROUPS, 1>
-    };
+impl<F: BlockFormat, L: Level> Loop<F, L> {
+    const DOTS: Dots<F> =
+        if F::BYTES < CACHE_LINE_BYTES { dots::<F, L, SMALL_STEPS> } else { dots::<F, L, 1> };
 }
 
 /// Four weight rows times an activation row, `STEPS` (1 or 4) blocks at a time.
 #[inline(never)]
-fn dots<F, L, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize, const STEPS: usize>(
-    rows: [&[[u8; BYTES]]; ROWS],
-    x: &Row<'_, ELEMENTS, GROUPS>,
-) -> [f32; ROWS]
-where
-    F: Format<BYTES, ELEMENTS, GROUPS>,
-    L: Level,
-{
+fn dots<F: BlockFormat, L: Level, const STEPS: usize>(
+    rows: [&[F::Bytes]; ROWS],
+    x: &Row<'_, F>,
+) -> [f32; ROWS] {
     const { assert!(STEPS == 1 || STEPS == SMALL_STEPS && SMALL_STEPS == 4) };
     let count = x.quants.len();
     let rows = each_row!(|row| &rows[row][..count]);
@@ -95,24 +77,24 @@ where
     let mut dots = vdupq_n_f32(0.0);
     for (index, quants) in quants.iter().enumerate() {
         prefetch_rows(rows[0], index * STEPS, STEPS);
-        let step = Step {
+        let step = Step::<F, STEPS> {
             blocks: each_row!(|row| &whole[row][index]),
             quants,
             sums: &sums[index],
             scales: &scales[index],
         };
-        dots = step.add::<F, L>(dots, 0);
+        dots = step.add::<L>(dots, 0);
         if STEPS == SMALL_STEPS {
-            dots = step.add::<F, L>(dots, 1);
-            dots = step.add::<F, L>(dots, 2);
-            dots = step.add::<F, L>(dots, 3);
+            dots = step.add::<L>(dots, 1);
+            dots = step.add::<L>(dots, 2);
+            dots = step.add::<L>(dots, 3);
         }
     }
     let rest = each_row!(|row| rows[row].as_chunks::<STEPS>().1);
     for (index, &scale) in rest_scales.iter().enumerate() {
         let blocks = each_row!(|row| &rest[row][index]);
         let x = X { quants: &rest_quants[index], sums: &rest_sums[index] };
-        dots = add_block::<F, L, BYTES, ELEMENTS, GROUPS>(dots, blocks, x, scale);
+        dots = add_block::<F, L>(dots, blocks, x, scale);
     }
     let mut lanes = [0.0; ROWS];
     store_f32(&mut lanes, dots);
@@ -120,43 +102,36 @@ where
 }
 
 /// What one step of the loop reads.
-struct Step<'a, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize, const STEPS: usize>
-{
-    blocks: [&'a [[u8; BYTES]; STEPS]; ROWS],
-    quants: &'a [[i8; ELEMENTS]; STEPS],
-    sums: &'a [[i16; GROUPS]; STEPS],
+struct Step<'a, F: BlockFormat, const STEPS: usize> {
+    blocks: [&'a [F::Bytes; STEPS]; ROWS],
+    quants: &'a [<F::Size as BlockSize>::Elements<i8>; STEPS],
+    sums: &'a [<F::Size as BlockSize>::Groups<i16>; STEPS],
     scales: &'a [f32; STEPS],
 }
 
-impl<const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize, const STEPS: usize>
-    Step<'_, BYTES, ELEMENTS, GROUPS, STEPS>
-{
+impl<F: BlockFormat, const STEPS: usize> Step<'_, F, STEPS> {
     /// Adds the part of block `at`.
     #[inline(always)]
-    fn add<F, L>(&self, dots: float32x4_t, at: usize) -> float32x4_t
-    where
-        F: Format<BYTES, ELEMENTS, GROUPS>,
-        L: Level,
-    {
+    fn add<L: Level>(&self, dots: float32x4_t, at: usize) -> float32x4_t {
         let blocks = each_row!(|row| &self.blocks[row][at]);
         let x = X { quants: &self.quants[at], sums: &self.sums[at] };
-        add_block::<F, L, BYTES, ELEMENTS, GROUPS>(dots, blocks, x, self.scales[at])
+        add_block::<F, L>(dots, blocks, x, self.scales[at])
     }
 }
 
 /// Adds a block's part of four rows' dot products.
 #[inline(always)]
-fn add_block<F, L, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
+fn add_block<F: BlockFormat, L: Level>(
     dots: float32x4_t,
-    blocks: [&[u8; BYTES]; ROWS],
-    x: X<'_, ELEMENTS, GROUPS>,
+    blocks: [&F::Bytes; ROWS],
+    x: X<'_, F>,
     x_scale: f32,
-) -> float32x4_t
-where
-    F: Format<BYTES, ELEMENTS, GROUPS>,
-    L: Level,
-{
-    let (isum, msum) = F::integer_sums::<L>(blocks, x);
-    let factors = Factors::of::<F, BYTES, ELEMENTS, GROUPS>(blocks);
-    vaddq_f32(dots, factors.combine::<F, BYTES, ELEMENTS, GROUPS>(x_scale, isum, msum))
+) -> float32x4_t {
+    let (isum, msum) = if F::ELEMENTS == 32 {
+        blocks32::integer_sums::<F, L>(blocks, x)
+    } else {
+        k_quants::integer_sums::<F, L>(blocks, x)
+    };
+    let factors = Factors::of::<F>(blocks);
+    vaddq_f32(dots, factors.combine::<F>(x_scale, isum, msum))
 }

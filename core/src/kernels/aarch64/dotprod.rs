@@ -3,13 +3,9 @@
 //! `sdot` adds 16 products to 4 lanes of 32 bits, which hold any sum of a block, so that only the
 //! groups' scales ask for more than one accumulator.
 
-use super::format::Format;
 use super::intrinsics::*;
 use super::level::Level;
 use super::registers::{mla_lane, sdot};
-use super::tile;
-use crate::kernels::Activations;
-use crate::mem::Tile;
 
 /// NEON with `sdot`.
 pub(super) struct DotProd;
@@ -36,16 +32,6 @@ fn add_scaled(sum: int32x4_t, groups: [int32x4_t; 4], scales: int16x4_t) -> int3
 
 impl Level for DotProd {
     const NAME: &'static str = "dotprod";
-
-    fn matmul<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
-        weights: &[u8],
-        activations: &Activations<'_>,
-        out: &mut Tile<'_>,
-    ) where
-        F: Format<BYTES, ELEMENTS, GROUPS>,
-    {
-        tile::matmul::<F, BYTES, ELEMENTS, GROUPS>(weights, activations, out);
-    }
 
     type Lanes = int32x4_t;
 

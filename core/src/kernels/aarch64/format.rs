@@ -5,10 +5,10 @@
 //! and no float is ever added across lanes.
 
 use super::intrinsics::*;
-use super::level::Level;
 use super::registers::{bytes, gather, gather_pairs, load_i8, load_i16, prefetch, widen};
-use super::tile::Tile;
 use crate::kernels::Activations;
+use crate::quant::block::{Array, BlockSize};
+use crate::quant::layout::Minimum;
 use crate::quant::{BlockFormat, GROUP_ELEMENTS};
 
 /// Weight rows in step: the lanes of a vector of f32.
@@ -20,31 +20,6 @@ pub(super) const CACHE_LINE_BYTES: usize = 64;
 /// How far ahead of its loads a row is asked for: about what arrives during a memory access of 150
 /// ns at the 2 to 10 GB/s of the boards, for four rows at once.
 const PREFETCH_BYTES: usize = 512;
-
-/// A block format in vectors.
-pub(super) trait Format<const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>:
-    BlockFormat<BYTES, ELEMENTS, GROUPS>
-{
-    /// Where the f16 scale is; an f16 minimum follows it.
-    const SCALE_AT: usize;
-    /// Whether the minimum is added, as in the formats of 32, or subtracted.
-    const ADDS_MINIMUM: bool;
-
-    /// `isum` and `msum` of four rows' blocks: lane `r` is row `r`'s.
-    fn integer_sums<L: Level>(
-        blocks: [&[u8; BYTES]; ROWS],
-        x: X<'_, ELEMENTS, GROUPS>,
-    ) -> (int32x4_t, int32x4_t);
-
-    /// Unpacks four rows' blocks.
-    fn fill(tile: &mut Tile, blocks: [&[u8; BYTES]; ROWS]);
-
-    /// As [`Self::integer_sums`], of unpacked blocks with the activations of four rows.
-    fn tile_sums(
-        tile: &Tile,
-        x: &[X<'_, ELEMENTS, GROUPS>; ROWS],
-    ) -> ([int32x4_t; ROWS], [int32x4_t; ROWS]);
-}
 
 /// `[of(0), of(1), of(2), of(3)]` for `of = |row| ...`, spelled out: as a loop the values would go
 /// through memory, and a closure the compiler may decide to call.
@@ -72,47 +47,60 @@ macro_rules! each_row {
 }
 pub(super) use each_row;
 
+/// Quantised values of a block.
+type Quants<F> = <<F as BlockFormat>::Size as BlockSize>::Elements<i8>;
+
+/// Sums of 16 of a block.
+type Sums<F> = <<F as BlockFormat>::Size as BlockSize>::Groups<i16>;
+
 /// A block of activations.
-#[derive(Clone, Copy)]
-pub(super) struct X<'a, const ELEMENTS: usize, const GROUPS: usize> {
+pub(super) struct X<'a, F: BlockFormat> {
     /// Quantised values.
-    pub(super) quants: &'a [i8; ELEMENTS],
+    pub(super) quants: &'a Quants<F>,
     /// Sums of 16.
-    pub(super) sums: &'a [i16; GROUPS],
+    pub(super) sums: &'a Sums<F>,
 }
 
-impl<const ELEMENTS: usize, const GROUPS: usize> X<'_, ELEMENTS, GROUPS> {
+impl<F: BlockFormat> Clone for X<'_, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<F: BlockFormat> Copy for X<'_, F> {}
+
+impl<F: BlockFormat> X<'_, F> {
     /// Quants `16 * at ..`.
     #[inline(always)]
     pub(super) fn vector(&self, at: usize) -> int8x16_t {
-        load_i8(&self.quants.as_chunks::<GROUP_ELEMENTS>().0[at])
+        load_i8(&self.quants.as_ref().as_chunks::<GROUP_ELEMENTS>().0[at])
     }
 
     /// Sums `8 * at ..`.
     #[inline(always)]
     pub(super) fn sum_vector(&self, at: usize) -> int16x8_t {
-        load_i16(&self.sums.as_chunks().0[at])
+        load_i16(&self.sums.as_ref().as_chunks().0[at])
     }
 }
 
 /// One encoded activation row, in blocks.
-pub(super) struct Row<'a, const ELEMENTS: usize, const GROUPS: usize> {
-    /// Quantised values. `[columns / ELEMENTS]`
-    pub(super) quants: &'a [[i8; ELEMENTS]],
-    /// What they are multiplied by. `[columns / ELEMENTS]`
+pub(super) struct Row<'a, F: BlockFormat> {
+    /// Quantised values. `[blocks]`
+    pub(super) quants: &'a [Quants<F>],
+    /// What they are multiplied by. `[blocks]`
     pub(super) scales: &'a [f32],
-    /// Sums of 16. `[columns / ELEMENTS]`
-    pub(super) sums: &'a [[i16; GROUPS]],
+    /// Sums of 16. `[blocks]`
+    pub(super) sums: &'a [Sums<F>],
 }
 
-impl<'a, const ELEMENTS: usize, const GROUPS: usize> Row<'a, ELEMENTS, GROUPS> {
+impl<'a, F: BlockFormat> Row<'a, F> {
     pub(super) fn new(activations: &Activations<'a>, row: usize) -> Self {
-        let blocks = activations.columns / ELEMENTS;
+        let blocks = activations.columns / F::ELEMENTS;
         let of_row = row * blocks..(row + 1) * blocks;
         Self {
-            quants: &activations.quants.as_chunks().0[of_row.clone()],
+            quants: &Array::split(activations.quants)[of_row.clone()],
             scales: &activations.scales[of_row.clone()],
-            sums: &activations.sums.as_chunks().0[of_row],
+            sums: &Array::split(activations.sums)[of_row],
         }
     }
 }
@@ -126,51 +114,49 @@ pub(super) struct Factors {
 impl Factors {
     /// Reads them.
     #[inline(always)]
-    pub(super) fn of<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
-        blocks: [&[u8; BYTES]; ROWS],
-    ) -> Self
-    where
-        F: Format<BYTES, ELEMENTS, GROUPS>,
-    {
+    pub(super) fn of<F: BlockFormat>(blocks: [&F::Bytes; ROWS]) -> Self {
+        let at = const {
+            let at = F::LAYOUT.scale;
+            assert!(!matches!(F::LAYOUT.minimum_at(), Some(minimum) if minimum != at + 2));
+            at
+        };
         if F::HAS_MINIMUM {
-            let (scales, minima) = gather_pairs(each_row!(|row| bytes(blocks[row], F::SCALE_AT)));
+            let (scales, minima) = gather_pairs(each_row!(|row| bytes(blocks[row].as_ref(), at)));
             Self { scale: widen(scales), minimum: widen(minima) }
         } else {
-            let scales = gather(each_row!(|row| bytes(blocks[row], F::SCALE_AT)));
+            let scales = gather(each_row!(|row| bytes(blocks[row].as_ref(), at)));
             Self { scale: widen(scales), minimum: vdupq_n_f32(0.0) }
         }
     }
 
     /// [`BlockFormat::combine`] for four rows.
     #[inline(always)]
-    pub(super) fn combine<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
+    pub(super) fn combine<F: BlockFormat>(
         &self,
         x_scale: f32,
         isum: int32x4_t,
         msum: int32x4_t,
-    ) -> float32x4_t
-    where
-        F: Format<BYTES, ELEMENTS, GROUPS>,
-    {
+    ) -> float32x4_t {
         let product = vmulq_f32(vmulq_n_f32(self.scale, x_scale), vcvtq_f32_s32(isum));
-        if !F::HAS_MINIMUM {
-            return product;
+        let minimum = vmulq_f32(vmulq_n_f32(self.minimum, x_scale), vcvtq_f32_s32(msum));
+        match const { F::LAYOUT.minimum } {
+            Minimum::None => product,
+            Minimum::Added(_) => vaddq_f32(product, minimum),
+            Minimum::Subtracted(_) => vsubq_f32(product, minimum),
         }
-        let offset = vmulq_f32(vmulq_n_f32(self.minimum, x_scale), vcvtq_f32_s32(msum));
-        if F::ADDS_MINIMUM { vaddq_f32(product, offset) } else { vsubq_f32(product, offset) }
     }
 }
 
 /// Asks for what follows `blocks` blocks from `index` on in the four rows that begin with `row`.
 /// Beyond a row's end it is the row four further on that will be wanted.
 #[inline(always)]
-pub(super) fn prefetch_rows<const BYTES: usize>(row: &[[u8; BYTES]], index: usize, blocks: usize) {
-    let row_bytes = row.len() * BYTES;
+pub(super) fn prefetch_rows<B>(row: &[B], index: usize, blocks: usize) {
+    let row_bytes = size_of_val(row);
     let base = row.as_ptr().cast::<u8>();
-    let ahead = index * BYTES + PREFETCH_BYTES;
+    let ahead = index * size_of::<B>() + PREFETCH_BYTES;
     let ahead = if ahead < row_bytes { ahead } else { ahead + (ROWS - 1) * row_bytes };
     each_row!(|which| {
-        let lines = (blocks * BYTES).div_ceil(CACHE_LINE_BYTES);
+        let lines = (blocks * size_of::<B>()).div_ceil(CACHE_LINE_BYTES);
         prefetch(base, which * row_bytes + ahead, lines);
     });
 }

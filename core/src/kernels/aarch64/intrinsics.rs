@@ -87,6 +87,7 @@ registers_only! {
     fn vreinterpretq_s8_s64(a: int64x2_t) -> int8x16_t;
     fn vreinterpretq_s8_u8(a: uint8x16_t) -> int8x16_t;
     fn vreinterpretq_u16_u8(a: uint8x16_t) -> uint16x8_t;
+    fn vreinterpretq_u8_s8(a: int8x16_t) -> uint8x16_t;
     fn vreinterpretq_u8_u32(a: uint32x4_t) -> uint8x16_t;
     fn vreinterpretq_u8_u64(a: uint64x2_t) -> uint8x16_t;
     fn vshl_u8(a: uint8x8_t, b: int8x8_t) -> uint8x8_t;

@@ -7,23 +7,12 @@
 //!
 //! [`MAX_QUANT`]: crate::quant::activations::MAX_QUANT
 
-use super::format::Format;
 use super::intrinsics::*;
-use crate::kernels::Activations;
-use crate::mem::Tile;
 
 /// The int8 arithmetic of one level.
 pub(super) trait Level {
     /// Name, as `PICOLM_CPU` spells it.
     const NAME: &'static str;
-
-    /// Weight rows times activation rows.
-    fn matmul<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
-        weights: &[u8],
-        activations: &Activations<'_>,
-        out: &mut Tile<'_>,
-    ) where
-        F: Format<BYTES, ELEMENTS, GROUPS>;
 
     /// The sum of 32 products, spread over lanes.
     type Lanes: Copy;

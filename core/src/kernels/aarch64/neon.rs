@@ -6,13 +6,9 @@
 //! (16 * 16 * 127 = 32512), so the lanes of several groups are first added in pairs, and widened by
 //! the multiplication with the groups' scales.
 
-use super::decode;
-use super::format::Format;
 use super::intrinsics::*;
 use super::level::Level;
 use super::registers::{smlal, smlal_lane, smlal2, smlal2_lane, smull};
-use crate::kernels::Activations;
-use crate::mem::Tile;
 use crate::quant::activations::MAX_QUANT;
 
 /// NEON without `sdot`.
@@ -48,16 +44,6 @@ fn add_scaled<const A: i32, const B: i32>(
 
 impl Level for Neon {
     const NAME: &'static str = "neon";
-
-    fn matmul<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
-        weights: &[u8],
-        activations: &Activations<'_>,
-        out: &mut Tile<'_>,
-    ) where
-        F: Format<BYTES, ELEMENTS, GROUPS>,
-    {
-        decode::matmul::<F, Self, BYTES, ELEMENTS, GROUPS>(weights, activations, out);
-    }
 
     type Lanes = int16x8_t;
 

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::intrinsics::*;
+use crate::quant::layout::part;
 use core::arch::aarch64::{
     vld1_u16, vld1q_f32, vld1q_s8, vld1q_s16, vld1q_u8, vld1q_u32, vreinterpret_u8_u16, vst1_u8,
     vst1q_f32, vst1q_s8, vst1q_s16,
@@ -16,25 +17,20 @@ use core::arch::asm;
 /// 16 bytes of a block, from `at` on. The blocks' lengths and offsets are constants, so nothing of
 /// the check is left in what is compiled.
 #[inline(always)]
-pub(super) fn load<const BYTES: usize>(block: &[u8; BYTES], at: usize) -> uint8x16_t {
-    debug_assert!(at + 16 <= BYTES);
-    match block.get(at..).and_then(|bytes| bytes.first_chunk()) {
-        Some(bytes) => load_bytes(bytes),
-        None => vdupq_n_u8(0),
-    }
+pub(super) fn load(block: &[u8], at: usize) -> uint8x16_t {
+    load_bytes(part(block, at))
 }
 
 /// 8 bytes of a block, from `at` on.
 #[inline(always)]
-pub(super) fn load_half<const BYTES: usize>(block: &[u8; BYTES], at: usize) -> uint8x8_t {
+pub(super) fn load_half(block: &[u8], at: usize) -> uint8x8_t {
     vcreate_u8(u64::from_le_bytes(bytes(block, at)))
 }
 
 /// `N` bytes of a block, from `at` on.
 #[inline(always)]
-pub(super) fn bytes<const N: usize, const BYTES: usize>(block: &[u8; BYTES], at: usize) -> [u8; N] {
-    debug_assert!(at + N <= BYTES);
-    block.get(at..).and_then(|bytes| bytes.first_chunk()).copied().unwrap_or([0; N])
+pub(super) fn bytes<const N: usize>(block: &[u8], at: usize) -> [u8; N] {
+    *part(block, at)
 }
 
 #[inline(always)]

@@ -1,32 +1,19 @@
-//! Prefill with `sdot`: four weight rows' blocks, unpacked once for a batch of activation rows.
+//! Four weight rows' blocks, unpacked for a batch of activation rows.
 //!
 //! The four rows are interleaved by 4 bytes, so that `sdot` by element multiplies 4 weights of each
 //! row with the same 4 activations and every lane is one row's sum: nothing is ever added across
 //! lanes, and a block's 4 * 256 weights cost 64 instructions for each activation row.
-//!
-//! The level without `sdot` has no such loop: multiplying takes three quarters of its instructions,
-//! whether or not the weights are unpacked already.
 
-use super::decode;
-use super::dotprod::DotProd;
-use super::format::{Factors, Format, ROWS, Row, X, each_row, prefetch_rows};
+use super::format::{ROWS, X, each_row};
 use super::intrinsics::*;
 use super::registers::{
-    load_i8, load_i16, sdot_lane, smlal_lane, smlal2_lane, store_f32, store_i8, store_i16,
+    load_i8, load_i16, sdot_lane, smlal_lane, smlal2_lane, store_i8, store_i16,
 };
-use crate::kernels::Activations;
-use crate::mem;
+use crate::quant::BlockFormat;
 
 /// Activation rows that are multiplied together: their sums, scaled and not, and their activations
 /// are 12 registers, one more holds weights.
-const TOGETHER: usize = 4;
-
-/// Activation rows that share an unpacked block. Unpacking costs about as much as three of them;
-/// 32 rows of 256 activations and the tile are 9 KiB.
-const BATCH: usize = 32;
-
-/// Fewer activation rows than this are cheaper one by one.
-const MIN_ROWS: usize = 3;
+pub(super) const TOGETHER: usize = 4;
 
 /// Four weight rows' blocks of up to 256.
 pub(super) struct Tile {
@@ -39,7 +26,7 @@ pub(super) struct Tile {
 }
 
 impl Tile {
-    const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self { quants: [[[0; 16]; 4]; 16], scales: [[0; 8]; 8], minima: [[0; 8]; 8] }
     }
 
@@ -75,11 +62,11 @@ impl Tile {
 
     /// The products of weights `16 * at ..` with the activations `x`, a lane a row.
     #[inline(always)]
-    fn add_products<const ELEMENTS: usize, const GROUPS: usize>(
+    fn add_products<F: BlockFormat>(
         &self,
         at: usize,
         sums: &mut [int32x4_t; TOGETHER],
-        x: &[X<'_, ELEMENTS, GROUPS>; TOGETHER],
+        x: &[X<'_, F>; TOGETHER],
     ) {
         let x: [_; TOGETHER] = each_row!(|row| x[row].vector(at));
         let [a, b, c, d] = &self.quants[at];
@@ -95,9 +82,9 @@ impl Tile {
 
     /// The first 32 weights' sums, without scales.
     #[inline(always)]
-    pub(super) fn sums_of_32<const ELEMENTS: usize, const GROUPS: usize>(
+    pub(super) fn sums_of_32<F: BlockFormat>(
         &self,
-        x: &[X<'_, ELEMENTS, GROUPS>; TOGETHER],
+        x: &[X<'_, F>; TOGETHER],
     ) -> [int32x4_t; TOGETHER] {
         let mut sums = [vdupq_n_s32(0); TOGETHER];
         self.add_products(0, &mut sums, x);
@@ -107,10 +94,10 @@ impl Tile {
 
     /// All 256 weights' sums, with the scales of groups of `16 * vectors`.
     #[inline(always)]
-    pub(super) fn scaled_sums<const ELEMENTS: usize, const GROUPS: usize>(
+    pub(super) fn scaled_sums<F: BlockFormat>(
         &self,
         vectors: usize,
-        x: &[X<'_, ELEMENTS, GROUPS>; TOGETHER],
+        x: &[X<'_, F>; TOGETHER],
     ) -> [int32x4_t; TOGETHER] {
         let mut sums = [vdupq_n_s32(0); TOGETHER];
         for (pair, scales) in self.scales.iter().enumerate().take(8 / vectors) {
@@ -154,77 +141,4 @@ fn transpose(rows: [int16x8_t; ROWS], to: &mut [[i16; 8]; 4]) {
     store_i16(&mut to[1], vzip2q_s16(low[0], low[1]));
     store_i16(&mut to[2], vzip1q_s16(high[0], high[1]));
     store_i16(&mut to[3], vzip2q_s16(high[0], high[1]));
-}
-
-/// Weight rows times activation rows.
-pub(super) fn matmul<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
-    weights: &[u8],
-    activations: &Activations<'_>,
-    out: &mut mem::Tile<'_>,
-) where
-    F: Format<BYTES, ELEMENTS, GROUPS>,
-{
-    let mut first = 0;
-    while first < activations.rows {
-        let rows = BATCH.min(activations.rows - first);
-        if rows < MIN_ROWS {
-            let range = first..first + rows;
-            decode::rows::<F, DotProd, BYTES, ELEMENTS, GROUPS>(weights, activations, range, out);
-        } else {
-            batch::<F, BYTES, ELEMENTS, GROUPS>(weights, activations, first, rows, out);
-        }
-        first += rows;
-    }
-}
-
-/// All weight rows times `count` (1 to [`BATCH`]) activation rows from `first` on.
-#[inline(never)]
-fn batch<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
-    weights: &[u8],
-    activations: &Activations<'_>,
-    first: usize,
-    count: usize,
-    out: &mut mem::Tile<'_>,
-) where
-    F: Format<BYTES, ELEMENTS, GROUPS>,
-{
-    let row_blocks = activations.columns / ELEMENTS;
-    let weights = weights.as_chunks::<BYTES>().0;
-    // Beyond the last row it is computed again and thrown away, of weights as of activations.
-    let x: [_; BATCH] = core::array::from_fn(|row| {
-        Row::<ELEMENTS, GROUPS>::new(activations, first + row.min(count - 1))
-    });
-    let last = out.columns().saturating_sub(1);
-    let mut tile = Tile::new();
-    for column in (0..out.columns()).step_by(ROWS) {
-        let rows: [_; ROWS] =
-            each_row!(|row| &weights[(column + row).min(last) * row_blocks..][..row_blocks]);
-        let mut dots = [vdupq_n_f32(0.0); BATCH];
-        for index in 0..row_blocks {
-            prefetch_rows(rows[0], index, 1);
-            let blocks = each_row!(|row| &rows[row][index]);
-            F::fill(&mut tile, blocks);
-            let factors = Factors::of::<F, BYTES, ELEMENTS, GROUPS>(blocks);
-            let together = dots.as_chunks_mut::<TOGETHER>().0.iter_mut();
-            let x = x.as_chunks::<TOGETHER>().0.iter();
-            for (dots, x) in together.zip(x).take(count.div_ceil(TOGETHER)) {
-                let block =
-                    each_row!(|row| X { quants: &x[row].quants[index], sums: &x[row].sums[index] });
-                let (isums, msums) = F::tile_sums(&tile, &block);
-                *dots = each_row!(|row| {
-                    let scale = x[row].scales[index];
-                    let (isum, msum) = (isums[row], msums[row]);
-                    vaddq_f32(dots[row], factors.combine::<F, BYTES, _, _>(scale, isum, msum))
-                });
-            }
-        }
-        for (row, &dots) in dots.iter().enumerate().take(count) {
-            let mut lanes = [0.0; ROWS];
-            store_f32(&mut lanes, dots);
-            let out = out.row_mut(first + row)[column..].iter_mut();
-            for (out, lane) in out.zip(lanes) {
-                *out = lane;
-            }
-        }
-    }
 }

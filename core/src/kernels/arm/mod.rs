@@ -4,23 +4,17 @@
 //! no `cfg` of a stable compiler tells. Firmware names [`dsp`] or `portable`, as targets/firmware
 //! and targets/c-api do; [`ALL`] and [`FEW`] are for processors with an operating system.
 
+mod blocks;
 pub mod dsp;
-
-use super::{Candidate, VectorCandidate, joined, portable};
-
 mod neon;
 
+use super::{Candidate, VectorCandidate, join, portable};
+
 /// Every format's kernels, best first.
-pub const ALL: &[Candidate] = &joined::<
-    _,
-    { neon::ALL.len() + dsp::ALL.len() + portable::ALL.len() },
->(&[neon::ALL, dsp::ALL, portable::ALL]);
+pub const ALL: &[Candidate] = join!(neon::ALL, dsp::ALL, portable::ALL);
 
 /// The usual types', by the DSP instructions.
-pub const FEW: &[Candidate] = &joined::<_, { 4 + portable::ALL.len() }>(&[
-    &[dsp::q4_0::new, dsp::q8_0::new, dsp::q4_k::new, dsp::q6_k::new],
-    portable::ALL,
-]);
+pub const FEW: &[Candidate] = join!(dsp::USUAL, portable::ALL);
 
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] = portable::VECTORS;

@@ -1,89 +1,77 @@
 //! ARMv7 NEON, for integers only: Cortex-A7 and its kin, and 64-bit cores that run 32-bit systems.
 //!
 //! Floats stay on the VFP, because this NEON takes subnormal numbers for 0. Stable Rust has no
-//! intrinsics for it, so a block's integer sums are one piece of assembly each, which gets
-//! addresses and gives numbers; it names its own unit (`.fpu neon`), so that a binary for CPUs
-//! without NEON can carry it for those that have it.
+//! intrinsics for it, so a block's integer sums are one piece of assembly, which gets addresses and
+//! gives numbers; it names its own unit (`.fpu neon`), so that a binary for CPUs without NEON can
+//! carry it for those that have it. A format's layout comes as constants, by which the assembler
+//! itself leaves out (`.if`) what the format has no use for.
 //!
 //! As on aarch64 without `sdot`, products are added in 16-bit lanes for as long as they fit
 //! (`n * quant * 127 <= 32767`) and widened by the multiplication with a group's scale.
+//!
+//! Registers: q0 and q1 scales, or a table; q2 to q5 low bits, q6 and q7 those above them; q8 and
+//! q9 activations; q10 and q11 quants; q12 and q13 products; q14 the sum; q15 a mask.
 // Unsafe: inline assembly that reads blocks through pointers.
 #![allow(unsafe_code)]
 
+use super::blocks::{Quants, Row, Sums, factors, word};
 use crate::kernels::portable::integer;
-use crate::kernels::{Activations, Candidate, Encoding, FormatKernels};
+use crate::kernels::{Activations, Candidate, Encoding, FormatKernels, candidates};
 use crate::mem::Tile;
-use crate::num;
 use crate::port::{CpuFeature, CpuFeatures};
 use crate::quant::BlockFormat;
-use crate::quant::blocks32::{Q4_0, Q4_1, Q8_0};
-use crate::quant::k_quants::{Q4_K, Q5_K, Q6_K};
+use crate::quant::activations::MAX_QUANT;
+use crate::quant::block::Array;
+use crate::quant::layout::{Code, Plane, Scales};
 use core::arch::asm;
 
-/// A block format whose integer sums are in assembly.
-trait Format<const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>:
-    BlockFormat<BYTES, ELEMENTS, GROUPS>
-{
-    /// Where the f16 scale is; an f16 minimum follows it.
-    const SCALE_AT: usize;
-
-    /// `isum` and `msum` of a block.
-    fn sums(block: &[u8; BYTES], x: &[i8; ELEMENTS], x_sums: &[i16; GROUPS]) -> (i32, i32);
-
-    /// The block's scale and minimum. `unpack` knows them too, but the compiler keeps the rest of
-    /// what it does.
-    #[inline(always)]
-    fn factors(block: &[u8; BYTES]) -> (f32, f32) {
-        let half = |at: usize| {
-            let bytes = block.get(at..).and_then(|bytes| bytes.first_chunk());
-            num::f16_le(bytes.copied().unwrap_or_default())
-        };
-        if !Self::HAS_MINIMUM {
-            return (half(Self::SCALE_AT), 0.0);
-        }
-        // The formats of 32 add theirs.
-        let minimum = half(Self::SCALE_AT + 2);
-        (half(Self::SCALE_AT), if ELEMENTS == 32 { -minimum } else { minimum })
-    }
-}
-
-const fn kernels<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>()
--> FormatKernels
-where
-    F: Format<BYTES, ELEMENTS, GROUPS>,
-{
+const fn kernels<F: BlockFormat>() -> FormatKernels {
     FormatKernels {
         tensor_type: F::TENSOR_TYPE,
         level: "neon",
-        encoding: Encoding::Int8 { block: ELEMENTS, order: 0 },
-        dequantize: integer::dequantize::<F, BYTES, ELEMENTS, GROUPS>,
-        encode: integer::encode::<ELEMENTS>,
-        matmul: matmul::<F, BYTES, ELEMENTS, GROUPS>,
+        encoding: Encoding::Int8 { block: F::ELEMENTS, order: 0 },
+        dequantize: integer::dequantize::<F>,
+        encode: integer::encode::<F>,
+        matmul: if F::ELEMENTS == 32 { matmul_blocks32::<F> } else { matmul_k_quants::<F> },
     }
 }
 
-/// Each weight row stays in the L1 cache while all activation rows have their turn.
-fn matmul<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
+/// The kernels of block format `F`, where the CPU has NEON.
+fn new<F: BlockFormat>(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
+    cpu.has(CpuFeature::Neon).then_some(const { &kernels::<F>() })
+}
+
+/// Every block format's kernels.
+pub(super) const ALL: &[Candidate] = candidates!(blocks new);
+
+fn matmul_blocks32<F: BlockFormat>(w: &[u8], activations: &Activations<'_>, out: &mut Tile<'_>) {
+    matmul::<F>(w, activations, out, sums_of_32::<F>);
+}
+
+fn matmul_k_quants<F: BlockFormat>(w: &[u8], activations: &Activations<'_>, out: &mut Tile<'_>) {
+    matmul::<F>(w, activations, out, sums_of_256::<F>);
+}
+
+/// Each weight row stays in the L1 cache while all activation rows have their turn. `sums` gives
+/// `isum` and `msum` of a block.
+#[inline(always)]
+fn matmul<F: BlockFormat>(
     weights: &[u8],
     activations: &Activations<'_>,
     out: &mut Tile<'_>,
-) where
-    F: Format<BYTES, ELEMENTS, GROUPS>,
-{
-    let blocks = activations.columns / ELEMENTS;
-    let weights = weights.as_chunks::<BYTES>().0;
-    let quants = activations.quants.as_chunks::<ELEMENTS>().0;
-    let sums = activations.sums.as_chunks::<GROUPS>().0;
+    sums: impl Fn(&F::Bytes, &Quants<F>, &Sums<F>) -> (i32, i32),
+) {
+    let blocks = activations.columns / F::ELEMENTS;
+    let weights = F::Bytes::split(weights);
     for column in 0..out.columns() {
         let weights = &weights[column * blocks..][..blocks];
         for row in 0..activations.rows {
-            let of_row = row * blocks..(row + 1) * blocks;
-            let x = quants[of_row.clone()].iter().zip(&sums[of_row.clone()]);
-            let x = x.zip(&activations.scales[of_row]);
+            let x = Row::<F>::new(activations, row);
+            let rows = weights.iter().zip(x.quants).zip(x.sums.iter().zip(x.scales));
             let mut dot = 0.0;
-            for (bytes, ((quants, sums), &x_scale)) in weights.iter().zip(x) {
-                let (isum, msum) = F::sums(bytes, quants, sums);
-                let (scale, minimum) = F::factors(bytes);
+            for ((block, quants), (x_sums, &x_scale)) in rows {
+                let (isum, msum) = sums(block, quants, x_sums);
+                let (scale, minimum) = factors::<F>(block);
                 dot += F::combine(scale, minimum, x_scale, isum, msum);
             }
             if let Some(out) = out.row_mut(row).get_mut(column) {
@@ -93,7 +81,13 @@ fn matmul<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize>(
     }
 }
 
-/// Runs assembly that may use every NEON register but q4 to q7, which callers keep their own in.
+/// Fails to compile where `products` products with stored quants of `F` overflow a 16-bit lane.
+const fn assert_fits<F: BlockFormat>(products: i32) {
+    assert!(products * F::MAX * MAX_QUANT <= i16::MAX as i32);
+}
+
+/// Runs assembly that may use every NEON register but q4 to q7, in which callers keep their own
+/// where the operands do not name them too.
 macro_rules! neon {
     ($($code:expr),+ ; $($operands:tt)*) => {
         asm!(
@@ -111,401 +105,367 @@ macro_rules! neon {
     };
 }
 
-/// Nibbles times 32 activations.
+/// 32 quants in q10 and q11 times the activations in q8 and q9: each 16 `apart`, 2 products in a
+/// lane of q12 and of q13, or all in q12, 4 in a lane.
+macro_rules! products {
+    () => {
+        concat!(
+            "vmull.s8 q12, d20, d16\n",
+            ".if {apart}\n",
+            "vmull.s8 q13, d22, d18\n",
+            "vmlal.s8 q12, d21, d17\n",
+            "vmlal.s8 q13, d23, d19\n",
+            ".else\n",
+            "vmlal.s8 q12, d21, d17\n",
+            "vmlal.s8 q12, d22, d18\n",
+            "vmlal.s8 q12, d23, d19\n",
+            ".endif\n",
+        )
+    };
+}
+
+/// Bit `i % 8` in byte `i`.
+static BIT_OF_LANE: [i8; 16] = [1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128];
+
+/// `isum` and `msum` of a block of 32: nibbles, perhaps with a word of bits above them, or bytes.
 #[inline(always)]
-fn nibbles_dot(packed: &[u8], x: &[i8; 32]) -> i32 {
-    assert!(packed.len() == 16);
+fn sums_of_32<F: BlockFormat>(block: &F::Bytes, x: &Quants<F>, x_sums: &Sums<F>) -> (i32, i32) {
+    const {
+        assert!(matches!(F::LAYOUT.low, Plane { bits: 4, run: 16, .. } | Plane { bits: 8, .. }));
+        assert!(matches!(F::LAYOUT.high, None | Some(Plane { run: 1, .. })));
+        assert_fits::<F>(if F::MAX > MAX_TOGETHER { 2 } else { 4 });
+    }
+    let block = block.as_ref();
+    let above = F::LAYOUT.high.map_or(0, |high| word(block, high.at));
+    let table = if let Code::Codebook(table) = F::LAYOUT.code { table } else { &BIT_OF_LANE };
     let sum: i32;
-    // SAFETY: reads 16 bytes of `packed` (asserted) and 32 of `x`. A table with this code is had
-    // by showing that the CPU has NEON.
+    // SAFETY: reads 16 bytes of `table`, 32 of `x` and the low plane, which lies within the block
+    // (`BlockLayout::assert_gap_free`). A table with this code is had by showing that the CPU has
+    // NEON.
     unsafe {
         neon!(
-            "vld1.8 {{d0, d1}}, [{packed}]",
-            "vld1.8 {{d4, d5, d6, d7}}, [{x}]",
-            "vmov.i8 q8, #15",
-            "vshr.u8 q1, q0, #4",
-            "vand q0, q0, q8",
-            // 4 products in a lane: 4 * 15 * 127 = 7620.
-            "vmull.s8 q9, d0, d4",
-            "vmlal.s8 q9, d1, d5",
-            "vmlal.s8 q9, d2, d6",
-            "vmlal.s8 q9, d3, d7",
-            "vpaddl.s16 q9, q9",
-            "vadd.i32 d18, d18, d19",
-            "vpadd.i32 d18, d18, d18",
-            "vmov.32 {sum}, d18[0]";
-            packed = in(reg) packed.as_ptr(),
-            x = in(reg) x.as_ptr(),
+            "vld1.8 {{d16, d17, d18, d19}}, [{x}]",
+            ".if {low_bits} == 8",
+            "vld1.8 {{d20, d21, d22, d23}}, [{low}]",
+            ".else",
+            "vld1.8 {{d4, d5}}, [{low}]",
+            "vmov.i8 q15, #15",
+            "vand q10, q2, q15",
+            "vshr.u8 q11, q2, #4",
+            ".if {high_bits} + {is_codebook}",
+            "vld1.8 {{d0, d1}}, [{table}]",
+            ".endif",
+            ".if {is_codebook}",
+            "vtbl.8 d20, {{d0, d1}}, d20",
+            "vtbl.8 d21, {{d0, d1}}, d21",
+            "vtbl.8 d22, {{d0, d1}}, d22",
+            "vtbl.8 d23, {{d0, d1}}, d23",
+            ".endif",
+            // Each byte of the word 8 times, all ones where it has the lane's bit.
+            ".if {high_bits}",
+            "vmov.32 d28[0], {above}",
+            "vdup.8 d24, d28[0]",
+            "vdup.8 d25, d28[1]",
+            "vdup.8 d26, d28[2]",
+            "vdup.8 d27, d28[3]",
+            "vmov.i8 q15, #16",
+            "vtst.8 q12, q12, q0",
+            "vtst.8 q13, q13, q0",
+            "vand q12, q12, q15",
+            "vand q13, q13, q15",
+            "vorr q10, q10, q12",
+            "vorr q11, q11, q13",
+            ".endif",
+            ".endif",
+            products!(),
+            "vpaddl.s16 q14, q12",
+            ".if {apart}",
+            "vpadal.s16 q14, q13",
+            ".endif",
+            "vadd.i32 d28, d28, d29",
+            "vpadd.i32 d28, d28, d28",
+            "vmov.32 {sum}, d28[0]";
+            x = in(reg) x.as_ref().as_ptr(),
+            low = in(reg) block[F::LAYOUT.low.at..].as_ptr(),
+            above = in(reg) above,
+            table = in(reg) table.as_ptr(),
+            low_bits = const F::LAYOUT.low.bits,
+            high_bits = const F::LAYOUT.bits() - F::LAYOUT.low.bits,
+            is_codebook = const matches!(F::LAYOUT.code, Code::Codebook(_)) as u8,
+            apart = const (F::MAX > MAX_TOGETHER) as u8,
             sum = lateout(reg) sum,
         );
     }
-    sum
+    let total = x_sums.as_ref().iter().map(|&sum| i32::from(sum)).sum();
+    (sum - i32::from(F::OFFSET) * total, total)
 }
 
-/// The sum of all activations of a block of 32.
-#[inline(always)]
-fn total(x_sums: &[i16; 2]) -> i32 {
-    i32::from(x_sums[0]) + i32::from(x_sums[1])
-}
+/// Greatest quant of which 4 products fit in a lane.
+const MAX_TOGETHER: i32 = i16::MAX as i32 / (4 * MAX_QUANT);
 
-impl Format<18, 32, 2> for Q4_0 {
-    const SCALE_AT: usize = Self::SCALE.start;
-
-    #[inline(always)]
-    fn sums(block: &[u8; 18], x: &[i8; 32], x_sums: &[i16; 2]) -> (i32, i32) {
-        (nibbles_dot(&block[Self::QUANTS], x) - 8 * total(x_sums), 0)
-    }
-}
-
-impl Format<20, 32, 2> for Q4_1 {
-    const SCALE_AT: usize = Self::SCALE.start;
-
-    #[inline(always)]
-    fn sums(block: &[u8; 20], x: &[i8; 32], x_sums: &[i16; 2]) -> (i32, i32) {
-        (nibbles_dot(&block[Self::QUANTS], x), total(x_sums))
-    }
-}
-
-impl Format<34, 32, 2> for Q8_0 {
-    const SCALE_AT: usize = Self::SCALE.start;
-
-    #[inline(always)]
-    fn sums(block: &[u8; 34], x: &[i8; 32], _: &[i16; 2]) -> (i32, i32) {
-        let quants = &block[Self::QUANTS];
-        const { assert!(Self::QUANTS.end - Self::QUANTS.start == 32) };
-        let sum: i32;
-        // SAFETY: reads 32 bytes of `quants` (asserted) and of `x`; NEON as above.
-        unsafe {
-            neon!(
-                "vld1.8 {{d0, d1, d2, d3}}, [{quants}]",
-                "vld1.8 {{d4, d5, d6, d7}}, [{x}]",
-                // 2 products in a lane: 2 * 128 * 127 = 32512.
-                "vmull.s8 q8, d0, d4",
-                "vmull.s8 q9, d2, d6",
-                "vmlal.s8 q8, d1, d5",
-                "vmlal.s8 q9, d3, d7",
-                "vpaddl.s16 q8, q8",
-                "vpadal.s16 q8, q9",
-                "vadd.i32 d16, d16, d17",
-                "vpadd.i32 d16, d16, d16",
-                "vmov.32 {sum}, d16[0]";
-                quants = in(reg) quants.as_ptr(),
-                x = in(reg) x.as_ptr(),
-                sum = lateout(reg) sum,
-            );
-        }
-        (sum, 0)
-    }
-}
-
-/// Bytes 0 to 7: the scales of Q4_K and Q5_K, 8 to 15: the minima, four at a time. See
-/// [`crate::quant::k_quants::scales_and_minima`].
-#[inline(always)]
-fn scales_and_minima(packed: &[u8]) -> [u32; 4] {
-    let word = |at: usize| {
-        let bytes = packed.get(4 * at..).and_then(|bytes| bytes.first_chunk());
-        u32::from_le_bytes(bytes.copied().unwrap_or_default())
+/// The lowest bit of weights `32 * $step ..` in their bytes of a plane.
+macro_rules! shift {
+    (low $step:literal) => {
+        concat!("(32*", $step, "%(8*{low_run}/{low_bits})/{low_run}*{low_bits})")
     };
-    let (first, second, third) = (word(0), word(1), word(2));
-    [
-        first & 0x3f3f_3f3f,
-        third & 0x0f0f_0f0f | first >> 2 & 0x3030_3030,
-        second & 0x3f3f_3f3f,
-        third >> 4 & 0x0f0f_0f0f | second >> 2 & 0x3030_3030,
-    ]
+    (high $step:literal) => {
+        concat!("(32*", $step, "%(8*{high_run}/{high_bits})/{high_run}*{high_bits})")
+    };
 }
 
-/// 64 weights of Q4_K: the low halves of 32 bytes times a scale, the high halves times the next.
-/// Scales in q0, mask in q15, sum in q14.
-macro_rules! q4_k_run {
-    ($scale_low:literal, $scale_high:literal) => {
+/// An instruction that makes q10 of `$a` and q11 of `$b`.
+macro_rules! both {
+    ($code:literal, $a:literal, $b:literal $(, $rest:expr)*) => {
+        concat!($code, " q10, ", $a $(, $rest)*, "\n", $code, " q11, ", $b $(, $rest)*, "\n")
+    };
+}
+
+/// Stored weights `32 * $step ..` in q10 and q11, from the bytes of the low plane in `$a` and `$b`.
+/// Bytes are loaded, `$bytes` the registers' halves, when their lowest bits are wanted: each once.
+macro_rules! unpack {
+    ($step:literal, $a:literal, $b:literal, $bytes:literal) => {
         concat!(
-            "vld1.8 {{d4, d5, d6, d7}}, [{quants}]!\n",
+            ".if ", shift!(low $step), " == 0\n",
+            "vld1.8 {{", $bytes, "}}, [{low}]!\n",
+            ".endif\n",
+            ".if {high_bits} == 0\n",
+            ".if ", shift!(low $step), " == 0\n",
+            both!("vand", $a, $b, ", q15"),
+            ".else\n",
+            both!("vshr.u8", $a, $b, ", #", shift!(low $step)),
+            ".if ", shift!(low $step), " + {low_bits} < 8\n",
+            both!("vand", "q10", "q11", ", q15"),
+            ".endif\n",
+            ".endif\n",
+            ".else\n",
+            // The high bits move to their place, the low ones are inserted below.
+            ".if ", shift!(high $step), " == 0\n",
+            "vld1.8 {{d12, d13, d14, d15}}, [{high}]!\n",
+            ".endif\n",
+            ".if ", shift!(high $step), " > {low_bits}\n",
+            both!("vshr.u8", "q6", "q7", ", #", shift!(high $step), " - {low_bits}"),
+            ".else\n",
+            both!("vshl.i8", "q6", "q7", ", #{low_bits} - ", shift!(high $step)),
+            ".endif\n",
+            ".if ", shift!(low $step), " + {low_bits} == 8\n",
+            both!("vsri.8", $a, $b, ", #8 - {low_bits}"),
+            ".else\n",
+            "vshl.i8 q12, ", $a, ", #8 - {low_bits} - ", shift!(low $step), "\n",
+            "vshl.i8 q13, ", $b, ", #8 - {low_bits} - ", shift!(low $step), "\n",
+            both!("vsri.8", "q12", "q13", ", #8 - {low_bits}"),
+            ".endif\n",
+            ".if ", shift!(high $step), " + {high_bits} < 8\n",
+            both!("vand", "q10", "q11", ", q15"),
+            ".endif\n",
+            ".endif\n",
+        )
+    };
+}
+
+/// Adds the products of weights `32 * $step ..`, times the scales in two lanes, of groups of 16, or
+/// in the third, of groups of 32. Runs of 64 bytes are two pairs of registers.
+macro_rules! step {
+    (even $step:literal, $first:literal, $second:literal, $both:literal) => {
+        concat!(unpack!($step, "q2", "q3", "d4, d5, d6, d7"), step!($first, $second, $both))
+    };
+    (odd $step:literal, $first:literal, $second:literal, $both:literal) => {
+        concat!(
+            ".if {low_run} == 64\n",
+            unpack!($step, "q4", "q5", "d8, d9, d10, d11"),
+            ".else\n",
+            unpack!($step, "q2", "q3", "d4, d5, d6, d7"),
+            ".endif\n",
+            step!($first, $second, $both)
+        )
+    };
+    ($first:literal, $second:literal, $both:literal) => {
+        concat!(
             "vld1.8 {{d16, d17, d18, d19}}, [{x}]!\n",
-            "vld1.8 {{d20, d21, d22, d23}}, [{x}]!\n",
-            "vand q12, q2, q15\n",
-            "vshr.u8 q2, q2, #4\n",
-            "vmull.s8 q13, d24, d16\n",
-            "vmlal.s8 q13, d25, d17\n",
-            "vmull.s8 q8, d4, d20\n",
-            "vmlal.s8 q8, d5, d21\n",
-            "vand q12, q3, q15\n",
-            "vshr.u8 q3, q3, #4\n",
-            "vmlal.s8 q13, d24, d18\n",
-            "vmlal.s8 q13, d25, d19\n",
-            "vmlal.s8 q8, d6, d22\n",
-            "vmlal.s8 q8, d7, d23\n",
-            // 8 products in a lane: 8 * 15 * 127 = 15240.
-            "vpadd.i16 d26, d26, d27\n",
+            products!(),
+            "vpadd.i16 d24, d24, d25\n",
+            ".if {group} == 16\n",
+            "vpadd.i16 d25, d26, d27\n",
+            "vmlal.s16 q14, d24, ",
+            $first,
+            "\n",
+            "vmlal.s16 q14, d25, ",
+            $second,
+            "\n",
+            ".else\n",
+            "vmlal.s16 q14, d24, ",
+            $both,
+            "\n",
+            ".endif\n",
+        )
+    };
+}
+
+/// The scales of groups of 16 in q0 and q1, or those of groups of 32 in q0 and, as bytes, their
+/// minima in d2.
+macro_rules! load_scales {
+    () => {
+        concat!(
+            ".if {six_bits}\n",
+            // Four of each, whose upper 2 bits belong to the four others, of which the last bytes
+            // have the halves.
+            "vld1.8 {{d0}}, [{scales}]!\n",
+            "vld1.32 {{d2[]}}, [{scales}]\n",
+            "vshr.u8 d4, d0, #6\n",
+            "vmov.i8 d5, #63\n",
+            "vand d0, d0, d5\n",
+            "vshr.u8 d3, d2, #4\n",
+            "vtrn.32 d2, d3\n",
+            "vsli.8 d2, d4, #4\n",
+            "vtrn.32 d0, d2\n",
+            ".elseif {signed_six_bits}\n",
+            // The halves of 8 bytes, below pairs of bits, from each of the last bytes four.
+            "vld1.8 {{d2}}, [{scales}]!\n",
+            "vld1.32 {{d4[]}}, [{scales}]\n",
+            "vshr.u8 d3, d2, #4\n",
+            "vshr.u8 d5, d4, #2\n",
+            "vtrn.32 d4, d5\n",
+            "vshr.u8 d5, d4, #4\n",
+            "vsli.8 q1, q2, #4\n",
+            "vmov.i8 q2, #63\n",
+            "vand q1, q1, q2\n",
+            "vmov.i8 q2, #32\n",
+            "vsub.i8 q1, q1, q2\n",
+            ".elseif {group} == 16\n",
+            "vld1.8 {{d2, d3}}, [{scales}]\n",
+            ".if {nibbles}\n",
+            "vmov.i8 q2, #15\n",
+            "vand q1, q1, q2\n",
+            ".endif\n",
+            ".else\n",
+            "vmov.i8 d0, #1\n",
+            "vmov.i8 d2, #1\n",
+            ".endif\n",
+            ".if {group} == 16\n",
+            "vmovl.s8 q0, d2\n",
+            "vmovl.s8 q1, d3\n",
+            ".else\n",
+            "vmovl.s8 q0, d0\n",
+            ".endif\n",
+        )
+    };
+}
+
+/// The minima in the scales' place.
+macro_rules! load_minima {
+    () => {
+        concat!(
+            ".if {nibbles}\n",
+            "vld1.8 {{d2, d3}}, [{scales}]\n",
+            "vshr.u8 q1, q1, #4\n",
+            "vmovl.s8 q0, d2\n",
+            "vmovl.s8 q1, d3\n",
+            ".else\n",
+            "vmovl.s8 q0, d2\n",
+            ".endif\n",
+        )
+    };
+}
+
+/// Scales or minima times the activations' sums, in `$to`.
+macro_rules! times_sums {
+    ($to:literal) => {
+        concat!(
+            "vld1.16 {{d16, d17, d18, d19}}, [{sums}]\n",
+            ".if {group} == 32\n",
             "vpadd.i16 d16, d16, d17\n",
-            "vmlal.s16 q14, d26, ",
-            $scale_low,
-            "\n",
-            "vmlal.s16 q14, d16, ",
-            $scale_high,
+            "vpadd.i16 d17, d18, d19\n",
+            ".endif\n",
+            "vmull.s16 ",
+            $to,
+            ", d0, d16\n",
+            "vmlal.s16 ",
+            $to,
+            ", d1, d17\n",
+            ".if {group} == 16\n",
+            "vmlal.s16 ",
+            $to,
+            ", d2, d18\n",
+            "vmlal.s16 ",
+            $to,
+            ", d3, d19\n",
+            ".endif\n",
         )
     };
 }
 
-impl Format<144, 256, 16> for Q4_K {
-    const SCALE_AT: usize = Self::SCALE.start;
+/// The high plane, or one that is not read.
+const fn high<F: BlockFormat>() -> Plane {
+    if let Some(high) = F::LAYOUT.high { high } else { F::LAYOUT.low }
+}
 
-    #[inline(always)]
-    fn sums(block: &[u8; 144], x: &[i8; 256], x_sums: &[i16; 16]) -> (i32, i32) {
-        let quants = &block[Self::QUANTS];
-        const { assert!(Self::QUANTS.end - Self::QUANTS.start == 128) };
-        let scales = scales_and_minima(&block[Self::SCALES]);
-        let (isum, msum): (i32, i32);
-        // SAFETY: reads 128 bytes of `quants` (asserted), 256 of `x`, the 16 of `scales` and 32 of
-        // `x_sums`; NEON as above.
-        unsafe {
-            neon!(
-                "vld1.32 {{d0, d1}}, [{scales}]",
-                "vld1.16 {{d4, d5, d6, d7}}, [{sums}]",
-                // 8 minima times the sums of 32.
-                "vmovl.u8 q1, d1",
-                "vmovl.u8 q0, d0",
-                "vpadd.i16 d4, d4, d5",
-                "vpadd.i16 d5, d6, d7",
-                "vmull.s16 q10, d2, d4",
-                "vmlal.s16 q10, d3, d5",
-                "vadd.i32 d2, d20, d21",
-                "vmov.i8 q15, #15",
-                "vmov.i32 q14, #0",
-                q4_k_run!("d0[0]", "d0[1]"),
-                q4_k_run!("d0[2]", "d0[3]"),
-                q4_k_run!("d1[0]", "d1[1]"),
-                q4_k_run!("d1[2]", "d1[3]"),
-                "vadd.i32 d28, d28, d29",
-                "vpadd.i32 d28, d28, d2",
-                "vmov {isum}, {msum}, d28";
-                quants = inout(reg) quants.as_ptr() => _,
-                x = inout(reg) x.as_ptr() => _,
-                scales = in(reg) scales.as_ptr(),
-                sums = in(reg) x_sums.as_ptr(),
-                isum = lateout(reg) isum,
-                msum = lateout(reg) msum,
-            );
-        }
-        (isum, msum)
+/// `isum` and `msum` of a block of 256: planes whose runs are 32 bytes, of the low one perhaps 64.
+#[inline(always)]
+fn sums_of_256<F: BlockFormat>(block: &F::Bytes, x: &Quants<F>, x_sums: &Sums<F>) -> (i32, i32) {
+    const {
+        assert!(
+            matches!(F::LAYOUT.low.run, 32 | 64) && matches!(F::LAYOUT.code, Code::Unsigned(_))
+        );
+        assert!(matches!(F::LAYOUT.high, None | Some(Plane { run: 32, .. })));
+        assert!(!F::HAS_MINIMUM || F::GROUP > 16 || matches!(F::LAYOUT.scales, Scales::Nibbles(_)));
+        assert_fits::<F>(if F::GROUP == 16 { 4 } else { 8 });
     }
-}
-
-/// 32 bytes of Q5_K's nibbles with the bits that q2 and q3 hold inverted: each bit that is 0 stands
-/// for -16, which is an inserted nibble below ones. Scales in q0, sum in q14.
-macro_rules! q5_k_run {
-    ($bit_low:literal, $bit_high:literal, $scale_low:literal, $scale_high:literal) => {
-        concat!(
-            "vld1.8 {{d24, d25, d26, d27}}, [{quants}]!\n",
-            "vld1.8 {{d20, d21, d22, d23}}, [{x}]!\n",
-            "vmov.i8 q15, #",
-            $bit_low,
-            "\n",
-            "vtst.8 q8, q2, q15\n",
-            "vtst.8 q9, q3, q15\n",
-            "vshl.i8 q8, q8, #4\n",
-            "vshl.i8 q9, q9, #4\n",
-            "vmov.i8 q15, #15\n",
-            "vbit q8, q12, q15\n",
-            "vbit q9, q13, q15\n",
-            "vmull.s8 q15, d16, d20\n",
-            "vmlal.s8 q15, d17, d21\n",
-            "vmlal.s8 q15, d18, d22\n",
-            "vmlal.s8 q15, d19, d23\n",
-            // 8 products in a lane: 8 * 16 * 127 = 16256.
-            "vpadd.i16 d30, d30, d31\n",
-            "vmlal.s16 q14, d30, ",
-            $scale_low,
-            "\n",
-            "vld1.8 {{d20, d21, d22, d23}}, [{x}]!\n",
-            "vmov.i8 q15, #",
-            $bit_high,
-            "\n",
-            "vtst.8 q8, q2, q15\n",
-            "vtst.8 q9, q3, q15\n",
-            "vsri.8 q8, q12, #4\n",
-            "vsri.8 q9, q13, #4\n",
-            "vmull.s8 q15, d16, d20\n",
-            "vmlal.s8 q15, d17, d21\n",
-            "vmlal.s8 q15, d18, d22\n",
-            "vmlal.s8 q15, d19, d23\n",
-            "vpadd.i16 d30, d30, d31\n",
-            "vmlal.s16 q14, d30, ",
-            $scale_high,
-        )
-    };
-}
-
-impl Format<176, 256, 16> for Q5_K {
-    const SCALE_AT: usize = Self::SCALE.start;
-
-    #[inline(always)]
-    fn sums(block: &[u8; 176], x: &[i8; 256], x_sums: &[i16; 16]) -> (i32, i32) {
-        let (quants, high_bits) = (&block[Self::QUANTS], &block[Self::HIGH_BITS]);
-        const { assert!(Self::QUANTS.end - Self::QUANTS.start == 128) };
-        const { assert!(Self::HIGH_BITS.end - Self::HIGH_BITS.start == 32) };
-        let scales = scales_and_minima(&block[Self::SCALES]);
-        let (isum, msum): (i32, i32);
-        // SAFETY: reads 128 bytes of `quants` and 32 of `high_bits` (asserted), 256 of `x`, the 16
-        // of `scales` and 32 of `x_sums`; NEON as above.
-        unsafe {
-            neon!(
-                "vld1.32 {{d0, d1}}, [{scales}]",
-                "vld1.16 {{d4, d5, d6, d7}}, [{sums}]",
-                "vmovl.u8 q1, d1",
-                "vmovl.u8 q0, d0",
-                "vpadd.i16 d4, d4, d5",
-                "vpadd.i16 d5, d6, d7",
-                "vmull.s16 q10, d2, d4",
-                "vmlal.s16 q10, d3, d5",
-                "vadd.i32 d2, d20, d21",
-                // What all quants are short of, 16, times scales and sums.
-                "vmull.s16 q14, d0, d4",
-                "vmlal.s16 q14, d1, d5",
-                "vshl.i32 q14, q14, #4",
-                "vld1.8 {{d4, d5, d6, d7}}, [{high_bits}]",
-                "vmvn q2, q2",
-                "vmvn q3, q3",
-                q5_k_run!("1", "2", "d0[0]", "d0[1]"),
-                q5_k_run!("4", "8", "d0[2]", "d0[3]"),
-                q5_k_run!("16", "32", "d1[0]", "d1[1]"),
-                q5_k_run!("64", "128", "d1[2]", "d1[3]"),
-                "vadd.i32 d28, d28, d29",
-                "vpadd.i32 d28, d28, d2",
-                "vmov {isum}, {msum}, d28";
-                quants = inout(reg) quants.as_ptr() => _,
-                high_bits = in(reg) high_bits.as_ptr(),
-                x = inout(reg) x.as_ptr() => _,
-                scales = in(reg) scales.as_ptr(),
-                sums = in(reg) x_sums.as_ptr(),
-                isum = lateout(reg) isum,
-                msum = lateout(reg) msum,
-            );
-        }
-        (isum, msum)
+    let block = block.as_ref();
+    let (isum, msum): (i32, i32);
+    // SAFETY: reads 256 bytes of `x`, 32 of `x_sums`, and the planes and scales, which lie within
+    // the block (`BlockLayout::assert_gap_free`). A table with this code is had by showing that the
+    // CPU has NEON.
+    unsafe {
+        neon!(
+            load_scales!(),
+            // What all quants have too much, times scales and sums.
+            ".if {offset}",
+            times_sums!("q14"),
+            "vmvn.i32 q15, #{offset} - 1",
+            "vmul.i32 q14, q14, q15",
+            ".else",
+            "vmov.i32 q14, #0",
+            ".endif",
+            "vmov.i8 q15, #{mask}",
+            step!(even 0, "d0[0]", "d0[1]", "d0[0]"),
+            step!(odd 1, "d0[2]", "d0[3]", "d0[1]"),
+            step!(even 2, "d1[0]", "d1[1]", "d0[2]"),
+            step!(odd 3, "d1[2]", "d1[3]", "d0[3]"),
+            step!(even 4, "d2[0]", "d2[1]", "d1[0]"),
+            step!(odd 5, "d2[2]", "d2[3]", "d1[1]"),
+            step!(even 6, "d3[0]", "d3[1]", "d1[2]"),
+            step!(odd 7, "d3[2]", "d3[3]", "d1[3]"),
+            ".if {has_minimum}",
+            load_minima!(),
+            times_sums!("q13"),
+            ".endif",
+            "vadd.i32 d28, d28, d29",
+            "vadd.i32 d26, d26, d27",
+            "vpadd.i32 d28, d28, d26",
+            "vmov {isum}, {msum}, d28";
+            x = inout(reg) x.as_ref().as_ptr() => _,
+            low = inout(reg) block[F::LAYOUT.low.at..].as_ptr() => _,
+            high = inout(reg) block[high::<F>().at..].as_ptr() => _,
+            scales = inout(reg) block[F::LAYOUT.scales.field().0..].as_ptr() => _,
+            sums = in(reg) x_sums.as_ref().as_ptr(),
+            low_run = const F::LAYOUT.low.run,
+            low_bits = const F::LAYOUT.low.bits,
+            high_run = const high::<F>().run,
+            high_bits = const F::LAYOUT.bits() - F::LAYOUT.low.bits,
+            mask = const F::LAYOUT.max_stored(),
+            offset = const F::OFFSET,
+            six_bits = const matches!(F::LAYOUT.scales, Scales::SixBits(_)) as u8,
+            signed_six_bits = const matches!(F::LAYOUT.scales, Scales::SignedSixBits(_)) as u8,
+            nibbles = const matches!(F::LAYOUT.scales, Scales::Nibbles(_)) as u8,
+            group = const if F::GROUP == 16 { 16 } else { 32 },
+            apart = const (F::GROUP == 16) as u8,
+            has_minimum = const F::HAS_MINIMUM as u8,
+            isum = lateout(reg) isum,
+            msum = lateout(reg) msum,
+            out("d8") _, out("d9") _, out("d10") _, out("d11") _,
+            out("d12") _, out("d13") _, out("d14") _, out("d15") _,
+        );
     }
-}
-
-/// 16 quants of Q6_K in q12 times 16 activations and a scale; sum in q14. The activations that the
-/// same bytes hold next are 32 further on.
-macro_rules! q6_k_group {
-    ($scale:literal) => {
-        concat!(
-            "vld1.8 {{d26, d27}}, [{x}], {stride}\n",
-            "vmull.s8 q11, d24, d26\n",
-            "vmlal.s8 q11, d25, d27\n",
-            // 4 products in a lane: 4 * 63 * 127 = 32004.
-            "vpadd.i16 d22, d22, d23\n",
-            "vmlal.s16 q14, d22, ",
-            $scale,
-            "\n",
-        )
-    };
-}
-
-/// 64 weights of Q6_K: 16 bytes of nibbles, the 16 that lie 32 further on, 16 bytes of pairs.
-macro_rules! q6_k_column {
-    ($a:literal, $b:literal, $c:literal, $d:literal) => {
-        concat!(
-            "vld1.8 {{d16, d17}}, [{quants}], {stride}\n",
-            "vld1.8 {{d18, d19}}, [{quants}]\n",
-            "vld1.8 {{d20, d21}}, [{pairs}]!\n",
-            "vmov q12, q8\n",
-            "vsli.8 q12, q10, #4\n",
-            "vand q12, q12, q15\n",
-            q6_k_group!($a),
-            "vshr.u8 q13, q10, #2\n",
-            "vmov q12, q9\n",
-            "vsli.8 q12, q13, #4\n",
-            "vand q12, q12, q15\n",
-            q6_k_group!($b),
-            "vmov q12, q10\n",
-            "vsri.8 q12, q8, #4\n",
-            "vand q12, q12, q15\n",
-            q6_k_group!($c),
-            "vshr.u8 q12, q10, #2\n",
-            "vsri.8 q12, q9, #4\n",
-            q6_k_group!($d),
-            // To the next 16 bytes of each.
-            "sub {quants}, {quants}, #16\n",
-            "sub {x}, {x}, #112\n",
-        )
-    };
-}
-
-impl Format<210, 256, 16> for Q6_K {
-    const SCALE_AT: usize = Self::SCALE.start;
-
-    #[inline(always)]
-    fn sums(block: &[u8; 210], x: &[i8; 256], x_sums: &[i16; 16]) -> (i32, i32) {
-        let (quants, pairs) = (&block[Self::QUANTS], &block[Self::HIGH_BITS]);
-        let scales = &block[Self::SCALES];
-        const { assert!(Self::QUANTS.end - Self::QUANTS.start == 128) };
-        const { assert!(Self::HIGH_BITS.end - Self::HIGH_BITS.start == 64) };
-        const { assert!(Self::SCALES.end - Self::SCALES.start == 16) };
-        let sum: i32;
-        // SAFETY: reads 128 bytes of `quants`, 64 of `pairs` and 16 of `scales` (asserted), 256 of
-        // `x` and 32 of `x_sums`; NEON as above.
-        unsafe {
-            neon!(
-                "vld1.8 {{d2, d3}}, [{scales}]",
-                "vld1.16 {{d16, d17, d18, d19}}, [{sums}]",
-                "vmovl.s8 q0, d2",
-                "vmovl.s8 q1, d3",
-                // What all quants have too much, 32, times scales and sums.
-                "vmull.s16 q14, d0, d16",
-                "vmlal.s16 q14, d1, d17",
-                "vmlal.s16 q14, d2, d18",
-                "vmlal.s16 q14, d3, d19",
-                "vshl.i32 q14, q14, #5",
-                "vneg.s32 q14, q14",
-                "vmov.i8 q15, #63",
-                q6_k_column!("d0[0]", "d0[2]", "d1[0]", "d1[2]"),
-                q6_k_column!("d0[1]", "d0[3]", "d1[1]", "d1[3]"),
-                // Behind the first 32 bytes of nibbles are those used with them, and behind the
-                // first 32 activations 96.
-                "add {quants}, {quants}, #32",
-                "add {x}, {x}, #96",
-                q6_k_column!("d2[0]", "d2[2]", "d3[0]", "d3[2]"),
-                q6_k_column!("d2[1]", "d2[3]", "d3[1]", "d3[3]"),
-                "vadd.i32 d28, d28, d29",
-                "vpadd.i32 d28, d28, d28",
-                "vmov.32 {sum}, d28[0]";
-                quants = inout(reg) quants.as_ptr() => _,
-                pairs = inout(reg) pairs.as_ptr() => _,
-                x = inout(reg) x.as_ptr() => _,
-                scales = in(reg) scales.as_ptr(),
-                sums = in(reg) x_sums.as_ptr(),
-                stride = in(reg) 32,
-                sum = lateout(reg) sum,
-            );
-        }
-        (sum, 0)
-    }
-}
-
-macro_rules! tables {
-    ($($name:ident: $format:ty;)*) => {
-        $(
-            /// The format's table, for CPUs with NEON.
-            fn $name(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
-                static KERNELS: FormatKernels = kernels::<$format, _, _, _>();
-                cpu.has(CpuFeature::Neon).then_some(&KERNELS)
-            }
-        )*
-
-        /// Every format that has kernels here.
-        pub(super) const ALL: &[Candidate] = &[$($name,)*];
-    };
-}
-
-tables! {
-    q4_0: Q4_0;
-    q4_1: Q4_1;
-    q8_0: Q8_0;
-    q4_k: Q4_K;
-    q5_k: Q5_K;
-    q6_k: Q6_K;
+    (isum, msum)
 }
 
 #[cfg(test)]

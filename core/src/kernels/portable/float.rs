@@ -9,6 +9,7 @@
 use crate::kernels::{Activations, EncodedRow, Encoding, FormatKernels};
 use crate::mem::Tile;
 use crate::num::{LANES, tree_sum};
+use crate::quant::block::Array;
 use crate::quant::float::FloatFormat;
 use core::marker::PhantomData;
 
@@ -16,61 +17,62 @@ use core::marker::PhantomData;
 /// and leave room for the weights.
 const BATCH: usize = 2;
 
-/// A row of weights as pieces of `ELEMENTS` (a multiple of [`LANES`]) that can be read as f32.
-pub(super) trait Decode<const ELEMENTS: usize> {
+/// A row of weights as pieces that can be read as f32.
+pub(super) trait Decode {
     /// Bytes of a piece.
     const PIECE_BYTES: usize;
+    /// `[f32; N]`, `N` a multiple of [`LANES`].
+    type Values: Array<f32>;
 
     /// A piece's values; those of a row's last piece, which may be shorter, padded with zeros.
-    fn decode(piece: &[u8]) -> [f32; ELEMENTS];
+    fn decode(piece: &[u8]) -> Self::Values;
 }
 
-/// Numbers of `WIDTH` bytes, [`LANES`] to a piece.
-struct Numbers<F, const WIDTH: usize>(PhantomData<F>);
+/// Numbers, [`LANES`] to a piece.
+struct Numbers<F>(PhantomData<F>);
 
-impl<F: FloatFormat<WIDTH>, const WIDTH: usize> Decode<LANES> for Numbers<F, WIDTH> {
-    const PIECE_BYTES: usize = LANES * WIDTH;
+impl<F: FloatFormat> Decode for Numbers<F> {
+    const PIECE_BYTES: usize = LANES * F::WIDTH;
+    type Values = [f32; LANES];
 
     #[inline(always)]
     fn decode(piece: &[u8]) -> [f32; LANES] {
         let mut values = [0.0; LANES];
-        for (value, &bytes) in values.iter_mut().zip(piece.as_chunks::<WIDTH>().0) {
+        for (value, &bytes) in values.iter_mut().zip(F::Bytes::split(piece)) {
             *value = F::value(bytes);
         }
         values
     }
 }
 
-/// What the loop knows of a [`Decode`]: as `Reader` of the integer formats.
-struct Reader<const ELEMENTS: usize> {
+/// What the loops know of a [`Decode`]: with the feature `inlined` they are compiled for each one,
+/// and nothing is left of this; without it they are compiled once for each type of values.
+struct Reader<V> {
     piece_bytes: usize,
-    decode: fn(piece: &[u8]) -> [f32; ELEMENTS],
+    decode: fn(piece: &[u8]) -> V,
 }
 
-impl<const ELEMENTS: usize> Reader<ELEMENTS> {
-    const fn of<D: Decode<ELEMENTS>>() -> Self {
+impl<V: Array<f32>> Reader<V> {
+    const fn of<D: Decode<Values = V>>() -> Self {
         Self { piece_bytes: D::PIECE_BYTES, decode: D::decode }
     }
 }
 
 /// The table of float format `F`.
-pub(super) const fn kernels<F: FloatFormat<WIDTH>, const WIDTH: usize>() -> FormatKernels {
+pub(super) const fn kernels<F: FloatFormat>() -> FormatKernels {
     FormatKernels {
         tensor_type: F::TENSOR_TYPE,
         level: "portable",
         encoding: Encoding::F32,
-        dequantize: dequantize::<F, WIDTH>,
+        dequantize: dequantize::<F>,
         encode: keep,
-        matmul: matmul::<Numbers<F, WIDTH>, LANES>,
+        matmul: matmul::<Numbers<F>>,
     }
 }
 
 /// One weight row to f32.
-pub(in crate::kernels) fn dequantize<F: FloatFormat<WIDTH>, const WIDTH: usize>(
-    row: &[u8],
-    out: &mut [f32],
-) {
-    for (value, &bytes) in out.iter_mut().zip(row.as_chunks::<WIDTH>().0) {
+pub(in crate::kernels) fn dequantize<F: FloatFormat>(row: &[u8], out: &mut [f32]) {
+    for (value, &bytes) in out.iter_mut().zip(F::Bytes::split(row)) {
         *value = F::value(bytes);
     }
 }
@@ -79,18 +81,14 @@ pub(in crate::kernels) fn dequantize<F: FloatFormat<WIDTH>, const WIDTH: usize>(
 pub(in crate::kernels) fn keep(_: &[f32], _: EncodedRow<'_>) {}
 
 /// Weight rows times activation rows.
-pub(super) fn matmul<D: Decode<ELEMENTS>, const ELEMENTS: usize>(
-    weights: &[u8],
-    activations: &Activations<'_>,
-    out: &mut Tile<'_>,
-) {
+pub(super) fn matmul<D: Decode>(weights: &[u8], activations: &Activations<'_>, out: &mut Tile<'_>) {
     batches(const { &Reader::of::<D>() }, weights, activations, out);
 }
 
 #[cfg_attr(feature = "inlined", inline(always))]
 #[cfg_attr(not(feature = "inlined"), inline(never))]
-fn batches<const ELEMENTS: usize>(
-    reader: &Reader<ELEMENTS>,
+fn batches<V: Array<f32>>(
+    reader: &Reader<V>,
     weights: &[u8],
     activations: &Activations<'_>,
     out: &mut Tile<'_>,
@@ -98,10 +96,10 @@ fn batches<const ELEMENTS: usize>(
     let mut first = 0;
     while first < activations.rows {
         if activations.rows - first < BATCH || !cfg!(feature = "inlined") {
-            batch::<ELEMENTS, 1>(reader, weights, activations, first, out);
+            batch::<V, 1>(reader, weights, activations, first, out);
             first += 1;
         } else {
-            batch::<ELEMENTS, BATCH>(reader, weights, activations, first, out);
+            batch::<V, BATCH>(reader, weights, activations, first, out);
             first += BATCH;
         }
     }
@@ -109,8 +107,8 @@ fn batches<const ELEMENTS: usize>(
 
 /// All weight rows times `ROWS` activation rows from `first` on.
 #[inline(always)]
-fn batch<const ELEMENTS: usize, const ROWS: usize>(
-    reader: &Reader<ELEMENTS>,
+fn batch<V: Array<f32>, const ROWS: usize>(
+    reader: &Reader<V>,
     weights: &[u8],
     activations: &Activations<'_>,
     first: usize,
@@ -118,11 +116,12 @@ fn batch<const ELEMENTS: usize, const ROWS: usize>(
 ) {
     let columns = activations.columns;
     let rows: [_; ROWS] = core::array::from_fn(|row| {
-        activations.float[(first + row) * columns..][..columns].as_chunks::<ELEMENTS>()
+        let row = &activations.float[(first + row) * columns..][..columns];
+        (V::split(row), V::rest(row))
     });
     let rests = rows.map(|(_, rest)| {
-        let mut padded = [0.0; ELEMENTS];
-        padded[..rest.len()].copy_from_slice(rest);
+        let mut padded = V::filled(0.0);
+        padded.as_mut()[..rest.len()].copy_from_slice(rest);
         padded
     });
     let row_bytes = weights.len().checked_div(out.columns()).unwrap_or(0);
@@ -150,14 +149,10 @@ fn batch<const ELEMENTS: usize, const ROWS: usize>(
 
 /// Adds the product of element `i` to lane `i % LANES`.
 #[inline(always)]
-fn add_products<const ELEMENTS: usize>(
-    lanes: &mut [f32; LANES],
-    weights: &[f32; ELEMENTS],
-    x: &[f32; ELEMENTS],
-) {
-    const { assert!(ELEMENTS.is_multiple_of(LANES)) };
-    let weights = weights.as_chunks::<LANES>().0;
-    for (weights, x) in weights.iter().zip(x.as_chunks::<LANES>().0) {
+fn add_products<V: Array<f32>>(lanes: &mut [f32; LANES], weights: &V, x: &V) {
+    const { assert!(size_of::<V>().is_multiple_of(LANES * size_of::<f32>())) };
+    let weights = weights.as_ref().as_chunks::<LANES>().0;
+    for (weights, x) in weights.iter().zip(x.as_ref().as_chunks::<LANES>().0) {
         for (lane, (weight, x)) in lanes.iter_mut().zip(weights.iter().zip(x)) {
             *lane += weight * x;
         }

@@ -16,8 +16,8 @@ static KERNELS: VectorKernels = VectorKernels {
     exp_sum,
     accumulate,
     widen,
-    widen_q8_0: integer::dequantize::<Q8_0, _, _, _>,
-    widen_q4_0: integer::dequantize::<Q4_0, _, _, _>,
+    widen_q8_0: integer::dequantize::<Q8_0>,
+    widen_q4_0: integer::dequantize::<Q4_0>,
     narrow,
 };
 

@@ -1,57 +1,27 @@
 //! Kernels of RV64 without vectors: several small products in one 64-bit multiplication.
 
-mod formats;
+mod lanes;
 mod swar;
 mod words;
 
-use super::{Candidate, FormatKernels, VectorCandidate, joined, portable};
+use super::{Candidate, FormatKernels, VectorCandidate, candidates, join, portable};
 use crate::port::CpuFeatures;
-use crate::quant::{blocks32, k_quants};
+use crate::quant::BlockFormat;
 
-/// Declares a module for each format: its table and the constructor that gives it to any CPU.
-macro_rules! formats {
-    ($($module:ident: $format:ty;)*) => {
-        $(
-            #[doc = concat!("Kernels of `", stringify!($module), "`.")]
-            pub mod $module {
-                use super::*;
-
-                static KERNELS: FormatKernels = swar::kernels::<$format, _, _, _, _, _, _>();
-
-                /// The kernels, which run on every CPU: they need 64-bit registers, no feature.
-                pub fn new(_: CpuFeatures) -> Option<&'static FormatKernels> {
-                    Some(&KERNELS)
-                }
-            }
-        )*
-
-        /// The kernels of this instruction set alone.
-        const SWAR: &[Candidate] = &[$($module::new,)*];
-    };
+/// The kernels of block format `F`, which run on every CPU: they need 64-bit registers, no feature.
+pub fn new<F: BlockFormat>(_: CpuFeatures) -> Option<&'static FormatKernels> {
+    Some(const { &swar::kernels::<F>() })
 }
 
-formats! {
-    q4_0: blocks32::Q4_0;
-    q4_1: blocks32::Q4_1;
-    q5_0: blocks32::Q5_0;
-    q5_1: blocks32::Q5_1;
-    q8_0: blocks32::Q8_0;
-    q2_k: k_quants::Q2_K;
-    q3_k: k_quants::Q3_K;
-    q4_k: k_quants::Q4_K;
-    q5_k: k_quants::Q5_K;
-    q6_k: k_quants::Q6_K;
-}
+/// The kernels of this instruction set alone.
+const SWAR: &[Candidate] = candidates!(blocks new);
+const USUAL: &[Candidate] = candidates!(usual new);
 
 /// Every format's kernels, best first.
-pub const ALL: &[Candidate] =
-    &joined::<_, { SWAR.len() + portable::ALL.len() }>(&[SWAR, portable::ALL]);
+pub const ALL: &[Candidate] = join!(SWAR, portable::ALL);
 
 /// The usual types'.
-pub const FEW: &[Candidate] = &joined::<_, { 4 + portable::UNUSUAL.len() }>(&[
-    &[q4_0::new, q8_0::new, q4_k::new, q6_k::new],
-    portable::UNUSUAL,
-]);
+pub const FEW: &[Candidate] = join!(USUAL, portable::UNUSUAL);
 
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] = portable::VECTORS;
@@ -64,7 +34,7 @@ mod tests {
     extern crate std;
 
     use super::*;
-    use crate::kernels::tests::equals_portable;
+    use crate::kernels::tests::{equals_portable, halves};
     use crate::kernels::{Activations, EncodedRow, bind};
     use crate::mem::{Grid, Tiles};
     use std::vec::Vec;
@@ -110,16 +80,9 @@ mod tests {
             for byte in 0..=u8::MAX {
                 let mut weights: Vec<u8> = std::vec![byte; 3 * block];
                 for block in weights.chunks_exact_mut(block) {
-                    // The f16 fields lie at one of the ends.
-                    let (at_start, at_end) = match tensor_type.name() {
-                        "Q2_K" => (0, 4),
-                        "Q3_K" | "Q6_K" => (0, 2),
-                        "Q4_0" | "Q5_0" | "Q8_0" => (2, 0),
-                        _ => (4, 0),
-                    };
-                    let end = block.len() - at_end;
-                    block[..at_start].fill(0x1d);
-                    block[end..].fill(0x1d);
+                    for at in halves(tensor_type) {
+                        block[at..][..2].fill(0x1d);
+                    }
                 }
                 let columns = 3 * tensor_type.block_elements() as usize;
                 for x in [1.0, -1.0] {

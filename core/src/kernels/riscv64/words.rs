@@ -22,20 +22,17 @@ impl<'a> Stream<'a> {
         Self { bytes, head: head.len(), words }
     }
 
-    /// Words from byte `start` on: `N - 1` whole ones. What lies across the ends of the aligned
-    /// words is copied to `copy`, so it costs something in a tile's first and last block only.
+    /// Words from byte `start` on, one whole one less than `copy` has. What lies across the ends of
+    /// the aligned words is copied there, so it costs something in a tile's first and last block
+    /// only.
     #[inline(always)]
-    pub(super) fn window<'w, const N: usize>(
-        &self,
-        start: usize,
-        copy: &'w mut [u64; N],
-    ) -> Window<'w, N>
+    pub(super) fn window<'w>(&self, start: usize, copy: &'w mut [u64]) -> Window<'w>
     where
         'a: 'w,
     {
         // A start before the first word wraps around to beyond the last one.
         let from_head = start.wrapping_sub(self.head);
-        let words = self.words.get(from_head / 8..).and_then(|words| words.first_chunk());
+        let words = self.words.get(from_head / 8..).and_then(|words| words.get(..copy.len()));
         match words {
             Some(words) => Window { words, shift: (from_head % 8 * 8) as u32 },
             None => {
@@ -62,12 +59,12 @@ fn copy_words(bytes: &[u8], start: usize, copy: &mut [u64]) {
 
 /// Words of one block, and how many bits of the first come before it.
 #[derive(Clone, Copy)]
-pub(super) struct Window<'w, const N: usize> {
-    words: &'w [u64; N],
+pub(super) struct Window<'w> {
+    words: &'w [u64],
     shift: u32,
 }
 
-impl<const N: usize> Window<'_, N> {
+impl Window<'_> {
     /// Whether the block begins with a word.
     pub(super) const fn is_aligned(&self) -> bool {
         self.shift == 0

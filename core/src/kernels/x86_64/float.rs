@@ -5,9 +5,12 @@
 // Unsafe: vector instructions behind the traits.
 #![allow(unsafe_code)]
 
-use super::super::Activations;
+use crate::kernels::portable::float as portable;
+use crate::kernels::{Activations, Encoding, FormatKernels};
 use crate::mem::Tile;
 use crate::num::LANES;
+use crate::quant::TensorType;
+use crate::quant::block::Array;
 use crate::quant::float::FloatFormat;
 
 /// 16 lanes in the registers of a level. Who calls a method has its instruction set.
@@ -18,6 +21,15 @@ pub(super) trait Lanes: Copy {
     /// 16 activations.
     unsafe fn floats(x: &[f32; LANES]) -> Self;
 
+    /// 16 weights of F32.
+    unsafe fn from_f32(w: &[[u8; 4]; LANES]) -> Self;
+
+    /// 16 weights of F16.
+    unsafe fn from_f16(w: &[[u8; 2]; LANES]) -> Self;
+
+    /// 16 weights of BF16.
+    unsafe fn from_bf16(w: &[[u8; 2]; LANES]) -> Self;
+
     /// Each lane plus the product of the lanes of `w` and `x`.
     unsafe fn add_product(self, w: Self, x: Self) -> Self;
 
@@ -25,29 +37,38 @@ pub(super) trait Lanes: Copy {
     unsafe fn sum(self) -> f32;
 }
 
-/// Conversion of `F`'s weights to f32.
-pub(super) trait Load<F: FloatFormat<WIDTH>, const WIDTH: usize>: Lanes {
-    /// 16 weights. The caller has the level's instruction set.
-    unsafe fn weights(w: &[[u8; WIDTH]; LANES]) -> Self;
+/// 16 weights of `F`. The caller has the level's instruction set.
+#[inline(always)]
+unsafe fn weights<F: FloatFormat, L: Lanes>(w: &[F::Bytes; LANES]) -> L {
+    const {
+        assert!(matches!(F::TENSOR_TYPE, TensorType::F32 | TensorType::F16 | TensorType::BF16));
+    }
+    let start = w.as_ptr();
+    // SAFETY: the numbers have as many bytes as those of the type whose name the format has; the
+    // caller has the level's instruction set.
+    unsafe {
+        match F::TENSOR_TYPE {
+            TensorType::F32 => L::from_f32(&*start.cast()),
+            TensorType::F16 => L::from_f16(&*start.cast()),
+            _ => L::from_bf16(&*start.cast()),
+        }
+    }
 }
 
 /// Weight rows times activation rows, `SIDE` of one or of the other at a time. `weights` and
 /// `activations` have the lengths that [`crate::kernels::FormatKernels::matmul`] checks.
 #[inline(always)]
-pub(super) unsafe fn matmul<F, L, const WIDTH: usize, const SIDE: usize>(
+pub(super) unsafe fn matmul<F: FloatFormat, L: Lanes, const SIDE: usize>(
     weights: &[u8],
     activations: &Activations<'_>,
     out: &mut Tile<'_>,
-) where
-    F: FloatFormat<WIDTH>,
-    L: Load<F, WIDTH>,
-{
-    let weights = weights.as_chunks::<WIDTH>().0;
+) {
+    let weights = F::Bytes::split(weights);
     let mut row = 0;
     while activations.rows - row >= SIDE {
         for column in 0..out.columns() {
             // SAFETY: the caller has the level's instruction set.
-            unsafe { block::<F, L, WIDTH, 1, SIDE>(weights, column, activations, row, out) };
+            unsafe { block::<F, L, 1, SIDE>(weights, column, activations, row, out) };
         }
         row += SIDE;
     }
@@ -55,27 +76,24 @@ pub(super) unsafe fn matmul<F, L, const WIDTH: usize, const SIDE: usize>(
     for row in row..activations.rows {
         for column in (0..together).step_by(SIDE) {
             // SAFETY: as above.
-            unsafe { block::<F, L, WIDTH, SIDE, 1>(weights, column, activations, row, out) };
+            unsafe { block::<F, L, SIDE, 1>(weights, column, activations, row, out) };
         }
         for column in together..out.columns() {
             // SAFETY: as above.
-            unsafe { block::<F, L, WIDTH, 1, 1>(weights, column, activations, row, out) };
+            unsafe { block::<F, L, 1, 1>(weights, column, activations, row, out) };
         }
     }
 }
 
 /// `COLUMNS` weight rows from `column` on times `ROWS` activation rows from `row` on.
 #[inline(always)]
-unsafe fn block<F, L, const WIDTH: usize, const COLUMNS: usize, const ROWS: usize>(
-    weights: &[[u8; WIDTH]],
+unsafe fn block<F: FloatFormat, L: Lanes, const COLUMNS: usize, const ROWS: usize>(
+    weights: &[F::Bytes],
     column: usize,
     activations: &Activations<'_>,
     row: usize,
     out: &mut Tile<'_>,
-) where
-    F: FloatFormat<WIDTH>,
-    L: Load<F, WIDTH>,
-{
+) {
     let columns = activations.columns;
     let mut w = [&[][..]; COLUMNS];
     for (index, w) in w.iter_mut().enumerate() {
@@ -89,11 +107,11 @@ unsafe fn block<F, L, const WIDTH: usize, const COLUMNS: usize, const ROWS: usiz
     let mut sums = [[unsafe { L::zero() }; ROWS]; COLUMNS];
     for index in 0..columns / LANES {
         // SAFETY: as above; every slice has `columns` elements.
-        unsafe { step::<F, L, WIDTH, COLUMNS, ROWS>(&w, &x, index, &mut sums) };
+        unsafe { step::<F, L, COLUMNS, ROWS>(&w, &x, index, &mut sums) };
     }
     let rest = columns % LANES;
     if rest > 0 {
-        let mut padded_w = [[[0; WIDTH]; LANES]; COLUMNS];
+        let mut padded_w = [[F::Bytes::filled(0); LANES]; COLUMNS];
         let mut padded_x = [[0.0; LANES]; ROWS];
         for (padded, w) in padded_w.iter_mut().zip(&mut w) {
             padded[..rest].copy_from_slice(&w[columns - rest..]);
@@ -104,7 +122,7 @@ unsafe fn block<F, L, const WIDTH: usize, const COLUMNS: usize, const ROWS: usiz
             *x = padded;
         }
         // SAFETY: as above; the padded arrays are one step.
-        unsafe { step::<F, L, WIDTH, COLUMNS, ROWS>(&w, &x, 0, &mut sums) };
+        unsafe { step::<F, L, COLUMNS, ROWS>(&w, &x, 0, &mut sums) };
     }
     for (index, sums) in sums.iter().enumerate() {
         for (x, sum) in sums.iter().enumerate() {
@@ -117,21 +135,18 @@ unsafe fn block<F, L, const WIDTH: usize, const COLUMNS: usize, const ROWS: usiz
 /// Adds the products of 16 elements, of every weight row with every activation row. Every slice
 /// has the elements of step `index`.
 #[inline(always)]
-unsafe fn step<F, L, const WIDTH: usize, const COLUMNS: usize, const ROWS: usize>(
-    w: &[&[[u8; WIDTH]]; COLUMNS],
+unsafe fn step<F: FloatFormat, L: Lanes, const COLUMNS: usize, const ROWS: usize>(
+    w: &[&[F::Bytes]; COLUMNS],
     x: &[&[f32]; ROWS],
     index: usize,
     sums: &mut [[L; ROWS]; COLUMNS],
-) where
-    F: FloatFormat<WIDTH>,
-    L: Load<F, WIDTH>,
-{
+) {
     for (w, sums) in w.iter().zip(sums) {
         // SAFETY: the slices have step `index`, as the caller says, who has the instruction set.
         unsafe {
             let w = w.as_chunks().0.get_unchecked(index);
             super::prefetch::prefetch_beyond(w);
-            let w = L::weights(w);
+            let w = weights::<F, L>(w);
             for (x, sum) in x.iter().zip(sums) {
                 *sum = sum.add_product(w, L::floats(x.as_chunks().0.get_unchecked(index)));
             }
@@ -139,44 +154,17 @@ unsafe fn step<F, L, const WIDTH: usize, const COLUMNS: usize, const ROWS: usize
     }
 }
 
-/// Declares a level's float formats: a module for each with its table and the constructor that
-/// gives it to CPUs that have the level.
-macro_rules! float_formats {
-    ($level:literal, $lanes:ty, $matmul:ident, $runs_on:path) => {
-        const fn kernels<F, const WIDTH: usize>() -> FormatKernels
-        where
-            F: FloatFormat<WIDTH>,
-            $lanes: Load<F, WIDTH>,
-        {
-            FormatKernels {
-                tensor_type: F::TENSOR_TYPE,
-                level: $level,
-                encoding: Encoding::F32,
-                dequantize: portable::dequantize::<F, WIDTH>,
-                encode: portable::keep,
-                matmul: $matmul::<F, WIDTH>,
-            }
-        }
-
-        float_formats! { $level, $runs_on; f32: F32; f16: F16; bf16: BF16; }
-    };
-    ($level:literal, $runs_on:path; $($module:ident: $format:ty;)*) => {
-        $(
-            #[doc = concat!("Kernels of `", stringify!($module), "` for ", $level, ".")]
-            pub mod $module {
-                use super::*;
-
-                static KERNELS: FormatKernels = kernels::<$format, _>();
-
-                /// The kernels, where the CPU has what they need.
-                pub fn new(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
-                    $runs_on(cpu).then_some(&KERNELS)
-                }
-            }
-        )*
-
-        /// Every float format's kernels.
-        pub(super) const ALL: &[Candidate] = &[$($module::new,)*];
-    };
+/// A level's table of float format `F`.
+pub(super) const fn kernels<F: FloatFormat>(
+    level: &'static str,
+    matmul: fn(&[u8], &Activations<'_>, &mut Tile<'_>),
+) -> FormatKernels {
+    FormatKernels {
+        tensor_type: F::TENSOR_TYPE,
+        level,
+        encoding: Encoding::F32,
+        dequantize: portable::dequantize::<F>,
+        encode: portable::keep,
+        matmul,
+    }
 }
-pub(super) use float_formats;

@@ -2,15 +2,32 @@
 // Unsafe: entry points that need an instruction set are called behind its witness.
 #![allow(unsafe_code)]
 
-use super::super::super::{Activations, Candidate, Encoding, FormatKernels};
-use super::*;
+use super::super::super::{Activations, Candidate, FormatKernels, candidates};
+use super::blocks32::Blocks32;
+use super::dot::AvxVnni;
+use super::k_quants::KQuants;
+use super::kernels;
+use super::matmul::{self as loops, Format};
+use crate::mem::Tile;
+use crate::port::{CpuFeature, CpuFeatures};
+use crate::quant::BlockFormat;
 
-/// Whether the CPU has what every entry point here is compiled for.
-const fn runs_on(cpu: CpuFeatures) -> bool {
-    super::runs_on(cpu) && cpu.has(CpuFeature::AvxVnni)
+fn matmul<F: Format>(weights: &[u8], activations: &Activations<'_>, out: &mut Tile<'_>) {
+    #[target_feature(enable = "avx2,f16c,avxvnni")]
+    fn compiled<F: Format>(weights: &[u8], activations: &Activations<'_>, out: &mut Tile<'_>) {
+        // SAFETY: the loops run what this function is compiled for.
+        unsafe { loops::matmul::<F, AvxVnni>(weights, activations, out) };
+    }
+    // SAFETY: only tables point here, and `new` gave them to CPUs with these features.
+    unsafe { compiled::<F>(weights, activations, out) };
 }
 
-block_formats!(pub, "avx-vnni", "avx2,f16c,avxvnni", dot::AvxVnni, runs_on);
+/// The kernels of block format `F`, where the CPU has AVX2, F16C and AVX-VNNI.
+pub fn new<F: BlockFormat>(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
+    let has_level = super::runs_on(cpu) && cpu.has(CpuFeature::AvxVnni);
+    has_level
+        .then_some(const { &kernels::<F>("avx-vnni", matmul::<Blocks32<F>>, matmul::<KQuants<F>>) })
+}
 
 /// Every block format's kernels.
-pub const ALL: &[Candidate] = BLOCKS;
+pub const ALL: &[Candidate] = candidates!(blocks new);

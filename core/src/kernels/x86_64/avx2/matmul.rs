@@ -11,9 +11,11 @@
 
 use super::dot::Dot;
 use super::lanes::{load_floats, store_floats, transpose};
-use crate::kernels::{Activations, EncodedRow, SUM_ELEMENTS};
+use crate::kernels::{Activations, SUM_ELEMENTS};
 use crate::mem::Tile;
-use crate::quant::TensorType;
+use crate::quant::BlockFormat;
+use crate::quant::block::Array;
+use crate::quant::layout::Minimum;
 use core::arch::x86_64::*;
 
 /// Blocks whose integer sums are reduced together, and weight rows of a panel: lanes of 32 bits.
@@ -36,23 +38,15 @@ const BATCH: usize = 4;
 const MIN_PANEL_ROWS: usize = 4;
 
 /// A block format as the loops see it. Who calls a method has AVX2, F16C and what `D` needs.
-pub(super) trait Format<const BYTES: usize> {
-    /// The format's name in GGUF.
-    const TENSOR_TYPE: TensorType;
-    /// Elements of a block.
-    const ELEMENTS: usize;
-
-    /// One weight row to f32.
-    fn dequantize(row: &[u8], out: &mut [f32]);
-
-    /// One activation row; only for tables of CPUs with AVX2.
-    fn encode(row: &[f32], out: EncodedRow<'_>);
+pub(super) trait Format {
+    /// The format.
+    type Block: BlockFormat;
 
     /// Up to eight blocks' terms of the dot product with `x`; lanes beyond are arbitrary.
-    unsafe fn terms<D: Dot>(blocks: &[[u8; BYTES]], x: &Terms<'_>) -> __m256;
+    unsafe fn terms<D: Dot>(blocks: &[Bytes<Self>], x: &Terms<'_>) -> __m256;
 
     /// Unpacks `rows`, each [`PANEL_COLUMNS`] columns or fewer.
-    unsafe fn fill(panel: &mut Panel, rows: &[&[[u8; BYTES]]; LANES]);
+    unsafe fn fill(panel: &mut Panel, rows: &[&[Bytes<Self>]; LANES]);
 
     /// Adds the panel's products with `x`, which has as many blocks or more, to `sums`.
     unsafe fn multiply<D: Dot, const ROWS: usize>(
@@ -61,6 +55,9 @@ pub(super) trait Format<const BYTES: usize> {
         sums: &mut [__m256; ROWS],
     );
 }
+
+/// A block's bytes.
+type Bytes<F> = <<F as Format>::Block as BlockFormat>::Bytes;
 
 /// Eight weight rows, [`PANEL_COLUMNS`] columns.
 pub(super) struct Panel {
@@ -148,13 +145,13 @@ impl<'a> Row<'a> {
 /// Weight rows times activation rows. `weights` and `activations` have the lengths that
 /// [`crate::kernels::FormatKernels::matmul`] checks.
 #[inline(always)]
-pub(super) unsafe fn matmul<F: Format<BYTES>, D: Dot, const BYTES: usize>(
+pub(super) unsafe fn matmul<F: Format, D: Dot>(
     weights: &[u8],
     activations: &Activations<'_>,
     out: &mut Tile<'_>,
 ) {
-    let weights = weights.as_chunks::<BYTES>().0;
-    let row_blocks = activations.columns / F::ELEMENTS;
+    let weights = Bytes::<F>::split(weights);
+    let row_blocks = activations.columns / F::Block::ELEMENTS;
     let in_panels =
         if activations.rows >= MIN_PANEL_ROWS { out.columns() / LANES * LANES } else { 0 };
     // Those that are no whole batch go with panels, too, where each loop is worth its bytes.
@@ -165,9 +162,7 @@ pub(super) unsafe fn matmul<F: Format<BYTES>, D: Dot, const BYTES: usize>(
     for first in (0..in_panels).step_by(LANES) {
         let rows = &weights[first * row_blocks..][..LANES * row_blocks];
         // SAFETY: the caller has what `F` and `D` need.
-        unsafe {
-            multiply_rows::<F, D, BYTES>(rows, row_blocks, activations, panel_rows, first, out)
-        };
+        unsafe { multiply_rows::<F, D>(rows, row_blocks, activations, panel_rows, first, out) };
     }
     // Several activation rows meet a few weight rows while these are in L1.
     let step = if activations.rows == 1 { out.columns().max(1) } else { LANES };
@@ -180,8 +175,8 @@ pub(super) unsafe fn matmul<F: Format<BYTES>, D: Dot, const BYTES: usize>(
             let out = &mut out.row_mut(row)[first..][..count];
             // SAFETY: lengths are checked; the caller has what `F` and `D` need.
             unsafe {
-                let x = Row::new(activations, F::ELEMENTS, row, 0);
-                decode::<F, D, BYTES>(weights, row_blocks, x, out);
+                let x = Row::new(activations, F::Block::ELEMENTS, row, 0);
+                decode::<F, D>(weights, row_blocks, x, out);
             }
         }
     }
@@ -189,8 +184,8 @@ pub(super) unsafe fn matmul<F: Format<BYTES>, D: Dot, const BYTES: usize>(
 
 /// One activation row.
 #[inline(always)]
-unsafe fn decode<F: Format<BYTES>, D: Dot, const BYTES: usize>(
-    weights: &[[u8; BYTES]],
+unsafe fn decode<F: Format, D: Dot>(
+    weights: &[Bytes<F>],
     row_blocks: usize,
     x: Row<'_>,
     out: &mut [f32],
@@ -198,20 +193,20 @@ unsafe fn decode<F: Format<BYTES>, D: Dot, const BYTES: usize>(
     // SAFETY: the caller has AVX2.
     let zero = unsafe { _mm256_setzero_ps() };
     let mut terms = [[zero; TERMS / LANES]; LANES];
-    let last = Last::new(x, F::ELEMENTS);
+    let last = Last::new(x, F::Block::ELEMENTS);
     for (group, out) in out.chunks_mut(LANES).enumerate() {
         let mut dots = zero;
         for start in (0..row_blocks).step_by(TERMS) {
             let count = TERMS.min(row_blocks - start);
             let x = Row {
-                quants: &x.quants[start * F::ELEMENTS..],
+                quants: &x.quants[start * F::Block::ELEMENTS..],
                 scales: &x.scales[start..],
-                sums: &x.sums[start * (F::ELEMENTS / SUM_ELEMENTS)..],
+                sums: &x.sums[start * (F::Block::ELEMENTS / SUM_ELEMENTS)..],
             };
             for (row, terms) in terms.iter_mut().enumerate().take(out.len()) {
                 let first = (group * LANES + row) * row_blocks + start;
                 // SAFETY: the caller has what `F` and `D` need.
-                unsafe { row_terms::<F, D, BYTES>(&weights[first..][..count], x, &last, terms) };
+                unsafe { row_terms::<F, D>(&weights[first..][..count], x, &last, terms) };
             }
             // SAFETY: the caller has AVX2.
             dots = unsafe { add_terms(dots, &terms, count) };
@@ -248,19 +243,19 @@ unsafe fn add_terms(
 
 /// The terms of up to [`TERMS`] blocks of one weight row.
 #[inline(always)]
-unsafe fn row_terms<F: Format<BYTES>, D: Dot, const BYTES: usize>(
-    blocks: &[[u8; BYTES]],
+unsafe fn row_terms<F: Format, D: Dot>(
+    blocks: &[Bytes<F>],
     x: Row<'_>,
     last: &Last<'_>,
     terms: &mut [__m256; TERMS / LANES],
 ) {
-    let groups = F::ELEMENTS / SUM_ELEMENTS;
+    let groups = F::Block::ELEMENTS / SUM_ELEMENTS;
     let (whole, rest) = blocks.as_chunks::<LANES>();
     for (index, (blocks, terms)) in whole.iter().zip(&mut *terms).enumerate() {
         // SAFETY: `x` has as many blocks as the weight row; the caller has what `F` and `D` need.
         *terms = unsafe {
             let x = Terms {
-                quants: x.quants.get_unchecked(index * LANES * F::ELEMENTS..),
+                quants: x.quants.get_unchecked(index * LANES * F::Block::ELEMENTS..),
                 scales: x.scales.as_chunks().0.get_unchecked(index),
                 sums: x.sums.get_unchecked(index * LANES * groups..),
             };
@@ -278,8 +273,8 @@ unsafe fn row_terms<F: Format<BYTES>, D: Dot, const BYTES: usize>(
 
 /// Eight weight rows times the first `panel_rows` activation rows: columns `first` on of `out`.
 #[inline(always)]
-unsafe fn multiply_rows<F: Format<BYTES>, D: Dot, const BYTES: usize>(
-    weights: &[[u8; BYTES]],
+unsafe fn multiply_rows<F: Format, D: Dot>(
+    weights: &[Bytes<F>],
     row_blocks: usize,
     activations: &Activations<'_>,
     panel_rows: usize,
@@ -291,10 +286,10 @@ unsafe fn multiply_rows<F: Format<BYTES>, D: Dot, const BYTES: usize>(
     for row in 0..panel_rows {
         out.row_mut(row)[first..first + LANES].fill(0.0);
     }
-    let step = PANEL_COLUMNS / F::ELEMENTS;
+    let step = PANEL_COLUMNS / F::Block::ELEMENTS;
     for start in (0..row_blocks).step_by(step) {
         let end = row_blocks.min(start + step);
-        let mut rows: [&[[u8; BYTES]]; LANES] = [&[]; LANES];
+        let mut rows: [&[Bytes<F>]; LANES] = [&[]; LANES];
         for (index, row) in rows.iter_mut().enumerate() {
             *row = &weights[index * row_blocks..][start..end];
         }
@@ -303,12 +298,12 @@ unsafe fn multiply_rows<F: Format<BYTES>, D: Dot, const BYTES: usize>(
         let mut row = 0;
         while row + BATCH <= panel_rows {
             // SAFETY: as above.
-            unsafe { multiply::<F, D, BYTES, BATCH>(&panel, activations, start, row, first, out) };
+            unsafe { multiply::<F, D, BATCH>(&panel, activations, start, row, first, out) };
             row += BATCH;
         }
         while cfg!(feature = "inlined") && row < panel_rows {
             // SAFETY: as above.
-            unsafe { multiply::<F, D, BYTES, 1>(&panel, activations, start, row, first, out) };
+            unsafe { multiply::<F, D, 1>(&panel, activations, start, row, first, out) };
             row += 1;
         }
     }
@@ -316,7 +311,7 @@ unsafe fn multiply_rows<F: Format<BYTES>, D: Dot, const BYTES: usize>(
 
 /// A panel, whose blocks are those from `start` on, times `ROWS` activation rows from `row` on.
 #[inline(always)]
-unsafe fn multiply<F: Format<BYTES>, D: Dot, const BYTES: usize, const ROWS: usize>(
+unsafe fn multiply<F: Format, D: Dot, const ROWS: usize>(
     panel: &Panel,
     activations: &Activations<'_>,
     start: usize,
@@ -334,7 +329,7 @@ unsafe fn multiply<F: Format<BYTES>, D: Dot, const BYTES: usize, const ROWS: usi
         // SAFETY: lengths are checked; `row + index` is a row, `start` one of its blocks; eight
         // outputs are there; the caller has AVX2.
         unsafe {
-            x[index] = Row::new(activations, F::ELEMENTS, row + index, start);
+            x[index] = Row::new(activations, F::Block::ELEMENTS, row + index, start);
             sums[index] = load_floats(&*outputs[index]);
         }
     }
@@ -344,6 +339,27 @@ unsafe fn multiply<F: Format<BYTES>, D: Dot, const BYTES: usize, const ROWS: usi
         // SAFETY: eight outputs of a row of `out`, which is borrowed exclusively; the caller has
         // AVX2.
         unsafe { store_floats(&mut *output, sum) };
+    }
+}
+
+/// [`BlockFormat::combine`] in lanes. The minimum is the file's.
+#[inline(always)]
+pub(super) unsafe fn combine<F: BlockFormat>(
+    scale: __m256,
+    minimum: __m256,
+    x_scale: __m256,
+    isum: __m256i,
+    msum: __m256i,
+) -> __m256 {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let product = _mm256_mul_ps(_mm256_mul_ps(scale, x_scale), _mm256_cvtepi32_ps(isum));
+        let minimum = _mm256_mul_ps(_mm256_mul_ps(minimum, x_scale), _mm256_cvtepi32_ps(msum));
+        match const { F::LAYOUT.minimum } {
+            Minimum::None => product,
+            Minimum::Added(_) => _mm256_add_ps(product, minimum),
+            Minimum::Subtracted(_) => _mm256_sub_ps(product, minimum),
+        }
     }
 }
 

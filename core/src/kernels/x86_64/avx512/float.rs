@@ -10,7 +10,8 @@ use crate::kernels::Activations;
 use crate::kernels::x86_64::prefetch::prefetch;
 use crate::mem::Tile;
 use crate::num::LANES;
-use crate::quant::float::{BF16, F16, F32};
+use crate::quant::TensorType;
+use crate::quant::float::FloatFormat;
 use core::arch::x86_64::*;
 
 /// Weight rows side by side.
@@ -19,44 +20,18 @@ const ROWS: usize = 4;
 /// Activation rows side by side: 4 * 4 accumulators leave 16 of 32 registers.
 const BATCH: usize = 4;
 
-/// How a format becomes f32.
-pub(super) trait Number {
-    /// Bytes of a number.
-    const BYTES: usize;
-
-    /// The 16 numbers at `start`, those outside `mask` 0 and not read.
-    unsafe fn load(start: *const u8, mask: __mmask16) -> __m512;
-}
-
-impl Number for F32 {
-    const BYTES: usize = 4;
-
-    #[inline(always)]
-    unsafe fn load(start: *const u8, mask: __mmask16) -> __m512 {
-        // SAFETY: the caller's.
-        unsafe { _mm512_maskz_loadu_ps(mask, start.cast()) }
-    }
-}
-
-impl Number for F16 {
-    const BYTES: usize = 2;
-
-    #[inline(always)]
-    unsafe fn load(start: *const u8, mask: __mmask16) -> __m512 {
-        // SAFETY: the caller's.
-        unsafe { _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, start.cast())) }
-    }
-}
-
-impl Number for BF16 {
-    const BYTES: usize = 2;
-
-    #[inline(always)]
-    unsafe fn load(start: *const u8, mask: __mmask16) -> __m512 {
-        // SAFETY: the caller's.
-        unsafe {
-            let halves = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, start.cast()));
-            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves))
+/// The 16 numbers at `start`, those outside `mask` 0 and not read.
+#[inline(always)]
+unsafe fn load<F: FloatFormat>(start: *const u8, mask: __mmask16) -> __m512 {
+    // SAFETY: the caller has AVX-512 and the numbers of `mask`, of a width that the type says.
+    unsafe {
+        match F::TENSOR_TYPE {
+            TensorType::F32 => _mm512_maskz_loadu_ps(mask, start.cast()),
+            TensorType::F16 => _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, start.cast())),
+            _ => {
+                let halves = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, start.cast()));
+                _mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves))
+            }
         }
     }
 }
@@ -67,7 +42,7 @@ impl Number for BF16 {
 ///
 /// The CPU has AVX-512. Lengths are those that `FormatKernels::matmul` checks.
 #[inline(always)]
-pub(super) unsafe fn matmul<F: Number>(
+pub(super) unsafe fn matmul<F: FloatFormat>(
     weights: &[u8],
     activations: &Activations<'_>,
     out: &mut Tile<'_>,
@@ -89,7 +64,7 @@ pub(super) unsafe fn matmul<F: Number>(
 
 /// Weight rows from `column` on times all activation rows.
 #[inline(always)]
-unsafe fn batches<F: Number, const N: usize>(
+unsafe fn batches<F: FloatFormat, const N: usize>(
     weights: &[u8],
     activations: &Activations<'_>,
     column: usize,
@@ -112,7 +87,7 @@ unsafe fn batches<F: Number, const N: usize>(
 
 /// `N` weight rows times `M` activation rows.
 #[inline(always)]
-unsafe fn block<F: Number, const N: usize, const M: usize>(
+unsafe fn block<F: FloatFormat, const N: usize, const M: usize>(
     weights: &[u8],
     activations: &Activations<'_>,
     column: usize,
@@ -120,7 +95,7 @@ unsafe fn block<F: Number, const N: usize, const M: usize>(
     out: &mut Tile<'_>,
 ) {
     let columns = activations.columns;
-    let row_bytes = columns * F::BYTES;
+    let row_bytes = columns * F::WIDTH;
     let w: [*const u8; N] = core::array::from_fn(|i| weights[(column + i) * row_bytes..].as_ptr());
     let x: [*const f32; M] =
         core::array::from_fn(|i| activations.float[(row + i) * columns..].as_ptr());
@@ -128,9 +103,9 @@ unsafe fn block<F: Number, const N: usize, const M: usize>(
     unsafe {
         let mut sums = [[_mm512_setzero_ps(); N]; M];
         for at in (0..columns / LANES).map(|piece| piece * LANES) {
-            if at % (64 / F::BYTES) == 0 {
+            if at % (64 / F::WIDTH) == 0 {
                 for w in w {
-                    prefetch(w.add(at * F::BYTES), 64);
+                    prefetch(w.add(at * F::WIDTH), 64);
                 }
             }
             add_products::<F, N, M>(&mut sums, w, x, at, u16::MAX);
@@ -149,7 +124,7 @@ unsafe fn block<F: Number, const N: usize, const M: usize>(
 
 /// Adds the products of elements `at..at + 16`, or of those in `mask`.
 #[inline(always)]
-unsafe fn add_products<F: Number, const N: usize, const M: usize>(
+unsafe fn add_products<F: FloatFormat, const N: usize, const M: usize>(
     sums: &mut [[__m512; N]; M],
     w: [*const u8; N],
     x: [*const f32; M],
@@ -160,7 +135,7 @@ unsafe fn add_products<F: Number, const N: usize, const M: usize>(
     unsafe {
         let mut weights = [_mm512_setzero_ps(); N];
         for (weights, w) in weights.iter_mut().zip(w) {
-            *weights = F::load(w.add(at * F::BYTES), mask);
+            *weights = load::<F>(w.add(at * F::WIDTH), mask);
         }
         for (sums, x) in sums.iter_mut().zip(x) {
             let x = _mm512_maskz_loadu_ps(mask, x.add(at));

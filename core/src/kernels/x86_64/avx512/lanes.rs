@@ -10,6 +10,7 @@
 #![allow(unsafe_code)]
 
 use core::arch::x86_64::*;
+use core::mem::MaybeUninit;
 
 /// AVX-512 with or without VNNI: the two differ in how they multiply integers.
 pub(super) trait Level {
@@ -130,6 +131,14 @@ pub(super) fn copy(values: &[f32; 16], out: &mut [f32]) {
         Some(out) => *out = *values,
         None => out.iter_mut().zip(values).for_each(|(out, value)| *out = *value),
     }
+}
+
+/// All of `sums` as zeros.
+#[inline(always)]
+pub(super) fn zeroed<T: Copy + Default>(sums: &mut [MaybeUninit<T>]) -> &mut [T] {
+    sums.fill(MaybeUninit::new(T::default()));
+    // SAFETY: every element has been written.
+    unsafe { &mut *(core::ptr::from_mut(sums) as *mut [T]) }
 }
 
 /// 64 bytes of any alignment.

@@ -3,13 +3,12 @@
 #![allow(unsafe_code)]
 
 use super::lanes::{from_halves, load_floats};
-use crate::kernels::portable::float as portable;
-use crate::kernels::x86_64::float::{self, Lanes, Load, float_formats};
-use crate::kernels::{Activations, Candidate, Encoding, FormatKernels};
+use crate::kernels::x86_64::float::{self, Lanes};
+use crate::kernels::{Activations, FormatKernels};
 use crate::mem::Tile;
 use crate::num::LANES;
 use crate::port::CpuFeatures;
-use crate::quant::float::{BF16, F16, F32, FloatFormat};
+use crate::quant::float::FloatFormat;
 use core::arch::x86_64::*;
 
 /// Rows at a time: their sums are 8 of 16 registers.
@@ -30,6 +29,50 @@ impl Lanes for Four {
     unsafe fn floats(x: &[f32; LANES]) -> Self {
         let x = x.as_chunks().0;
         Self([load_floats(&x[0]), load_floats(&x[1]), load_floats(&x[2]), load_floats(&x[3])])
+    }
+
+    #[inline(always)]
+    unsafe fn from_f32(w: &[[u8; 4]; LANES]) -> Self {
+        let start = w.as_ptr().cast::<f32>();
+        // SAFETY: the array has the 64 bytes that are read.
+        unsafe {
+            Self([
+                _mm_loadu_ps(start),
+                _mm_loadu_ps(start.add(4)),
+                _mm_loadu_ps(start.add(8)),
+                _mm_loadu_ps(start.add(12)),
+            ])
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn from_f16(w: &[[u8; 2]; LANES]) -> Self {
+        let [low, high] = words(w);
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe {
+            let zero = _mm_setzero_si128();
+            Self([
+                from_halves(_mm_unpacklo_epi16(low, zero)),
+                from_halves(_mm_unpackhi_epi16(low, zero)),
+                from_halves(_mm_unpacklo_epi16(high, zero)),
+                from_halves(_mm_unpackhi_epi16(high, zero)),
+            ])
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn from_bf16(w: &[[u8; 2]; LANES]) -> Self {
+        let [low, high] = words(w);
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe {
+            let zero = _mm_setzero_si128();
+            Self([
+                _mm_castsi128_ps(_mm_unpacklo_epi16(zero, low)),
+                _mm_castsi128_ps(_mm_unpackhi_epi16(zero, low)),
+                _mm_castsi128_ps(_mm_unpacklo_epi16(zero, high)),
+                _mm_castsi128_ps(_mm_unpackhi_epi16(zero, high)),
+            ])
+        }
     }
 
     #[inline(always)]
@@ -62,68 +105,12 @@ fn words(w: &[[u8; 2]; LANES]) -> [__m128i; 2] {
     unsafe { [_mm_loadu_si128(start), _mm_loadu_si128(start.add(1))] }
 }
 
-impl Load<F32, 4> for Four {
-    #[inline(always)]
-    unsafe fn weights(w: &[[u8; 4]; LANES]) -> Self {
-        let start = w.as_ptr().cast::<f32>();
-        // SAFETY: the array has the 64 bytes that are read.
-        unsafe {
-            Self([
-                _mm_loadu_ps(start),
-                _mm_loadu_ps(start.add(4)),
-                _mm_loadu_ps(start.add(8)),
-                _mm_loadu_ps(start.add(12)),
-            ])
-        }
-    }
-}
-
-impl Load<F16, 2> for Four {
-    #[inline(always)]
-    unsafe fn weights(w: &[[u8; 2]; LANES]) -> Self {
-        let [low, high] = words(w);
-        // SAFETY: SSE2 is part of x86-64.
-        unsafe {
-            let zero = _mm_setzero_si128();
-            Self([
-                from_halves(_mm_unpacklo_epi16(low, zero)),
-                from_halves(_mm_unpackhi_epi16(low, zero)),
-                from_halves(_mm_unpacklo_epi16(high, zero)),
-                from_halves(_mm_unpackhi_epi16(high, zero)),
-            ])
-        }
-    }
-}
-
-impl Load<BF16, 2> for Four {
-    #[inline(always)]
-    unsafe fn weights(w: &[[u8; 2]; LANES]) -> Self {
-        let [low, high] = words(w);
-        // SAFETY: SSE2 is part of x86-64.
-        unsafe {
-            let zero = _mm_setzero_si128();
-            Self([
-                _mm_castsi128_ps(_mm_unpacklo_epi16(zero, low)),
-                _mm_castsi128_ps(_mm_unpackhi_epi16(zero, low)),
-                _mm_castsi128_ps(_mm_unpacklo_epi16(zero, high)),
-                _mm_castsi128_ps(_mm_unpackhi_epi16(zero, high)),
-            ])
-        }
-    }
-}
-
-fn matmul<F, const WIDTH: usize>(weights: &[u8], activations: &Activations<'_>, out: &mut Tile<'_>)
-where
-    F: FloatFormat<WIDTH>,
-    Four: Load<F, WIDTH>,
-{
+fn matmul<F: FloatFormat>(weights: &[u8], activations: &Activations<'_>, out: &mut Tile<'_>) {
     // SAFETY: SSE2 is part of x86-64.
-    unsafe { float::matmul::<F, Four, WIDTH, SIDE>(weights, activations, out) };
+    unsafe { float::matmul::<F, Four, SIDE>(weights, activations, out) };
 }
 
-/// SSE2 is part of x86-64.
-const fn everywhere(_: CpuFeatures) -> bool {
-    true
+/// The kernels of float format `F`, which run on every CPU.
+pub fn new_float<F: FloatFormat>(_: CpuFeatures) -> Option<&'static FormatKernels> {
+    Some(const { &float::kernels::<F>("sse2", matmul::<F>) })
 }
-
-float_formats!("sse2", Four, matmul, everywhere);

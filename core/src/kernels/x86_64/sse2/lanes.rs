@@ -3,6 +3,8 @@
 // Unsafe: vector instructions, loads and stores through pointers.
 #![allow(unsafe_code)]
 
+use crate::quant::BlockFormat;
+use crate::quant::block::{Array, BlockSize};
 use core::arch::x86_64::*;
 
 /// 16 bytes.
@@ -22,13 +24,32 @@ pub(super) fn load_words(words: &[i16; 8]) -> __m128i {
 /// Activations in 16 bits, from where a register may begin.
 #[repr(align(16))]
 #[derive(Clone, Copy)]
-pub(super) struct Wide<const N: usize>(pub(super) [i16; N]);
+pub(super) struct Wide<A>(pub(super) A);
 
-impl<const N: usize> Wide<N> {
+/// A block of activations of format `F`.
+pub(super) type WideBlock<F> = Wide<<<F as BlockFormat>::Size as BlockSize>::Elements<i16>>;
+
+/// A block's activations.
+pub(super) type Quants<F> = <<F as BlockFormat>::Size as BlockSize>::Elements<i8>;
+
+/// A block's sums of 16 activations.
+pub(super) type Sums<F> = <<F as BlockFormat>::Size as BlockSize>::Groups<i16>;
+
+impl<A: Array<i16>> Wide<A> {
+    /// As many activations in 16 bits.
+    #[inline(always)]
+    pub(super) fn of(quants: &impl Array<i8>) -> Self {
+        let mut wide = A::filled(0);
+        for (wide, &quant) in wide.as_mut().iter_mut().zip(quants.as_ref()) {
+            *wide = i16::from(quant);
+        }
+        Self(wide)
+    }
+
     /// Activations `32 * vector` on, which instructions can read from memory by themselves.
     #[inline(always)]
     pub(super) fn load_four(&self, vector: usize) -> [__m128i; 4] {
-        let words = self.0.as_chunks::<32>().0[vector].as_ptr().cast::<__m128i>();
+        let words = self.0.as_ref().as_chunks::<32>().0[vector].as_ptr().cast::<__m128i>();
         // SAFETY: the 32 words are 4 registers, aligned as the type says.
         unsafe {
             [
@@ -55,6 +76,15 @@ pub(super) fn stored(lanes: __m128) -> [f32; 4] {
     // SAFETY: the array has the 16 bytes that are written.
     unsafe { _mm_storeu_ps(values.as_mut_ptr(), lanes) };
     values
+}
+
+/// 16 bytes as an array.
+#[inline(always)]
+pub(super) fn stored_bytes(lanes: __m128i) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    // SAFETY: the array has the 16 bytes that are written.
+    unsafe { _mm_storeu_si128(bytes.as_mut_ptr().cast(), lanes) };
+    bytes
 }
 
 /// The sum of each vector's 4 numbers, vector `i`'s in lane `i`.

@@ -6,101 +6,69 @@
 // Unsafe: vector instructions, which every x86-64 CPU has.
 #![allow(unsafe_code)]
 
+use super::blocks::sums;
 use super::lanes::*;
 use crate::kernels::Activations;
 use crate::kernels::x86_64::prefetch::prefetch_beyond;
 use crate::mem::Tile;
-use crate::quant::TensorType;
+use crate::quant::BlockFormat;
+use crate::quant::block::Array;
+use crate::quant::layout::Minimum;
 use core::arch::x86_64::*;
 
 /// Blocks whose integer sums are reduced together: lanes of 32 bits.
 const LANES: usize = 4;
 
+/// The sign of f16 bits.
+const SIGN: u16 = 0x8000;
+
 /// Activation rows that share unpacked weights: each needs a sum of its own, of 16 registers.
 const BATCH: usize = 4;
 
-/// A block format as the loop sees it.
-pub(super) trait Format<const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize> {
-    /// The format's name in GGUF.
-    const TENSOR_TYPE: TensorType;
-    /// Whether it has minima.
-    const HAS_MINIMUM: bool;
-
-    /// One weight row to f32.
-    fn dequantize(row: &[u8], out: &mut [f32]);
-
-    /// f16 bits of the scale, and of the minimum that is subtracted.
-    fn halves(block: &[u8; BYTES]) -> [u16; 2];
-
-    /// The block's integer sums with each activation row, of quants and of minima, in four lanes.
-    fn sums<const ROWS: usize>(
-        block: &[u8; BYTES],
-        x: &[&Wide<ELEMENTS>; ROWS],
-        x_sums: &[&[i16; GROUPS]; ROWS],
-    ) -> [[__m128i; 2]; ROWS];
-}
-
 /// Weight rows times activation rows; `PIECE` blocks of activations are widened at a time, which
 /// for four rows should stay within half an L1 cache.
-pub(super) fn matmul<
-    F,
-    const BYTES: usize,
-    const ELEMENTS: usize,
-    const GROUPS: usize,
-    const PIECE: usize,
->(
+pub(super) fn matmul<F: BlockFormat, const PIECE: usize>(
     weights: &[u8],
     activations: &Activations<'_>,
     out: &mut Tile<'_>,
-) where
-    F: Format<BYTES, ELEMENTS, GROUPS>,
-{
-    const { assert!(BATCH * PIECE * ELEMENTS * size_of::<i16>() <= 16 << 10) };
+) {
+    const { assert!(BATCH * PIECE * F::ELEMENTS * size_of::<i16>() <= 16 << 10) };
     let mut first = 0;
     while cfg!(feature = "inlined") && activations.rows - first >= BATCH {
-        batch::<F, BYTES, ELEMENTS, GROUPS, PIECE, BATCH>(weights, activations, first, out);
+        batch::<F, PIECE, BATCH>(weights, activations, first, out);
         first += BATCH;
     }
     while first < activations.rows {
-        batch::<F, BYTES, ELEMENTS, GROUPS, PIECE, 1>(weights, activations, first, out);
+        batch::<F, PIECE, 1>(weights, activations, first, out);
         first += 1;
     }
 }
 
 /// All weight rows times `ROWS` activation rows from `first` on.
-fn batch<
-    F,
-    const BYTES: usize,
-    const ELEMENTS: usize,
-    const GROUPS: usize,
-    const PIECE: usize,
-    const ROWS: usize,
->(
+fn batch<F: BlockFormat, const PIECE: usize, const ROWS: usize>(
     weights: &[u8],
     activations: &Activations<'_>,
     first: usize,
     out: &mut Tile<'_>,
-) where
-    F: Format<BYTES, ELEMENTS, GROUPS>,
-{
-    let row_blocks = activations.columns / ELEMENTS;
-    let weights = weights.as_chunks::<BYTES>().0;
-    let quants = activations.quants.as_chunks::<ELEMENTS>().0;
-    let mut widened = [[Wide([0; ELEMENTS]); PIECE]; ROWS];
+) {
+    let row_blocks = activations.columns / F::ELEMENTS;
+    let weights = F::Bytes::split(weights);
+    let quants = Quants::<F>::split(activations.quants);
+    let mut widened: [[WideBlock<F>; PIECE]; ROWS] = [[Wide(Array::filled(0)); PIECE]; ROWS];
     for row in first..first + ROWS {
         out.row_mut(row).fill(0.0);
     }
     for start in (0..row_blocks).step_by(PIECE) {
         let count = PIECE.min(row_blocks - start);
-        let mut x = [Piece { quants: &[], scales: &[], sums: &[] }; ROWS];
+        let mut x = [const { Piece::<F> { quants: &[], scales: &[], sums: &[] } }; ROWS];
         for (row, (x, widened)) in x.iter_mut().zip(&mut widened).enumerate() {
             let at = (first + row) * row_blocks + start;
             for (wide, quants) in widened.iter_mut().zip(&quants[at..][..count]) {
-                wide.0 = quants.map(i16::from);
+                *wide = Wide::of(quants);
             }
             x.quants = &widened[..count];
             x.scales = &activations.scales[at..][..count];
-            x.sums = &activations.sums.as_chunks().0[at..][..count];
+            x.sums = &Sums::<F>::split(activations.sums)[at..][..count];
         }
         for column in 0..out.columns() {
             let blocks = &weights[column * row_blocks + start..][..count];
@@ -108,7 +76,7 @@ fn batch<
             for (row, dot) in dots.iter_mut().enumerate() {
                 *dot = out.row_mut(first + row)[column];
             }
-            add_blocks::<F, BYTES, ELEMENTS, GROUPS, ROWS>(blocks, &x, &mut dots);
+            add_blocks::<F, ROWS>(blocks, &x, &mut dots);
             for (row, &dot) in dots.iter().enumerate() {
                 out.row_mut(first + row)[column] = dot;
             }
@@ -117,31 +85,22 @@ fn batch<
 }
 
 /// Some blocks of one activation row.
-#[derive(Clone, Copy)]
-struct Piece<'a, const ELEMENTS: usize, const GROUPS: usize> {
-    quants: &'a [Wide<ELEMENTS>], // [blocks]
-    scales: &'a [f32],            // [blocks]
-    sums: &'a [[i16; GROUPS]],    // [blocks]
+struct Piece<'a, F: BlockFormat> {
+    quants: &'a [WideBlock<F>], // [blocks]
+    scales: &'a [f32],          // [blocks]
+    sums: &'a [Sums<F>],        // [blocks]
 }
 
 /// Adds the products of a piece of a weight row to the dot products with each activation row.
 #[inline(always)]
-fn add_blocks<
-    F,
-    const BYTES: usize,
-    const ELEMENTS: usize,
-    const GROUPS: usize,
-    const ROWS: usize,
->(
-    blocks: &[[u8; BYTES]],
-    x: &[Piece<'_, ELEMENTS, GROUPS>; ROWS],
+fn add_blocks<F: BlockFormat, const ROWS: usize>(
+    blocks: &[F::Bytes],
+    x: &[Piece<'_, F>; ROWS],
     dots: &mut [f32; ROWS],
-) where
-    F: Format<BYTES, ELEMENTS, GROUPS>,
-{
+) {
     if !cfg!(feature = "inlined") {
         for (index, blocks) in blocks.chunks(LANES).enumerate() {
-            let terms = terms::<F, BYTES, ELEMENTS, GROUPS, ROWS>(blocks, x, index * LANES);
+            let terms = terms::<F, ROWS>(blocks, x, index * LANES);
             for (dot, terms) in dots.iter_mut().zip(terms) {
                 for term in &stored(terms)[..blocks.len()] {
                     *dot += term;
@@ -153,7 +112,7 @@ fn add_blocks<
     let (whole, rest) = blocks.as_chunks::<LANES>();
     for (index, blocks) in whole.iter().enumerate() {
         prefetch_beyond(blocks);
-        let terms = terms::<F, BYTES, ELEMENTS, GROUPS, ROWS>(blocks, x, index * LANES);
+        let terms = terms::<F, ROWS>(blocks, x, index * LANES);
         for (dot, terms) in dots.iter_mut().zip(terms) {
             for term in stored(terms) {
                 *dot += term;
@@ -161,7 +120,7 @@ fn add_blocks<
         }
     }
     if !rest.is_empty() {
-        let terms = terms::<F, BYTES, ELEMENTS, GROUPS, ROWS>(rest, x, whole.len() * LANES);
+        let terms = terms::<F, ROWS>(rest, x, whole.len() * LANES);
         for (dot, terms) in dots.iter_mut().zip(terms) {
             for term in &stored(terms)[..rest.len()] {
                 *dot += term;
@@ -173,14 +132,11 @@ fn add_blocks<
 /// Up to four blocks' terms of each dot product; lanes beyond are arbitrary. `first` is the first
 /// block's place in `x`, which reaches as far as `blocks`.
 #[inline(always)]
-fn terms<F, const BYTES: usize, const ELEMENTS: usize, const GROUPS: usize, const ROWS: usize>(
-    blocks: &[[u8; BYTES]],
-    x: &[Piece<'_, ELEMENTS, GROUPS>; ROWS],
+fn terms<F: BlockFormat, const ROWS: usize>(
+    blocks: &[F::Bytes],
+    x: &[Piece<'_, F>; ROWS],
     first: usize,
-) -> [__m128; ROWS]
-where
-    F: Format<BYTES, ELEMENTS, GROUPS>,
-{
+) -> [__m128; ROWS] {
     // SAFETY: SSE2 is part of x86-64.
     unsafe {
         let zero = _mm_setzero_si128();
@@ -188,17 +144,18 @@ where
         let (mut scales, mut minima) = ([0; LANES], [0; LANES]);
         let mut x_scales = [[0.0; LANES]; ROWS];
         for index in 0..blocks.len().min(LANES) {
-            let [scale, minimum] = F::halves(&blocks[index]);
+            let [scale, mut minimum] = const { &F::LAYOUT }.halves(blocks[index].as_ref());
+            if matches!(F::LAYOUT.minimum, Minimum::Added(_)) {
+                minimum ^= SIGN;
+            }
             [scales[index], minima[index]] = [i32::from(scale), i32::from(minimum)];
-            let mut quants = [&Wide([0; ELEMENTS]); ROWS];
-            let mut sums = [&[0; GROUPS]; ROWS];
+            // SAFETY: a piece has as many activations as the weight row has blocks.
+            let quants = x.each_ref().map(|x| x.quants.get_unchecked(first + index));
+            let x_sums = x.each_ref().map(|x| x.sums.get_unchecked(first + index));
             for row in 0..ROWS {
-                // SAFETY: a piece has as many activations as the weight row has blocks.
-                quants[row] = x[row].quants.get_unchecked(first + index);
-                sums[row] = x[row].sums.get_unchecked(first + index);
                 x_scales[row][index] = *x[row].scales.get_unchecked(first + index);
             }
-            let of_block = F::sums::<ROWS>(&blocks[index], &quants, &sums);
+            let of_block = sums::<F, ROWS>(&blocks[index], &quants, &x_sums);
             for row in 0..ROWS {
                 [isums[row][index], msums[row][index]] = of_block[row];
             }

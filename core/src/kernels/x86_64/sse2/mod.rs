@@ -8,75 +8,41 @@ mod encode;
 mod float;
 mod lanes;
 mod matmul;
+mod unpack;
 
-use super::super::{Candidate, Encoding, FormatKernels, joined};
-pub use float::{bf16, f16, f32};
+use super::super::{Candidate, Encoding, FormatKernels, candidates, join};
+pub use float::new_float;
 
+use crate::kernels::portable::integer;
 use crate::port::CpuFeatures;
-use crate::quant::blocks32::{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
-use crate::quant::k_quants::{Q2_K, Q3_K, Q4_K, Q5_K, Q6_K};
-use blocks::{Blocks32, KQuants};
-use matmul::Format;
+use crate::quant::BlockFormat;
+use matmul::matmul;
 
 /// Blocks of activations that are widened together: 1024 or 2048 elements.
 const BLOCKS_OF_32: usize = 32;
 const BLOCKS_OF_256: usize = 8;
 
-const fn kernels<
-    F,
-    const PIECE: usize,
-    const BYTES: usize,
-    const ELEMENTS: usize,
-    const GROUPS: usize,
->() -> FormatKernels
-where
-    F: Format<BYTES, ELEMENTS, GROUPS>,
-{
+const fn kernels<F: BlockFormat>() -> FormatKernels {
+    let is_small = F::ELEMENTS == 32;
     FormatKernels {
         tensor_type: F::TENSOR_TYPE,
         level: "sse2",
-        encoding: Encoding::Int8 { block: ELEMENTS, order: 0 },
-        dequantize: F::dequantize,
-        encode: encode::encode::<ELEMENTS>,
-        matmul: matmul::matmul::<F, BYTES, ELEMENTS, GROUPS, PIECE>,
+        encoding: Encoding::Int8 { block: F::ELEMENTS, order: 0 },
+        dequantize: integer::dequantize::<F>,
+        encode: if is_small { encode::encode::<32> } else { encode::encode::<256> },
+        matmul: if is_small { matmul::<F, BLOCKS_OF_32> } else { matmul::<F, BLOCKS_OF_256> },
     }
 }
 
-/// Declares a module for each format: its table and the constructor that gives it to any CPU.
-macro_rules! formats {
-    ($($module:ident: $kernels:expr;)*) => {
-        $(
-            #[doc = concat!("Kernels of `", stringify!($module), "` for sse2.")]
-            pub mod $module {
-                use super::*;
-
-                static KERNELS: FormatKernels = $kernels;
-
-                /// The kernels, which run on every CPU.
-                pub fn new(_: CpuFeatures) -> Option<&'static FormatKernels> {
-                    Some(&KERNELS)
-                }
-            }
-        )*
-
-        /// Every block format's kernels.
-        const BLOCKS: &[Candidate] = &[$($module::new,)*];
-    };
+/// The kernels of block format `F`, which run on every CPU.
+pub fn new<F: BlockFormat>(_: CpuFeatures) -> Option<&'static FormatKernels> {
+    Some(const { &kernels::<F>() })
 }
 
-formats! {
-    q4_0: kernels::<Blocks32<Q4_0>, BLOCKS_OF_32, _, _, _>();
-    q4_1: kernels::<Blocks32<Q4_1>, BLOCKS_OF_32, _, _, _>();
-    q5_0: kernels::<Blocks32<Q5_0>, BLOCKS_OF_32, _, _, _>();
-    q5_1: kernels::<Blocks32<Q5_1>, BLOCKS_OF_32, _, _, _>();
-    q8_0: kernels::<Blocks32<Q8_0>, BLOCKS_OF_32, _, _, _>();
-    q2_k: kernels::<KQuants<Q2_K>, BLOCKS_OF_256, _, _, _>();
-    q3_k: kernels::<KQuants<Q3_K>, BLOCKS_OF_256, _, _, _>();
-    q4_k: kernels::<KQuants<Q4_K>, BLOCKS_OF_256, _, _, _>();
-    q5_k: kernels::<KQuants<Q5_K>, BLOCKS_OF_256, _, _, _>();
-    q6_k: kernels::<KQuants<Q6_K>, BLOCKS_OF_256, _, _, _>();
-}
+/// The usual block formats.
+pub(super) const USUAL: &[Candidate] = candidates!(usual new);
+const BLOCKS: &[Candidate] = candidates!(blocks new);
+const FLOATS: &[Candidate] = candidates!(floats new_float);
 
 /// Every format's kernels.
-pub const ALL: &[Candidate] =
-    &joined::<_, { BLOCKS.len() + float::ALL.len() }>(&[BLOCKS, float::ALL]);
+pub const ALL: &[Candidate] = join!(BLOCKS, FLOATS);

@@ -18,16 +18,16 @@
 #![allow(unsafe_code)]
 
 use super::lanes::{self, Level};
+use super::unpack::offset;
 use crate::kernels::Activations;
 use crate::mem::Tile;
+use crate::quant::BlockFormat;
+use crate::quant::layout::Minimum;
 use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
-mod formats;
 mod rows;
 mod tile;
-
-pub(super) use formats::SmallBlock;
 
 const ELEMENTS: usize = 32;
 
@@ -80,7 +80,7 @@ impl Row {
 ///
 /// The CPU has the level. Lengths are those that `FormatKernels::matmul` checks.
 #[inline(always)]
-pub(super) unsafe fn matmul<F: SmallBlock, L: Level>(
+pub(super) unsafe fn matmul<F: BlockFormat, L: Level>(
     weights: &[u8],
     activations: &Activations<'_>,
     out: &mut Tile<'_>,
@@ -104,16 +104,17 @@ pub(super) unsafe fn matmul<F: SmallBlock, L: Level>(
         }
         return;
     }
-    let mut sums = [[0.0; TILE_ROWS]; TILE_BATCH];
+    let mut sums = [MaybeUninit::uninit(); TILE_BATCH];
     for first in (0..activations.rows).step_by(TILE_BATCH) {
         let sums = &mut sums[..TILE_BATCH.min(activations.rows - first)];
         for column in (0..out.columns()).step_by(TILE_ROWS) {
+            let sums = lanes::zeroed(sums);
             let count = TILE_ROWS.min(out.columns() - column);
             let weights = &weights[column * row_bytes..][..count * row_bytes];
             // SAFETY: the caller's; `weights` has `count` whole rows, the batch those of `sums`.
             unsafe { tile::tile::<F, L>(weights, activations, first, blocks, sums) };
-            for (row, sums) in sums.iter().enumerate() {
-                lanes::copy(sums, &mut out.row_mut(first + row)[column..column + count]);
+            for (row, sums) in (first..).zip(&*sums) {
+                lanes::copy(sums, &mut out.row_mut(row)[column..][..count]);
             }
         }
     }
@@ -121,23 +122,38 @@ pub(super) unsafe fn matmul<F: SmallBlock, L: Level>(
 
 /// `BlockFormat::combine` in 16 lanes; `x_sums` are two sums of 16 activations for each.
 #[inline(always)]
-unsafe fn combine<F: SmallBlock>(
+unsafe fn combine<F: BlockFormat>(
     scale: __m512,
     minimum: __m512,
     dx: __m512,
     isum: __m512i,
     x_sums: __m512i,
 ) -> __m512 {
+    let offset = const { offset::<F>() };
     // SAFETY: the caller has AVX-512.
     unsafe {
         let scale = _mm512_mul_ps(scale, dx);
-        if F::MINIMUM {
-            // m * msum is added: the format's description negates its minimum and subtracts.
-            let msum = _mm512_madd_epi16(x_sums, _mm512_set1_epi16(1));
-            let more = _mm512_mul_ps(_mm512_mul_ps(minimum, dx), _mm512_cvtepi32_ps(msum));
-            return _mm512_add_ps(_mm512_mul_ps(scale, _mm512_cvtepi32_ps(isum)), more);
+        let isum = if offset == 0 {
+            isum
+        } else {
+            _mm512_sub_epi32(isum, _mm512_madd_epi16(x_sums, _mm512_set1_epi16(offset)))
+        };
+        let product = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(isum));
+        let msum = _mm512_madd_epi16(x_sums, _mm512_set1_epi16(1));
+        let minimum = _mm512_mul_ps(_mm512_mul_ps(minimum, dx), _mm512_cvtepi32_ps(msum));
+        match const { F::LAYOUT.minimum } {
+            Minimum::None => product,
+            Minimum::Added(_) => _mm512_add_ps(product, minimum),
+            Minimum::Subtracted(_) => _mm512_sub_ps(product, minimum),
         }
-        let offset = _mm512_madd_epi16(x_sums, _mm512_set1_epi16(F::OFFSET));
-        _mm512_mul_ps(scale, _mm512_cvtepi32_ps(_mm512_sub_epi32(isum, offset)))
+    }
+}
+
+/// Four-product sums of the format's quants.
+#[inline(always)]
+unsafe fn dot<F: BlockFormat, L: Level>(sum: __m512i, quants: __m512i, x: __m512i) -> __m512i {
+    // SAFETY: the caller has the level.
+    unsafe {
+        if F::IS_SIGNED { L::dot_bytes(sum, quants, x) } else { L::dot_small_bytes(sum, quants, x) }
     }
 }

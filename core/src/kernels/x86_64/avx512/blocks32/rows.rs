@@ -2,10 +2,11 @@
 // Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
 #![allow(unsafe_code)]
 
-use super::formats::{SmallBlock, dot};
-use super::{ELEMENTS, NO_BLOCK, Row, combine};
+use super::{ELEMENTS, NO_BLOCK, Row, combine, dot};
 use crate::kernels::x86_64::avx512::lanes::{self, Level};
+use crate::kernels::x86_64::avx512::unpack::quants_of_two;
 use crate::kernels::x86_64::prefetch::prefetch;
+use crate::quant::BlockFormat;
 use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
@@ -28,7 +29,7 @@ pub(super) type Parts = [[[f32; UNIT]; GROUP_ROWS]; GROUP_BLOCKS / UNIT];
 ///
 /// The CPU has the level; `weights` is `count` (at most 16) rows of `blocks` blocks.
 #[inline(always)]
-pub(super) unsafe fn dots<F: SmallBlock, L: Level>(
+pub(super) unsafe fn dots<F: BlockFormat, L: Level>(
     weights: &[u8],
     count: usize,
     x: Row,
@@ -44,21 +45,18 @@ pub(super) unsafe fn dots<F: SmallBlock, L: Level>(
             let here = GROUP_BLOCKS.min(blocks - first);
             let units = here / UNIT;
             for row in 0..GROUP_ROWS {
+                let mut start = weights.as_ptr().wrapping_add((row * blocks + first) * F::BYTES);
                 for unit in 0..units {
                     let at = parts.add(unit).cast::<[f32; UNIT]>().add(row);
                     if row < count {
-                        let block = first + unit * UNIT;
-                        let start = weights.as_ptr().add((row * blocks + block) * F::BYTES);
-                        unit_parts::<F, L>(start, x.from(block), at.cast());
-                        if unit + 1 == units {
-                            // What the row has left is read with that of the other rows.
-                            let rest = (here - units * UNIT) * F::BYTES;
-                            prefetch(start.add(UNIT * F::BYTES), rest);
-                        }
+                        unit_parts::<F, L>(start, x.from(first + unit * UNIT), at.cast());
+                        start = start.wrapping_add(UNIT * F::BYTES);
                     } else {
                         *at = [0.0; UNIT];
                     }
                 }
+                // What the row has left is read with that of the other rows.
+                prefetch(start, (here - units * UNIT) * F::BYTES);
             }
             for unit in 0..units {
                 let rows = (*parts.add(unit)).as_ptr();
@@ -95,35 +93,37 @@ pub(super) unsafe fn dots<F: SmallBlock, L: Level>(
 
 /// The parts of the 16 blocks at `start`, written to `parts`.
 #[inline(always)]
-unsafe fn unit_parts<F: SmallBlock, L: Level>(start: *const u8, x: Row, parts: *mut f32) {
+unsafe fn unit_parts<F: BlockFormat, L: Level>(start: *const u8, x: Row, parts: *mut f32) {
     // SAFETY: the caller's level and pointers.
     unsafe {
         prefetch(start, UNIT * F::BYTES);
         let mut sums = [_mm512_setzero_si512(); UNIT / 2];
         for (pair, sum) in sums.iter_mut().enumerate() {
             let block = start.add(2 * pair * F::BYTES);
-            let quants = F::quants([block, block.add(F::BYTES)]);
+            let quants = quants_of_two::<F>([block, block.add(F::BYTES)]);
             *sum = dot::<F, L>(*sum, quants, lanes::load(x.quants.add(2 * pair * ELEMENTS)));
         }
         let isum = block_sums(sums);
-        let scale = every_half::<F, 0>(start);
-        let minimum = if F::MINIMUM { every_half::<F, 2>(start) } else { _mm512_setzero_ps() };
+        let scale = every_half::<F>(start, const { &Places::new(F::BYTES, F::LAYOUT.scale) });
+        let minimum = match const { F::LAYOUT.minimum_at() } {
+            Some(_) => every_half::<F>(start, const { &Places::of_minimum::<F>() }),
+            None => _mm512_setzero_ps(),
+        };
         let dx = _mm512_loadu_ps(x.scales);
         let x_sums = lanes::load(x.sums.cast());
         _mm512_storeu_ps(parts, combine::<F>(scale, minimum, dx, isum, x_sums));
     }
 }
 
-/// The f16 at byte `at` (even) of each of the 16 blocks at `start`, as f32.
+/// The f16 at `place` of each of the 16 blocks at `start`, as f32.
 ///
 /// The blocks are read 64 bytes at a time, and a permutation of words takes from each what lies in
 /// it. A word's place within 64 bytes is its place in all modulo 32, so that all permutations are
 /// the same and only their masks differ.
 #[inline(always)]
-unsafe fn every_half<F: SmallBlock, const AT: usize>(start: *const u8) -> __m512 {
+unsafe fn every_half<F: BlockFormat>(start: *const u8, place: &'static Places) -> __m512 {
     // SAFETY: the caller has AVX-512 and 16 blocks at `start`; the last load ends with them.
     unsafe {
-        let place = const { Places::new(F::BYTES, AT) };
         let index = lanes::load((&raw const place.words).cast());
         let mut halves = _mm512_setzero_si512();
         for (part, &mask) in place.masks.iter().enumerate() {
@@ -153,6 +153,14 @@ struct Places {
 }
 
 impl Places {
+    /// Of the format's minimum, if it has one.
+    const fn of_minimum<F: BlockFormat>() -> Self {
+        match F::LAYOUT.minimum_at() {
+            Some(at) => Self::new(F::BYTES, at),
+            None => Self::new(F::BYTES, 0),
+        }
+    }
+
     /// Of the field at byte `at` of blocks of `bytes` bytes, both even.
     const fn new(bytes: usize, at: usize) -> Self {
         let mut places = Self { words: [0; 32], masks: [0; 9] };
@@ -184,7 +192,7 @@ unsafe fn pair_halves(pairs: [[*const u8; 2]; 8], at: usize) -> __m512 {
 /// The parts of one block or two of each of 8 weight rows, row by row: what is left of the rows
 /// when it is too little for a unit.
 #[inline(always)]
-unsafe fn pair_parts<F: SmallBlock, L: Level>(
+unsafe fn pair_parts<F: BlockFormat, L: Level>(
     rows: [*const u8; 8],
     x: Row,
     second: bool,
@@ -193,17 +201,17 @@ unsafe fn pair_parts<F: SmallBlock, L: Level>(
     unsafe {
         let pairs = rows
             .map(|row| [row, if second { row.wrapping_add(F::BYTES) } else { NO_BLOCK.as_ptr() }]);
-        let quants = if second {
-            lanes::load(x.quants)
-        } else {
-            _mm512_zextsi256_si512(_mm256_loadu_si256(x.quants.cast()))
-        };
+        let words = if second { 0xff } else { 0x0f };
+        let quants = _mm512_maskz_loadu_epi64(words, x.quants.cast());
         let mut sums = [_mm512_setzero_si512(); 8];
         for (sum, pair) in sums.iter_mut().zip(pairs) {
-            *sum = dot::<F, L>(*sum, F::quants(pair), quants);
+            *sum = dot::<F, L>(*sum, quants_of_two::<F>(pair), quants);
         }
-        let scale = pair_halves(pairs, 0);
-        let minimum = if F::MINIMUM { pair_halves(pairs, 2) } else { _mm512_setzero_ps() };
+        let scale = pair_halves(pairs, F::LAYOUT.scale);
+        let minimum = match const { F::LAYOUT.minimum_at() } {
+            Some(at) => pair_halves(pairs, at),
+            None => _mm512_setzero_ps(),
+        };
         let dx = [*x.scales, if second { *x.scales.add(1) } else { 0.0 }];
         let dx = _mm512_castpd_ps(_mm512_set1_pd(dx.as_ptr().cast::<f64>().read_unaligned()));
         let x_sums = [

@@ -2,10 +2,12 @@
 // Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
 #![allow(unsafe_code)]
 
-use super::{ELEMENTS, NO_BLOCK, Row, SmallBlock, TILE_ROWS, combine};
+use super::{ELEMENTS, NO_BLOCK, Row, TILE_ROWS, combine};
 use crate::kernels::Activations;
 use crate::kernels::x86_64::avx512::lanes::{self, Level};
+use crate::kernels::x86_64::avx512::unpack::quants_of_two;
 use crate::kernels::x86_64::prefetch::{prefetch_at, prefetch_soon};
+use crate::quant::BlockFormat;
 use core::arch::x86_64::*;
 
 /// Two blocks of 16 weight rows, unpacked with the rows in lanes.
@@ -16,20 +18,20 @@ struct Unpacked {
     minima: [__m512; 2],
 }
 
-/// Up to 16 weight rows times the activation rows from `first` on, as many as there are `sums`.
+/// Up to 16 weight rows times the activation rows from `first` on, as many as there are `sums`, to
+/// which they are added.
 ///
 /// # Safety
 ///
 /// The CPU has the level; `weights` is 1 to 16 rows of `blocks` blocks.
 #[inline(always)]
-pub(super) unsafe fn tile<F: SmallBlock, L: Level>(
+pub(super) unsafe fn tile<F: BlockFormat, L: Level>(
     weights: &[u8],
     activations: &Activations<'_>,
     first: usize,
     blocks: usize,
     sums: &mut [[f32; TILE_ROWS]],
 ) {
-    sums.fill([0.0; TILE_ROWS]);
     for block in (0..blocks).step_by(2) {
         // The next 16 rows follow these: a part of them for each pair of blocks, in their order.
         let next = weights.len() + block * TILE_ROWS * F::BYTES;
@@ -59,7 +61,7 @@ pub(super) unsafe fn tile<F: SmallBlock, L: Level>(
 
 /// Unpacks two blocks of each of 16 rows.
 #[inline(always)]
-unsafe fn unpack<F: SmallBlock>(starts: [[*const u8; TILE_ROWS]; 2]) -> Unpacked {
+unsafe fn unpack<F: BlockFormat>(starts: [[*const u8; TILE_ROWS]; 2]) -> Unpacked {
     // SAFETY: the caller has AVX-512; every start is that of a block.
     unsafe {
         let mut vectors = [_mm512_setzero_si512(); TILE_ROWS];
@@ -67,11 +69,12 @@ unsafe fn unpack<F: SmallBlock>(starts: [[*const u8; TILE_ROWS]; 2]) -> Unpacked
         for (row, vector) in vectors.iter_mut().enumerate() {
             let blocks = starts.map(|starts| starts[row]);
             prefetch_soon(blocks[1].wrapping_add(F::BYTES), 64);
-            *vector = F::quants(blocks);
+            *vector = quants_of_two::<F>(blocks);
             for (halves, block) in halves.iter_mut().zip(blocks) {
-                halves[0][row] = block.cast::<u16>().read_unaligned();
-                if F::MINIMUM {
-                    halves[1][row] = block.add(2).cast::<u16>().read_unaligned();
+                let half = |at: usize| block.add(at).cast::<u16>().read_unaligned();
+                halves[0][row] = half(F::LAYOUT.scale);
+                if let Some(at) = const { F::LAYOUT.minimum_at() } {
+                    halves[1][row] = half(at);
                 }
             }
         }
@@ -92,7 +95,7 @@ unsafe fn wide_halves(halves: &[u16; TILE_ROWS]) -> __m512 {
 
 /// Adds the parts of `BLOCKS` unpacked blocks to the sums of all `rows`.
 #[inline(always)]
-unsafe fn multiply_all<F: SmallBlock, L: Level, const BLOCKS: usize>(
+unsafe fn multiply_all<F: BlockFormat, L: Level, const BLOCKS: usize>(
     unpacked: &Unpacked,
     activations: &Activations<'_>,
     first: usize,
@@ -121,7 +124,7 @@ unsafe fn multiply_all<F: SmallBlock, L: Level, const BLOCKS: usize>(
 
 /// [`multiply_all`] for activation rows `first..first + ROWS`.
 #[inline(always)]
-unsafe fn multiply<F: SmallBlock, L: Level, const BLOCKS: usize, const ROWS: usize>(
+unsafe fn multiply<F: BlockFormat, L: Level, const BLOCKS: usize, const ROWS: usize>(
     unpacked: &Unpacked,
     activations: &Activations<'_>,
     first: usize,
@@ -140,7 +143,7 @@ unsafe fn multiply<F: SmallBlock, L: Level, const BLOCKS: usize, const ROWS: usi
         for (index, quants) in unpacked.quants.as_chunks::<8>().0[..BLOCKS].iter().enumerate() {
             let row = start.from(index);
             let x = row.quants.cast();
-            let isums = if F::OFFSET > 64 {
+            let isums = if F::IS_SIGNED {
                 lanes::products::<L, false, 8, ROWS>(quants, x, activations.columns)
             } else {
                 lanes::products::<L, true, 8, ROWS>(quants, x, activations.columns)

@@ -24,12 +24,12 @@
 use super::lanes::{self, Level};
 use crate::kernels::Activations;
 use crate::mem::Tile;
+use crate::quant::BlockFormat;
+use crate::quant::activations::MAX_QUANT;
+use core::mem::MaybeUninit;
 
-mod formats;
 mod rows;
 mod tile;
-
-pub(super) use formats::SuperBlock;
 
 /// This order's number in an `Encoding`.
 pub(super) const ORDER: u8 = 1;
@@ -50,6 +50,17 @@ const TILE_BATCH: usize = 256;
 
 /// Stands in for blocks beyond a row's end: scale 0 makes its part 0, whatever the rest means.
 static NO_BLOCK: [u8; 256] = [0; 256];
+
+/// The power of 2 that the format adds to its quants, if it has no minima.
+const fn offset_log2<F: BlockFormat>() -> i32 {
+    assert!(F::ELEMENTS != ELEMENTS || F::HAS_MINIMUM || F::OFFSET.count_ones() == 1);
+    F::OFFSET.trailing_zeros() as i32
+}
+
+/// Whether the sum of 16 products fits in a word: 16 * 127 * 16 = 32,512 does.
+const fn word_sums<F: BlockFormat>() -> bool {
+    16 * MAX_QUANT * F::MAX <= i16::MAX as i32
+}
 
 /// One encoded activation row.
 #[derive(Clone, Copy)]
@@ -81,7 +92,7 @@ impl Row {
 ///
 /// The CPU has the level. Lengths are those that `FormatKernels::matmul` checks.
 #[inline(always)]
-pub(super) unsafe fn matmul<F: SuperBlock, L: Level>(
+pub(super) unsafe fn matmul<F: BlockFormat, L: Level>(
     weights: &[u8],
     activations: &Activations<'_>,
     out: &mut Tile<'_>,
@@ -100,19 +111,20 @@ pub(super) unsafe fn matmul<F: SuperBlock, L: Level>(
     }
     // SAFETY: the caller has the level.
     let mut unpacked = unsafe { tile::Unpacked::new() };
-    let mut sums = [[0.0; TILE_ROWS]; TILE_BATCH];
+    let mut sums = [MaybeUninit::uninit(); TILE_BATCH];
     for first in (0..activations.rows).step_by(TILE_BATCH) {
         let sums = &mut sums[..TILE_BATCH.min(activations.rows - first)];
         for column in (0..out.columns()).step_by(TILE_ROWS) {
             let weights = &weights[column * blocks * F::BYTES..];
+            let sums = lanes::zeroed(sums);
             let count = TILE_ROWS.min(out.columns() - column);
             let weights = &weights[..count * blocks * F::BYTES];
             // SAFETY: the caller's; `weights` has `count` whole rows, the batch those of `sums`.
             unsafe {
                 tile::tile::<F, L>(weights, activations, first, blocks, &mut unpacked, sums);
             }
-            for (row, sums) in sums.iter().enumerate() {
-                lanes::copy(sums, &mut out.row_mut(first + row)[column..column + count]);
+            for (row, sums) in (first..).zip(&*sums) {
+                lanes::copy(sums, &mut out.row_mut(row)[column..][..count]);
             }
         }
     }

@@ -2,9 +2,12 @@
 // Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
 #![allow(unsafe_code)]
 
-use super::{ELEMENTS, NO_BLOCK, Row, SUMS, SuperBlock};
+use super::{ELEMENTS, NO_BLOCK, Row, SUMS, offset_log2};
 use crate::kernels::x86_64::avx512::lanes::{self, Level};
+use crate::kernels::x86_64::avx512::scales;
+use crate::kernels::x86_64::avx512::unpack::quants_of_256;
 use crate::kernels::x86_64::prefetch::prefetch;
+use crate::quant::BlockFormat;
 use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
@@ -17,7 +20,7 @@ const UNIT: usize = 8;
 ///
 /// The CPU has the level; `weights` and `row` have `blocks` blocks.
 #[inline(always)]
-pub(super) unsafe fn dot<F: SuperBlock, L: Level>(weights: &[u8], row: Row, blocks: usize) -> f32 {
+pub(super) unsafe fn dot<F: BlockFormat, L: Level>(weights: &[u8], row: Row, blocks: usize) -> f32 {
     let (mut dot, mut first) = (0.0, 0);
     let mut parts = [0.0; UNIT];
     // SAFETY: the caller's; a unit reads blocks `first..first + count` only.
@@ -52,7 +55,7 @@ struct Groups {
 ///
 /// The CPU has the level; `weights` and `row` have these blocks.
 #[inline(always)]
-unsafe fn unit<F: SuperBlock, L: Level, const WHOLE: bool>(
+unsafe fn unit<F: BlockFormat, L: Level, const WHOLE: bool>(
     weights: *const u8,
     row: Row,
     first: usize,
@@ -70,7 +73,7 @@ unsafe fn unit<F: SuperBlock, L: Level, const WHOLE: bool>(
         let blocks = core::array::from_fn(block);
         let mut groups = MaybeUninit::<Groups>::uninit();
         let to = groups.as_mut_ptr().cast::<u8>();
-        let fields = F::heads(blocks, to);
+        let fields = scales::heads::<F>(blocks, to);
         let x = row.quants.add(first * ELEMENTS).cast();
         // Written out: as a loop, the sums of all eight went through memory.
         let isums = [
@@ -94,7 +97,7 @@ unsafe fn unit<F: SuperBlock, L: Level, const WHOLE: bool>(
 /// `sum of s * q * x` of block `index` in 16 partial sums, its factors then among the `groups`;
 /// zeros for a block that does not exist.
 #[inline(always)]
-unsafe fn block_sum<F: SuperBlock, L: Level, const WHOLE: bool>(
+unsafe fn block_sum<F: BlockFormat, L: Level, const WHOLE: bool>(
     start: *const u8,
     index: usize,
     count: usize,
@@ -111,8 +114,8 @@ unsafe fn block_sum<F: SuperBlock, L: Level, const WHOLE: bool>(
         }
         let block = start.add(index * F::BYTES);
         let x = x.add(index * ELEMENTS);
-        let scales = F::scales(block, groups);
-        let [a, b, c, d] = F::quants(block);
+        let scales = scales::scales::<F>(block, groups);
+        let [a, b, c, d] = quants_of_256::<F>(block);
         let a = L::dot_small_bytes(zero, a, lanes::load(x));
         let b = L::dot_small_bytes(zero, b, lanes::load(x.add(64)));
         let c = L::dot_small_bytes(zero, c, lanes::load(x.add(128)));
@@ -126,7 +129,7 @@ unsafe fn block_sum<F: SuperBlock, L: Level, const WHOLE: bool>(
 /// Sums of the factors (minima, or scales) times the sums of activations, those of `words`, which
 /// has 8 bits a block.
 #[inline(always)]
-unsafe fn factor_sums<F: SuperBlock, L: Level>(
+unsafe fn factor_sums<F: BlockFormat, L: Level>(
     groups: *const u8,
     row: Row,
     first: usize,
@@ -157,7 +160,7 @@ unsafe fn factor_sums<F: SuperBlock, L: Level>(
 
 /// `BlockFormat::combine` for eight blocks.
 #[inline(always)]
-unsafe fn combine<F: SuperBlock>(
+unsafe fn combine<F: BlockFormat>(
     fields: __m256i,
     dx: __m256,
     isum: __m256i,
@@ -167,14 +170,14 @@ unsafe fn combine<F: SuperBlock>(
     unsafe {
         let scale = _mm256_cvtph_ps(_mm256_cvtepi32_epi16(fields));
         let scale = _mm256_mul_ps(scale, dx);
-        if F::MINIMA {
+        if F::HAS_MINIMUM {
             let minimum = _mm256_cvtepi32_epi16(_mm256_srli_epi32::<16>(fields));
             let minimum = _mm256_mul_ps(_mm256_cvtph_ps(minimum), dx);
             let product = _mm256_mul_ps(scale, _mm256_cvtepi32_ps(isum));
             let less = _mm256_mul_ps(minimum, _mm256_cvtepi32_ps(factor_sums));
             return _mm256_sub_ps(product, less);
         }
-        let offset = _mm256_sll_epi32(factor_sums, _mm_cvtsi32_si128(F::OFFSET_LOG2 as i32));
+        let offset = _mm256_sll_epi32(factor_sums, _mm_cvtsi32_si128(const { offset_log2::<F>() }));
         _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_sub_epi32(isum, offset)))
     }
 }

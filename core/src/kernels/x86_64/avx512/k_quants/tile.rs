@@ -2,10 +2,13 @@
 // Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
 #![allow(unsafe_code)]
 
-use super::{ELEMENTS, NO_BLOCK, Row, SUMS, SuperBlock, TILE_ROWS};
+use super::{ELEMENTS, NO_BLOCK, Row, SUMS, TILE_ROWS, offset_log2, word_sums};
 use crate::kernels::Activations;
 use crate::kernels::x86_64::avx512::lanes::{self, Level};
+use crate::kernels::x86_64::avx512::scales;
+use crate::kernels::x86_64::avx512::unpack::quants_of_256;
 use crate::kernels::x86_64::prefetch::{prefetch_at, prefetch_soon};
+use crate::quant::BlockFormat;
 use core::arch::x86_64::*;
 
 /// One block of 16 weight rows, unpacked with the rows in lanes.
@@ -43,13 +46,14 @@ impl Unpacked {
     }
 }
 
-/// Up to 16 weight rows times the activation rows from `first` on, as many as there are `sums`.
+/// Up to 16 weight rows times the activation rows from `first` on, as many as there are `sums`, to
+/// which they are added.
 ///
 /// # Safety
 ///
 /// The CPU has the level; `weights` is 1 to 16 rows of `blocks` blocks.
 #[inline(always)]
-pub(super) unsafe fn tile<F: SuperBlock, L: Level>(
+pub(super) unsafe fn tile<F: BlockFormat, L: Level>(
     weights: &[u8],
     activations: &Activations<'_>,
     first: usize,
@@ -57,7 +61,6 @@ pub(super) unsafe fn tile<F: SuperBlock, L: Level>(
     unpacked: &mut Unpacked,
     sums: &mut [[f32; TILE_ROWS]],
 ) {
-    sums.fill([0.0; TILE_ROWS]);
     // SAFETY: the caller's; every row of the chunk is one of the batch, every block one of the row.
     unsafe {
         for block in 0..blocks {
@@ -93,13 +96,13 @@ pub(super) unsafe fn tile<F: SuperBlock, L: Level>(
 
 /// Unpacks a block of each of 16 rows.
 #[inline(always)]
-unsafe fn unpack<F: SuperBlock>(starts: [*const u8; TILE_ROWS], out: &mut Unpacked) {
+unsafe fn unpack<F: BlockFormat>(starts: [*const u8; TILE_ROWS], out: &mut Unpacked) {
     // SAFETY: the caller has AVX-512; every start is that of a block.
     unsafe {
         let mut vectors = [[_mm512_setzero_si512(); TILE_ROWS]; 4];
         for (row, &start) in starts.iter().enumerate() {
             prefetch_soon(start.wrapping_add(F::BYTES), 160);
-            let quants = F::quants(start);
+            let quants = quants_of_256::<F>(start);
             for (vector, quants) in vectors.iter_mut().zip(quants) {
                 vector[row] = quants;
             }
@@ -109,14 +112,16 @@ unsafe fn unpack<F: SuperBlock>(starts: [*const u8; TILE_ROWS], out: &mut Unpack
         }
         let mut groups = [_mm512_setzero_si512(); 4];
         for (k, groups) in groups.iter_mut().enumerate() {
-            *groups = F::groups([starts[k], starts[4 + k], starts[8 + k], starts[12 + k]]);
+            *groups =
+                scales::groups::<F>([starts[k], starts[4 + k], starts[8 + k], starts[12 + k]]);
         }
         unpack_groups::<F>(groups, out);
         let mut halves = [[0u16; TILE_ROWS]; 2];
         for (row, start) in starts.iter().enumerate() {
-            halves[0][row] = start.add(F::SCALE).cast::<u16>().read_unaligned();
-            if F::MINIMA {
-                halves[1][row] = start.add(F::SCALE + 2).cast::<u16>().read_unaligned();
+            let half = |at: usize| start.add(at).cast::<u16>().read_unaligned();
+            halves[0][row] = half(F::LAYOUT.scale);
+            if let Some(at) = const { F::LAYOUT.minimum_at() } {
+                halves[1][row] = half(at);
             }
         }
         out.scale = _mm512_cvtph_ps(_mm256_loadu_si256(halves[0].as_ptr().cast()));
@@ -140,7 +145,7 @@ unsafe fn pair(low: __m512i, high: __m512i) -> __m512i {
 
 /// The groups' scales and factors, rows in lanes.
 #[inline(always)]
-unsafe fn unpack_groups<F: SuperBlock>(groups: [__m512i; 4], out: &mut Unpacked) {
+unsafe fn unpack_groups<F: BlockFormat>(groups: [__m512i; 4], out: &mut Unpacked) {
     // SAFETY: the caller has AVX-512.
     unsafe {
         // The 32 of the activations' order `i` is this one of the block.
@@ -156,16 +161,26 @@ unsafe fn unpack_groups<F: SuperBlock>(groups: [__m512i; 4], out: &mut Unpacked)
             return;
         }
         let [a, b, c, d] = groups;
-        let scales = [F::scale_of(a), F::scale_of(b), F::scale_of(c), F::scale_of(d)];
+        let scales = [
+            scales::scale_of::<F>(a),
+            scales::scale_of::<F>(b),
+            scales::scale_of::<F>(c),
+            scales::scale_of::<F>(d),
+        ];
         let scales = lanes::transposed_bytes(scales);
         for (i, scale) in out.scales.iter_mut().enumerate() {
             *scale = extended(scales[2 * natural(i / 2) + i % 2]);
-            if F::WORD_SUMS {
+            if const { word_sums::<F>() } {
                 // The upper word of a sum is its sign: it must meet a 0.
                 *scale = _mm512_and_si512(*scale, _mm512_set1_epi32(0xffff));
             }
         }
-        let factors = [F::factor_of(a), F::factor_of(b), F::factor_of(c), F::factor_of(d)];
+        let factors = [
+            scales::factor_of::<F>(a),
+            scales::factor_of::<F>(b),
+            scales::factor_of::<F>(c),
+            scales::factor_of::<F>(d),
+        ];
         let mut factors = lanes::transposed_bytes(factors);
         for factor in &mut factors {
             *factor = extended(*factor);
@@ -180,7 +195,7 @@ unsafe fn unpack_groups<F: SuperBlock>(groups: [__m512i; 4], out: &mut Unpacked)
 
 /// Adds an unpacked block's part to the sums of activation rows `first..first + ROWS`.
 #[inline(always)]
-unsafe fn multiply<F: SuperBlock, L: Level, const ROWS: usize>(
+unsafe fn multiply<F: BlockFormat, L: Level, const ROWS: usize>(
     unpacked: &Unpacked,
     activations: &Activations<'_>,
     first: usize,
@@ -194,7 +209,7 @@ unsafe fn multiply<F: SuperBlock, L: Level, const ROWS: usize>(
     // one of every row.
     unsafe {
         let x = start.quants.add(block * ELEMENTS);
-        let isums = if F::WORD_SUMS {
+        let isums = if const { word_sums::<F>() } {
             if F::GROUP == 32 {
                 scaled_word_sums::<L, 2, ROWS>(unpacked, x, columns)
             } else {
@@ -211,7 +226,7 @@ unsafe fn multiply<F: SuperBlock, L: Level, const ROWS: usize>(
             for (i, &factors) in unpacked.factors.iter().enumerate() {
                 factor_sum = L::dot_words(factor_sum, factors, lanes::load_dword(x.add(2 * i)));
             }
-            if F::GROUP == 16 {
+            if F::GROUP != 32 {
                 let x = x.add(blocks * SUMS);
                 for (i, &factors) in unpacked.upper_factors.iter().enumerate() {
                     factor_sum = L::dot_words(factor_sum, factors, lanes::load_dword(x.add(2 * i)));
@@ -219,14 +234,15 @@ unsafe fn multiply<F: SuperBlock, L: Level, const ROWS: usize>(
             }
             let dx = _mm512_set1_ps(*start.scales.add(row * blocks + block));
             let scale = _mm512_mul_ps(unpacked.scale, dx);
-            let part = if F::MINIMA {
+            let part = if F::HAS_MINIMUM {
                 let minimum = _mm512_mul_ps(unpacked.minimum, dx);
                 _mm512_sub_ps(
                     _mm512_mul_ps(scale, _mm512_cvtepi32_ps(isum)),
                     _mm512_mul_ps(minimum, _mm512_cvtepi32_ps(factor_sum)),
                 )
             } else {
-                let offset = _mm512_sll_epi32(factor_sum, _mm_cvtsi32_si128(F::OFFSET_LOG2 as i32));
+                let offset =
+                    _mm512_sll_epi32(factor_sum, _mm_cvtsi32_si128(const { offset_log2::<F>() }));
                 _mm512_mul_ps(scale, _mm512_cvtepi32_ps(_mm512_sub_epi32(isum, offset)))
             };
             let sum = _mm512_add_ps(_mm512_loadu_ps(sums.as_ptr()), part);
