@@ -32,6 +32,7 @@ pub struct Place {
 
 impl Plane {
     /// Weights of a run.
+    #[inline(always)]
     pub const fn run_elements(self) -> usize {
         self.run * 8 / self.bits
     }
@@ -42,12 +43,14 @@ impl Plane {
     }
 
     /// The plane's bits, as the lowest ones of a byte.
+    #[inline(always)]
     pub const fn mask(self) -> u8 {
         u8::MAX >> (8 - self.bits)
     }
 
     /// Where the bits of `weight` lie. The weights that follow it in its run lie in the bytes that
     /// follow, at the same bits, until a multiple of `run`.
+    #[inline(always)]
     pub const fn place(self, weight: usize) -> Place {
         let (run, within) = (weight / self.run_elements(), weight % self.run_elements());
         let byte = self.at + run * self.run + within % self.run;
@@ -97,6 +100,7 @@ const SIX_BITS_BYTES: usize = 12;
 
 impl Scales {
     /// Weights that share a scale, in a block of `elements`.
+    #[inline(always)]
     pub const fn group_elements(self, elements: usize) -> usize {
         match self {
             Self::One => elements,
@@ -232,6 +236,7 @@ impl BlockLayout {
     };
 
     /// Whether there are minima.
+    #[inline(always)]
     pub const fn has_minimum(&self) -> bool {
         !matches!(self.minimum, Minimum::None)
     }
@@ -271,6 +276,7 @@ impl BlockLayout {
     }
 
     /// First byte of the f16 minimum.
+    #[inline(always)]
     pub const fn minimum_at(&self) -> Option<usize> {
         match self.minimum {
             Minimum::None => None,
@@ -286,6 +292,7 @@ impl BlockLayout {
     }
 
     /// What is subtracted from the stored quants: 0 where they are not numbers without a sign.
+    #[inline(always)]
     pub const fn offset(&self) -> i16 {
         match self.code {
             Code::Unsigned(offset) => offset as i16,
@@ -294,6 +301,7 @@ impl BlockLayout {
     }
 
     /// Bits of a stored quant.
+    #[inline(always)]
     pub const fn bits(&self) -> usize {
         match self.high {
             Some(high) => self.low.bits + high.bits,
