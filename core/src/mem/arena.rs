@@ -31,43 +31,45 @@ pub struct ArenaFull {
 /// What memory is taken from.
 pub trait Memory<'m> {
     /// Room for `count` values of `value_bytes` bytes each, for `purpose`, at a multiple of
-    /// [`ARENA_ALIGN`]; shorter, and so unusable, where memory is only counted.
-    fn cut(
-        &mut self,
-        purpose: Purpose,
-        value_bytes: usize,
-        count: u64,
-    ) -> Result<&'m mut [u8], ArenaFull>;
+    /// [`ARENA_ALIGN`]; shorter, and so unusable, where memory is only counted or was refused.
+    fn cut(&mut self, purpose: Purpose, value_bytes: usize, count: u64) -> &'m mut [u8];
+
+    /// Whether everything was given that was asked for since the last check.
+    ///
+    /// # Errors
+    ///
+    /// What was refused first.
+    fn check(&mut self) -> Result<(), ArenaFull>;
 }
 
 /// Typed slices of a [`Memory`].
 pub trait MemoryExt<'m>: Memory<'m> {
     /// `count` numbers with whatever values the memory holds: pages are touched only by use. Empty
-    /// where memory is only counted.
-    fn take<T: Plain>(&mut self, purpose: Purpose, count: u64) -> Result<&'m mut [T], ArenaFull> {
-        let room = self.cut(purpose, size_of::<T>(), count)?;
-        let Some((pointer, count)) = values::<T>(room, count) else { return Ok(&mut []) };
+    /// where memory is only counted or was refused: see [`Memory::check`].
+    fn take<T: Plain>(&mut self, purpose: Purpose, count: u64) -> &'m mut [T] {
+        let room = self.cut(purpose, size_of::<T>(), count);
+        let Some((pointer, count)) = values::<T>(room, count) else { return &mut [] };
         // SAFETY: `values` has checked that `room`, which is this slice's alone for 'm, holds
         // `count` aligned values. Its bytes are initialised, by the lender as u8 or since by values
         // without padding (Stored), and any bits are a value of T (Plain is sealed over numbers).
-        Ok(unsafe { core::slice::from_raw_parts_mut(pointer, count) })
+        unsafe { core::slice::from_raw_parts_mut(pointer, count) }
     }
 
-    /// `count` values made by `value(index)`. Empty where memory is only counted.
+    /// `count` values made by `value(index)`; empty as those of [`Self::take`].
     fn take_with<T: Stored>(
         &mut self,
         purpose: Purpose,
         count: u64,
         mut value: impl FnMut(usize) -> T,
-    ) -> Result<&'m mut [T], ArenaFull> {
-        let room = self.cut(purpose, size_of::<T>(), count)?;
-        let Some((pointer, count)) = values::<T>(room, count) else { return Ok(&mut []) };
+    ) -> &'m mut [T] {
+        let room = self.cut(purpose, size_of::<T>(), count);
+        let Some((pointer, count)) = values::<T>(room, count) else { return &mut [] };
         for index in 0..count {
             // SAFETY: `index < count`, and `values` checked the room for `count` aligned values.
             unsafe { pointer.add(index).write(value(index)) };
         }
         // SAFETY: all `count` values were written above; the bytes are this slice's alone for 'm.
-        Ok(unsafe { core::slice::from_raw_parts_mut(pointer, count) })
+        unsafe { core::slice::from_raw_parts_mut(pointer, count) }
     }
 }
 
@@ -162,13 +164,15 @@ pub struct Arena<'m> {
     free: &'m mut [u8],
     used_bytes: u64,
     takes_until_refusal: u32,
+    refused: Option<ArenaFull>,
 }
 
 impl<'m> Arena<'m> {
     /// An arena over `memory`, from its first multiple of [`ARENA_ALIGN`] on.
     pub fn new(memory: &'m mut [u8]) -> Self {
         let skip = memory.as_ptr().align_offset(ARENA_ALIGN).min(memory.len());
-        Self { free: &mut memory[skip..], used_bytes: 0, takes_until_refusal: u32::MAX }
+        let free = &mut memory[skip..];
+        Self { free, used_bytes: 0, takes_until_refusal: u32::MAX, refused: None }
     }
 
     /// Refuses the take after `takes` more have succeeded: fault injection for tests.
@@ -195,20 +199,18 @@ impl<'m> Arena<'m> {
             free: &mut *self.free,
             used_bytes: 0,
             takes_until_refusal: self.takes_until_refusal,
+            refused: None,
         }
     }
 }
 
 impl<'m> Memory<'m> for Arena<'m> {
-    fn cut(
-        &mut self,
-        purpose: Purpose,
-        value_bytes: usize,
-        count: u64,
-    ) -> Result<&'m mut [u8], ArenaFull> {
+    fn cut(&mut self, purpose: Purpose, value_bytes: usize, count: u64) -> &'m mut [u8] {
         let needed_bytes = rounded_bytes(value_bytes, count).unwrap_or(u64::MAX);
         if needed_bytes > self.left_bytes() || self.takes_until_refusal == 0 {
-            return Err(ArenaFull { purpose, needed_bytes, left_bytes: self.left_bytes() });
+            let left_bytes = self.left_bytes();
+            self.refused.get_or_insert(ArenaFull { purpose, needed_bytes, left_bytes });
+            return &mut [];
         }
         if self.takes_until_refusal != u32::MAX {
             self.takes_until_refusal -= 1;
@@ -217,7 +219,11 @@ impl<'m> Memory<'m> for Arena<'m> {
         let (taken, rest) = core::mem::take(&mut self.free).split_at_mut(needed_bytes as usize);
         self.free = rest;
         self.used_bytes += needed_bytes;
-        Ok(taken)
+        taken
+    }
+
+    fn check(&mut self) -> Result<(), ArenaFull> {
+        self.refused.take().map_or(Ok(()), Err)
     }
 }
 
@@ -236,19 +242,26 @@ mod tests {
         let mut memory = [0u8; 512];
         let mut arena = Arena::new(&mut memory[1..]);
         let left = arena.left_bytes();
-        let numbers = arena.take::<f32>(Purpose::Logits, 5).unwrap();
+        let numbers = arena.take::<f32>(Purpose::Logits, 5);
         numbers.fill(1.5);
         assert_eq!(numbers.as_ptr().align_offset(ARENA_ALIGN), 0);
-        let tags = arena.take_with(Purpose::Schedule, 3, |i| [i as u32, 7]).unwrap();
+        let tags = arena.take_with(Purpose::Schedule, 3, |i| [i as u32, 7]);
         assert_eq!(tags, &[[0, 7], [1, 7], [2, 7]]);
         let mut plan = MemoryPlan::new();
-        assert!(plan.take::<f32>(Purpose::Logits, 5).unwrap().is_empty());
+        assert!(plan.take::<f32>(Purpose::Logits, 5).is_empty());
         let counted = plan.take_with(Purpose::Schedule, 3, |_| -> [u32; 2] { unreachable!() });
-        assert!(counted.unwrap().is_empty());
+        assert!(counted.is_empty());
         assert_eq!(plan.total(), arena.used_bytes());
-        let refused = arena.take::<u64>(Purpose::KvCache, u64::MAX / 4).unwrap_err();
+        assert_eq!(plan.check(), Ok(()));
+        assert_eq!(arena.check(), Ok(()));
+        assert!(arena.take::<u64>(Purpose::KvCache, u64::MAX / 4).is_empty());
+        assert!(arena.take::<u64>(Purpose::Logits, 1000).is_empty());
+        let refused = arena.check().unwrap_err();
+        assert_eq!(refused.purpose, Purpose::KvCache);
         assert_eq!(refused.left_bytes, left - arena.used_bytes());
-        assert!(arena.take::<u8>(Purpose::KvCache, arena.left_bytes() / 64 * 64).is_ok());
+        let rest = arena.left_bytes() / 64 * 64;
+        assert_eq!(arena.take::<u8>(Purpose::KvCache, rest).len() as u64, rest);
+        assert_eq!(arena.check(), Ok(()));
     }
 
     #[test]
@@ -258,8 +271,8 @@ mod tests {
         let before = arena.left_bytes();
         {
             let mut attempt = arena.child();
-            attempt.take::<u8>(Purpose::Scratch, 100).unwrap();
-            attempt.take::<u8>(Purpose::Scratch, 1000).unwrap_err();
+            assert_eq!(attempt.take::<u8>(Purpose::Scratch, 100).len(), 100);
+            assert!(attempt.take::<u8>(Purpose::Scratch, 1000).is_empty());
         }
         assert_eq!(arena.left_bytes(), before);
     }

@@ -30,32 +30,32 @@ impl MemoryPlan {
         self.total_bytes
     }
 
-    /// Counts `bytes` more for `purpose`.
-    fn count(&mut self, purpose: Purpose, bytes: Option<u64>) -> Result<(), ArenaFull> {
-        let sum = bytes.and_then(|bytes| Some((bytes, self.total_bytes.checked_add(bytes)?)));
-        let (bytes, total_bytes) =
-            sum.ok_or(ArenaFull { purpose, needed_bytes: u64::MAX, left_bytes: 0 })?;
-        self.bytes[purpose as usize] += bytes;
-        self.total_bytes = total_bytes;
-        Ok(())
+    /// Counts `bytes` more for `purpose`. A sum that does not fit in 64 bits stays at its end.
+    fn count(&mut self, purpose: Purpose, bytes: u64) {
+        let sum = &mut self.bytes[purpose as usize];
+        *sum = sum.saturating_add(bytes);
+        self.total_bytes = self.total_bytes.saturating_add(bytes);
     }
 
     /// Counts another plan's bytes, too.
     pub fn add(&mut self, other: &Self) -> Result<(), ArenaFull> {
-        Purpose::ALL
-            .into_iter()
-            .try_for_each(|purpose| self.count(purpose, Some(other.bytes(purpose))))
+        Purpose::ALL.into_iter().for_each(|purpose| self.count(purpose, other.bytes(purpose)));
+        self.check()
     }
 }
 
 impl<'m> Memory<'m> for MemoryPlan {
-    fn cut(
-        &mut self,
-        purpose: Purpose,
-        value_bytes: usize,
-        count: u64,
-    ) -> Result<&'m mut [u8], ArenaFull> {
-        self.count(purpose, rounded_bytes(value_bytes, count))?;
-        Ok(&mut [])
+    fn cut(&mut self, purpose: Purpose, value_bytes: usize, count: u64) -> &'m mut [u8] {
+        self.count(purpose, rounded_bytes(value_bytes, count).unwrap_or(u64::MAX));
+        &mut []
+    }
+
+    fn check(&mut self) -> Result<(), ArenaFull> {
+        if self.total_bytes < u64::MAX {
+            return Ok(());
+        }
+        let largest = Purpose::ALL.into_iter().max_by_key(|&purpose| self.bytes(purpose));
+        let purpose = largest.unwrap_or(Purpose::Scratch);
+        Err(ArenaFull { purpose, needed_bytes: u64::MAX, left_bytes: 0 })
     }
 }

@@ -7,7 +7,7 @@
 
 use super::error::ModelError;
 use crate::kernels::{ShapeMismatch, VectorKernels};
-use crate::mem::{ArenaFull, Memory, MemoryExt, Purpose};
+use crate::mem::{Memory, MemoryExt, Purpose};
 use crate::ops::{BLOCK_POSITIONS, BlockTable, KvLayer, RowPosition};
 use crate::quant::KvType;
 
@@ -106,14 +106,14 @@ pub(super) struct KvCache<'m> {
 
 impl<'m> KvCache<'m> {
     /// Takes the memory of a cache; there is no memory for one that has no [`KvShape::lens`].
-    pub(super) fn take(shape: KvShape, memory: &mut dyn Memory<'m>) -> Result<Self, ArenaFull> {
+    pub(super) fn take(shape: KvShape, memory: &mut dyn Memory<'m>) -> Self {
         let [keys, values, blocks] = shape.lens().unwrap_or([u64::MAX; 3]);
-        Ok(Self {
+        Self {
             shape,
-            keys: memory.take(Purpose::KvCache, keys)?,
-            values: memory.take(Purpose::KvCache, values)?,
-            blocks: memory.take_with(Purpose::Tokens, blocks, |block| block as u32)?,
-        })
+            keys: memory.take(Purpose::KvCache, keys),
+            values: memory.take(Purpose::KvCache, values),
+            blocks: memory.take_with(Purpose::Tokens, blocks, |block| block as u32),
+        }
     }
 
     const fn table(&self) -> BlockTable<'_> {

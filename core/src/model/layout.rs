@@ -16,7 +16,7 @@ use super::traffic::Traffic;
 use crate::bytes::align_up;
 use crate::gguf::{Gguf, Key};
 use crate::kernels::{Candidate, VectorCandidate, VectorKernels, bind, bind_vector};
-use crate::mem::{ArenaFull, Memory, MemoryExt, Purpose};
+use crate::mem::{Memory, MemoryExt, Purpose};
 use crate::ops::{Matrix, Wanted};
 use crate::port::{CpuFeatures, Need, Stripe};
 use crate::quant::{KvType, TensorType};
@@ -251,24 +251,22 @@ impl<'g, 'a> Layout<'g, 'a> {
         memory: &mut dyn Memory<'m>,
     ) -> Result<Tables<'m>, ModelError> {
         let stripes = self.stripes(stripe_bytes)?;
-        Ok(self.take_tables(stripes, memory)?)
+        let tables = self.take_tables(stripes, memory);
+        memory.check()?;
+        Ok(tables)
     }
 
-    fn take_tables<'m>(
-        &self,
-        stripes: u64,
-        memory: &mut dyn Memory<'m>,
-    ) -> Result<Tables<'m>, ArenaFull> {
+    fn take_tables<'m>(&self, stripes: u64, memory: &mut dyn Memory<'m>) -> Tables<'m> {
         let [matrices, vectors] = self.columns.lens(self.config.n_layer);
         let frequencies = u64::from(self.config.rope.dimensions / 2);
         let nothing = Stripe { offset: 0, bytes: 0, need: Need::Maybe };
-        Ok(Tables {
-            matrices: memory.take_with(Purpose::TensorTable, matrices, |_| NO_MATRIX)?,
-            vectors: memory.take_with(Purpose::TensorTable, vectors, |_| Vector::default())?,
-            stripes: memory.take_with(Purpose::Schedule, stripes, |_| nothing)?,
-            values: memory.take(Purpose::Vectors, self.values)?,
-            frequencies: memory.take(Purpose::Vectors, frequencies)?,
-        })
+        Tables {
+            matrices: memory.take_with(Purpose::TensorTable, matrices, |_| NO_MATRIX),
+            vectors: memory.take_with(Purpose::TensorTable, vectors, |_| Vector::default()),
+            stripes: memory.take_with(Purpose::Schedule, stripes, |_| nothing),
+            values: memory.take(Purpose::Vectors, self.values),
+            frequencies: memory.take(Purpose::Vectors, frequencies),
+        }
     }
 
     /// Stripes of a pass.

@@ -73,8 +73,9 @@ fn take_state<'m>(
 ) -> Result<State<'m>, ModelError> {
     let mut state = State::take(&layout.config, &layout.wants(options), options, memory)?;
     for take in layout.family.block.all().filter_map(|half| half.buffers) {
-        state.experts = take(&layout.config, u64::from(options.batch), memory)?;
+        state.experts = take(&layout.config, u64::from(options.batch), memory);
     }
+    memory.check()?;
     Ok(state)
 }
 

@@ -5,7 +5,7 @@
 //! evaluated again. A model without such state reaches every position.
 
 use super::config::Config;
-use crate::mem::{ArenaFull, Memory, MemoryExt, Purpose};
+use crate::mem::{Memory, MemoryExt, Purpose};
 
 crate::mem::stored! {
     /// A copy of a sequence's state.
@@ -58,21 +58,21 @@ impl<'m> Recurrent<'m> {
         sequences: u32,
         marks: u32,
         memory: &mut dyn Memory<'m>,
-    ) -> Result<Self, ArenaFull> {
+    ) -> Self {
         let sequences = u64::from(sequences);
         let marks = if recurring.is_none() { 0 } else { u64::from(marks) };
         let (values, count) = (len as u64, sequences * marks);
-        let now = memory.take(Purpose::KvCache, sequences.saturating_mul(values))?;
+        let now = memory.take(Purpose::KvCache, sequences.saturating_mul(values));
         now.fill(0.0);
-        Ok(Self {
+        Self {
             recurring,
             len,
             n_mark: marks as usize,
             now,
-            copies: memory.take(Purpose::KvCache, count.saturating_mul(values))?,
-            marks: memory.take_with(Purpose::KvCache, count, |_| Mark { position: 0, time: 0 })?,
+            copies: memory.take(Purpose::KvCache, count.saturating_mul(values)),
+            marks: memory.take_with(Purpose::KvCache, count, |_| Mark { position: 0, time: 0 }),
             time: 0,
-        })
+        }
     }
 
     pub(super) const fn is_empty(&self) -> bool {

@@ -4,7 +4,7 @@ use super::config::Config;
 use super::error::ModelError;
 use super::kv_cache::{KvCache, KvShape, head_bytes};
 use super::recurrent::{Recurrent, Recurring};
-use crate::mem::{ArenaFull, MAX_CHUNKS, MAX_WORKERS, Memory, MemoryExt, Purpose};
+use crate::mem::{MAX_CHUNKS, MAX_WORKERS, Memory, MemoryExt, Purpose};
 use crate::ops::{Encoder, Gathered, RowPosition, Wanted};
 use crate::quant::KvType;
 
@@ -144,7 +144,7 @@ pub(super) struct ExpertBuffers<'m> {
 }
 
 impl<'m> State<'m> {
-    /// Takes the memory of passes over a model.
+    /// Takes the memory of passes over a model; the caller checks that it was given.
     pub(super) fn take(
         config: &Config,
         wants: &Wants,
@@ -153,7 +153,7 @@ impl<'m> State<'m> {
     ) -> Result<Self, ModelError> {
         options.check(config)?;
         let kv = kv_shape(config, options)?;
-        Ok(Self::take_buffers(config, wants, kv, options, memory)?)
+        Ok(Self::take_buffers(config, wants, kv, options, memory))
     }
 
     /// [`Self::take`] of sizes that were checked.
@@ -163,32 +163,31 @@ impl<'m> State<'m> {
         kv: KvShape,
         options: &ModelOptions,
         memory: &mut dyn Memory<'m>,
-    ) -> Result<Self, ArenaFull> {
+    ) -> Self {
         let batch = u64::from(options.batch);
         let input = batch * sizes.input as u64;
         let angles = batch * u64::from(config.rope.dimensions / 2);
         let nowhere = RowPosition { sequence: 0, position: 0 };
-        Ok(Self {
+        Self {
             options: *options,
-            cache: KvCache::take(kv, memory)?,
-            recurrent: Recurrent::take(*recurrent, options.sequences, options.marks, memory)?,
-            encoder: Encoder::take(batch, sizes.input as u64, memory)?,
-            hidden: Gathered::take(*hidden, batch, u64::from(config.n_ff), memory)?,
+            cache: KvCache::take(kv, memory),
+            recurrent: Recurrent::take(*recurrent, options.sequences, options.marks, memory),
+            encoder: Encoder::take(batch, sizes.input as u64, memory),
+            hidden: Gathered::take(*hidden, batch, u64::from(config.n_ff), memory),
             experts: ExpertBuffers::default(),
-            embedding_row: memory.take(Purpose::Activations, *embedding_row_bytes)?,
-            x: memory.take(Purpose::Activations, batch * u64::from(config.n_embd))?,
-            y: memory.take(Purpose::Activations, input)?,
-            work: memory.take(Purpose::Activations, batch * sizes.work as u64)?,
-            cosines: memory.take(Purpose::Activations, angles)?,
-            sines: memory.take(Purpose::Activations, angles)?,
-            tokens: memory.take(Purpose::Activations, batch)?,
-            wants_logits: memory.take(Purpose::Activations, batch)?,
-            positions: memory.take_with(Purpose::Activations, batch, |_| nowhere)?,
-            scratch: memory
-                .take(Purpose::Scratch, sizes.scratch as u64 * options.workers as u64)?,
+            embedding_row: memory.take(Purpose::Activations, *embedding_row_bytes),
+            x: memory.take(Purpose::Activations, batch * u64::from(config.n_embd)),
+            y: memory.take(Purpose::Activations, input),
+            work: memory.take(Purpose::Activations, batch * sizes.work as u64),
+            cosines: memory.take(Purpose::Activations, angles),
+            sines: memory.take(Purpose::Activations, angles),
+            tokens: memory.take(Purpose::Activations, batch),
+            wants_logits: memory.take(Purpose::Activations, batch),
+            positions: memory.take_with(Purpose::Activations, batch, |_| nowhere),
+            scratch: memory.take(Purpose::Scratch, sizes.scratch as u64 * options.workers as u64),
             logits: memory
-                .take(Purpose::Logits, u64::from(options.logit_rows) * u64::from(config.n_vocab))?,
-        })
+                .take(Purpose::Logits, u64::from(options.logit_rows) * u64::from(config.n_vocab)),
+        }
     }
 
     pub(crate) const fn options(&self) -> &ModelOptions {

@@ -7,7 +7,7 @@
 use super::OpError;
 use super::rows::for_rows;
 use crate::kernels::{Activations, EncodedRow, Encoding, FormatKernels, SUM_ELEMENTS};
-use crate::mem::{ArenaFull, Disjoint, Memory, MemoryExt, Purpose};
+use crate::mem::{Disjoint, Memory, MemoryExt, Purpose};
 use crate::port::Parallel;
 
 /// Most encodings of the same activations at a time.
@@ -47,18 +47,18 @@ fn lens(encoding: Encoding, rows: usize, columns: usize) -> Option<[usize; 3]> {
 
 impl<'m> Encoder<'m> {
     /// Takes the memory of an encoder for `rows` rows of at most `columns` elements. Two encodings
-    /// are held at a time where there is room for both.
-    pub fn take(rows: u64, columns: u64, memory: &mut dyn Memory<'m>) -> Result<Self, ArenaFull> {
+    /// are held at a time where there is room for both. The caller checks that memory was given.
+    pub fn take(rows: u64, columns: u64, memory: &mut dyn Memory<'m>) -> Self {
         let elements = rows.saturating_mul(columns);
-        Ok(Self {
-            quants: memory.take(Purpose::Activations, elements)?,
+        Self {
+            quants: memory.take(Purpose::Activations, elements),
             // Blocks have at least 32 elements.
-            scales: memory.take(Purpose::Activations, elements / 32)?,
-            sums: memory.take(Purpose::Activations, elements / SUM_ELEMENTS as u64)?,
+            scales: memory.take(Purpose::Activations, elements / 32),
+            sums: memory.take(Purpose::Activations, elements / SUM_ELEMENTS as u64),
             rows: 0,
             columns: 0,
             held: [None; MAX_ENCODINGS],
-        })
+        }
     }
 
     /// Makes new activations row by row, `[rows, columns]` in `values`, and encodes each row while

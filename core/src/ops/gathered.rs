@@ -7,7 +7,7 @@
 use super::OpError;
 use super::rows::for_rows;
 use crate::kernels::{Activations, EncodedRow, Encoding, FormatKernels, SUM_ELEMENTS};
-use crate::mem::{ArenaFull, Disjoint, Memory, MemoryExt, Purpose};
+use crate::mem::{Disjoint, Memory, MemoryExt, Purpose};
 use crate::ops::MakeRow;
 use crate::port::Parallel;
 
@@ -46,25 +46,21 @@ impl Wanted {
 }
 
 impl<'m> Gathered<'m> {
-    /// Takes the memory for `rows` rows of at most `columns` elements, encoded as `wanted`.
-    pub fn take(
-        wanted: Wanted,
-        rows: u64,
-        columns: u64,
-        memory: &mut dyn Memory<'m>,
-    ) -> Result<Self, ArenaFull> {
+    /// Takes the memory for `rows` rows of at most `columns` elements, encoded as `wanted`; the
+    /// caller checks that it was given.
+    pub fn take(wanted: Wanted, rows: u64, columns: u64, memory: &mut dyn Memory<'m>) -> Self {
         let elements = rows.saturating_mul(columns);
         let quants = if wanted.int8 { elements } else { 0 };
-        Ok(Self {
-            quants: memory.take(Purpose::Activations, quants)?,
+        Self {
+            quants: memory.take(Purpose::Activations, quants),
             // Blocks have at least 32 elements.
-            scales: memory.take(Purpose::Activations, quants / 32)?,
-            sums: memory.take(Purpose::Activations, quants / SUM_ELEMENTS as u64)?,
-            float: memory.take(Purpose::Activations, if wanted.float { elements } else { 0 })?,
+            scales: memory.take(Purpose::Activations, quants / 32),
+            sums: memory.take(Purpose::Activations, quants / SUM_ELEMENTS as u64),
+            float: memory.take(Purpose::Activations, if wanted.float { elements } else { 0 }),
             rows: 0,
             columns: 0,
             kernels: None,
-        })
+        }
     }
 
     /// Begins `rows` rows of `columns` elements, encoded for `kernels`. Every column must have been

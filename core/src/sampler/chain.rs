@@ -72,12 +72,14 @@ impl<'m> Room<'m> {
         memory: &mut dyn Memory<'m>,
     ) -> Result<Self, ArenaFull> {
         let changed = if options.changes_scores() { n_vocab } else { 0 };
-        Ok(Self {
-            ids: memory.take(Purpose::Sampler, u64::from(n_vocab))?,
-            changed: memory.take(Purpose::Sampler, u64::from(changed))?,
-            remembered: memory.take(Purpose::Sampler, u64::from(options.remembered()))?,
-            matches: memory.take(Purpose::Sampler, u64::from(options.dry_remembered()))?,
-        })
+        let room = Self {
+            ids: memory.take(Purpose::Sampler, u64::from(n_vocab)),
+            changed: memory.take(Purpose::Sampler, u64::from(changed)),
+            remembered: memory.take(Purpose::Sampler, u64::from(options.remembered())),
+            matches: memory.take(Purpose::Sampler, u64::from(options.dry_remembered())),
+        };
+        memory.check()?;
+        Ok(room)
     }
 }
 

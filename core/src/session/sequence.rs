@@ -52,9 +52,11 @@ pub struct Sequence<'m> {
 impl<'m> Sequence<'m> {
     /// An empty text in sequence `slot`, with memory for the tokens of `context` positions.
     pub fn take(slot: u32, context: u32, memory: &mut dyn Memory<'m>) -> Result<Self, ArenaFull> {
+        let tokens = memory.take(Purpose::Tokens, u64::from(context));
+        memory.check()?;
         Ok(Self {
             slot,
-            tokens: memory.take(Purpose::Tokens, u64::from(context))?,
+            tokens,
             length: 0,
             evaluated: 0,
             known: Known::default(),

@@ -46,7 +46,9 @@ impl<'m> Bpe<'m> {
         gguf: &Gguf<'_>,
         memory: &mut dyn Memory<'m>,
     ) -> Result<&'m mut [u64], TokenizerError> {
-        Ok(memory.take(Purpose::Tokenizer, file_merges(gguf)?.0)?)
+        let merges = memory.take(Purpose::Tokenizer, file_merges(gguf)?.0);
+        memory.check()?;
+        Ok(merges)
     }
 
     pub(super) fn new(

@@ -89,7 +89,9 @@ pub struct Tokenizer<'m> {
 
 /// Takes room for the token of each byte.
 fn take_byte_tokens<'m>(memory: &mut dyn Memory<'m>) -> Result<&'m mut [u32], ArenaFull> {
-    memory.take(Purpose::Tokenizer, 256)
+    let byte_tokens = memory.take(Purpose::Tokenizer, 256);
+    memory.check()?;
+    Ok(byte_tokens)
 }
 
 impl<'m> Tokenizer<'m> {

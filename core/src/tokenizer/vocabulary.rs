@@ -109,11 +109,13 @@ impl<'m> Vocabulary<'m> {
         memory: &mut dyn Memory<'m>,
     ) -> Result<[&'m mut [u32]; 3], TokenizerError> {
         let IndexLens { samples, slots, buckets } = IndexLens::of(Self::count(gguf)?);
-        Ok([
-            memory.take(Purpose::Tokenizer, samples)?,
-            memory.take(Purpose::Tokenizer, slots)?,
-            memory.take(Purpose::Tokenizer, buckets)?,
-        ])
+        let room = [
+            memory.take(Purpose::Tokenizer, samples),
+            memory.take(Purpose::Tokenizer, slots),
+            memory.take(Purpose::Tokenizer, buckets),
+        ];
+        memory.check()?;
+        Ok(room)
     }
 
     pub(super) fn new(

@@ -84,10 +84,12 @@ impl<'m> Room<'m> {
             context => context,
         };
         let words = scratch_words(plan.settings.text_bytes);
-        Ok(Self {
-            scratch: memory.take(Purpose::Tokenizer, words)?,
-            tokens: memory.take(Purpose::Tokens, context.into())?,
-        })
+        let room = Self {
+            scratch: memory.take(Purpose::Tokenizer, words),
+            tokens: memory.take(Purpose::Tokens, context.into()),
+        };
+        memory.check()?;
+        Ok(room)
     }
 }
 
@@ -118,7 +120,8 @@ impl<'g, 'm> Plan<'g, 'm> {
     /// The buffer of the source, the first thing that is taken.
     pub(crate) fn buffer<'a>(&self, memory: &mut dyn Memory<'a>) -> Result<&'a mut [u8], Failure> {
         let buffer = memory.take(Purpose::Scratch, self.buffer_bytes);
-        Ok(buffer.map_err(ModelError::from)?)
+        memory.check().map_err(ModelError::from)?;
+        Ok(buffer)
     }
 }
 

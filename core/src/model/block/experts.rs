@@ -9,7 +9,7 @@ use super::{Half, Needs};
 use crate::kernels::VectorKernels;
 use crate::mem::{Disjoint, Memory, MemoryExt, Purpose};
 use crate::model::config::Config;
-use crate::model::error::{ForwardError, ModelError};
+use crate::model::error::ForwardError;
 use crate::model::loaded::Loaded;
 use crate::model::state::{ExpertBuffers, State};
 use crate::model::tensor::{Tensor, TensorSet};
@@ -34,21 +34,17 @@ pub static EXPERTS: Half = Half {
     run,
 };
 
-fn take<'m>(
-    config: &Config,
-    batch: u64,
-    memory: &mut dyn Memory<'m>,
-) -> Result<ExpertBuffers<'m>, ModelError> {
+fn take<'m>(config: &Config, batch: u64, memory: &mut dyn Memory<'m>) -> ExpertBuffers<'m> {
     let (n_embd, n_expert) = (u64::from(config.n_embd), u64::from(config.n_expert));
     let used = u64::from(config.n_expert_used);
-    Ok(ExpertBuffers {
-        scores: memory.take(Purpose::Activations, batch * n_expert)?,
-        chosen: memory.take(Purpose::Activations, batch * used)?,
-        shares: memory.take(Purpose::Activations, batch * used)?,
-        gathered: memory.take(Purpose::Activations, batch * n_embd)?,
-        outputs: memory.take(Purpose::Activations, batch * n_embd)?,
-        ranked: memory.take(Purpose::Activations, batch * used * n_embd)?,
-    })
+    ExpertBuffers {
+        scores: memory.take(Purpose::Activations, batch * n_expert),
+        chosen: memory.take(Purpose::Activations, batch * used),
+        shares: memory.take(Purpose::Activations, batch * used),
+        gathered: memory.take(Purpose::Activations, batch * n_embd),
+        outputs: memory.take(Purpose::Activations, batch * n_embd),
+        ranked: memory.take(Purpose::Activations, batch * used * n_embd),
+    }
 }
 
 fn run<'m>(

@@ -12,7 +12,7 @@ pub use experts::EXPERTS;
 pub use feed_forward::GATED;
 
 use super::config::{Config, LayerShape};
-use super::error::{ForwardError, ModelError};
+use super::error::ForwardError;
 use super::loaded::Loaded;
 use super::recurrent::Recurring;
 use super::state::{ExpertBuffers, Sizes, State};
@@ -53,8 +53,7 @@ impl Needs {
 }
 
 /// Takes buffers that no other half has.
-type TakeBuffers =
-    for<'m> fn(&Config, u64, &mut dyn Memory<'m>) -> Result<ExpertBuffers<'m>, ModelError>;
+type TakeBuffers = for<'m> fn(&Config, u64, &mut dyn Memory<'m>) -> ExpertBuffers<'m>;
 
 /// Adds what a half computes from `norm(x)` to the residual stream `x`, for the first `rows` rows.
 type Run = for<'m> fn(

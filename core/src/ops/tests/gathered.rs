@@ -33,7 +33,7 @@ fn bits(activations: &kernels::Activations<'_>) -> Bits {
 fn whole(kernels: &'static FormatKernels, values: &[f32]) -> Bits {
     let mut memory = std::vec![0; 16 * ROWS * COLUMNS];
     let mut arena = Arena::new(&mut memory);
-    let mut encoder = Encoder::take(ROWS as u64, COLUMNS as u64, &mut arena).unwrap();
+    let mut encoder = Encoder::take(ROWS as u64, COLUMNS as u64, &mut arena);
     let mut values = values.to_vec();
     let wanted = &mut [kernels].into_iter();
     encoder.encode(&Serial, wanted, &mut values, COLUMNS, KEEP).unwrap();
@@ -53,7 +53,7 @@ fn sliced(
     let wanted = Wanted::default().and(kernels.encoding());
     let mut memory = std::vec![0xff; 16 * ROWS * COLUMNS];
     let mut arena = Arena::new(&mut memory);
-    let mut gathered = Gathered::take(wanted, ROWS as u64, COLUMNS as u64, &mut arena).unwrap();
+    let mut gathered = Gathered::take(wanted, ROWS as u64, COLUMNS as u64, &mut arena);
     gathered.begin(kernels, ROWS, COLUMNS);
     for first in (0..COLUMNS).step_by(slice) {
         let columns = slice.min(COLUMNS - first);
@@ -92,7 +92,7 @@ fn slices_that_do_not_fit_are_errors() {
             assert_eq!(sliced(kernels, &values, 40, &Serial), Err(OpError::Shape));
         }
         let mut counted = MemoryPlan::new();
-        let mut gathered = Gathered::take(Wanted::default(), 2, 256, &mut counted).unwrap();
+        let mut gathered = Gathered::take(Wanted::default(), 2, 256, &mut counted);
         let mut part = [0.0; 512];
         // Not begun; then without buffers, beyond the row, and not as many rows.
         assert_eq!(gathered.put(&Serial, 0, &mut part, KEEP), Err(OpError::Shape));

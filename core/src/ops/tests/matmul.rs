@@ -105,7 +105,7 @@ impl Group {
         let (rows, columns) = (self.rows() as u64, (encodings * COLUMNS) as u64);
         let mut memory = std::vec![0; 16 * (rows * columns) as usize];
         let mut arena = Arena::new(&mut memory);
-        let mut encoder = Encoder::take(rows, columns, &mut arena).unwrap();
+        let mut encoder = Encoder::take(rows, columns, &mut arena);
         let outputs = |value: f32| -> Vec<Vec<f32>> {
             let matrices = self.matrices.iter();
             matrices.map(|(_, m)| std::vec![value; self.rows() * m.rows as usize]).collect()

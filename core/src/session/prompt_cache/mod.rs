@@ -293,16 +293,15 @@ impl Session<'_> {
 
 /// Everything that `positions` positions of a sequence fill, in the order of the file.
 fn runs(shape: StoredShape, sequence: u32, positions: u32) -> impl Iterator<Item = Run> {
-    let StoredShape { n_layer, n_head_kv, .. } = shape;
+    let [n_layer, n_head] = [shape.n_layer as usize, shape.n_head_kv as usize];
     let positions = positions as usize;
-    (0..positions.div_ceil(BLOCK_POSITIONS)).flat_map(move |block| {
+    let count = positions.div_ceil(BLOCK_POSITIONS) * n_layer * n_head * 2;
+    (0..count).map(move |number| {
+        let half = if number % 2 == 0 { KvHalf::Keys } else { KvHalf::Values };
+        let (layers, head) = (number / 2 / n_head, number / 2 % n_head);
+        let (block, layer) = (layers / n_layer, layers % n_layer);
         let positions = (positions - block * BLOCK_POSITIONS).min(BLOCK_POSITIONS);
-        (0..n_layer as usize).flat_map(move |layer| {
-            (0..n_head_kv as usize).flat_map(move |head| {
-                let run = move |half| Run { sequence, layer, block, head, half, positions };
-                [KvHalf::Keys, KvHalf::Values].into_iter().map(run)
-            })
-        })
+        Run { sequence, layer, block, head, half, positions }
     })
 }
 
