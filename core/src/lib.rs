@@ -10,7 +10,7 @@
 //! | 0 | [`num`] | half precision, exp, roots: the same bits everywhere |
 //! | 1 | [`port`] | what a platform gives: weights, threads, CPU features, clock |
 //! | 1 | [`mem`] | arena, disjoint writers, memory plan |
-//! | 2 | [`quant`] | weight formats: block layouts and their scalar meaning |
+//! | 2 | [`quant`] | weight formats: block layouts as data, and their scalar meaning |
 //! | 3 | [`gguf`] | the model file: a borrowed, bounds-checked parse |
 //! | 4 | [`kernels`] | matmul of each format on each instruction set, and float vectors |
 //! | 5 | [`ops`] | matmul over stripes, norm, RoPE, attention |
@@ -20,7 +20,7 @@
 //! | 6 | [`grammar`] | what a text may be: JSON, JSON Schema, GBNF |
 //! | 6 | [`sampler`] | random numbers, choosing the next token |
 //! | 6 | [`chat`] | prompt templates: conversations to text |
-//! | 7 | [`session`] | a text in progress: prefill, decode, generate |
+//! | 7 | [`session`] | an engine and its texts in progress: prefill, and decoding as a value |
 //! | 8 | [`error`] | every error in one type, with numbers that never change |
 #![no_std]
 

@@ -68,8 +68,14 @@ fn dequantize_read<S: BlockSize>(reader: &Reader<S>, row: &[u8], out: &mut [f32]
     for (values, block) in S::Elements::split_mut(out).iter_mut().zip(blocks) {
         // A step that the compiler must take: or it unpacks several blocks at once, byte by byte.
         black_box(());
-        *values = reader.unpack(block).values(reader.layout.has_minimum());
+        write_values(&reader.unpack(block), reader.layout.has_minimum(), values);
     }
+}
+
+/// [`Block::values`], compiled once for all formats of a size.
+#[inline(never)]
+fn write_values<S: BlockSize>(block: &Block<S>, has_minimum: bool, values: &mut S::Elements<f32>) {
+    *values = block.values(has_minimum);
 }
 
 /// One activation row, in the order of its elements.
@@ -120,7 +126,11 @@ fn batch<S: BlockSize, const ROWS: usize>(
         let mut quants = S::Elements::filled(0);
         for (index, bytes) in row_weights.chunks_exact(reader.block_bytes).enumerate() {
             let block = reader.unpack(bytes);
-            block.scaled_quants(&mut quants);
+            if S::ELEMENTS == 32 {
+                block.scaled_quants(&mut quants);
+            } else {
+                scaled_quants(&block, &mut quants);
+            }
             for (dot, row) in dots.iter_mut().zip(&rows).take(count) {
                 let isum = integer_dot::<S>(&quants, &row.quants[index]);
                 let msum = if has_minimum { block.minimum_sum(&row.sums[index]) } else { 0 };
@@ -131,6 +141,13 @@ fn batch<S: BlockSize, const ROWS: usize>(
             out.row_mut(first + row)[column] = dot;
         }
     }
+}
+
+/// [`Block::scaled_quants`], compiled once for all formats of a size: the compiler spells it out
+/// for each group.
+#[inline(never)]
+fn scaled_quants<S: BlockSize>(block: &Block<S>, quants: &mut S::Elements<i16>) {
+    block.scaled_quants(quants);
 }
 
 /// One encoded activation row, in blocks. Empty beyond the last row.
