@@ -104,16 +104,16 @@ impl Division {
         let process_bytes = process_bytes(whole, bytes);
         let ceiling = Ceiling { bytes, process_bytes, header_bytes };
         let buffer_bytes = StreamOptions::default().least_bytes(weights_bytes, row_bytes);
-        let divided = |&batch: &u32| {
+        let (mut best, mut least_bytes) = (None, u64::MAX);
+        for &batch in BATCHES.iter().filter(|&&batch| batch >= whole.needs.options.logit_rows) {
             let plan = whole.streamed(model, batch)?;
-            Ok::<_, Failure>(Self { plan, ceiling, buffer_bytes, pass_bytes })
-        };
-        let batches = BATCHES.iter().filter(|&&batch| batch >= whole.needs.options.logit_rows);
-        let divisions: Vec<Self> = batches.map(divided).collect::<Result<_, _>>()?;
-        divisions
-            .into_iter()
-            .min_by_key(|division| division.streamed_bytes().unwrap_or(u64::MAX))
-            .ok_or_else(|| Failure::new("--ram: no batch is small enough"))
+            let division = Self { plan, ceiling, buffer_bytes, pass_bytes };
+            let streamed_bytes = division.streamed_bytes().unwrap_or(u64::MAX);
+            if best.is_none() || streamed_bytes < least_bytes {
+                (best, least_bytes) = (Some(division), streamed_bytes);
+            }
+        }
+        best.ok_or_else(|| Failure::new("--ram: no batch is small enough"))
     }
 
     /// Bytes that are left for pinned weights and buffers; `None` if not even buffers fit.

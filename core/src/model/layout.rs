@@ -211,24 +211,30 @@ impl<'g, 'a> Layout<'g, 'a> {
     fn require(&self, counts: &[u32; Tensor::COUNT]) -> Result<(), ModelError> {
         let outside = self.family.needs_outside().required;
         for &tensor in Tensor::ALL {
-            // As many as blocks need: no block lacks one, for names are unique.
-            let needing = || {
-                let layers = (0..).zip(self.config.layers());
-                layers.filter(|(_, shape)| self.family.needs(shape).required.contains(tensor))
-            };
             let needed = match tensor.is_in_block() {
-                true => needing().count(),
-                false => usize::from(outside.contains(tensor)),
+                true => self.needing(tensor, LayerSet::EMPTY).0,
+                false => u32::from(outside.contains(tensor)),
             };
-            if counts[tensor as usize] as usize >= needed {
-                continue;
+            // As many as blocks need: no block lacks one, for names are unique.
+            if counts[tensor as usize] < needed {
+                let (_, number) = self.needing(tensor, self.blocks_with(tensor)?);
+                return Err(ModelError::MissingTensor(slot(number, tensor.name(), Part::Weight)));
             }
-            let found = self.blocks_with(tensor)?;
-            let lacking = needing().find(|(index, _)| !found.contains(*index));
-            let number = lacking.map(|(_, shape)| shape.number);
-            return Err(ModelError::MissingTensor(slot(number, tensor.name(), Part::Weight)));
         }
         Ok(())
+    }
+
+    /// How many blocks need `tensor`, those of `without` left out, and the number of the first.
+    #[inline(never)]
+    fn needing(&self, tensor: Tensor, without: LayerSet) -> (u32, Option<u32>) {
+        let (mut count, mut first) = (0, None);
+        for (index, shape) in (0..).zip(self.config.layers()) {
+            if !without.contains(index) && self.family.needs(&shape).required.contains(tensor) {
+                count += 1;
+                first.get_or_insert(shape.number);
+            }
+        }
+        (count, first)
     }
 
     /// The blocks that have `tensor`, by their places among those that run.
