@@ -204,10 +204,11 @@ impl<'m> KvCache<'m> {
     /// Gives sequence `sequence` blocks of its own again.
     pub(super) fn unshare(&mut self, sequence: u32) {
         let n_block = self.shape.n_block;
-        let own = self.blocks.chunks_exact_mut(n_block.max(1)).nth(sequence as usize);
-        let first = sequence * n_block as u32;
-        for (block, place) in (first..).zip(own.into_iter().flatten()) {
-            *place = block;
+        if let Some(own) = self.blocks.chunks_exact_mut(n_block.max(1)).nth(sequence as usize) {
+            let first = sequence * n_block as u32;
+            for (block, place) in (first..).zip(own) {
+                *place = block;
+            }
         }
     }
 

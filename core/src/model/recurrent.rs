@@ -94,8 +94,8 @@ impl<'m> Recurrent<'m> {
         }
     }
 
-    /// Keeps the state of a sequence that has seen `position` positions, in place of the copy that
-    /// was of no use for the longest time.
+    /// Keeps the state of a sequence that has seen `position` positions, replacing the least recently
+    /// used copy. The beginning needs none.
     pub(super) fn mark(&mut self, sequence: u32, position: u32) {
         if let Some(recurring) = self.recurring {
             (recurring.mark)(self, sequence, position);
@@ -134,8 +134,8 @@ fn to_mark(state: &mut Recurrent<'_>, sequence: u32, position: u32) -> u32 {
 
 fn keep(state: &mut Recurrent<'_>, sequence: u32, position: u32) {
     let marks = state.marks.chunks_exact_mut(state.n_mark.max(1)).nth(sequence as usize);
-    let Some(marks) = marks.filter(|marks| marks.iter().all(|mark| mark.position != position))
-    else {
+    let is_new = |marks: &&mut [Mark]| marks.iter().all(|mark| mark.position != position);
+    let Some(marks) = marks.filter(|marks| position > 0 && is_new(marks)) else {
         return;
     };
     let age = |mark: &Mark| if mark.position == 0 { 0 } else { mark.time };

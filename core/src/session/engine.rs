@@ -43,7 +43,8 @@ impl<'m> Engine<'m> {
     }
 
     /// One pass over `rows`, in which positions of a sequence ascend; logits of those that want
-    /// them are there afterwards.
+    /// them are there afterwards. After an error their sequences have to be rewound to where they
+    /// were: recurrent state may have seen the rows in some blocks.
     pub fn pass(&mut self, rows: impl Iterator<Item = Row>) -> Result<(), ForwardError> {
         self.model.forward(&mut self.state, rows)
     }

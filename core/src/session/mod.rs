@@ -38,7 +38,7 @@ pub struct Generated {
     pub tokens: u32,
     /// Why there are no more.
     pub stop: Stop,
-    /// The last token shown, where it is not evaluated: the next tokens follow on it.
+    /// The last token shown, if it has not been evaluated: prepend it to what is evaluated next.
     pub unread: Option<u32>,
 }
 
@@ -129,12 +129,12 @@ impl<'m> Session<'m> {
         tokens: &[u32],
         progress: &mut dyn FnMut(usize) -> bool,
     ) -> Result<(), SessionError> {
-        let before = self.text.pending();
+        let (before, length) = (self.text.pending(), self.position());
         self.push(tokens)?;
         let mut of_these = |done: usize| progress(done.saturating_sub(before));
         let done = self.text.evaluate(&mut self.engine, 0, true, &mut of_these);
-        // What is not evaluated is not part of the text.
-        self.text.drop_pending();
+        // Of these tokens, what is not evaluated is not part of the text.
+        self.text.drop_pending(length);
         self.has_logits = done?;
         self.text.mark(&mut self.engine);
         Ok(())
@@ -147,15 +147,29 @@ impl<'m> Session<'m> {
         tokens: &[u32],
         on_logits: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<(), SessionError> {
+        let length = self.position();
         self.push(tokens)?;
-        self.text.evaluate(&mut self.engine, tokens.len(), false, &mut |_| true)?;
+        let scored = self.score_pending(tokens.len(), on_logits);
+        self.text.drop_pending(length);
+        scored
+    }
+
+    /// Evaluates what is pending and shows the logits of the last `count` tokens.
+    fn score_pending(
+        &mut self,
+        count: usize,
+        on_logits: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<(), SessionError> {
+        self.text.evaluate(&mut self.engine, count, false, &mut |_| true)?;
+        let rows = self.engine.options().logit_rows as usize;
         let mut done = 0;
-        for chunk in tokens.chunks(self.engine.options().logit_rows as usize) {
-            self.text.pass(&mut self.engine, chunk.len(), 0)?;
-            for index in 0..chunk.len() {
+        while done < count {
+            let chunk = rows.min(count - done);
+            self.text.pass(&mut self.engine, chunk, 0)?;
+            for index in 0..chunk {
                 on_logits(done + index, self.engine.logits(index));
             }
-            done += chunk.len();
+            done += chunk;
         }
         Ok(())
     }
@@ -173,8 +187,18 @@ impl<'m> Session<'m> {
     }
 
     /// Evaluates tokens and a draft of those that follow them, in one pass where they fit;
-    /// afterwards there are logits of the last one and of each drafted.
-    fn evaluate(&mut self, Wants { tokens, draft }: Wants<'_>) -> Result<(), SessionError> {
+    /// afterwards there are logits of the last one and of each drafted. After an error the text is
+    /// what it was.
+    fn evaluate(&mut self, wants: Wants<'_>) -> Result<(), SessionError> {
+        let length = self.position();
+        let evaluated = self.try_evaluate(wants);
+        if evaluated.is_err() {
+            self.rewind(length);
+        }
+        evaluated
+    }
+
+    fn try_evaluate(&mut self, Wants { tokens, draft }: Wants<'_>) -> Result<(), SessionError> {
         self.push(tokens)?;
         let (engine, text) = (&mut self.engine, &mut self.text);
         if !draft.is_empty() {
@@ -231,39 +255,46 @@ impl<'m> Session<'m> {
         Ok(Writer::new(left))
     }
 
-    /// One step of [`Self::generate`]: shows tokens as far as the last pass says what follows, and
-    /// evaluates what comes next. Returns what was written once the text has ended.
+    /// One step of [`Self::generate`]: shows the tokens that the last pass decides, and evaluates
+    /// what comes next. Returns what was written once the text has ended, and again if it is called
+    /// again. After an error in a pass, the same step can be tried again.
     pub fn step(
         &mut self,
         writer: &mut Writer,
         policy: &mut Policy<'_, '_, '_>,
         output: &mut dyn Output,
     ) -> Result<Option<Generated>, SessionError> {
+        if writer.needs_logits() && self.logits().is_empty() {
+            return Err(SessionError::NoTokens);
+        }
         let engine = &self.engine;
-        let rejected = writer.take(policy, &|row| engine.logits(row), output)?;
+        let chosen = writer.choose(policy, &|row| engine.logits(row), output);
+        let rejected = writer.settle(policy);
         if rejected > 0 {
             self.rewind(self.position() - rejected);
         }
+        chosen?;
         if writer.stop().is_none() && self.text.free() == 0 {
             self.make_room_in(writer, output)?;
         }
         if let Some(stop) = writer.stop() {
             writer.finish(output);
-            let (unread, before) = match writer.waiting() {
-                [before @ .., last] => (Some(*last), before),
-                [] => (None, &[][..]),
-            };
-            if !before.is_empty() {
+            if let [before @ .., _] = writer.waiting()
+                && !before.is_empty()
+            {
                 self.evaluate(Wants { tokens: before, draft: &[] })?;
+                writer.keep_last();
             }
+            let unread = writer.waiting().last().copied();
             return Ok(Some(Generated { tokens: writer.tokens(), stop, unread }));
         }
         let rows = self.engine.options().logit_rows - 1;
         let free = self.text.free().saturating_sub(writer.waiting().len() as u32).min(rows);
-        if policy.speculation.is_some() && free > 0 {
+        let wants = writer.wants(policy, free);
+        if !wants.draft.is_empty() {
             self.text.mark(&mut self.engine);
         }
-        self.evaluate(writer.wants(policy, free))?;
+        self.evaluate(wants)?;
         writer.evaluated(policy);
         Ok(None)
     }

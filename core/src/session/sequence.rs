@@ -38,7 +38,7 @@ pub struct Sequence<'m> {
     /// Tokens of the text.
     length: u32,
     /// Those of them whose keys and values are there.
-    evaluated: u32,
+    pub(super) evaluated: u32,
     /// What the prompt cache's file has of these tokens.
     pub(super) known: Known,
     /// What to do when the context is full.
@@ -146,9 +146,9 @@ impl<'m> Sequence<'m> {
         self.evaluated = (self.evaluated + count as u32).min(self.length);
     }
 
-    /// Drops what is not evaluated.
-    pub(super) fn drop_pending(&mut self) {
-        self.length = self.evaluated;
+    /// Drops what is not evaluated behind the first `keep` tokens.
+    pub(super) fn drop_pending(&mut self, keep: u32) {
+        self.length = self.evaluated.max(keep);
     }
 
     /// Cuts the text to its first `length` tokens; returns how many of these are evaluated: all but
@@ -172,8 +172,8 @@ impl<'m> Sequence<'m> {
     }
 
     /// Evaluates pending tokens in batches, all but the last `left`; logits are wanted of the last
-    /// one evaluated, or of none. `progress` hears after each batch how many are done, and says
-    /// whether to go on. Says whether all are done.
+    /// one evaluated, or of none. `progress` receives after each batch how many are done and returns
+    /// whether to continue. Returns whether all are done.
     pub(super) fn evaluate(
         &mut self,
         engine: &mut Engine<'_>,
@@ -203,7 +203,11 @@ impl<'m> Sequence<'m> {
         count: usize,
         first_wanted: usize,
     ) -> Result<(), ForwardError> {
-        engine.pass(self.rows(count, first_wanted))?;
+        if let Err(error) = engine.pass(self.rows(count, first_wanted)) {
+            // Recurrent state may have seen these rows in some blocks: only a mark is sound.
+            self.evaluated = engine.rewind(self.slot, self.evaluated);
+            return Err(error);
+        }
         self.evaluated(count);
         Ok(())
     }

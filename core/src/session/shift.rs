@@ -164,7 +164,7 @@ impl Session<'_> {
         }
         text.restore(keep + left, keep - text.pending() as u32);
         let done = text.evaluate(engine, 0, false, progress);
-        text.drop_pending();
+        text.drop_pending(0);
         done?;
         Ok(())
     }

@@ -349,7 +349,8 @@ fn write_all(
                 let mut policy = Policy::new(tokenizer, &mut samplers[slot]);
                 writer.evaluated(&mut policy);
                 let engine = &*engine;
-                writer.take(&mut policy, &|_| engine.logits(row), &mut outputs[slot]).unwrap();
+                writer.choose(&mut policy, &|_| engine.logits(row), &mut outputs[slot]).unwrap();
+                assert_eq!(writer.settle(&mut policy), 0);
                 row += 1;
                 next[slot] = match writer.stop() {
                     None => writer.wants(&mut policy, 0).tokens.to_vec(),

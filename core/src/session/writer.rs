@@ -1,7 +1,7 @@
 //! The decode loop as a value: what to evaluate next, and what its logits mean.
 //!
 //! A [`Writer`] owns no model. Whoever drives it evaluates what it [`wants`](Writer::wants) and
-//! hands the logits to [`take`](Writer::take), alone ([`super::Session`]) or in one pass with other
+//! hands the logits to [`choose`](Writer::choose), alone ([`super::Session`]) or in one pass with other
 //! texts. Free, constrained and drafted texts are one loop:
 //!
 //! - What a constraint allows decides first, then the sampler. A token that is the only one allowed
@@ -108,6 +108,8 @@ struct Rows {
     /// Tokens that were drafted, and those of them that were evaluated.
     offered: usize,
     drafted: usize,
+    /// Whether the pass has succeeded.
+    are_evaluated: bool,
     /// Tokens of the draft that have come.
     accepted: usize,
     /// When the draft was begun; nothing where there was none.
@@ -117,9 +119,14 @@ struct Rows {
 }
 
 impl Rows {
+    /// Tokens of the draft that are in the text.
+    const fn rejectable(&self) -> usize {
+        if self.are_evaluated { self.drafted } else { 0 }
+    }
+
     /// Whether `token` is what was drafted: it is evaluated already.
     fn accept(&mut self, token: u32) -> bool {
-        let came = self.accepted < self.drafted && self.draft[self.accepted] == token;
+        let came = self.accepted < self.rejectable() && self.draft[self.accepted] == token;
         self.accepted += usize::from(came);
         came
     }
@@ -131,13 +138,14 @@ pub struct Writer {
     /// Tokens of the text that are not evaluated.
     waiting: heapless::Vec<u32, MAX_WAITING>,
     rows: Rows,
-    /// The one token that may follow, where there is but one; nothing before the constraint was
-    /// asked.
+    /// `None` until the constraint has been queried; then the only possible token, if there is just
+    /// one.
     only: Option<Option<u32>>,
     /// Tokens that may still come.
     left: u32,
     tokens: u32,
     stop: Option<Stop>,
+    is_finished: bool,
 }
 
 impl Writer {
@@ -152,6 +160,7 @@ impl Writer {
             left: max_tokens,
             tokens: 0,
             stop: None,
+            is_finished: false,
         }
     }
 
@@ -171,7 +180,11 @@ impl Writer {
     }
 
     /// Shows what is left of a text that has ended: bytes of a character that did not become whole.
+    /// Does so once.
     pub fn finish(&mut self, output: &mut dyn Output) {
+        if core::mem::replace(&mut self.is_finished, true) {
+            return;
+        }
         self.decoder.finish(&mut |bytes| output.text(bytes));
         output.ended();
     }
@@ -180,6 +193,20 @@ impl Writer {
     /// be, for no logits are wanted after it.
     pub fn waiting(&self) -> &[u32] {
         &self.waiting
+    }
+
+    /// All that waits is evaluated but the last token.
+    pub(super) fn keep_last(&mut self) {
+        let last = self.waiting.pop();
+        self.waiting.clear();
+        // There is room for one.
+        let _ = last.map(|last| self.waiting.push(last));
+    }
+
+    /// Whether [`Self::choose`] goes by logits of the text's last token: nothing waits for a pass,
+    /// and none has evaluated a draft.
+    pub(super) fn needs_logits(&self) -> bool {
+        self.stop.is_none() && self.waiting.is_empty() && self.rows.drafted == 0
     }
 
     /// What to evaluate next. A draft has at most `free` tokens: positions that are left behind
@@ -191,6 +218,7 @@ impl Writer {
             let most = free.min(self.left.saturating_sub(1)) as usize;
             let (offered, started_ns) =
                 speculation.begin(&mut self.rows.draft[..most.min(MAX_DRAFT)]);
+            let offered = offered.min(most).min(MAX_DRAFT);
             self.rows.offered = offered;
             self.rows.drafted = policy.possible(&self.rows.draft[..offered]);
             self.rows.started_ns = Some(started_ns);
@@ -201,22 +229,22 @@ impl Writer {
     /// What it wanted is evaluated.
     pub fn evaluated(&mut self, policy: &mut Policy<'_, '_, '_>) {
         self.waiting.clear();
+        self.rows.are_evaluated = true;
         if let (Some(speculation), Some(started_ns)) = (&policy.speculation, self.rows.started_ns) {
             self.rows.duration_ns = speculation.since(started_ns);
         }
     }
 
-    /// Chooses tokens, as far as `logits` say what follows, and shows them: `logits(0)` are those
-    /// of the last token evaluated, or of the last one before a draft, `logits(1)` those of the
-    /// draft's first. Returns how many tokens of the draft did not come: the text is cut by them.
-    /// The text goes on once [`Self::wants`] is evaluated, where it has not ended
-    /// ([`Self::stop`]).
-    pub fn take<'l>(
+    /// Chooses and shows tokens until another pass is needed: `logits(0)` are those of the last token
+    /// evaluated, or of the last one before a draft, `logits(1)` those of the draft's first. Then
+    /// [`Self::settle`] judges the draft, after an error, too. The text goes on once
+    /// [`Self::wants`] is evaluated, where it has not ended ([`Self::stop`]).
+    pub fn choose<'l>(
         &mut self,
         policy: &mut Policy<'_, '_, '_>,
         logits: &dyn Fn(usize) -> &'l [f32],
         output: &mut dyn Output,
-    ) -> Result<u32, SessionError> {
+    ) -> Result<(), SessionError> {
         while self.stop.is_none() {
             let Some(only) = self.only(policy)? else { break };
             if !self.waiting.is_empty() && (only.is_none() || self.waiting.is_full()) {
@@ -237,7 +265,7 @@ impl Writer {
             policy.accept(token)?;
             self.write(policy, token, output);
         }
-        Ok(self.settle(policy))
+        Ok(())
     }
 
     /// The one token that may follow, where there is but one; `None` where none may.
@@ -263,7 +291,7 @@ impl Writer {
     /// Shows a token of the text.
     fn write(&mut self, policy: &Policy<'_, '_, '_>, token: u32, output: &mut dyn Output) {
         self.tokens += 1;
-        self.left -= 1;
+        self.left = self.left.saturating_sub(1);
         // What waits comes after the rows, of which none can be valid any more.
         if !self.waiting.is_empty() || !self.rows.accept(token) {
             // There is room: the loop stops where it is full.
@@ -279,9 +307,13 @@ impl Writer {
         }
     }
 
-    /// Judges the draft; how many of its tokens were evaluated and did not come.
-    fn settle(&mut self, policy: &mut Policy<'_, '_, '_>) -> u32 {
+    /// Judges the draft. Returns how many of its tokens were evaluated and did not come: the caller
+    /// cuts the text by them.
+    pub fn settle(&mut self, policy: &mut Policy<'_, '_, '_>) -> u32 {
         let rows = core::mem::take(&mut self.rows);
+        if !rows.are_evaluated {
+            return 0;
+        }
         if let (Some(speculation), Some(_)) = (&mut policy.speculation, rows.started_ns) {
             speculation.judge(rows.offered, rows.accepted, rows.duration_ns);
         }

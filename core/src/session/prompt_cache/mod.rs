@@ -135,7 +135,7 @@ impl Session<'_> {
             return Unsaved::Inexact;
         }
         // Bytes grow with positions: find the last that fits by halves.
-        let (mut fits, mut too_many) = (0, u64::from(self.position()) + 1);
+        let (mut fits, mut too_many) = (0, u64::from(self.text.evaluated) + 1);
         while too_many - fits > 1 {
             let middle = fits + (too_many - fits) / 2;
             if self.saved_bytes(middle as u32) <= limit_bytes {
@@ -146,7 +146,7 @@ impl Session<'_> {
         }
         let fits = fits as u32;
         let file_fits = positions == 0 || self.saved_bytes(positions) <= limit_bytes;
-        if file_fits && (self.position() <= same || (1..=same).contains(&fits)) {
+        if file_fits && (self.text.evaluated <= same || (1..=same).contains(&fits)) {
             Unsaved::Nothing
         } else if fits == 0 {
             Unsaved::TooLarge
@@ -166,7 +166,7 @@ impl Session<'_> {
             .unwrap_or(u64::MAX)
     }
 
-    /// Writes the first `positions` positions to `sink`. Afterwards the sink's file counts as the
+    /// Writes the first `positions` positions to `sink`, or those that are evaluated, if fewer. Afterwards the sink's file counts as the
     /// one that the session was restored from.
     pub fn save<S: Sink>(
         &mut self,
@@ -174,7 +174,7 @@ impl Session<'_> {
         model: Fingerprint,
         positions: u32,
     ) -> Result<(), SaveError<S::Error>> {
-        let positions = positions.min(self.position());
+        let positions = positions.min(self.text.evaluated);
         if !self.text.is_exact() {
             return Err(SaveError::Inexact);
         }
