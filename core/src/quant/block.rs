@@ -33,8 +33,16 @@ use crate::num;
 /// Weights that share an integer scale and minimum.
 pub const GROUP_ELEMENTS: usize = 16;
 
+/// Kernels read memory by what formats say of themselves: only this layer says it.
+pub(super) mod sealed {
+    pub trait Sealed {}
+
+    impl<T, const N: usize> Sealed for [T; N] {}
+    impl<const ELEMENTS: usize, const GROUPS: usize> Sealed for super::Size<ELEMENTS, GROUPS> {}
+}
+
 /// `[T; N]`, whatever `N` is.
-pub trait Array<T>: AsRef<[T]> + AsMut<[T]> + Copy + 'static {
+pub trait Array<T>: AsRef<[T]> + AsMut<[T]> + Copy + sealed::Sealed + 'static {
     /// `[value; N]`.
     fn filled(value: T) -> Self;
 
@@ -79,7 +87,7 @@ impl<T: Copy + 'static, const N: usize> Array<T> for [T; N] {
 }
 
 /// How many weights meet one block of activations: [`Size`] is the only implementation.
-pub trait BlockSize: 'static {
+pub trait BlockSize: sealed::Sealed + 'static {
     /// Weights.
     const ELEMENTS: usize;
     /// Groups of [`GROUP_ELEMENTS`].
@@ -116,7 +124,7 @@ pub struct Block<S: BlockSize> {
 }
 
 /// A format whose rows are blocks: a name and a layout.
-pub trait BlockFormat: 'static {
+pub trait BlockFormat: sealed::Sealed + 'static {
     /// The format's name in GGUF.
     const TENSOR_TYPE: TensorType;
     /// Where the bits of a block lie, and what they mean.
@@ -307,6 +315,8 @@ macro_rules! block_formats {
             #[allow(non_camel_case_types)]
             pub struct $name;
 
+            impl super::block::sealed::Sealed for $name {}
+
             impl BlockFormat for $name {
                 const TENSOR_TYPE: TensorType = TensorType::$name;
                 const LAYOUT: BlockLayout = $layout;
@@ -330,6 +340,8 @@ pub(super) use block_formats;
 /// is Q6_K's isum: 256 * (128 * 32) * 127 = 133,169,152, a sixteenth of what i32 holds.
 pub const fn assert_exact<F: BlockFormat>() {
     F::LAYOUT.assert_gap_free(F::BYTES, F::ELEMENTS);
+    assert!(F::BYTES as u64 == F::TENSOR_TYPE.block_bytes());
+    assert!(F::ELEMENTS as u64 == F::TENSOR_TYPE.block_elements());
     let scales = F::LAYOUT.scales;
     let scaled = scales.max_scale() as i64 * F::LAYOUT.max_quant() as i64;
     assert!(scaled <= i16::MAX as i64);

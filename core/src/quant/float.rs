@@ -4,11 +4,11 @@
 //! in [`LANES`](crate::num::LANES) lanes over the whole row.
 
 use super::TensorType;
-use super::block::Array;
+use super::block::{Array, sealed::Sealed};
 use crate::num;
 
 /// A format of one number an element.
-pub trait FloatFormat: 'static {
+pub trait FloatFormat: Sealed + 'static {
     /// The format's name in GGUF.
     const TENSOR_TYPE: TensorType;
     /// A number's bytes.
@@ -23,6 +23,8 @@ pub trait FloatFormat: 'static {
 /// IEEE 754 binary32.
 pub struct F32;
 
+impl Sealed for F32 {}
+
 impl FloatFormat for F32 {
     const TENSOR_TYPE: TensorType = TensorType::F32;
     type Bytes = [u8; 4];
@@ -35,6 +37,8 @@ impl FloatFormat for F32 {
 
 /// IEEE 754 binary16.
 pub struct F16;
+
+impl Sealed for F16 {}
 
 impl FloatFormat for F16 {
     const TENSOR_TYPE: TensorType = TensorType::F16;
@@ -49,6 +53,8 @@ impl FloatFormat for F16 {
 /// bfloat16: the upper half of a binary32.
 pub struct BF16;
 
+impl Sealed for BF16 {}
+
 impl FloatFormat for BF16 {
     const TENSOR_TYPE: TensorType = TensorType::BF16;
     type Bytes = [u8; 2];
@@ -60,7 +66,11 @@ impl FloatFormat for BF16 {
 }
 
 const _: () = {
-    assert!(F32::TENSOR_TYPE.block_bytes() == 4 && F32::TENSOR_TYPE.block_elements() == 1);
-    assert!(F16::TENSOR_TYPE.block_bytes() == 2 && F16::TENSOR_TYPE.block_elements() == 1);
-    assert!(BF16::TENSOR_TYPE.block_bytes() == 2 && BF16::TENSOR_TYPE.block_elements() == 1);
+    const fn assert_width<F: FloatFormat>() {
+        assert!(F::TENSOR_TYPE.block_bytes() == F::WIDTH as u64);
+        assert!(F::TENSOR_TYPE.block_elements() == 1);
+    }
+    assert_width::<F32>();
+    assert_width::<F16>();
+    assert_width::<BF16>();
 };

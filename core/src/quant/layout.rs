@@ -384,7 +384,8 @@ impl BlockLayout {
         if let Some(high) = self.high {
             assert!(elements.is_multiple_of(high.run_elements()));
         }
-        assert!(!matches!(self.code, Code::Signed) || self.bits() == 8);
+        // An unsigned quant of 8 bits would not be an i8.
+        assert!(matches!(self.code, Code::Signed) == (self.bits() == 8));
         assert!(!matches!(self.code, Code::Codebook(_)) || self.bits() <= 4);
     }
 }

@@ -42,6 +42,7 @@ pub(super) trait Lanes: Copy {
 unsafe fn weights<F: FloatFormat, L: Lanes>(w: &[F::Bytes; LANES]) -> L {
     const {
         assert!(matches!(F::TENSOR_TYPE, TensorType::F32 | TensorType::F16 | TensorType::BF16));
+        assert!(F::WIDTH as u64 == F::TENSOR_TYPE.block_bytes());
     }
     let start = w.as_ptr();
     // SAFETY: the numbers have as many bytes as those of the type whose name the format has; the

@@ -27,8 +27,9 @@ fn matmul<F: Format>(weights: &[u8], activations: &Activations<'_>, out: &mut Ti
 pub(in crate::kernels::x86_64) fn new<F: BlockFormat>(
     cpu: CpuFeatures,
 ) -> Option<&'static FormatKernels> {
-    let has_level =
-        super::runs_on(cpu) && cpu.has(CpuFeature::Avx512) && cpu.has(CpuFeature::Avx512Vnni);
+    let has_level = super::lanes::runs_on(cpu)
+        && cpu.has(CpuFeature::Avx512)
+        && cpu.has(CpuFeature::Avx512Vnni);
     has_level.then_some(
         const { &kernels::<F>("evex_vnni", matmul::<Blocks32<F>>, matmul::<KQuants<F>>) },
     )

@@ -2,8 +2,7 @@
 // Unsafe: vector instructions.
 #![allow(unsafe_code)]
 
-use super::lanes::{load_floats, tree_sum};
-use super::runs_on;
+use super::lanes::{load_floats, runs_on, tree_sum};
 use crate::kernels::x86_64::float::{self, Lanes};
 use crate::kernels::{Activations, FormatKernels};
 use crate::mem::Tile;

@@ -5,7 +5,13 @@
 // Unsafe: vector instructions, and loads through pointers.
 #![allow(unsafe_code)]
 
+use crate::port::{CpuFeature, CpuFeatures};
 use core::arch::x86_64::*;
+
+/// Whether the CPU has what every entry point of this folder is compiled for.
+pub(super) const fn runs_on(cpu: CpuFeatures) -> bool {
+    cpu.has(CpuFeature::Avx2) && cpu.has(CpuFeature::F16c)
+}
 
 /// 16 bytes.
 #[inline(always)]

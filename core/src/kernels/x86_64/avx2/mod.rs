@@ -24,17 +24,13 @@ pub use vector::VECTOR;
 use super::super::{Activations, Candidate, Encoding, FormatKernels, candidates, join};
 use crate::kernels::portable::integer;
 use crate::mem::Tile;
-use crate::port::{CpuFeature, CpuFeatures};
+use crate::port::CpuFeatures;
 use crate::quant::BlockFormat;
 use blocks32::Blocks32;
 use k_quants::KQuants;
+use lanes::runs_on;
 use matmul as loops;
 use matmul::Format;
-
-/// Whether the CPU has what every entry point here is compiled for.
-pub(super) const fn runs_on(cpu: CpuFeatures) -> bool {
-    cpu.has(CpuFeature::Avx2) && cpu.has(CpuFeature::F16c)
-}
 
 /// An entry of a table.
 type MatMul = fn(&[u8], &Activations<'_>, &mut Tile<'_>);

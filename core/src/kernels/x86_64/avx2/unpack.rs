@@ -49,6 +49,7 @@ pub(super) unsafe fn unsigned<F: BlockFormat>(weights: __m256i, x: __m256i) -> [
 /// A plane's bits of weights `32 * vector ..`, from bit `position` of each byte on.
 #[inline(always)]
 unsafe fn bits(plane: Plane, position: usize, block: &[u8], vector: usize) -> __m256i {
+    debug_assert!(matches!((plane.run, plane.bits), (1, 1) | (16, 4) | (32.., _)));
     let Place { byte, shift } = plane.place(VECTOR * vector);
     // SAFETY: the caller has AVX2.
     unsafe {

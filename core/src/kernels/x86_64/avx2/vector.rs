@@ -2,8 +2,8 @@
 // Unsafe: vector instructions.
 #![allow(unsafe_code)]
 
+use super::lanes::runs_on;
 use super::lanes::*;
-use super::runs_on;
 use crate::kernels::portable::vector as portable;
 use crate::kernels::{VectorCandidate, VectorKernels};
 use crate::num::{self, LANES, tree_sum};

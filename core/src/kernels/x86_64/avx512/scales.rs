@@ -7,10 +7,26 @@ use crate::quant::BlockFormat;
 use crate::quant::layout::Scales;
 use core::arch::x86_64::*;
 
+/// Fails to compile where [`groups`], [`heads`] or [`scales`] would read beyond a block, or take for
+/// an f16 what is none.
+const fn assert_fields<F: BlockFormat>() {
+    let layout = F::LAYOUT;
+    let has_neighbours =
+        !matches!(layout.minimum_at(), Some(minimum) if minimum != layout.scale + 2);
+    assert!(has_neighbours && layout.scale + 2 <= F::BYTES);
+    match layout.scales {
+        Scales::One => {}
+        Scales::Bytes(at) | Scales::Nibbles(at) => assert!(at + 16 <= F::BYTES),
+        Scales::SixBits(at) => assert!(at == 4 && layout.scale == 0 && layout.has_minimum()),
+        Scales::SignedSixBits(at) => assert!(at >= 2 && at + 14 <= F::BYTES),
+    }
+}
+
 /// What belongs to the groups, block `i` in lane `i`: with groups of 32 the 8 scales, then the 8
 /// minima; with groups of 16 the 16 bytes as [`scale_of`] and [`factor_of`] take them.
 #[inline(always)]
 pub(super) unsafe fn groups<F: BlockFormat>(blocks: [*const u8; 4]) -> __m512i {
+    const { assert_fields::<F>() };
     // SAFETY: the caller's level and blocks; scales lie within them.
     unsafe {
         match const { F::LAYOUT.scales } {
@@ -37,6 +53,7 @@ pub(super) unsafe fn groups<F: BlockFormat>(blocks: [*const u8; 4]) -> __m512i {
 /// eight blocks than for each is written to `groups`, 16 bytes a block.
 #[inline(always)]
 pub(super) unsafe fn heads<F: BlockFormat>(blocks: [*const u8; 8], groups: *mut u8) -> __m256i {
+    const { assert_fields::<F>() };
     // SAFETY: the caller's level, blocks and room for 128 bytes.
     unsafe {
         match const { F::LAYOUT.scales } {
@@ -52,6 +69,7 @@ pub(super) unsafe fn heads<F: BlockFormat>(blocks: [*const u8; 8], groups: *mut 
 /// the last 8, the minima, of groups of 16 all.
 #[inline(always)]
 pub(super) unsafe fn scales<F: BlockFormat>(block: *const u8, groups: *mut u8) -> [__m512i; 2] {
+    const { assert_fields::<F>() };
     // SAFETY: the caller's level, block and 16 bytes; scales lie within the block.
     unsafe {
         let (scales, factors) = match const { F::LAYOUT.scales } {

@@ -22,6 +22,12 @@ pub(super) const fn offset<F: BlockFormat>() -> i16 {
 #[inline(always)]
 pub(super) unsafe fn quants_of_two<F: BlockFormat>(blocks: [*const u8; 2]) -> __m512i {
     let layout = const { &F::LAYOUT };
+    const {
+        let low = F::LAYOUT.low;
+        assert!(F::ELEMENTS != 32 || matches!((low.bits, low.run), (4, 16) | (8, 32)));
+        let single = matches!(F::LAYOUT.high, None | Some(Plane { bits: 1, run: 1, .. }));
+        assert!(F::ELEMENTS != 32 || single && !(F::IS_SIGNED && F::LAYOUT.high.is_some()));
+    }
     // SAFETY: the CPU has AVX-512, and a layout's fields lie within its block, as this function's
     // contract and `BlockLayout::assert_gap_free` say.
     unsafe {
@@ -91,7 +97,12 @@ unsafe fn with_bits(quants: __m512i, words: [*const u8; 2], position: usize) -> 
 /// The CPU has AVX-512; `block` points to `F::BYTES` readable bytes.
 #[inline(always)]
 pub(super) unsafe fn quants_of_256<F: BlockFormat>(block: *const u8) -> [__m512i; 4] {
-    const { assert!(F::ELEMENTS == 32 || F::MAX <= 63 && !F::IS_SIGNED) };
+    const {
+        assert!(F::ELEMENTS == 32 || F::MAX <= 63 && !F::IS_SIGNED);
+        // Of weights 64 apart, the bits share bytes or lie 32 bytes apart.
+        assert!(F::ELEMENTS == 32 || F::LAYOUT.low.run >= 32);
+        assert!(F::ELEMENTS == 32 || !matches!(F::LAYOUT.high, Some(high) if high.run < 32));
+    }
     // SAFETY: the CPU has AVX-512 and the block is readable, as this function's contract says.
     unsafe {
         [quants::<F, 0>(block), quants::<F, 1>(block), quants::<F, 2>(block), quants::<F, 3>(block)]

@@ -41,7 +41,11 @@ const MIN_TILE_BATCH: usize = 4;
 const TILE_BATCH: usize = 256;
 
 /// Stands in for two blocks of a row that does not exist: scale 0 makes their parts 0.
-static NO_BLOCK: [u8; 128] = [0; 128];
+fn no_block<F: BlockFormat>() -> *const u8 {
+    static NO_BLOCK: [u8; 128] = [0; 128];
+    const { assert!(F::ELEMENTS != 32 || 2 * F::BYTES <= 128) };
+    NO_BLOCK.as_ptr()
+}
 
 /// One encoded activation row.
 #[derive(Clone, Copy)]

@@ -2,7 +2,7 @@
 // Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
 #![allow(unsafe_code)]
 
-use super::{ELEMENTS, NO_BLOCK, Row, combine, dot};
+use super::{ELEMENTS, Row, combine, dot, no_block};
 use crate::kernels::x86_64::avx512::lanes::{self, Level};
 use crate::kernels::x86_64::avx512::unpack::quants_of_two;
 use crate::kernels::x86_64::prefetch::prefetch;
@@ -71,7 +71,7 @@ pub(super) unsafe fn dots<F: BlockFormat, L: Level>(
             for block in (first + units * UNIT..first + here).step_by(2) {
                 let row = |row: usize| {
                     let start = (row * blocks + block) * F::BYTES;
-                    if row < count { weights.as_ptr().add(start) } else { NO_BLOCK.as_ptr() }
+                    if row < count { weights.as_ptr().add(start) } else { no_block::<F>() }
                 };
                 let second = block + 1 < blocks;
                 let (low, high) = (core::array::from_fn(row), core::array::from_fn(|i| row(8 + i)));
@@ -200,7 +200,7 @@ unsafe fn pair_parts<F: BlockFormat, L: Level>(
     // SAFETY: the caller's level and pointers; without a second block nothing of it is read.
     unsafe {
         let pairs = rows
-            .map(|row| [row, if second { row.wrapping_add(F::BYTES) } else { NO_BLOCK.as_ptr() }]);
+            .map(|row| [row, if second { row.wrapping_add(F::BYTES) } else { no_block::<F>() }]);
         let words = if second { 0xff } else { 0x0f };
         let quants = _mm512_maskz_loadu_epi64(words, x.quants.cast());
         let mut sums = [_mm512_setzero_si512(); 8];

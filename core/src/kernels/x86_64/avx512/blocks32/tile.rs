@@ -2,7 +2,7 @@
 // Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
 #![allow(unsafe_code)]
 
-use super::{ELEMENTS, NO_BLOCK, Row, TILE_ROWS, combine};
+use super::{ELEMENTS, Row, TILE_ROWS, combine, no_block};
 use crate::kernels::Activations;
 use crate::kernels::x86_64::avx512::lanes::{self, Level};
 use crate::kernels::x86_64::avx512::unpack::quants_of_two;
@@ -42,7 +42,7 @@ pub(super) unsafe fn tile<F: BlockFormat, L: Level>(
                 let start = (row * blocks + block + i) * F::BYTES;
                 match weights.get(start..) {
                     Some(bytes) if i < count && !bytes.is_empty() => bytes.as_ptr(),
-                    _ => NO_BLOCK.as_ptr(),
+                    _ => no_block::<F>(),
                 }
             })
         });

@@ -49,7 +49,11 @@ const MIN_TILE_BATCH: usize = 4;
 const TILE_BATCH: usize = 256;
 
 /// Stands in for blocks beyond a row's end: scale 0 makes its part 0, whatever the rest means.
-static NO_BLOCK: [u8; 256] = [0; 256];
+fn no_block<F: BlockFormat>() -> *const u8 {
+    static NO_BLOCK: [u8; 256] = [0; 256];
+    const { assert!(F::BYTES <= 256) };
+    NO_BLOCK.as_ptr()
+}
 
 /// The power of 2 that the format adds to its quants, if it has no minima.
 const fn offset_log2<F: BlockFormat>() -> i32 {

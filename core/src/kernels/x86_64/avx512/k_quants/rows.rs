@@ -2,7 +2,7 @@
 // Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
 #![allow(unsafe_code)]
 
-use super::{ELEMENTS, NO_BLOCK, Row, SUMS, offset_log2};
+use super::{ELEMENTS, Row, SUMS, no_block, offset_log2};
 use crate::kernels::x86_64::avx512::lanes::{self, Level};
 use crate::kernels::x86_64::avx512::scales;
 use crate::kernels::x86_64::avx512::unpack::quants_of_256;
@@ -68,7 +68,7 @@ unsafe fn unit<F: BlockFormat, L: Level, const WHOLE: bool>(
         let start = weights.add(first * F::BYTES);
         prefetch(start, UNIT * F::BYTES);
         let block = |i: usize| {
-            if WHOLE || i < count { start.add(i * F::BYTES) } else { NO_BLOCK.as_ptr() }
+            if WHOLE || i < count { start.add(i * F::BYTES) } else { no_block::<F>() }
         };
         let blocks = core::array::from_fn(block);
         let mut groups = MaybeUninit::<Groups>::uninit();

@@ -2,7 +2,7 @@
 // Unsafe: intrinsics, which need the CPU's features, and loads from raw pointers.
 #![allow(unsafe_code)]
 
-use super::{ELEMENTS, NO_BLOCK, Row, SUMS, TILE_ROWS, offset_log2, word_sums};
+use super::{ELEMENTS, Row, SUMS, TILE_ROWS, no_block, offset_log2, word_sums};
 use crate::kernels::Activations;
 use crate::kernels::x86_64::avx512::lanes::{self, Level};
 use crate::kernels::x86_64::avx512::scales;
@@ -69,8 +69,8 @@ pub(super) unsafe fn tile<F: BlockFormat, L: Level>(
             prefetch_at(weights.as_ptr().wrapping_add(weights.len() + block * part), part);
             let starts: [*const u8; TILE_ROWS] = core::array::from_fn(|row| {
                 let start = (row * blocks + block) * F::BYTES;
-                weights.get(start..).map_or(NO_BLOCK.as_ptr(), |bytes| match bytes {
-                    [] => NO_BLOCK.as_ptr(),
+                weights.get(start..).map_or(no_block::<F>(), |bytes| match bytes {
+                    [] => no_block::<F>(),
                     bytes => bytes.as_ptr(),
                 })
             });
