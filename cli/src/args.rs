@@ -3,123 +3,25 @@
 //! A drop-in for PicoLM's options (`MODEL -p -n -t -k -s -c -j`), with long names, and more
 //! commands. Every bad value is a usage error that names the option.
 
+mod command;
 mod decimal;
 mod escape;
 mod help;
 pub(crate) mod keeping;
 mod options;
+mod run;
 pub(crate) mod sampling;
 mod text;
 
 use crate::report::Failure;
+pub(crate) use command::*;
 #[cfg(feature = "logits")]
 use escape::{escaped_text, unescape};
 pub(crate) use help::HELP;
-use options::{Options, size, unknown};
-use picolm_core::model::LayerSet;
-use picolm_core::quant::KvType;
-use picolm_core::session;
+pub(crate) use options::{Engine, Ram};
+use options::{Options, unknown};
+pub(crate) use run::{Conversation, Run, Wanted};
 use std::ffi::OsString;
-use std::path::PathBuf;
-pub(crate) use text::{Conversation, Run, Wanted};
-
-/// A command and its options.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Command {
-    Help,
-    #[cfg(feature = "samplers")]
-    HelpSampling,
-    Version,
-    /// Continues a prompt. Boxed, because it has many more options than the others.
-    Run(Box<Run>),
-    /// Chats. Has the options of `Run`.
-    #[cfg(feature = "chat")]
-    Chat(Box<Run>),
-    /// Describes a model.
-    Info(Engine),
-    #[cfg(feature = "logits")]
-    Tokenize(Tokenize),
-    #[cfg(feature = "logits")]
-    Logits(Logits),
-    #[cfg(feature = "perplexity")]
-    Perplexity(Perplexity),
-    #[cfg(feature = "bench")]
-    Bench(Bench),
-}
-
-/// A model, and options of its engine.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Engine {
-    pub(crate) model: PathBuf,
-    /// Blocks that are left out.
-    pub(crate) skipped: LayerSet,
-    /// Positions; 0 for the default.
-    pub(crate) context: u32,
-    pub(crate) kv_type: KvType,
-    pub(crate) ram: Ram,
-    /// Workers; 0 for all usable cores.
-    pub(crate) threads: usize,
-}
-
-impl Engine {
-    /// The engine's size, with logits for `logit_rows` rows of a pass.
-    pub(crate) fn options(&self, logit_rows: u32) -> session::Options {
-        let Self { context, kv_type, .. } = *self;
-        session::Options { context, kv_type, logit_rows, ..session::Options::default() }
-    }
-}
-
-/// The most memory that the program may take.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Ram {
-    /// No limit if the model fits in the available memory; that memory otherwise.
-    #[default]
-    Unasked,
-    /// The available memory.
-    Auto,
-    /// This many bytes.
-    Bytes(u64),
-}
-
-/// Turns text into ids.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Tokenize {
-    pub(crate) model: PathBuf,
-    /// `None` for stdin.
-    pub(crate) text: Option<Vec<u8>>,
-    /// Whether special tokens are added and recognised.
-    pub(crate) special: bool,
-}
-
-/// Scores the token after given ids.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Logits {
-    pub(crate) engine: Engine,
-    pub(crate) tokens: Vec<u32>,
-    pub(crate) all: bool,
-}
-
-/// Measures the perplexity of a text, in windows as long as the context.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Perplexity {
-    pub(crate) engine: Engine,
-    pub(crate) file: PathBuf,
-    pub(crate) quiet: bool,
-}
-
-/// Measures tokens per second.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Bench {
-    pub(crate) engine: Engine,
-    pub(crate) prompt_tokens: u32,
-    pub(crate) generated_tokens: u32,
-    /// Positions that are filled before generated tokens are timed.
-    pub(crate) depth: u32,
-    pub(crate) repetitions: u32,
-    /// Measure only how fast the file is read.
-    pub(crate) bandwidth_only: bool,
-    pub(crate) json: bool,
-}
 
 /// Smallest window of [`Perplexity`]: of 4 tokens, the second half predicts one.
 const SMALLEST_WINDOW: u32 = 4;
@@ -199,7 +101,7 @@ fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
     let (mut file, mut window, mut quiet) = (None, 512, false);
     while let Some(option) = options.next()? {
         match option.as_str() {
-            "-f" | "--file" => file = Some(PathBuf::from(options.value(&option)?)),
+            "-f" | "--file" => file = Some(options.value(&option)?.into()),
             "-c" | "--context" => window = options.integer(&option, SMALLEST_WINDOW)?,
             "-j" | "--threads" => options.engine.threads = options.integer(&option, 1)?,
             "--quiet" => quiet = true,
@@ -251,7 +153,9 @@ fn parse_bench(mut options: Options) -> Result<Command, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use super::escape::unescape;
     use super::*;
+    use picolm_core::quant::KvType;
 
     fn parsed(line: &str) -> Result<Command, Failure> {
         parse(line.split_whitespace().map(OsString::from))

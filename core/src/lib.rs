@@ -9,7 +9,7 @@
 //! | 0 | [`bytes`] | checked little-endian reading and size arithmetic |
 //! | 0 | [`num`] | half precision, exp, roots: the same bits everywhere |
 //! | 1 | [`port`] | what a platform gives: weights, threads, CPU features, clock |
-//! | 1 | [`mem`] | arena, disjoint writers, memory plan |
+//! | 1 | [`mem`] | what memory is taken from, arena and plan; disjoint writers |
 //! | 2 | [`quant`] | weight formats: block layouts as data, and their scalar meaning |
 //! | 3 | [`gguf`] | the model file: a borrowed, bounds-checked parse |
 //! | 4 | [`kernels`] | matmul of each format on each instruction set, and float vectors |

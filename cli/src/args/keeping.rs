@@ -1,7 +1,8 @@
 //! The options about what is kept of a text: in a file for the next run, and in a context that is
 //! full.
 
-use super::{Failure, Options, size};
+use super::options::{Options, size};
+use crate::report::Failure;
 use picolm_core::session::{DEFAULT_KEEP, How, Session, Shift};
 use std::ffi::OsStr;
 use std::path::PathBuf;

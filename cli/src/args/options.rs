@@ -1,15 +1,57 @@
 //! Options as every command reads them: names, values, and what is wrong with either.
 
-use super::{Command, Engine, Ram, decimal};
+use super::decimal;
 use crate::layers;
 use crate::platform::console;
 use crate::report::Failure;
 use lexopt::{Arg, Parser, ValueExt};
 use picolm_core::model::LayerSet;
 use picolm_core::quant::KvType;
-use picolm_core::session::MAX_STOP_TEXT_BYTES;
+use picolm_core::session::{self, MAX_STOP_TEXT_BYTES};
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+/// A model, and options of its engine.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Engine {
+    pub(crate) model: PathBuf,
+    /// Blocks that are left out.
+    pub(crate) skipped: LayerSet,
+    /// Positions; 0 for the default.
+    pub(crate) context: u32,
+    pub(crate) kv_type: KvType,
+    pub(crate) ram: Ram,
+    /// Workers; 0 for all usable cores.
+    pub(crate) threads: usize,
+}
+
+impl Engine {
+    /// The engine's size, with logits for `logit_rows` rows of a pass.
+    pub(crate) fn options(&self, logit_rows: u32) -> session::Options {
+        let Self { context, kv_type, .. } = *self;
+        session::Options { context, kv_type, logit_rows, ..session::Options::default() }
+    }
+}
+
+/// The most memory that the program may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ram {
+    /// No limit if the model fits in the available memory; that memory otherwise.
+    #[default]
+    Unasked,
+    /// The available memory.
+    Auto,
+    /// This many bytes.
+    Bytes(u64),
+}
+
+/// Options that are a command of their own.
+pub(super) enum Stop {
+    Help,
+    #[cfg(feature = "samplers")]
+    HelpSampling,
+    Version,
+}
 
 /// The options of one command, one after the other. The model and the options that every command
 /// has are taken on the way.
@@ -19,7 +61,7 @@ pub(super) struct Options {
     /// Its model is set by [`Self::finish`].
     pub(super) engine: Engine,
     /// `--help` or `--version`: the rest does not count.
-    pub(super) stop: Option<Command>,
+    pub(super) stop: Option<Stop>,
 }
 
 impl Options {
@@ -49,10 +91,10 @@ impl Options {
                 Arg::Long(name) => format!("--{name}"),
             };
             match option.as_str() {
-                "-h" | "--help" => self.stop = Some(Command::Help),
+                "-h" | "--help" => self.stop = Some(Stop::Help),
                 #[cfg(feature = "samplers")]
-                "--help-sampling" => self.stop = Some(Command::HelpSampling),
-                "-V" | "--version" => self.stop = Some(Command::Version),
+                "--help-sampling" => self.stop = Some(Stop::HelpSampling),
+                "-V" | "--version" => self.stop = Some(Stop::Version),
                 _ => return Ok(Some(option)),
             }
             return Ok(None);
@@ -169,9 +211,12 @@ impl Options {
     }
 
     /// The command, once the options have all been read.
-    pub(super) fn finish(self, make: impl FnOnce(Engine) -> Command) -> Result<Command, Failure> {
+    pub(super) fn finish<C: From<Stop>>(
+        self,
+        make: impl FnOnce(Engine) -> C,
+    ) -> Result<C, Failure> {
         match (self.stop, self.model) {
-            (Some(stop), _) => Ok(stop),
+            (Some(stop), _) => Ok(stop.into()),
             (None, Some(model)) => Ok(make(Engine { model, ..self.engine })),
             (None, None) => {
                 Err(Failure::usage("no model: picolm MODEL.gguf -p PROMPT (--help says more)"))

@@ -1,7 +1,7 @@
 //! The options of the sampler, under the names that llama.cpp's programs have for them.
 
-use super::{Failure, Options};
-use crate::report;
+use super::options::Options;
+use crate::report::{self, Failure};
 use picolm_core::sampler::{Dry, Mirostat, Penalties, SamplerOptions, mask_words};
 use picolm_core::tokenizer::Tokenizer;
 

@@ -1,71 +1,10 @@
 //! The options of `picolm MODEL` and `picolm chat`, the commands that write text.
 
+use super::command::Command;
 use super::escape::{escaped_text, unescape};
-use super::keeping::Keeping;
 use super::options::{Options, unknown};
-use super::sampling::Sampling;
-use super::{Command, Engine, Failure};
-use std::path::PathBuf;
-
-/// Continues a prompt, or chats.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Run {
-    pub(crate) engine: Engine,
-    /// `None` for stdin.
-    pub(crate) prompt: Option<Vec<u8>>,
-    /// `None` if the prompt is not put in a chat template.
-    pub(crate) conversation: Option<Conversation>,
-    /// Draft from earlier text.
-    pub(crate) lookup: bool,
-    /// A model to draft by.
-    pub(crate) draft: Option<PathBuf>,
-    /// Texts that end the answer.
-    pub(crate) stop: Vec<Vec<u8>>,
-    pub(crate) max_tokens: u32,
-    pub(crate) sampling: Sampling,
-    /// A form that the text must have.
-    pub(crate) constraint: Option<Wanted>,
-    /// JSON may have line breaks and indentation.
-    pub(crate) pretty: bool,
-    pub(crate) keeping: Keeping,
-    /// Keep the whole model in memory.
-    pub(crate) lock: bool,
-    pub(crate) quiet: bool,
-}
-
-/// A form that a text must have.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Wanted {
-    /// A JSON object or array.
-    Json,
-    /// A JSON Schema, or the path of its file.
-    #[cfg(feature = "grammar")]
-    Schema(std::ffi::OsString),
-    /// The path of a GBNF grammar.
-    #[cfg(feature = "grammar")]
-    Grammar(PathBuf),
-}
-
-impl Wanted {
-    fn is_json(&self) -> bool {
-        match self {
-            Self::Json => true,
-            #[cfg(feature = "grammar")]
-            Self::Schema(_) => true,
-            #[cfg(feature = "grammar")]
-            Self::Grammar(_) => false,
-        }
-    }
-}
-
-/// How to chat with the model.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Conversation {
-    /// `None` for the model's own.
-    pub(crate) template: Option<String>,
-    /// `None` for the template's own.
-    pub(crate) system: Option<Vec<u8>>,
-}
+use super::run::{Run, Wanted};
+use crate::report::Failure;
 
 pub(super) fn parse_run(options: Options) -> Result<Command, Failure> {
     let run = Run { max_tokens: 256, ..Run::default() };
@@ -74,7 +13,7 @@ pub(super) fn parse_run(options: Options) -> Result<Command, Failure> {
 
 #[cfg(feature = "chat")]
 pub(super) fn parse_chat(options: Options) -> Result<Command, Failure> {
-    let conversation = Some(Conversation::default());
+    let conversation = Some(super::run::Conversation::default());
     let run = Run { max_tokens: 1024, conversation, ..Run::default() };
     parse(run, options, false, Command::Chat)
 }
@@ -106,7 +45,7 @@ fn parse(
             #[cfg(feature = "speculation")]
             "--lookup" => run.lookup = true,
             #[cfg(feature = "speculation")]
-            "--draft" => run.draft = Some(PathBuf::from(options.value(&option)?)),
+            "--draft" => run.draft = Some(options.value(&option)?.into()),
             #[cfg(feature = "stop")]
             "--stop" => run.stop.push(options.stop_text(&option)?),
             "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,

@@ -7,7 +7,7 @@ use crate::report::Failure;
 use picolm_core::gguf::{Gguf, GgufErrorKind};
 use picolm_core::model::{LayerSet, Layout, ModelError};
 use picolm_core::port::Weights;
-use picolm_core::session::DEFAULT_CONTEXT;
+use picolm_core::session::Options;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -124,10 +124,7 @@ impl<'f> Model<'f> {
 
     /// Positions of the context. `asked` is 0 for the default.
     pub(crate) fn context(&self, asked: u32) -> u32 {
-        match asked {
-            0 => self.layout.config().context_trained.min(DEFAULT_CONTEXT),
-            asked => asked,
-        }
+        Options { context: asked, ..Options::DEFAULT }.context(self.layout.config())
     }
 
     /// A failure that names the file and says what can be done about `error`.

@@ -7,7 +7,7 @@
 //!
 //! `n` names take `n / TABLE_NAMES` passes over all of them: one pass for any usual model.
 
-use super::shift_in;
+use super::slots::shift_in;
 
 /// 256 slices: 4 KiB of stack where a slice takes 16 bytes, 2 KiB on 32-bit targets.
 const TABLE_NAMES: usize = 256;

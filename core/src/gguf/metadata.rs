@@ -14,7 +14,7 @@ use core::cmp::Ordering;
 use super::error::{GgufError, GgufErrorKind};
 use super::key::Key;
 use super::reader::Reader;
-use super::shift_in;
+use super::slots::shift_in;
 use super::value::Value;
 
 /// Keys with a place in the directory. Writers emit 20 to 60; 1 KiB of positions leaves room for

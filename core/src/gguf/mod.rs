@@ -18,6 +18,7 @@ mod error;
 mod key;
 mod metadata;
 mod reader;
+mod slots;
 mod tensor;
 mod value;
 
@@ -265,16 +266,5 @@ fn refuse_split(directory: &Directory, header: &Reader<'_>) -> Result<(), GgufEr
     match pair.value.to_u32().map_err(|kind| kind.at(offset))? {
         0 | 1 => Ok(()),
         _ => Err(GgufErrorKind::Split.at(offset)),
-    }
-}
-
-/// Puts `item` first, moves all others up by one, and drops the last.
-fn shift_in<T>(slots: &mut [T], item: T) {
-    // Rotating no slots would panic.
-    if !slots.is_empty() {
-        slots.rotate_right(1);
-    }
-    if let Some(first) = slots.first_mut() {
-        *first = item;
     }
 }

@@ -188,7 +188,9 @@ impl fmt::Display for ModelError {
                 n_layer.saturating_sub(1)
             ),
             Self::NoLayersLeft => f.write_str("all layers are skipped: at least one must stay"),
-            Self::Options => f.write_str("batch and logit rows must be 1 to 1024"),
+            Self::Options => f.write_str(
+                "context, sequences, batch or workers are out of range: a batch has 1 to 1024 rows",
+            ),
             Self::TooLarge => f.write_str("the model's sizes do not fit in memory"),
             Self::Arena(full) => write!(
                 f,
@@ -241,7 +243,7 @@ impl fmt::Display for ForwardError {
             Self::Batch => f.write_str("more rows than the batch holds"),
             Self::Op(OpError::Read(error)) => write!(f, "the weights could not be read: {error}"),
             Self::Op(OpError::Parallel) => f.write_str("the thread pool lost or repeated work"),
-            Self::Op(OpError::Shape) => f.write_str("buffers do not fit together"),
+            Self::Op(OpError::Shape) => f.write_str("internal error: buffer sizes do not match"),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::placement::{Part, Placed, placed, slot};
 use super::schedule::stripe_rows;
 use super::state::{ModelOptions, Wants};
 use super::tensor::{Kind, Tensor, TensorSet};
-use super::tensors::{Columns, Vector};
+use super::tensors::{Columns, Vector, vector_width};
 use super::traffic::Traffic;
 use crate::bytes::align_up;
 use crate::gguf::{Gguf, Key};
@@ -171,6 +171,9 @@ impl<'g, 'a> Layout<'g, 'a> {
                     _ => each_bytes,
                 }
             } else {
+                let (slot, tensor_type) = (placed.slot(), info.tensor_type);
+                vector_width(tensor_type)
+                    .ok_or(ModelError::UnsupportedType { slot, tensor_type })?;
                 // At most 2^24 elements each, and no more tensors than the file has room for.
                 let values = u64::from(shape.columns);
                 self.values += align_up(values, VECTOR_ALIGN).ok_or(ModelError::TooLarge)?;

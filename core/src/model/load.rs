@@ -9,7 +9,7 @@ use super::placement::{Part, Placed};
 use super::schedule::schedule;
 use super::state::{ModelOptions, State};
 use super::tensor::Tensor;
-use super::tensors::{Tensors, Vector};
+use super::tensors::{Tensors, Vector, vector_width};
 use crate::mem::{Memory, MemoryPlan};
 use crate::num::{bf16, f16_le};
 use crate::ops::Matrix;
@@ -45,6 +45,8 @@ impl<'m> Model<'m> {
         if parallel.workers() > options.workers {
             return Err(ModelError::Options);
         }
+        // What the caller asked for is checked before the file is read.
+        options.check(&layout.config)?;
         let loaded = Loaded {
             config: layout.config,
             tensors: load_tensors(layout, weights, options.stripe_bytes, memory)?,
@@ -167,11 +169,8 @@ impl Filler<'_, '_, '_, '_> {
         placed: &Placed<'_>,
     ) -> Result<Vector, ModelError> {
         let tensor_type = placed.info.tensor_type;
-        let width = match tensor_type {
-            TensorType::F32 => 4,
-            TensorType::F16 | TensorType::BF16 => 2,
-            _ => return Err(ModelError::UnsupportedType { slot: placed.slot(), tensor_type }),
-        };
+        let unsupported = ModelError::UnsupportedType { slot: placed.slot(), tensor_type };
+        let width = vector_width(tensor_type).ok_or(unsupported)?;
         let start = self.used;
         let length = placed.shape.columns as usize;
         let place = self.tables.values.get_mut(start..start + length);

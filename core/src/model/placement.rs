@@ -9,7 +9,7 @@ use super::family::Family;
 use super::tensor::{Shape, Tensor};
 use crate::gguf::{Gguf, TensorInfo, Tensors};
 
-/// What of a tensor a file's entry holds.
+/// Whether a file's entry holds a tensor's weight or its bias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Weight,

@@ -94,8 +94,8 @@ impl<'m> Recurrent<'m> {
         }
     }
 
-    /// Keeps the state of a sequence that has seen `position` positions, replacing the least recently
-    /// used copy. The beginning needs none.
+    /// Keeps the state of a sequence that has seen `position` positions, replacing the least
+    /// recently used copy. The beginning needs none.
     pub(super) fn mark(&mut self, sequence: u32, position: u32) {
         if let Some(recurring) = self.recurring {
             (recurring.mark)(self, sequence, position);

@@ -11,9 +11,6 @@ use crate::quant::TensorType;
 crate::mem::stored!(enum Need);
 crate::mem::stored!(fields Stripe { offset: u64, bytes: u64, need: Need });
 
-/// Most matrices of an expert: gate, up and down.
-const EXPERT_MATRICES_MAX: usize = 3;
-
 /// Rows of a stripe of a matrix: at least one, and whole groups of those that kernels take at a
 /// time where a stripe has room for one. Of a sliced matrix such that every slice is whole stripes;
 /// all of them where it is resident.
@@ -105,7 +102,7 @@ impl Writer<'_> {
         self.push_in_turns(&mut kinds.clone(), experts, Need::Maybe)?;
         let stripes = experts.iter().map(stripe_count).sum();
         for expert in 1..if experts.is_empty() { 0 } else { n_expert } {
-            let mut next = heapless::Vec::<Matrix, EXPERT_MATRICES_MAX>::new();
+            let mut next = heapless::Vec::<Matrix, { Tensor::EXPERT_MATRICES }>::new();
             next.extend(experts.iter().map(|&first| of_expert(first, expert, stripes)));
             self.push_in_turns(&mut kinds.clone(), &mut next, Need::Maybe)?;
         }
@@ -144,6 +141,11 @@ impl Writer<'_> {
         second: &mut Matrix,
         need: Need,
     ) -> Result<(), ModelError> {
+        if first.rows == 0 || second.rows == 0 {
+            // A block that has only one of them.
+            self.push(first, need)?;
+            return self.push(second, need);
+        }
         (first.first_stripe, second.first_stripe) = (self.next, self.next);
         let resident = first.stripe_rows >= first.rows && second.stripe_rows >= second.rows;
         let slice = if resident { first.rows } else { self.slice }.max(1);

@@ -54,7 +54,7 @@ impl ModelOptions {
 pub(super) struct Sizes {
     /// A row of the longest activations that are encoded at a time; the hidden ones are not.
     pub(super) input: usize,
-    /// A row of what lives shorter than a half of a block.
+    /// A row of the temporaries of a half of a block.
     pub(super) work: usize,
     /// Each worker's own.
     pub(super) scratch: usize,
@@ -108,7 +108,7 @@ pub(crate) struct State<'m> {
     /// Normed rows; what attention has found, `[batch, n_head, value_dim]`; outputs of the
     /// feed-forward. `[batch, Sizes::input]`
     pub(super) y: &'m mut [f32],
-    /// What lives shorter than a half of a block. `[batch, Sizes::work]`
+    /// Temporaries of one half of a block. `[batch, Sizes::work]`
     pub(super) work: &'m mut [f32],
     /// `[batch, rope dimensions / 2]`
     pub(super) cosines: &'m mut [f32],

@@ -114,6 +114,15 @@ macro_rules! tensors {
             const OUTSIDE: usize = [$(Self::$global,)*].len();
             /// Rows of the table.
             pub(super) const COUNT: usize = Self::ALL.len();
+            /// Most matrices of an expert.
+            pub(super) const EXPERT_MATRICES: usize = {
+                let (mut count, mut row) = (0, 0);
+                while row < TABLE.len() {
+                    count += TABLE[row].kind.is_of_experts() as usize;
+                    row += 1;
+                }
+                count
+            };
         }
 
         const TABLE: &[Entry] = &[

@@ -4,6 +4,16 @@ use super::config::LayerShape;
 use super::tensor::{Tensor, TensorSet};
 use crate::ops::Matrix;
 use crate::port::Stripe;
+use crate::quant::TensorType;
+
+/// Bytes of a number of a vector of this type; `None` where vectors cannot have it.
+pub(super) const fn vector_width(tensor_type: TensorType) -> Option<usize> {
+    match tensor_type {
+        TensorType::F32 => Some(4),
+        TensorType::F16 | TensorType::BF16 => Some(2),
+        _ => None,
+    }
+}
 
 crate::mem::stored! {
     /// A norm, a bias or a table: a part of [`Tensors::values`]. Empty where the file has none.

@@ -48,7 +48,7 @@ fn lens(encoding: Encoding, rows: usize, columns: usize) -> Option<[usize; 3]> {
 impl<'m> Encoder<'m> {
     /// Takes the memory of an encoder for `rows` rows of at most `columns` elements. Two encodings
     /// are held at a time where there is room for both. The caller checks that memory was given.
-    pub fn take(rows: u64, columns: u64, memory: &mut dyn Memory<'m>) -> Self {
+    pub(crate) fn take(rows: u64, columns: u64, memory: &mut dyn Memory<'m>) -> Self {
         let elements = rows.saturating_mul(columns);
         Self {
             quants: memory.take(Purpose::Activations, elements),

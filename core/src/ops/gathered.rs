@@ -48,7 +48,12 @@ impl Wanted {
 impl<'m> Gathered<'m> {
     /// Takes the memory for `rows` rows of at most `columns` elements, encoded as `wanted`; the
     /// caller checks that it was given.
-    pub fn take(wanted: Wanted, rows: u64, columns: u64, memory: &mut dyn Memory<'m>) -> Self {
+    pub(crate) fn take(
+        wanted: Wanted,
+        rows: u64,
+        columns: u64,
+        memory: &mut dyn Memory<'m>,
+    ) -> Self {
         let elements = rows.saturating_mul(columns);
         let quants = if wanted.int8 { elements } else { 0 };
         Self {

@@ -6,6 +6,7 @@
 
 mod engine;
 mod error;
+mod full_context;
 mod options;
 mod output;
 mod prompt_cache;

@@ -1,6 +1,6 @@
 //! How large a session is: what the caller says, and what follows from the model.
 
-use crate::model::{Layout, ModelOptions};
+use crate::model::{Config, Layout, ModelOptions};
 use crate::quant::KvType;
 
 /// Positions of a context where the caller names none and the model has as many.
@@ -58,13 +58,18 @@ impl Options {
         marks: 0,
     };
 
+    /// Positions of a session of this model.
+    pub fn context(&self, config: &Config) -> u32 {
+        match self.context {
+            0 => config.context_trained.min(DEFAULT_CONTEXT),
+            context => context,
+        }
+    }
+
     pub(super) fn model_options(&self, layout: &Layout<'_, '_>) -> ModelOptions {
         let config = layout.config();
         let Self { kv_type, logit_rows, workers, stripe_bytes, marks, .. } = *self;
-        let context = match self.context {
-            0 => config.context_trained.min(DEFAULT_CONTEXT),
-            context => context,
-        };
+        let context = self.context(config);
         let batch = match self.batch {
             0 => {
                 chosen_batch(self.cache_bytes, config.widest(), layout.row_bytes()).max(logit_rows)

@@ -2,7 +2,7 @@
 //!
 //! A text may be longer than what is evaluated: going back in a model with recurrent state reaches
 //! an earlier position than was asked for. The tokens between are evaluated before the next ones,
-//! whoever asks for these.
+//! whichever call adds those.
 
 use super::engine::Engine;
 use super::error::SessionError;
@@ -172,8 +172,8 @@ impl<'m> Sequence<'m> {
     }
 
     /// Evaluates pending tokens in batches, all but the last `left`; logits are wanted of the last
-    /// one evaluated, or of none. `progress` receives after each batch how many are done and returns
-    /// whether to continue. Returns whether all are done.
+    /// one evaluated, or of none. After each batch, `progress` receives how many are done and
+    /// returns whether to continue. Returns whether all are done.
     pub(super) fn evaluate(
         &mut self,
         engine: &mut Engine<'_>,

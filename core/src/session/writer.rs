@@ -1,7 +1,7 @@
 //! The decode loop as a value: what to evaluate next, and what its logits mean.
 //!
-//! A [`Writer`] owns no model. Whoever drives it evaluates what it [`wants`](Writer::wants) and
-//! hands the logits to [`choose`](Writer::choose), alone ([`super::Session`]) or in one pass with other
+//! A [`Writer`] owns no model. Its driver evaluates what it [`wants`](Writer::wants) and hands the
+//! logits to [`choose`](Writer::choose), alone ([`super::Session`]) or in one pass with other
 //! texts. Free, constrained and drafted texts are one loop:
 //!
 //! - What a constraint allows decides first, then the sampler. A token that is the only one allowed
@@ -235,10 +235,10 @@ impl Writer {
         }
     }
 
-    /// Chooses and shows tokens until another pass is needed: `logits(0)` are those of the last token
-    /// evaluated, or of the last one before a draft, `logits(1)` those of the draft's first. Then
-    /// [`Self::settle`] judges the draft, after an error, too. The text goes on once
-    /// [`Self::wants`] is evaluated, where it has not ended ([`Self::stop`]).
+    /// Chooses and shows tokens until another pass is needed: `logits(0)` are those of the last
+    /// token evaluated, or of the last one before a draft, `logits(1)` those of the draft's first.
+    /// Call [`Self::settle`] afterwards, after an error, too. Unless the text has ended
+    /// ([`Self::stop`]), it goes on once [`Self::wants`] is evaluated.
     pub fn choose<'l>(
         &mut self,
         policy: &mut Policy<'_, '_, '_>,

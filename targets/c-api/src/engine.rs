@@ -12,9 +12,7 @@ use picolm_core::mem::{Memory, MemoryExt, MemoryPlan, Purpose};
 use picolm_core::model::{Build, LayerSet, Layout, ModelError, family};
 use picolm_core::port::{CpuFeatures, Serial};
 use picolm_core::sampler::{Sampler, SamplerOptions};
-use picolm_core::session::{
-    DEFAULT_CONTEXT, Generated, Options, Output, Policy, Session, SessionError,
-};
+use picolm_core::session::{Generated, Options, Output, Policy, Session, SessionError};
 use picolm_core::text::Segment;
 use picolm_core::tokenizer::{Piece, Tokenizer};
 
@@ -79,10 +77,7 @@ struct Room<'m> {
 
 impl<'m> Room<'m> {
     fn take(plan: &Plan<'_, '_>, memory: &mut dyn Memory<'m>) -> Result<Self, ModelError> {
-        let context = match plan.settings.session.context {
-            0 => plan.layout.config().context_trained.min(DEFAULT_CONTEXT),
-            context => context,
-        };
+        let context = plan.settings.session.context(plan.layout.config());
         let words = scratch_words(plan.settings.text_bytes);
         let room = Self {
             scratch: memory.take(Purpose::Tokenizer, words),

@@ -2,8 +2,8 @@
 //!
 //! Two loops, each written once: `integer` for the block formats with int8 activations, `float` for
 //! F32, F16 and BF16. They are what a board without kernels of its own runs, so they work on arrays
-//! of fixed length, which a compiler turns into the target's baseline vectors. A format is a module
-//! with a `new`: whoever names one links no other.
+//! of fixed length, which a compiler turns into the target's baseline vectors. `new::<Q4_0>`
+//! links that format only.
 
 pub(in crate::kernels) mod float;
 pub mod float_activations;

@@ -13,7 +13,11 @@ use crate::quant::TensorType;
 use crate::quant::block::Array;
 use crate::quant::float::FloatFormat;
 
-/// 16 lanes in the registers of a level. Who calls a method has its instruction set.
+/// 16 lanes in the registers of a level.
+///
+/// # Safety
+///
+/// Methods run on CPUs with that level only.
 pub(super) trait Lanes: Copy {
     /// Zeros.
     unsafe fn zero() -> Self;

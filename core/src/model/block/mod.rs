@@ -113,7 +113,8 @@ impl Block {
 
     /// Room for any half, for a batch of this many rows.
     pub(super) fn sizes(&self, config: &Config, batch: usize) -> Sizes {
-        self.all().fold(Sizes::default(), |sizes, half| sizes.max((half.sizes)(config, batch)))
+        let least = Sizes { input: config.n_embd as usize, ..Sizes::default() };
+        self.all().fold(least, |sizes, half| sizes.max((half.sizes)(config, batch)))
     }
 
     /// How recurrent state goes back, and its f32 of a sequence and all blocks that run.

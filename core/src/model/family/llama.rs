@@ -11,7 +11,6 @@ pub static LLAMA: Family = Family { architecture: "llama", ..Family::PLAIN };
 
 /// Mixtures of experts.
 pub static LLAMA_EXPERTS: Family = Family {
-    experts: true,
     block: Block { feed_forwards: &[&EXPERTS], ..Block::LLAMA },
     architecture: "llama",
     ..Family::PLAIN

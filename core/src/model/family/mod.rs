@@ -9,7 +9,7 @@ mod qwen2;
 pub use llama::{LLAMA, LLAMA_EXPERTS};
 pub use qwen2::QWEN2;
 
-use super::block::{Block, Needs};
+use super::block::{Block, Half, Needs};
 use super::config::{Config, LayerShape};
 use super::error::{ModelError, Name};
 use super::keys::Keys;
@@ -20,8 +20,6 @@ use crate::gguf::{Gguf, Key};
 pub struct Family {
     /// `general.architecture`, and the prefix of its keys.
     pub architecture: &'static str,
-    /// Whether it is of the models that have experts: there may be two entries of one architecture.
-    pub experts: bool,
     /// Its blocks.
     pub block: Block,
     /// Tensors of every block beside those of its halves.
@@ -36,7 +34,6 @@ impl Family {
     /// A dense model without keys or tensors of its own; others say what differs.
     pub const PLAIN: Self = Self {
         architecture: "",
-        experts: false,
         block: Block::LLAMA,
         needs: Needs::NONE,
         fused: &[],
@@ -57,6 +54,12 @@ impl Family {
         self.block.halves(shape).fold(self.needs, |needs, half| needs.and(half.needs))
     }
 
+    /// Whether it is of the models that have experts: there may be two entries of one architecture.
+    fn has_experts(&self) -> bool {
+        let tensors = |half: &Half| half.needs.required.iter();
+        self.block.all().flat_map(tensors).any(|tensor| tensor.kind().is_of_experts())
+    }
+
     /// The first of `families` that can run the model.
     pub(super) fn find(
         gguf: &Gguf<'_>,
@@ -75,7 +78,7 @@ impl Family {
                 None => gguf.u32(Key::of(family.architecture, "expert_count"))?.unwrap_or(0) > 0,
             };
             has_experts = Some(experts);
-            if family.experts == experts {
+            if family.has_experts() == experts {
                 return Ok(family);
             }
         }

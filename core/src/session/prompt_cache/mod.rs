@@ -166,8 +166,8 @@ impl Session<'_> {
             .unwrap_or(u64::MAX)
     }
 
-    /// Writes the first `positions` positions to `sink`, or those that are evaluated, if fewer. Afterwards the sink's file counts as the
-    /// one that the session was restored from.
+    /// Writes the first `positions` positions to `sink`, or those that are evaluated, if fewer.
+    /// Afterwards the sink's file counts as the one that the session was restored from.
     pub fn save<S: Sink>(
         &mut self,
         sink: &mut S,

@@ -8,7 +8,11 @@
 use crate::quant::activations::MAX_QUANT;
 use core::arch::x86_64::*;
 
-/// How bytes are multiplied and summed. Who calls a method has the instruction set that it needs.
+/// How bytes are multiplied and summed.
+///
+/// # Safety
+///
+/// Methods run on CPUs with the features that the implementation names only.
 ///
 /// `u` holds unsigned quants, `x` activations within -127..=127; `2 * 127 * u` fits in 16 bits.
 pub(super) trait Dot {

@@ -37,7 +37,11 @@ const BATCH: usize = 4;
 /// `2 + rows / 2 < rows` for more than 3.
 const MIN_PANEL_ROWS: usize = 4;
 
-/// A block format as the loops see it. Who calls a method has AVX2, F16C and what `D` needs.
+/// A block format as the loops see it.
+///
+/// # Safety
+///
+/// Methods run on CPUs with AVX2, F16C and the features of `D` only.
 pub(super) trait Format {
     /// The format.
     type Block: BlockFormat;
@@ -154,7 +158,7 @@ pub(super) unsafe fn matmul<F: Format, D: Dot>(
     let row_blocks = activations.columns / F::Block::ELEMENTS;
     let in_panels =
         if activations.rows >= MIN_PANEL_ROWS { out.columns() / LANES * LANES } else { 0 };
-    // Those that are no whole batch go with panels, too, where each loop is worth its bytes.
+    // Rows left over from a full batch also use panels, unless code size matters more.
     let panel_rows = match cfg!(feature = "inlined") {
         true => activations.rows,
         false => activations.rows / BATCH * BATCH,

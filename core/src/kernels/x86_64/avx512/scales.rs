@@ -7,8 +7,8 @@ use crate::quant::BlockFormat;
 use crate::quant::layout::Scales;
 use core::arch::x86_64::*;
 
-/// Fails to compile where [`groups`], [`heads`] or [`scales`] would read beyond a block, or take for
-/// an f16 what is none.
+/// Fails to compile where [`groups`], [`heads`] or [`scales`] would read beyond a block, or take
+/// for an f16 what is none.
 const fn assert_fields<F: BlockFormat>() {
     let layout = F::LAYOUT;
     let has_neighbours =
