@@ -12,11 +12,12 @@ use crate::mem::Arena;
 use crate::model::block_tests::REMEMBERING;
 use crate::model::{Build, Family, LayerSet, ModelOptions, Row, family};
 use crate::ops::RowPosition;
-use crate::port::{CpuFeatures, FlashWeights, NoClock, Serial};
+use crate::port::{CpuFeatures, FlashWeights, Lease, NoClock, ReadError, Serial, Stripe, Weights};
 use crate::quant::KvType;
 use crate::sampler::{Rng, Sampler, SamplerOptions};
 use crate::tokenizer::Tokenizer;
 use core::ops::ControlFlow;
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::vec::Vec;
 
 const CONTEXT: u32 = 192;
@@ -43,15 +44,25 @@ fn with_layout<R>(
 
 /// Runs `work` with a session that can go back to `marks` positions.
 fn with_session<R>(file: &[u8], marks: u32, work: impl FnOnce(Session<'_>) -> R) -> R {
-    with_layout(file, &[&REMEMBERING], |layout| {
+    with_session_of(&REMEMBERING, file, &FlashWeights::new(file), marks, work)
+}
+
+/// [`with_session`] of a family, whose weights come from `weights`.
+fn with_session_of<R>(
+    family: &'static Family,
+    file: &[u8],
+    weights: &dyn Weights,
+    marks: u32,
+    work: impl FnOnce(Session<'_>) -> R,
+) -> R {
+    with_layout(file, &[family], |layout| {
         let options =
             Options { context: CONTEXT, batch: 7, logit_rows: 6, marks, ..Options::default() };
         let mut plan = MemoryPlan::new();
         Session::plan(layout, &options, &mut plan).unwrap();
         let mut memory = std::vec![0xa5; plan.total() as usize + 63];
         let mut arena = Arena::new(&mut memory);
-        let weights = FlashWeights::new(file);
-        let session = Session::new(layout, &weights, &Serial, &options, &mut arena).unwrap();
+        let session = Session::new(layout, weights, &Serial, &options, &mut arena).unwrap();
         assert_eq!(arena.used_bytes(), plan.total());
         work(session)
     })
@@ -243,6 +254,86 @@ fn texts_of_state_that_cannot_go_back_are_the_same_with_drafts() {
         rejected += drafted.2.drafted - drafted.2.accepted;
     }
     assert!(rejected > 20, "{rejected}");
+}
+
+/// A file whose reading fails now and then: `left` leases go well before one fails.
+struct Flaky<'a> {
+    file: FlashWeights<'a>,
+    left: AtomicU32,
+    failures: AtomicU32,
+}
+
+impl Weights for Flaky<'_> {
+    fn file_bytes(&self) -> u64 {
+        self.file.file_bytes()
+    }
+
+    fn lease(&self, index: usize, stripe: &Stripe) -> Result<Lease<'_>, ReadError> {
+        match self.left.load(Ordering::Relaxed) {
+            0 => {
+                let failures = self.failures.fetch_add(1, Ordering::Relaxed);
+                // A pass has fewer leases than this.
+                self.left.store(100 + 37 * (failures % 11), Ordering::Relaxed);
+                Err(ReadError::Io { offset: stripe.offset, code: 5 })
+            }
+            left => {
+                self.left.store(left - 1, Ordering::Relaxed);
+                self.file.lease(index, stripe)
+            }
+        }
+    }
+
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
+        self.file.read(offset, into)
+    }
+}
+
+/// A pass that fails leaves the text as it was, and its step can be tried again; a text that has
+/// ended stays ended.
+#[test]
+fn a_failed_step_can_be_tried_again() {
+    let file = file();
+    for (family, drafts) in [
+        (&REMEMBERING, false),
+        (&REMEMBERING, true),
+        (&family::LLAMA, false),
+        (&family::LLAMA, true),
+    ] {
+        let run = |left: u32| {
+            let (left, failures) = (AtomicU32::new(left), AtomicU32::new(0));
+            let weights = Flaky { file: FlashWeights::new(&file), left, failures };
+            let written = with_session_of(family, &file, &weights, 2, |mut session| {
+                with_tokenizer(&file, |tokenizer| {
+                    with_sampler(3, session.config().n_vocab, |sampler| {
+                        let prompt = text(30, 3);
+                        while session.prefill(&prompt, &mut |_| true).is_err() {
+                            session.rewind(0);
+                        }
+                        let mut guess = Guess(Rng::new(3));
+                        let mut speculation = Speculation::new(&mut guess, &NoClock);
+                        let mut policy = Policy::new(tokenizer, sampler);
+                        policy.speculation = drafts.then_some(&mut speculation);
+                        let mut output = Written::default();
+                        let mut writer = session.begin(&policy, 100).unwrap();
+                        let generated = loop {
+                            match session.step(&mut writer, &mut policy, &mut output) {
+                                Ok(None) => {}
+                                Ok(Some(generated)) => break generated,
+                                Err(error) => assert!(matches!(error, SessionError::Forward(_))),
+                            }
+                        };
+                        let again = session.step(&mut writer, &mut policy, &mut output);
+                        assert_eq!(again, Ok(Some(generated)));
+                        (output.bytes, session.tokens().to_vec(), generated)
+                    })
+                })
+            });
+            (written, weights.failures.into_inner())
+        };
+        let ((expected, none), (written, failures)) = (run(u32::MAX), run(0));
+        assert!(none == 0 && failures > 5, "{failures}");
+        assert!(written == expected);
+    }
 }
 
 /// Several texts, each with a writer of its own, in one engine and in the same passes; two of them
