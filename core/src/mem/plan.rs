@@ -54,8 +54,8 @@ impl<'m> Memory<'m> for MemoryPlan {
         if self.total_bytes < u64::MAX {
             return Ok(());
         }
-        let largest = Purpose::ALL.into_iter().max_by_key(|&purpose| self.bytes(purpose));
-        let purpose = largest.unwrap_or(Purpose::Scratch);
+        let full = Purpose::ALL.into_iter().find(|&purpose| self.bytes(purpose) == u64::MAX);
+        let purpose = full.unwrap_or(Purpose::Scratch);
         Err(ArenaFull { purpose, needed_bytes: u64::MAX, left_bytes: 0 })
     }
 }

@@ -27,6 +27,8 @@ impl Part {
 
     /// The shape of this part of a tensor in the block with this number. Outside of blocks no
     /// length depends on a block.
+    // As for `Family::needs`, speed is of no matter here, and bytes are.
+    #[inline(never)]
     fn shape_of(self, tensor: Tensor, config: &Config, number: Option<u32>) -> Shape {
         let layer = config.layer(number.unwrap_or(0));
         match self {
@@ -36,6 +38,7 @@ impl Part {
     }
 
     /// The dimensions of these tensors' parts, one after the other.
+    #[inline(never)]
     fn dimensions(self, tensors: &[Tensor], config: &Config, number: Option<u32>) -> [u64; 4] {
         let mut dimensions = [0, 0, 0, 1];
         for &tensor in tensors {

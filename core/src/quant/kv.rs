@@ -87,7 +87,8 @@ pub fn mix(x: &mut [f32], head_elements: usize) {
 }
 
 /// `2^-shift * H x`: each step adds and subtracts the two halves and interleaves what comes out.
-#[inline(always)]
+// Its steps are spelled out: one copy for each length is enough.
+#[inline(never)]
 fn mixed<const N: usize>(x: &[f32; N], shift: u32) -> [f32; N] {
     const { assert!(N.is_power_of_two()) };
     let mut x = *x;

@@ -260,8 +260,8 @@ impl BlockLayout {
         self.low.at + column + (column / stride * (strides - 1) + index % strides) * stride
     }
 
-    /// Where the high plane, whose runs are a stride, has the bits of a column's first weight. Those
-    /// of the others follow in the same byte.
+    /// Where the high plane, whose runs are a stride, has the bits of a column's first weight.
+    /// Those of the others follow in the same byte.
     pub const fn high_place(&self, high: Plane, column: usize) -> Place {
         let (stride, bits) = (self.stride(), self.per_column() * high.bits);
         let (run, within) = (column / stride, column % stride);

@@ -50,6 +50,8 @@ impl Family {
     }
 
     /// Tensors of a block of this shape.
+    // Asked when a model is loaded only, in places that would each have a copy.
+    #[inline(never)]
     pub(super) fn needs(&self, shape: &LayerShape) -> Needs {
         self.block.halves(shape).fold(self.needs, |needs, half| needs.and(half.needs))
     }
