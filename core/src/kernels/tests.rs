@@ -1,7 +1,7 @@
 //! The shared runner: every level's kernels against `portable`, bit for bit, and `portable` against
 //! exact arithmetic on dequantised weights.
 //!
-//! A level's own test is one call: `equals_portable(&[q4_k::new, ...], cpu)`.
+//! A level's own test is one call: `equals_portable(&[new::<Q4_K>, ...], cpu)`.
 
 extern crate std;
 
@@ -40,7 +40,7 @@ const fn halves_of<F: BlockFormat>() -> Halves {
 }
 
 /// Offsets of the f16 fields of a block; the float formats have none that is a scale.
-pub(crate) fn halves(tensor_type: TensorType) -> Vec<usize> {
+fn halves(tensor_type: TensorType) -> Vec<usize> {
     const BLOCKS: &[fn() -> Halves] = candidates!(blocks halves_of);
     let all = BLOCKS.iter().map(|halves| halves());
     let found = all.filter(|(block_type, ..)| *block_type == tensor_type);
@@ -186,6 +186,7 @@ pub(crate) fn equals_portable(candidates: &[Candidate], cpu: CpuFeatures) {
         check_kernels(kernels, oracle);
         check_long_rows(kernels, oracle);
         check_large_batches(kernels, oracle);
+        check_greatest_sums(kernels, oracle);
         ran += 1;
     }
     assert!(ran > 0, "no kernels for this CPU");
@@ -218,6 +219,22 @@ fn check_large_batches(kernels: &FormatKernels, oracle: &FormatKernels) {
         let what = format_args!("{} {}: batch of {rows}", kernels.level(), tensor_type.name());
         let ours = matmul(kernels, &weights, &x, columns);
         assert_same(&ours, &matmul(oracle, &weights, &x, columns), what);
+    }
+}
+
+/// Every activation 127 or -127, every weight byte the same: all lanes at their extremes at once,
+/// which random numbers never reach.
+fn check_greatest_sums(kernels: &FormatKernels, oracle: &FormatKernels) {
+    let tensor_type = kernels.tensor_type();
+    let columns = 3 * tensor_type.block_elements() as usize;
+    for byte in 0..=u8::MAX {
+        let weights = weights(tensor_type, 2 * columns, Bytes::All(byte), &mut Random(0));
+        for x in [1.0, -1.0] {
+            let x = std::vec![x; columns];
+            let what = format_args!("{} {}: {byte:#x}", kernels.level(), tensor_type.name());
+            let ours = matmul(kernels, &weights, &x, columns);
+            assert_same(&ours, &matmul(oracle, &weights, &x, columns), what);
+        }
     }
 }
 

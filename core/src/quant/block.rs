@@ -200,25 +200,30 @@ pub fn unpack<S: BlockSize>(layout: &BlockLayout, bytes: &[u8]) -> Block<S> {
     scales.as_mut().copy_from_slice(&numbers[0][..S::GROUPS]);
     minima.as_mut().copy_from_slice(&numbers[1][..S::GROUPS]);
     let mut block = Block::<S> { scale, minimum, scales, minima, quants: Array::filled(0) };
-    add_plane(layout.low, 0, bytes, block.quants.as_mut());
-    if let Some(high) = layout.high {
-        add_plane(high, layout.low.bits, bytes, block.quants.as_mut());
-    }
-    decode(layout.code, block.quants.as_mut());
+    let (quants, code) = (block.quants.as_mut(), layout.code);
+    let Some(high) = layout.high else {
+        each_stored(layout.low, bytes, quants, |quant, low| *quant = decode(code, low));
+        return block;
+    };
+    each_stored(layout.low, bytes, quants, |quant, low| *quant = low as i8);
+    let position = layout.low.bits;
+    each_stored(high, bytes, quants, |quant, high| {
+        *quant = decode(code, *quant as u8 | high << position);
+    });
     block
 }
 
-/// Adds a plane's bits to quants, from bit `position` of them on, in place: an array by value would
-/// be a copy. One loop would do; what most formats have is spelled so that compilers see it.
+/// Hands each quant to `put` with a plane's bits of it. One loop would do; what most formats have
+/// is spelled so that compilers see it.
 #[cfg_attr(feature = "inlined", inline(always))]
-fn add_plane(plane: Plane, position: usize, bytes: &[u8], quants: &mut [i8]) {
+fn each_stored(plane: Plane, bytes: &[u8], quants: &mut [i8], put: impl Fn(&mut i8, u8)) {
     let Plane { at, bits, run } = plane;
     let bytes = bytes.get(at..at + plane.bytes(quants.len())).unwrap_or(&[]);
     let runs = quants.chunks_exact_mut(plane.run_elements().max(1));
     if run == 1 {
         for (quants, &byte) in runs.zip(bytes) {
             for (j, quant) in quants.iter_mut().enumerate() {
-                put(quant, byte >> (bits * j) & plane.mask(), position);
+                put(quant, byte >> (bits * j) & plane.mask());
             }
         }
         return;
@@ -227,38 +232,26 @@ fn add_plane(plane: Plane, position: usize, bytes: &[u8], quants: &mut [i8]) {
         if bits == 4 {
             let (low, high) = quants.split_at_mut(run.len());
             for ((low, high), &byte) in low.iter_mut().zip(high).zip(run) {
-                put(low, byte & 0x0f, position);
-                put(high, byte >> 4, position);
+                put(low, byte & 0x0f);
+                put(high, byte >> 4);
             }
             continue;
         }
         for (j, quants) in quants.chunks_exact_mut(run.len()).enumerate() {
             for (quant, &byte) in quants.iter_mut().zip(run) {
-                put(quant, byte >> (bits * j) & plane.mask(), position);
+                put(quant, byte >> (bits * j) & plane.mask());
             }
         }
     }
 }
 
-/// Writes the lowest bits of a quant, or adds those from `position` on.
+/// A stored quant to what it means.
 #[inline(always)]
-fn put(quant: &mut i8, bits: u8, position: usize) {
-    if position == 0 {
-        *quant = bits as i8;
-    } else {
-        *quant |= (bits << position) as i8;
-    }
-}
-
-/// Stored quants to what they mean.
-#[cfg_attr(feature = "inlined", inline(always))]
-fn decode(code: Code, quants: &mut [i8]) {
-    for quant in quants {
-        match code {
-            Code::Unsigned(offset) => *quant -= offset as i8,
-            Code::Signed => {}
-            Code::Codebook(table) => *quant = table[*quant as usize % table.len()],
-        }
+fn decode(code: Code, stored: u8) -> i8 {
+    match code {
+        Code::Unsigned(offset) => stored as i8 - offset as i8,
+        Code::Signed => stored as i8,
+        Code::Codebook(table) => table[usize::from(stored) % table.len()],
     }
 }
 

@@ -243,18 +243,21 @@ impl BlockLayout {
 
     /// Weights this far apart share bytes of a plane, or lie in bytes this far apart: what kernels
     /// count in that read few neighbouring bytes at a time.
+    #[inline(always)]
     pub const fn stride(&self) -> usize {
         if self.low.run < 32 { self.low.run } else { 32 }
     }
 
     /// How many weights, a stride apart, a column has: a byte of the first stride of a run of the
     /// low plane, and what goes with it.
+    #[inline(always)]
     pub const fn per_column(&self) -> usize {
         self.low.run_elements() / self.stride()
     }
 
     /// The byte of the low plane with weight `index` of a column. Where a run is two strides, a
     /// column's odd weights are in the second.
+    #[inline(always)]
     pub const fn low_byte(&self, column: usize, index: usize) -> usize {
         let (stride, strides) = (self.stride(), self.low.run / self.stride());
         self.low.at + column + (column / stride * (strides - 1) + index % strides) * stride
@@ -262,6 +265,7 @@ impl BlockLayout {
 
     /// Where the high plane, whose runs are a stride, has the bits of a column's first weight.
     /// Those of the others follow in the same byte.
+    #[inline(always)]
     pub const fn high_place(&self, high: Plane, column: usize) -> Place {
         let (stride, bits) = (self.stride(), self.per_column() * high.bits);
         let (run, within) = (column / stride, column % stride);
@@ -270,6 +274,7 @@ impl BlockLayout {
     }
 
     /// The group of 16 that is weight `index` of the columns `16 * unit ..`.
+    #[inline(always)]
     pub const fn group(&self, unit: usize, index: usize) -> usize {
         let units = self.stride() / GROUP_ELEMENTS;
         unit / units * units * self.per_column() + units * index + unit % units

@@ -86,8 +86,8 @@ const fn assert_fits<F: BlockFormat>(products: i32) {
     assert!(products * F::MAX * MAX_QUANT <= i16::MAX as i32);
 }
 
-/// Runs assembly that may use every NEON register but q4 to q7, in which callers keep their own
-/// where the operands do not name them too.
+/// Runs assembly that may use every NEON register but q4 to q7, which a function has to save for
+/// its caller: where they are wanted, operands name them.
 macro_rules! neon {
     ($($code:expr),+ ; $($operands:tt)*) => {
         asm!(
@@ -105,13 +105,13 @@ macro_rules! neon {
     };
 }
 
-/// 32 quants in q10 and q11 times the activations in q8 and q9: each 16 `apart`, 2 products in a
-/// lane of q12 and of q13, or all in q12, 4 in a lane.
+/// 32 quants in q10 and q11 times the activations in q8 and q9: as groups of 16 in q12 and q13, 2
+/// products in a lane, or as one of 32 in q12, 4 in a lane.
 macro_rules! products {
     () => {
         concat!(
             "vmull.s8 q12, d20, d16\n",
-            ".if {apart}\n",
+            ".if {group} == 16\n",
             "vmull.s8 q13, d22, d18\n",
             "vmlal.s8 q12, d21, d17\n",
             "vmlal.s8 q13, d23, d19\n",
@@ -124,6 +124,11 @@ macro_rules! products {
     };
 }
 
+/// Quants of a block of 32 whose products fit in one vector's lanes.
+const fn group_of_32<F: BlockFormat>() -> i32 {
+    if 4 * F::MAX * MAX_QUANT > i16::MAX as i32 { 16 } else { 32 }
+}
+
 /// Bit `i % 8` in byte `i`.
 static BIT_OF_LANE: [i8; 16] = [1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128];
 
@@ -133,7 +138,7 @@ fn sums_of_32<F: BlockFormat>(block: &F::Bytes, x: &Quants<F>, x_sums: &Sums<F>)
     const {
         assert!(matches!(F::LAYOUT.low, Plane { bits: 4, run: 16, .. } | Plane { bits: 8, .. }));
         assert!(matches!(F::LAYOUT.high, None | Some(Plane { run: 1, .. })));
-        assert_fits::<F>(if F::MAX > MAX_TOGETHER { 2 } else { 4 });
+        assert_fits::<F>(group_of_32::<F>() / 8);
     }
     let block = block.as_ref();
     let above = F::LAYOUT.high.map_or(0, |high| word(block, high.at));
@@ -168,18 +173,16 @@ fn sums_of_32<F: BlockFormat>(block: &F::Bytes, x: &Quants<F>, x_sums: &Sums<F>)
             "vdup.8 d25, d28[1]",
             "vdup.8 d26, d28[2]",
             "vdup.8 d27, d28[3]",
-            "vmov.i8 q15, #16",
             "vtst.8 q12, q12, q0",
             "vtst.8 q13, q13, q0",
-            "vand q12, q12, q15",
-            "vand q13, q13, q15",
-            "vorr q10, q10, q12",
-            "vorr q11, q11, q13",
+            "vmov.i8 q15, #16",
+            "vbit q10, q12, q15",
+            "vbit q11, q13, q15",
             ".endif",
             ".endif",
             products!(),
             "vpaddl.s16 q14, q12",
-            ".if {apart}",
+            ".if {group} == 16",
             "vpadal.s16 q14, q13",
             ".endif",
             "vadd.i32 d28, d28, d29",
@@ -192,16 +195,13 @@ fn sums_of_32<F: BlockFormat>(block: &F::Bytes, x: &Quants<F>, x_sums: &Sums<F>)
             low_bits = const F::LAYOUT.low.bits,
             high_bits = const F::LAYOUT.bits() - F::LAYOUT.low.bits,
             is_codebook = const matches!(F::LAYOUT.code, Code::Codebook(_)) as u8,
-            apart = const (F::MAX > MAX_TOGETHER) as u8,
+            group = const group_of_32::<F>(),
             sum = lateout(reg) sum,
         );
     }
     let total = x_sums.as_ref().iter().map(|&sum| i32::from(sum)).sum();
     (sum - i32::from(F::OFFSET) * total, total)
 }
-
-/// Greatest quant of which 4 products fit in a lane.
-const MAX_TOGETHER: i32 = i16::MAX as i32 / (4 * MAX_QUANT);
 
 /// The lowest bit of weights `32 * $step ..` in their bytes of a plane.
 macro_rules! shift {
@@ -306,8 +306,8 @@ macro_rules! load_scales {
     () => {
         concat!(
             ".if {six_bits}\n",
-            // Four of each, whose upper 2 bits belong to the four others, of which the last bytes
-            // have the halves.
+            // Bytes of 6 bits, four scales and four minima; above them the upper 2 bits of four
+            // others, whose lower 4 are the halves of the last bytes.
             "vld1.8 {{d0}}, [{scales}]!\n",
             "vld1.32 {{d2[]}}, [{scales}]\n",
             "vshr.u8 d4, d0, #6\n",
@@ -318,7 +318,7 @@ macro_rules! load_scales {
             "vsli.8 d2, d4, #4\n",
             "vtrn.32 d0, d2\n",
             ".elseif {signed_six_bits}\n",
-            // The halves of 8 bytes, below pairs of bits, from each of the last bytes four.
+            // The halves of 8 bytes, below the pairs of bits of the last 4 bytes.
             "vld1.8 {{d2}}, [{scales}]!\n",
             "vld1.32 {{d4[]}}, [{scales}]\n",
             "vshr.u8 d3, d2, #4\n",
@@ -366,28 +366,21 @@ macro_rules! load_minima {
     };
 }
 
-/// Scales or minima times the activations' sums, in `$to`.
+/// Scales or minima times the activations' sums, in q13.
 macro_rules! times_sums {
-    ($to:literal) => {
+    () => {
         concat!(
             "vld1.16 {{d16, d17, d18, d19}}, [{sums}]\n",
-            ".if {group} == 32\n",
+            ".if {group} == 16\n",
+            "vmull.s16 q13, d0, d16\n",
+            "vmlal.s16 q13, d1, d17\n",
+            "vmlal.s16 q13, d2, d18\n",
+            "vmlal.s16 q13, d3, d19\n",
+            ".else\n",
             "vpadd.i16 d16, d16, d17\n",
             "vpadd.i16 d17, d18, d19\n",
-            ".endif\n",
-            "vmull.s16 ",
-            $to,
-            ", d0, d16\n",
-            "vmlal.s16 ",
-            $to,
-            ", d1, d17\n",
-            ".if {group} == 16\n",
-            "vmlal.s16 ",
-            $to,
-            ", d2, d18\n",
-            "vmlal.s16 ",
-            $to,
-            ", d3, d19\n",
+            "vmull.s16 q13, d0, d16\n",
+            "vmlal.s16 q13, d1, d17\n",
             ".endif\n",
         )
     };
@@ -402,9 +395,8 @@ const fn high<F: BlockFormat>() -> Plane {
 #[inline(always)]
 fn sums_of_256<F: BlockFormat>(block: &F::Bytes, x: &Quants<F>, x_sums: &Sums<F>) -> (i32, i32) {
     const {
-        assert!(
-            matches!(F::LAYOUT.low.run, 32 | 64) && matches!(F::LAYOUT.code, Code::Unsigned(_))
-        );
+        assert!(matches!(F::LAYOUT.code, Code::Unsigned(_)));
+        assert!(matches!(F::LAYOUT.low.run, 32 | 64));
         assert!(matches!(F::LAYOUT.high, None | Some(Plane { run: 32, .. })));
         assert!(!F::HAS_MINIMUM || F::GROUP > 16 || matches!(F::LAYOUT.scales, Scales::Nibbles(_)));
         assert_fits::<F>(if F::GROUP == 16 { 4 } else { 8 });
@@ -419,9 +411,9 @@ fn sums_of_256<F: BlockFormat>(block: &F::Bytes, x: &Quants<F>, x_sums: &Sums<F>
             load_scales!(),
             // What all quants have too much, times scales and sums.
             ".if {offset}",
-            times_sums!("q14"),
-            "vmvn.i32 q15, #{offset} - 1",
-            "vmul.i32 q14, q14, q15",
+            times_sums!(),
+            "vmvn.i32 q14, #{offset} - 1",
+            "vmul.i32 q14, q14, q13",
             ".else",
             "vmov.i32 q14, #0",
             ".endif",
@@ -436,7 +428,7 @@ fn sums_of_256<F: BlockFormat>(block: &F::Bytes, x: &Quants<F>, x_sums: &Sums<F>
             step!(odd 7, "d3[2]", "d3[3]", "d1[3]"),
             ".if {has_minimum}",
             load_minima!(),
-            times_sums!("q13"),
+            times_sums!(),
             ".endif",
             "vadd.i32 d28, d28, d29",
             "vadd.i32 d26, d26, d27",
@@ -457,7 +449,6 @@ fn sums_of_256<F: BlockFormat>(block: &F::Bytes, x: &Quants<F>, x_sums: &Sums<F>
             signed_six_bits = const matches!(F::LAYOUT.scales, Scales::SignedSixBits(_)) as u8,
             nibbles = const matches!(F::LAYOUT.scales, Scales::Nibbles(_)) as u8,
             group = const if F::GROUP == 16 { 16 } else { 32 },
-            apart = const (F::GROUP == 16) as u8,
             has_minimum = const F::HAS_MINIMUM as u8,
             isum = lateout(reg) isum,
             msum = lateout(reg) msum,

@@ -76,7 +76,9 @@ pub(super) fn lanes<F: BlockFormat, const PER: usize>(
     let (layout, first) = (const { &F::LAYOUT }, first::<F>());
     // A stride is a whole run of the low plane, or half of one.
     let low_words = layout.low.run / F::STRIDE;
-    let low = [0, low_words - 1].map(|index| word((layout.low_byte(column, index) - first) / 8));
+    let low_word = |index| word((layout.low_byte(column, index) - first) / 8);
+    // Written out: in `map` the compiler may call the closure.
+    let low = [low_word(0), if low_words > 1 { low_word(1) } else { 0 }];
     let high = match layout.high {
         Some(high) if high.run > 1 => {
             let Place { byte, shift } = layout.high_place(high, column);

@@ -1,7 +1,7 @@
 //! How a block fills pairs of 16-bit halves, as its layout says; see [`super::pairs`] for what they
 //! are.
 
-use super::pairs::{hidden, widened_even, widened_odd};
+use super::instructions::{hidden, widened_even, widened_odd};
 use crate::kernels::arm::blocks::word;
 use crate::quant::layout::{Code, MAX_PER_COLUMN, Place, Plane, Scales};
 use crate::quant::{BlockFormat, GROUP_ELEMENTS};
@@ -19,7 +19,7 @@ impl Masks {
     #[inline(always)]
     pub(super) fn of<F: BlockFormat>() -> Self {
         let mask = |plane: Plane, position: usize| {
-            hidden(u32::from(plane.mask()) * 0x0001_0001 << position)
+            hidden((u32::from(plane.mask()) * 0x0001_0001) << position)
         };
         let high = F::LAYOUT.high.map_or(0, |high| mask(high, F::LAYOUT.low.bits));
         Self { low: mask(F::LAYOUT.low, 0), high }

@@ -1,5 +1,6 @@
 //! ARMv6 and later, Cortex-M4 and later: two 16-bit products an instruction.
 
+mod instructions;
 mod lanes;
 mod pairs;
 

@@ -7,16 +7,10 @@
 //! ([`crate::quant::block::assert_exact`]). What a format subtracts from each weight, `OFFSET`, is
 //! taken from a group's sum as `OFFSET` times the sum of its activations.
 //!
-//! No assembler here is declared `pure`: so it stays in the order that is written, in which the
-//! registers suffice best. Left free, the compiler takes one row after the other and keeps the
-//! widened activations in memory meanwhile.
-//!
 //! Two weight rows at a time share the widened activations. Numbers follow
 //! [`crate::quant::block`]: exact integer sums, one f32 accumulator per output, blocks ascending.
-// Unsafe: instructions beyond the target's baseline, in assembler, as their intrinsics are not
-// stable.
-#![allow(unsafe_code)]
 
+use super::instructions::{multiply_add, widened_even, widened_odd};
 use super::lanes::{Masks, Numbers, lanes};
 use crate::kernels::arm::blocks::{Quants, Row, factors, word};
 use crate::kernels::{Activations, Encoding, FormatKernels, portable};
@@ -24,7 +18,6 @@ use crate::mem::Tile;
 use crate::quant::block::{Array, BlockSize};
 use crate::quant::layout::MAX_PER_COLUMN;
 use crate::quant::{BlockFormat, GROUP_ELEMENTS};
-use core::arch::asm;
 
 /// Weight rows at a time: more do not fit the 13 registers.
 const ROWS: usize = 2;
@@ -73,11 +66,10 @@ fn dot<F: BlockFormat, const R: usize>(weights: [&[F::Bytes]; R], x: &Row<'_, F>
         let mut isums = [0; R];
         for unit in 0..F::Size::GROUPS / F::PER_COLUMN {
             let unit_dots = unit_dots::<F, R>(blocks, quants, unit, masks);
-            for row in 0..R {
-                for weight in 0..F::PER_COLUMN {
+            for (row, dots) in unit_dots.iter().enumerate() {
+                for (weight, dot) in dots.iter().enumerate().take(F::PER_COLUMN) {
                     let group = F::LAYOUT.group(unit, weight);
-                    let dot =
-                        unit_dots[row][weight] - i32::from(F::OFFSET) * i32::from(sums[group]);
+                    let dot = dot - i32::from(F::OFFSET) * i32::from(sums[group]);
                     isums[row] += numbers[row].scale::<F>(group) * dot;
                 }
             }
@@ -115,64 +107,4 @@ fn unit_dots<F: BlockFormat, const R: usize>(
         }
     }
     dots
-}
-
-/// Bytes 0 and 2, signed, as 16-bit halves.
-#[inline(always)]
-pub(super) fn widened_even(bytes: u32) -> u32 {
-    let halves: u32;
-    // SAFETY: only a CPU with `CpuFeature::ArmDsp` comes here: `new` of each format has checked it.
-    unsafe {
-        asm!(
-            "sxtb16 {halves}, {bytes}",
-            halves = lateout(reg) halves,
-            bytes = in(reg) bytes,
-            options(nomem, nostack, preserves_flags)
-        );
-    }
-    halves
-}
-
-/// Bytes 1 and 3, signed, as 16-bit halves.
-#[inline(always)]
-pub(super) fn widened_odd(bytes: u32) -> u32 {
-    let halves: u32;
-    // SAFETY: only a CPU with `CpuFeature::ArmDsp` comes here: `new` of each format has checked it.
-    unsafe {
-        asm!(
-            "sxtb16 {halves}, {bytes}, ror #8",
-            halves = lateout(reg) halves,
-            bytes = in(reg) bytes,
-            options(nomem, nostack, preserves_flags)
-        );
-    }
-    halves
-}
-
-/// `sum` plus the products of the halves of `a` and `b`.
-#[inline(always)]
-fn multiply_add(a: u32, b: u32, sum: i32) -> i32 {
-    let result: i32;
-    // SAFETY: only a CPU with `CpuFeature::ArmDsp` comes here: `new` of each format has checked it.
-    // The sums are exact, so the sticky overflow flag stays as it was.
-    unsafe {
-        asm!(
-            "smlad {result}, {a}, {b}, {sum}",
-            result = lateout(reg) result,
-            a = in(reg) a,
-            b = in(reg) b,
-            sum = in(reg) sum,
-            options(nomem, nostack, preserves_flags)
-        );
-    }
-    result
-}
-
-/// A number of which the compiler knows nothing.
-#[inline(always)]
-pub(super) fn hidden(number: u32) -> u32 {
-    let mut number = number;
-    // SAFETY: there is no instruction.
-    unsafe { asm!("/* {0} */", inout(reg) number, options(pure, nomem, nostack, preserves_flags)) };
-    number
 }
