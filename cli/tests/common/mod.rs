@@ -2,6 +2,7 @@
 // Unsafe: sets a signal for the program.
 #![allow(dead_code, unsafe_code)]
 
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -101,7 +102,11 @@ pub(crate) struct TemporaryFile(PathBuf);
 
 impl TemporaryFile {
     pub(crate) fn new(name: &str, bytes: &[u8]) -> Self {
-        let path = std::env::temp_dir().join(format!("picolm-{}-{name}", std::process::id()));
+        // Tests of one process run side by side.
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let file = format!("picolm-{}-{number}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(file);
         std::fs::write(&path, bytes).unwrap();
         Self(path)
     }
