@@ -7,7 +7,8 @@
 use super::error::ModelError;
 use super::keys::{Keys, in_bounds};
 use super::layers::{LAYERS_MAX, LayerSet};
-use crate::ops::{Attention, Pairing, Rope, RopeScaling};
+use crate::gguf::Numbers;
+use crate::ops::{Attention, Norm, Pairing, Rope, RopeScaling};
 
 /// Sizes and constants of a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,20 +31,57 @@ pub struct Config {
     pub key_dim: u32,
     /// Elements of a value head.
     pub value_dim: u32,
-    /// Hidden length of the feed-forward network (of each expert, where there are experts).
+    /// Hidden length of a dense feed-forward network.
     pub n_ff: u32,
+    /// Hidden length of an expert.
+    pub n_ff_expert: u32,
+    /// Hidden length of the expert that every token uses; 0 without one.
+    pub n_ff_shared: u32,
     /// Experts; 0 for a dense model.
     pub n_expert: u32,
     /// Experts that a token uses.
     pub n_expert_used: u32,
+    /// Whether the shares of a token's experts are divided by their sum.
+    pub shares_are_normed: bool,
     /// Added to the mean square in norms.
     pub epsilon: f32,
     /// Position embedding.
     pub rope: Rope,
-    /// Positions that a row sees, itself included; 0 for all.
+    /// That of blocks with a window, if it is another.
+    pub local_rope: Option<Rope>,
+    /// Positions that a row sees in blocks with a window, itself included; 0 for all.
     pub window: u32,
+    /// Blocks that the file or the architecture sets apart: its family says what for.
+    pub marked: LayerSet,
+    /// What the norms of queries and keys reach over.
+    pub head_norm: HeadNorm,
+    /// Whether the halves of a block read the same input.
+    pub is_parallel: bool,
+    /// What embeddings are multiplied by.
+    pub embedding_scale: f32,
+    /// What is multiplied before it is added to the residual stream.
+    pub residual_scale: f32,
+    /// What attention scores are multiplied by.
+    pub attention_scale: f32,
+    /// What attention scores approach ([`crate::ops::soft_cap`]); 0 for no bound.
+    pub attention_cap: f32,
+    /// What logits are multiplied by.
+    pub logit_scale: f32,
+    /// What logits approach; 0 for no bound.
+    pub logit_cap: f32,
+    /// How queries grow with their position.
+    pub temperature: Option<Temperature>,
     /// Positions that the model was trained for, context extension included.
     pub context_trained: u32,
+}
+
+/// Queries are multiplied by `1 + scale * ln(1 + floor(position / length))` (Llama 4's scaling).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Temperature {
+    /// Not 0.
+    pub scale: f32,
+    /// Above 0.
+    pub length: u32,
 }
 
 /// What is particular to one block, by its number in the file: leaving other blocks out does not
@@ -58,6 +96,59 @@ pub struct LayerShape {
     pub feed_forward: u8,
     /// Positions that a row sees, itself included; 0 for all.
     pub window: u32,
+    /// How queries and keys are rotated.
+    pub rope: RopeTable,
+}
+
+/// How an architecture spells what all have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Habits {
+    /// How rows and heads are normed.
+    pub norm: Norm,
+    /// What the norms of queries and keys reach over.
+    pub head_norm: HeadNorm,
+    /// Which elements of a head are rotated together.
+    pub pairing: Pairing,
+}
+
+/// What a norm of queries or keys reaches over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadNorm {
+    /// Each head, by one weight (Henry et al. 2020, arXiv 2010.04245).
+    Alike,
+    /// Each head, by a weight of its own.
+    Each,
+    /// All heads together.
+    Row,
+}
+
+/// A table of rotary angles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RopeTable {
+    /// None: queries and keys are not rotated.
+    None,
+    /// [`Config::rope`].
+    Global,
+    /// [`Config::local_rope`].
+    Local,
+}
+
+impl LayerShape {
+    /// All blocks alike: each with the window.
+    pub fn alike(config: &Config, number: u32) -> Self {
+        let window = config.window;
+        Self { number, mixer: 0, feed_forward: 0, window, rope: RopeTable::Global }
+    }
+
+    /// The marked blocks have the window and the local angles.
+    pub fn local_if_marked(config: &Config, number: u32) -> Self {
+        let alike = Self::alike(config, number);
+        match config.marked.contains(number) {
+            true if config.local_rope.is_some() => Self { rope: RopeTable::Local, ..alike },
+            true => alike,
+            false => Self { window: 0, ..alike },
+        }
+    }
 }
 
 /// Upper bounds: far above every model there is, low enough that no product of four overflows.
@@ -77,7 +168,7 @@ impl Config {
     /// What most architectures have in common. `n_vocab` is the length of the embedding.
     pub(super) fn common(
         keys: &Keys<'_, '_>,
-        pairing: Pairing,
+        habits: &Habits,
         n_vocab: u32,
     ) -> Result<Self, ModelError> {
         let n_embd = keys.size("embedding_length", bound::EMBEDDING)?;
@@ -95,13 +186,15 @@ impl Config {
         let key_dim = head_dim("attention.key_length")?;
         let value_dim = head_dim("attention.value_length")?;
         let (n_expert, n_expert_used) = experts(keys)?;
-        let mut n_ff = keys.size("feed_forward_length", bound::FEED_FORWARD)?;
+        let n_ff = keys.size("feed_forward_length", bound::FEED_FORWARD)?;
+        let (mut n_ff_expert, mut n_ff_shared) = (0, 0);
         if n_expert > 0 {
-            let length = keys.optional_size("expert_feed_forward_length", bound::FEED_FORWARD)?;
-            n_ff = length.unwrap_or(n_ff);
+            let length = |suffix| keys.optional_size(suffix, bound::FEED_FORWARD);
+            n_ff_expert = length("expert_feed_forward_length")?.unwrap_or(n_ff);
+            n_ff_shared = length("expert_shared_feed_forward_length")?.unwrap_or(0);
         }
         let context_trained = keys.size("context_length", bound::CONTEXT)?;
-        const EPSILON: &str = "attention.layer_norm_rms_epsilon";
+        let epsilon = habits.norm.epsilon_key;
         Ok(Self {
             architecture: keys.architecture,
             n_vocab,
@@ -113,13 +206,79 @@ impl Config {
             key_dim,
             value_dim,
             n_ff,
+            n_ff_expert,
+            n_ff_shared,
             n_expert,
             n_expert_used,
-            epsilon: keys.optional_positive(EPSILON)?.ok_or(ModelError::MissingKey(EPSILON))?,
-            rope: rope(keys, pairing, key_dim, context_trained)?,
+            shares_are_normed: true,
+            epsilon: keys.optional_positive(epsilon)?.ok_or(ModelError::MissingKey(epsilon))?,
+            rope: rope(keys, habits.pairing, key_dim, context_trained)?,
+            local_rope: None,
             window: keys.u32("attention.sliding_window")?.unwrap_or(0),
+            marked: LayerSet::EMPTY,
+            head_norm: habits.head_norm,
+            is_parallel: false,
+            embedding_scale: 1.0,
+            residual_scale: 1.0,
+            attention_scale: 1.0 / crate::num::sqrt(key_dim as f32),
+            attention_cap: 0.0,
+            logit_scale: 1.0,
+            logit_cap: 0.0,
+            temperature: None,
             context_trained,
         })
+    }
+
+    /// Marks the blocks that `attention.sliding_window_pattern` lists, or else all but every n-th
+    /// one, n being that key or `every`. Without a window there are none.
+    pub(super) fn mark_local(&mut self, keys: &Keys<'_, '_>, every: u32) -> Result<(), ModelError> {
+        const PATTERN: &str = "attention.sliding_window_pattern";
+        if self.window == 0 {
+            return Ok(());
+        }
+        let is_listed =
+            |list: Numbers<'_, bool>, number: u32| list.get(number.into()) == Some(true);
+        let list = keys.bools(PATTERN)?;
+        let every = match list {
+            Some(_) => every,
+            None => keys.u32(PATTERN)?.unwrap_or(every),
+        };
+        for number in 0..self.n_layer {
+            let is_local = match list {
+                Some(list) => is_listed(list, number),
+                None => every == 0 || number % every < every - 1,
+            };
+            if is_local {
+                self.marked.insert(number).ok_or(ModelError::InvalidKey(PATTERN))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets marked blocks be rotated by the frequencies of `rope.freq_base_swa` or of `base`, and
+    /// in this way in a longer context.
+    pub(super) fn rotate_locally(
+        &mut self,
+        keys: &Keys<'_, '_>,
+        base: f32,
+        scaling: RopeScaling,
+    ) -> Result<(), ModelError> {
+        let frequency_base = keys.positive("rope.freq_base_swa", base)?;
+        let local = Rope { frequency_base, scaling, ..self.rope };
+        self.local_rope =
+            Some(local).filter(|local| !self.marked.is_empty() && *local != self.rope);
+        Ok(())
+    }
+
+    /// Lets the file's factors extend the context where it says what that was before.
+    pub(super) fn extend_by_factors(&mut self, keys: &Keys<'_, '_>) -> Result<(), ModelError> {
+        let original_context = original_context(keys, self.context_trained)?;
+        if self.rope.scaling == RopeScaling::None && original_context != self.context_trained {
+            let attention_factor = keys.positive("rope.scaling.attn_factor", 1.0)?;
+            self.rope.scaling =
+                RopeScaling::Long { factor: 1.0, original_context, attention_factor };
+        }
+        Ok(())
     }
 
     /// The same model without the blocks of `skipped`.
@@ -137,19 +296,6 @@ impl Config {
     /// Blocks of the file, the skipped ones included.
     pub fn n_layer_stored(&self) -> u32 {
         self.n_layer + self.skipped.len()
-    }
-
-    /// The shapes of the blocks that a pass runs, `n_layer` of them.
-    pub(super) fn layers(&self) -> impl Iterator<Item = LayerShape> + use<> {
-        let config = *self;
-        (0..config.n_layer_stored())
-            .filter(move |&number| !config.skipped.contains(number))
-            .map(move |number| config.layer(number))
-    }
-
-    /// The shape of the block with this number in the file.
-    pub(super) fn layer(&self, number: u32) -> LayerShape {
-        LayerShape { number, mixer: 0, feed_forward: 0, window: self.window }
     }
 
     /// Which of the blocks that run has this number in the file; `None` for a skipped one.
@@ -172,6 +318,21 @@ impl Config {
         self.n_head_kv as usize * self.value_dim as usize
     }
 
+    /// Rotary frequencies, those of both tables.
+    pub(super) const fn rotary_len(&self) -> usize {
+        let tables = if self.local_rope.is_some() { 2 } else { 1 };
+        tables * (self.rope.dimensions / 2) as usize
+    }
+
+    /// Norms of `heads` heads of queries or keys, and the elements of each.
+    pub(super) const fn norms(&self, heads: u32) -> [u32; 2] {
+        match self.head_norm {
+            HeadNorm::Alike => [1, self.key_dim],
+            HeadNorm::Each => [heads, self.key_dim],
+            HeadNorm::Row => [1, heads * self.key_dim],
+        }
+    }
+
     /// Elements of a row of what attention gives.
     pub const fn attention_len(&self) -> usize {
         self.n_head as usize * self.value_dim as usize
@@ -182,12 +343,17 @@ impl Config {
     /// job. What queries, keys and values leave is enough for most models.
     pub(super) fn hidden_slice(&self) -> u32 {
         let room = (self.query_len() + self.key_len() + self.value_len()) as u32 / 2;
-        (room - room % 256).max(512).min(self.n_ff)
+        (room - room % 256).max(512).min(self.hidden_len())
+    }
+
+    /// Elements of the longest hidden activations of a feed-forward network.
+    pub(super) fn hidden_len(&self) -> u32 {
+        self.n_ff.max(self.n_ff_expert).max(self.n_ff_shared)
     }
 
     /// Elements of the longest activations that a matrix is multiplied with.
     pub(crate) fn widest(&self) -> u64 {
-        let others = u64::from(self.n_embd.max(self.n_ff));
+        let others = u64::from(self.n_embd.max(self.hidden_len()));
         others.max(self.attention_len() as u64)
     }
 
@@ -198,7 +364,8 @@ impl Config {
             n_head_kv: self.n_head_kv as usize,
             key_dim: self.key_dim as usize,
             value_dim: self.value_dim as usize,
-            scale: 1.0 / crate::num::sqrt(self.key_dim as f32),
+            scale: self.attention_scale,
+            cap: self.attention_cap,
             window,
         }
     }
@@ -248,15 +415,27 @@ fn rope(
         None | Some(b"linear") if factor == 1.0 => RopeScaling::None,
         None | Some(b"linear") => RopeScaling::Linear { factor },
         Some(b"yarn") => yarn(keys, factor, context_trained)?,
+        Some(b"longrope") => RopeScaling::Long {
+            factor,
+            original_context: original_context(keys, context_trained)?,
+            attention_factor: keys.positive("rope.scaling.attn_factor", 1.0)?,
+        },
         Some(_) => return Err(ModelError::InvalidKey("rope.scaling.type")),
     };
     Ok(Rope { dimensions, frequency_base, pairing, scaling })
 }
 
-fn yarn(keys: &Keys<'_, '_>, factor: f32, context_trained: u32) -> Result<RopeScaling, ModelError> {
+/// Positions of a model before its context was extended.
+fn original_context(keys: &Keys<'_, '_>, context_trained: u32) -> Result<u32, ModelError> {
     const ORIGINAL: &str = "rope.scaling.original_context_length";
-    // As in llama.cpp, 0 and negative mean "not set".
+    // As in llama.cpp, 0 means "not set".
     let original = keys.u32(ORIGINAL)?.filter(|&length| length != 0).unwrap_or(context_trained);
+    in_bounds(original, bound::CONTEXT, ORIGINAL)
+}
+
+fn yarn(keys: &Keys<'_, '_>, factor: f32, context_trained: u32) -> Result<RopeScaling, ModelError> {
+    const LOG_MULTIPLIER: &str = "rope.scaling.yarn_log_multiplier";
+    // As in llama.cpp, negative means "not set".
     let extrapolation = keys.f32("rope.scaling.yarn_ext_factor")?.unwrap_or(1.0);
     if !extrapolation.is_finite() {
         return Err(ModelError::InvalidKey("rope.scaling.yarn_ext_factor"));
@@ -264,10 +443,15 @@ fn yarn(keys: &Keys<'_, '_>, factor: f32, context_trained: u32) -> Result<RopeSc
     let extrapolation = if extrapolation < 0.0 { 1.0 } else { extrapolation };
     Ok(RopeScaling::Yarn {
         factor,
-        original_context: in_bounds(original, bound::CONTEXT, ORIGINAL)?,
+        original_context: original_context(keys, context_trained)?,
         beta_fast: keys.positive("rope.scaling.yarn_beta_fast", 32.0)?,
         beta_slow: keys.positive("rope.scaling.yarn_beta_slow", 1.0)?,
         extrapolation,
         attention_factor: keys.positive("rope.scaling.attn_factor", 1.0)?,
+        log_multiplier: match keys.f32(LOG_MULTIPLIER)? {
+            None => 0.0,
+            Some(share) if share.is_finite() && share >= 0.0 => share,
+            Some(_) => return Err(ModelError::InvalidKey(LOG_MULTIPLIER)),
+        },
     })
 }

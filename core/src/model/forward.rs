@@ -8,6 +8,7 @@
 //! lies between (norms, encoding, RoPE, activations) the caller does for a row or two, and the
 //! workers for a batch.
 
+use super::config::Config;
 use super::error::ForwardError;
 use super::load::Model;
 use super::state::{ModelOptions, State};
@@ -37,7 +38,7 @@ impl<'m> Model<'m> {
         self.embed(state, rows)?;
         let mut recurrent_at = 0;
         for mut layer in self.loaded.layers() {
-            for half in self.family.block.halves(&layer.shape) {
+            for half in self.loaded.block.halves(&layer.shape) {
                 layer.recurrent_at = recurrent_at;
                 (half.run)(&self.loaded, state, &layer, rows)?;
                 recurrent_at += half.recurrent_len(&self.loaded.config);
@@ -80,34 +81,62 @@ impl<'m> Model<'m> {
         Ok(count)
     }
 
-    /// Embedding rows and rotary angles.
+    /// Embedding rows, scaled and with those of their positions, and rotary angles.
     fn embed(&self, state: &mut State<'_>, rows: usize) -> Result<(), ForwardError> {
+        let Config { n_embd, rope, local_rope, embedding_scale, .. } = self.loaded.config;
+        for row in 0..rows {
+            let x = row * n_embd as usize..(row + 1) * n_embd as usize;
+            let x = &mut state.x[x];
+            self.read_row(Tensor::TokenEmbedding, state.tokens[row], state.embedding_row, x)?;
+            if embedding_scale != 1.0 {
+                x.iter_mut().for_each(|x| *x *= embedding_scale);
+            }
+            if self.loaded.tensors.matrix(0, Tensor::PositionEmbedding).is_some() {
+                let own = state.work.get_mut(..x.len()).ok_or(OpError::Shape)?;
+                let position = state.positions[row].position;
+                self.read_row(Tensor::PositionEmbedding, position, state.embedding_row, own)?;
+                ops::add(x, own)?;
+            }
+        }
+        let pairs = (rope.dimensions / 2) as usize;
+        let table = pairs * state.options.batch as usize;
+        let frequencies = self.loaded.tensors.inverse_frequencies.chunks_exact(pairs);
+        let cosines = state.cosines.chunks_exact_mut(table);
+        let angles = cosines.zip(state.sines.chunks_exact_mut(table));
+        let ropes = core::iter::once(rope).chain(local_rope);
+        for (rope, (frequencies, (cosines, sines))) in ropes.zip(frequencies.zip(angles)) {
+            let magnitude = rope.magnitude();
+            let angles = cosines.chunks_exact_mut(pairs).zip(sines.chunks_exact_mut(pairs));
+            for (at, (cosines, sines)) in state.positions[..rows].iter().zip(angles) {
+                ops::angles(frequencies, at.position, magnitude, cosines, sines);
+            }
+        }
+        Ok(())
+    }
+
+    /// A row of an embedding, as f32.
+    fn read_row(
+        &self,
+        tensor: Tensor,
+        row: u32,
+        buffer: &mut [u8],
+        out: &mut [f32],
+    ) -> Result<(), ForwardError> {
         let model = &self.loaded;
-        let embedding = model.tensors.matrix(0, Tensor::TokenEmbedding);
-        let embedding = embedding.ok_or(OpError::Shape)?;
-        let kernels = model.kernels(embedding.tensor_type)?;
-        let n_embd = model.config.n_embd as usize;
-        let row_bytes = state.embedding_row.len() as u64;
-        for (&token, x) in state.tokens[..rows].iter().zip(state.x.chunks_exact_mut(n_embd)) {
-            let offset = embedding.offset + u64::from(token) * row_bytes;
-            model.weights.read(offset, state.embedding_row)?;
-            kernels.dequantize(state.embedding_row, x)?;
-        }
-        let frequencies = model.tensors.inverse_frequencies;
-        let pairs = frequencies.len();
-        let magnitude = model.config.rope.magnitude();
-        let cosines =
-            state.cosines.chunks_exact_mut(pairs).zip(state.sines.chunks_exact_mut(pairs));
-        for (at, (cosines, sines)) in state.positions[..rows].iter().zip(cosines) {
-            ops::angles(frequencies, at.position, magnitude, cosines, sines);
-        }
+        let matrix = model.tensors.matrix(0, tensor).ok_or(OpError::Shape)?;
+        let kernels = model.kernels(matrix.tensor_type)?;
+        let row_bytes = kernels.row_bytes(out.len()).ok_or(OpError::Shape)?;
+        let bytes = buffer.get_mut(..row_bytes).ok_or(OpError::Shape)?;
+        model.weights.read(matrix.offset + u64::from(row) * row_bytes as u64, bytes)?;
+        kernels.dequantize(bytes, out)?;
         Ok(())
     }
 
     /// Logits of the rows that want them.
     fn head(&self, state: &mut State<'_>, rows: usize) -> Result<(), ForwardError> {
         let model = &self.loaded;
-        let n_embd = model.config.n_embd as usize;
+        let Config { n_embd, n_vocab, logit_scale, logit_cap, .. } = model.config;
+        let n_embd = n_embd as usize;
         let mut wanted = 0;
         for row in 0..rows {
             if state.wants_logits[row] != 0 {
@@ -118,11 +147,20 @@ impl<'m> Model<'m> {
         if wanted == 0 {
             return Ok(());
         }
-        let norm = model.norm(state.x, model.tensors.vector(0, Tensor::OutputNorm));
+        let tensors = &model.tensors;
+        let norm = [tensors.vector(0, Tensor::OutputNorm), tensors.bias(0, Tensor::OutputNorm)];
+        let norm = model.norm(state.x, norm);
         let y = &mut state.y[..wanted * n_embd];
         let output = model.product(self.output()?, wanted, state.logits)?;
-        let output = Product { bias: model.tensors.bias(0, Tensor::Output), ..output };
+        let output = Product { bias: tensors.bias(0, Tensor::Output), ..output };
         model.multiply(&mut state.encoder, y, n_embd, &norm, &mut [output])?;
+        let logits = &mut state.logits[..wanted * n_vocab as usize];
+        if logit_scale != 1.0 {
+            logits.iter_mut().for_each(|logit| *logit *= logit_scale);
+        }
+        if logit_cap != 0.0 {
+            ops::soft_cap(model.vector, logits, logit_cap);
+        }
         Ok(())
     }
 

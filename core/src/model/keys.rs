@@ -1,7 +1,7 @@
 //! The metadata keys of an architecture, without its name.
 
 use super::error::ModelError;
-use crate::gguf::{Gguf, Key};
+use crate::gguf::{Gguf, Key, Numbers, Value};
 
 /// Reads `ARCHITECTURE.suffix`.
 pub struct Keys<'g, 'a> {
@@ -23,6 +23,18 @@ impl<'a> Keys<'_, 'a> {
     /// A text; `None` where the key is absent.
     pub fn string(&self, suffix: &'static str) -> Result<Option<&'a [u8]>, ModelError> {
         Ok(self.gguf.string(Key::of(self.architecture, suffix))?)
+    }
+
+    /// Yes or no; `None` where the key is absent.
+    pub fn bool(&self, suffix: &'static str) -> Result<Option<bool>, ModelError> {
+        Ok(self.gguf.bool(Key::of(self.architecture, suffix))?)
+    }
+
+    /// A list of yes and no; `None` where the key is absent or no list.
+    pub fn bools(&self, suffix: &'static str) -> Result<Option<Numbers<'a, bool>>, ModelError> {
+        let value = self.gguf.get(Key::of(self.architecture, suffix));
+        let Some(Value::Array(list)) = value else { return Ok(None) };
+        Ok(Some(list.bools()?))
     }
 
     /// A required size in `1..=most`.

@@ -62,7 +62,7 @@ pub(super) struct Tables<'m> {
     pub(super) vectors: &'m mut [Vector],
     pub(super) stripes: &'m mut [Stripe],
     pub(super) values: &'m mut [f32],
-    /// `[rope dimensions / 2]`
+    /// `[Config::rotary_len]`
     pub(super) frequencies: &'m mut [f32],
 }
 
@@ -89,7 +89,7 @@ impl<'g, 'a> Layout<'g, 'a> {
     ) -> Result<Self, ModelError> {
         let family = Family::find(gguf, build.families)?;
         let keys = Keys { gguf, architecture: family.architecture };
-        let mut config = Config::common(&keys, family.block.pairing, vocabulary(gguf, &keys)?)?;
+        let mut config = Config::common(&keys, &family.block.habits, vocabulary(gguf, &keys)?)?;
         (family.configure)(&keys, &mut config)?;
         let mut layout = Self {
             gguf,
@@ -102,7 +102,7 @@ impl<'g, 'a> Layout<'g, 'a> {
             values: 0,
             embedding_row_bytes: 0,
             // Rotary frequencies are f32 in memory.
-            weights_bytes: u64::from(config.rope.dimensions / 2) * 4,
+            weights_bytes: config.rotary_len() as u64 * 4,
         };
         // A file cannot claim more blocks than it has tensors for.
         if u64::from(layout.config.n_layer) > gguf.tensor_count() {
@@ -161,9 +161,12 @@ impl<'g, 'a> Layout<'g, 'a> {
                 let each_bytes = info.bytes / u64::from(shape.experts);
                 match tensor.kind() {
                     Kind::Rows => {
-                        embedding_bytes = info.bytes;
-                        self.embedding_row_bytes = info.bytes / u64::from(shape.rows);
-                        self.embedding_row_bytes
+                        if tensor == Tensor::TokenEmbedding {
+                            embedding_bytes = info.bytes;
+                        }
+                        let row_bytes = info.bytes / u64::from(shape.rows);
+                        self.embedding_row_bytes = self.embedding_row_bytes.max(row_bytes);
+                        row_bytes
                     }
                     kind if kind.is_of_experts() => {
                         each_bytes * u64::from(self.config.n_expert_used)
@@ -175,10 +178,10 @@ impl<'g, 'a> Layout<'g, 'a> {
                 vector_width(tensor_type)
                     .ok_or(ModelError::UnsupportedType { slot, tensor_type })?;
                 // At most 2^24 elements each, and no more tensors than the file has room for.
-                let values = u64::from(shape.columns);
+                let values = u64::from(shape.rows) * u64::from(shape.columns);
                 self.values += align_up(values, VECTOR_ALIGN).ok_or(ModelError::TooLarge)?;
                 // Divided into the frequencies when the model is loaded.
-                if tensor == Tensor::RopeFactors { 0 } else { values * 4 }
+                if tensor.is_of_frequencies() { 0 } else { values * 4 }
             };
             self.read(read_bytes)?;
         }
@@ -231,7 +234,7 @@ impl<'g, 'a> Layout<'g, 'a> {
     #[inline(never)]
     fn needing(&self, tensor: Tensor, without: LayerSet) -> (u32, Option<u32>) {
         let (mut count, mut first) = (0, None);
-        for (index, shape) in (0..).zip(self.config.layers()) {
+        for (index, shape) in (0..).zip(self.family.block.layers(&self.config)) {
             if !without.contains(index) && self.family.needs(&shape).required.contains(tensor) {
                 count += 1;
                 first.get_or_insert(shape.number);
@@ -267,7 +270,7 @@ impl<'g, 'a> Layout<'g, 'a> {
 
     fn take_tables<'m>(&self, stripes: u64, memory: &mut dyn Memory<'m>) -> Tables<'m> {
         let [matrices, vectors] = self.columns.lens(self.config.n_layer);
-        let frequencies = u64::from(self.config.rope.dimensions / 2);
+        let frequencies = self.config.rotary_len() as u64;
         let nothing = Stripe { offset: 0, bytes: 0, need: Need::Maybe };
         Tables {
             matrices: memory.take_with(Purpose::TensorTable, matrices, |_| NO_MATRIX),
@@ -292,9 +295,10 @@ impl<'g, 'a> Layout<'g, 'a> {
             match placed.tensor {
                 Tensor::Output => head = Some(count),
                 // It is read whole where it is the head, too.
-                tensor if tensor.kind() == Kind::Rows => {
+                Tensor::TokenEmbedding => {
                     head.get_or_insert(count);
                 }
+                tensor if tensor.kind() == Kind::Rows => {}
                 _ => stripes += count,
             }
         }

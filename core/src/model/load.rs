@@ -2,7 +2,6 @@
 
 use super::config::Config;
 use super::error::ModelError;
-use super::family::Family;
 use super::layout::{Layout, Tables, VECTOR_ALIGN};
 use super::loaded::Loaded;
 use super::placement::{Part, Placed};
@@ -12,14 +11,13 @@ use super::tensor::Tensor;
 use super::tensors::{Tensors, Vector, vector_width};
 use crate::mem::{Memory, MemoryPlan};
 use crate::num::{bf16, f16_le};
-use crate::ops::Matrix;
+use crate::ops::{Matrix, RopeScaling};
 use crate::port::{Parallel, Weights};
 use crate::quant::TensorType;
 
 /// A loaded model. No state of a text.
 pub struct Model<'m> {
     pub(super) loaded: Loaded<'m>,
-    pub(super) family: &'static Family,
 }
 
 impl<'m> Model<'m> {
@@ -49,16 +47,16 @@ impl<'m> Model<'m> {
         options.check(&layout.config)?;
         let loaded = Loaded {
             config: layout.config,
-            tensors: load_tensors(layout, weights, options.stripe_bytes, memory)?,
+            tensors: load_tensors(layout, weights, options, memory)?,
             kernels: layout.kernels,
             vector: layout.vector,
-            activation: layout.family.block.activation,
+            block: &layout.family.block,
             weights,
             parallel,
         };
         let state = take_state(layout, options, memory)?;
         weights.schedule(loaded.tensors.stripes)?;
-        Ok((Self { loaded, family: layout.family }, state))
+        Ok((Self { loaded }, state))
     }
 
     /// Sizes and constants.
@@ -85,10 +83,10 @@ fn take_state<'m>(
 fn load_tensors<'m>(
     layout: &Layout<'_, '_>,
     weights: &dyn Weights,
-    stripe_bytes: u64,
+    options: &ModelOptions,
     memory: &mut dyn Memory<'m>,
 ) -> Result<Tensors<'m>, ModelError> {
-    let config = &layout.config;
+    let (config, stripe_bytes) = (&layout.config, options.stripe_bytes);
     let mut filler = Filler { layout, tables: layout.tables(stripe_bytes, memory)?, used: 0 };
     for placed in layout.placed() {
         filler.place(weights, stripe_bytes, &placed?)?;
@@ -103,13 +101,28 @@ fn load_tensors<'m>(
         stripes,
         inverse_frequencies: &[],
     };
-    let factors = tensors.vector(0, Tensor::RopeFactors);
+    let factors = tensors.vector(0, rope_factors(layout, options.context));
     if factors.iter().any(|factor| !factor.is_finite() || *factor == 0.0) {
         return Err(ModelError::InvalidKey(Tensor::RopeFactors.name()));
     }
-    crate::ops::inverse_frequencies(&config.rope, factors, frequencies);
+    let (global, local) = frequencies.split_at_mut((config.rope.dimensions / 2) as usize);
+    crate::ops::inverse_frequencies(&config.rope, factors, global);
+    if let Some(rope) = &config.local_rope {
+        crate::ops::inverse_frequencies(rope, &[], local);
+    }
     tensors.inverse_frequencies = frequencies;
     Ok(tensors)
+}
+
+/// What the frequencies are divided by in a context of this length.
+fn rope_factors(layout: &Layout<'_, '_>, context: u32) -> Tensor {
+    match layout.config.rope.scaling {
+        _ if layout.columns.weight(0, Tensor::RopeFactors).is_some() => Tensor::RopeFactors,
+        RopeScaling::Long { original_context, .. } if context > original_context => {
+            Tensor::RopeFactorsLong
+        }
+        _ => Tensor::RopeFactorsShort,
+    }
 }
 
 /// The tables while they are filled.
@@ -172,7 +185,7 @@ impl Filler<'_, '_, '_, '_> {
         let unsupported = ModelError::UnsupportedType { slot: placed.slot(), tensor_type };
         let width = vector_width(tensor_type).ok_or(unsupported)?;
         let start = self.used;
-        let length = placed.shape.columns as usize;
+        let length = placed.shape.rows as usize * placed.shape.columns as usize;
         let place = self.tables.values.get_mut(start..start + length);
         let place = place.ok_or(ModelError::DuplicateTensor(placed.slot()))?;
         let mut buffer = [0u8; 256];
@@ -192,6 +205,6 @@ impl Filler<'_, '_, '_, '_> {
         }
         self.used = (start + length).next_multiple_of(VECTOR_ALIGN as usize);
         let start = u32::try_from(start).map_err(|_| ModelError::TooLarge)?;
-        Ok(Vector { start, length: placed.shape.columns })
+        Ok(Vector { start, length: length as u32 })
     }
 }

@@ -1,10 +1,12 @@
 //! What the halves of a block run on: a loaded model's sizes, weights, kernels and threads.
 
+use super::block::Block;
 use super::config::Config;
 use super::tensor::Tensor;
 use super::tensors::{Layer, Tensors};
 use crate::kernels::{FormatKernels, VectorKernels};
-use crate::ops::{self, Activation, Encoder, Machine, MakeRow, Matrix, OpError, Product};
+use crate::mem::Disjoint;
+use crate::ops::{self, Encoder, Machine, MakeRow, Matrix, OpError, Product};
 use crate::port::{Parallel, Weights};
 use crate::quant::TensorType;
 
@@ -17,7 +19,7 @@ pub(super) struct Loaded<'m> {
     pub(super) tensors: Tensors<'m>,
     pub(super) kernels: KernelTable,
     pub(super) vector: &'static VectorKernels,
-    pub(super) activation: Activation,
+    pub(super) block: &'static Block,
     pub(super) weights: &'m dyn Weights,
     pub(super) parallel: &'m dyn Parallel,
 }
@@ -39,7 +41,7 @@ impl<'m> Loaded<'m> {
     pub(super) fn layers(&self) -> impl Iterator<Item = Layer<'_, 'm>> {
         let layer =
             |(index, shape)| Layer { tensors: &self.tensors, index, shape, recurrent_at: 0 };
-        (0..).zip(self.config.layers()).map(layer)
+        (0..).zip(self.block.layers(&self.config)).map(layer)
     }
 
     /// `out = x . matrix` as part of a group, `[rows, matrix.rows]`.
@@ -81,16 +83,59 @@ impl<'m> Loaded<'m> {
         ops::multiply(self.machine(), encoder, values, columns, make, products)
     }
 
-    /// What writes a row of `norm(x) * weight`.
+    /// What writes a row of `norm(x) * weight + bias`; the row itself where there is no weight.
     pub(super) fn norm<'a>(
         &self,
         x: &'a [f32],
-        weight: &'a [f32],
+        [weight, bias]: [&'a [f32]; 2],
     ) -> impl Fn(usize, &mut [f32]) -> Option<()> + Sync + use<'a, 'm> {
-        let (vector, epsilon) = (self.vector, self.config.epsilon);
+        let (vector, norm, epsilon) = (self.vector, self.block.habits.norm, self.config.epsilon);
         move |row, out| {
-            let x = x.get(row * weight.len()..(row + 1) * weight.len())?;
-            ops::rms_norm(vector, x, weight, epsilon, out).ok()
+            let x = x.get(row * out.len()..(row + 1) * out.len())?;
+            if weight.is_empty() {
+                out.copy_from_slice(x);
+                return Some(());
+            }
+            norm.row(vector, x, [weight, bias], epsilon, out).ok()
         }
+    }
+
+    /// What norms a row in place; leaves it where there is no weight.
+    pub(super) fn norm_in_place<'a>(
+        &self,
+        [weight, bias]: [&'a [f32]; 2],
+    ) -> impl Fn(usize, &mut [f32]) -> Option<()> + Sync + use<'a, 'm> {
+        let (vector, norm, epsilon) = (self.vector, self.block.habits.norm, self.config.epsilon);
+        move |_, row| {
+            if weight.is_empty() {
+                return Some(());
+            }
+            norm.in_place(vector, row, [weight, bias], epsilon).ok()
+        }
+    }
+
+    /// Whether the outputs of a half whose norm is `post` are added to the residual stream as they
+    /// are.
+    pub(super) fn adds_plainly(&self, post: [&[f32]; 2]) -> bool {
+        post[0].is_empty() && self.config.residual_scale == 1.0
+    }
+
+    /// Adds the outputs of a half to the residual stream, normed by `post` and scaled; both are
+    /// `[rows, n_embd]`.
+    pub(super) fn add(
+        &self,
+        x: &mut [f32],
+        outputs: &mut [f32],
+        post: [&[f32]; 2],
+    ) -> Result<(), OpError> {
+        let (n_embd, scale) = (self.config.n_embd as usize, self.config.residual_scale);
+        let norm = self.norm_in_place(post);
+        let rows = x.len() / n_embd;
+        let (x, outputs) = (Disjoint::new(x, n_embd), Disjoint::new(outputs, n_embd));
+        ops::for_rows(self.parallel, rows, n_embd, &|row| {
+            let output = outputs.chunk(row)?;
+            norm(row, output)?;
+            ops::add_scaled(x.chunk(row)?, output, scale).ok()
+        })
     }
 }

@@ -45,7 +45,10 @@ mod tensor;
 mod tensors;
 mod traffic;
 
-pub use block::{ATTENTION, Block, EXPERTS, GATED, Half, Needs};
+pub use block::{
+    ATTENTION, ATTENTION_UNNORMED, Block, EXPERTS, FEED_FORWARD, FEED_FORWARD_UNNORMED, GATED,
+    GATED_UNNORMED, Half, Needs, SUB_NORMED,
+};
 pub use config::{Config, LayerShape};
 pub use error::{ForwardError, ModelError, Name, TensorSlot};
 pub use family::Family;

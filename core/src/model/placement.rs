@@ -3,7 +3,7 @@
 //!
 //! Every tensor of a file must be known: one that is left out would change the answers silently.
 
-use super::config::Config;
+use super::config::{Config, LayerShape};
 use super::error::{ModelError, Name, TensorSlot};
 use super::family::Family;
 use super::tensor::{Shape, Tensor};
@@ -25,24 +25,22 @@ impl Part {
         }
     }
 
-    /// The shape of this part of a tensor in the block with this number. Outside of blocks no
-    /// length depends on a block.
+    /// The shape of this part of a tensor in blocks of the shape `layer`.
     // As for `Family::needs`, speed is of no matter here, and bytes are.
     #[inline(never)]
-    fn shape_of(self, tensor: Tensor, config: &Config, number: Option<u32>) -> Shape {
-        let layer = config.layer(number.unwrap_or(0));
+    fn shape_of(self, tensor: Tensor, config: &Config, layer: &LayerShape) -> Shape {
         match self {
-            Self::Weight => tensor.shape(config, &layer),
-            Self::Bias => Shape { columns: tensor.bias_len(config, &layer), rows: 1, experts: 1 },
+            Self::Weight => tensor.shape(config, layer),
+            Self::Bias => Shape { columns: tensor.bias_len(config, layer), rows: 1, experts: 1 },
         }
     }
 
     /// The dimensions of these tensors' parts, one after the other.
     #[inline(never)]
-    fn dimensions(self, tensors: &[Tensor], config: &Config, number: Option<u32>) -> [u64; 4] {
+    fn dimensions(self, tensors: &[Tensor], config: &Config, layer: &LayerShape) -> [u64; 4] {
         let mut dimensions = [0, 0, 0, 1];
         for &tensor in tensors {
-            let shape = self.shape_of(tensor, config, number);
+            let shape = self.shape_of(tensor, config, layer);
             let own = [shape.columns, shape.rows, shape.experts].map(u64::from);
             match self {
                 Self::Weight => (dimensions[0], dimensions[1]) = (own[0], dimensions[1] + own[1]),
@@ -124,13 +122,14 @@ struct Rest<'a> {
     slot: TensorSlot,
     /// The tensors that it holds: one, or those that were fused.
     tensors: &'static [Tensor],
+    shape: LayerShape,
 }
 
 impl<'a> Rest<'a> {
     fn split_first(&mut self, config: &Config) -> Option<Placed<'a>> {
-        let Self { info, layer, part, slot, tensors } = *self;
+        let Self { info, layer, part, slot, tensors, .. } = *self;
         let (&tensor, rest) = tensors.split_first()?;
-        let shape = part.shape_of(tensor, config, slot.layer);
+        let shape = part.shape_of(tensor, config, &self.shape);
         let elements = u64::from(shape.columns) * u64::from(shape.rows) * u64::from(shape.experts);
         // A row is whole blocks, or the file would not have been read.
         let bytes = info.tensor_type.bytes_for(elements).unwrap_or(0);
@@ -159,12 +158,11 @@ fn find<'a>(
             (name.ok_or(unknown)?, Part::Weight)
         }
     };
-    let known = match number {
-        Some(number) => family.needs(&config.layer(number)),
-        None => family.needs_outside(),
-    };
+    // Outside of blocks no length depends on one.
+    let shape = (family.block.shape)(config, number.unwrap_or(0));
+    let known = if number.is_some() { family.needs(&shape) } else { family.needs_outside() };
     let known = if part == Part::Bias { known.biases } else { known.known() };
-    let fits = |tensors: &[Tensor]| info.dimensions == part.dimensions(tensors, config, number);
+    let fits = |tensors: &[Tensor]| info.dimensions == part.dimensions(tensors, config, &shape);
     let named = |entry: &str| entry.as_bytes() == name;
     let alone = known.iter().find(|tensor| named(tensor.name()));
     // Where it has the name of a part, too, the shape decides.
@@ -181,7 +179,7 @@ fn find<'a>(
     if !fits(tensors) {
         return Err(ModelError::WrongShape(slot));
     }
-    Ok(Some(Rest { info, layer, part, slot, tensors }))
+    Ok(Some(Rest { info, layer, part, slot, tensors, shape }))
 }
 
 /// The number of a tensor's block, and what follows it in the name.

@@ -72,9 +72,10 @@ impl Sizes {
 
     /// Bytes of activations that a row of a batch takes, of integer formats and without experts.
     pub(super) fn row_bytes(&self, config: &Config) -> u64 {
-        let (n_embd, n_ff) = (u64::from(config.n_embd), u64::from(config.n_ff));
+        let (n_embd, n_ff) = (u64::from(config.n_embd), u64::from(config.hidden_len()));
         let input = self.input as u64;
-        let float = n_embd + input + self.work as u64 + u64::from(config.rope.dimensions);
+        let aside = if config.is_parallel { n_embd } else { 0 };
+        let float = n_embd + aside + input + self.work as u64 + 2 * config.rotary_len() as u64;
         let encoded = input + n_ff;
         // A byte each, a scale of 4 for 32, a sum of 2 for every 16.
         float * 4 + encoded + encoded / 32 * 4 + encoded / 16 * 2
@@ -105,14 +106,16 @@ pub(crate) struct State<'m> {
     pub(super) embedding_row: &'m mut [u8],
     /// Residual stream. `[batch, n_embd]`
     pub(super) x: &'m mut [f32],
+    /// What both halves of a parallel block read; empty in other models. `[batch, n_embd]`
+    pub(super) aside: &'m mut [f32],
     /// Normed rows; what attention has found, `[batch, n_head, value_dim]`; outputs of the
     /// feed-forward. `[batch, Sizes::input]`
     pub(super) y: &'m mut [f32],
     /// Temporaries of one half of a block. `[batch, Sizes::work]`
     pub(super) work: &'m mut [f32],
-    /// `[batch, rope dimensions / 2]`
+    /// Of all positions by the first table, then by the second. `[tables, batch, dimensions / 2]`
     pub(super) cosines: &'m mut [f32],
-    /// `[batch, rope dimensions / 2]`
+    /// As the cosines.
     pub(super) sines: &'m mut [f32],
     /// The pass's tokens. `[batch]`
     pub(super) tokens: &'m mut [u32],
@@ -166,17 +169,19 @@ impl<'m> State<'m> {
     ) -> Self {
         let batch = u64::from(options.batch);
         let input = batch * sizes.input as u64;
-        let angles = batch * u64::from(config.rope.dimensions / 2);
+        let angles = batch * config.rotary_len() as u64;
+        let aside = if config.is_parallel { batch * u64::from(config.n_embd) } else { 0 };
         let nowhere = RowPosition { sequence: 0, position: 0 };
         Self {
             options: *options,
             cache: KvCache::take(kv, memory),
             recurrent: Recurrent::take(*recurrent, options.sequences, options.marks, memory),
             encoder: Encoder::take(batch, sizes.input as u64, memory),
-            hidden: Gathered::take(*hidden, batch, u64::from(config.n_ff), memory),
+            hidden: Gathered::take(*hidden, batch, u64::from(config.hidden_len()), memory),
             experts: ExpertBuffers::default(),
             embedding_row: memory.take(Purpose::Activations, *embedding_row_bytes),
             x: memory.take(Purpose::Activations, batch * u64::from(config.n_embd)),
+            aside: memory.take(Purpose::Activations, aside),
             y: memory.take(Purpose::Activations, input),
             work: memory.take(Purpose::Activations, batch * sizes.work as u64),
             cosines: memory.take(Purpose::Activations, angles),

@@ -2,7 +2,7 @@
 //! pass reads it.
 //!
 //! Counting, placing, checking, binding of kernels, the schedule and what a token reads are loops
-//! over this table. Rows are in the order in which a pass reads them. A name is followed by
+//! over this table. Rows are in the order in which a pass reads them, experts last. A name is followed by
 //! `.weight`, `.bias` or, of some, by nothing; within a block `blk.N.` comes before it.
 
 use super::config::{Config, LayerShape};
@@ -52,8 +52,14 @@ pub(super) enum Size {
     Key,
     Value,
     Attention,
-    Head,
+    QueryNorms,
+    QueryNorm,
+    KeyNorms,
+    KeyNorm,
+    Hidden,
+    SharedHidden,
     Experts,
+    Positions,
     RopePairs,
 }
 
@@ -69,8 +75,14 @@ impl Size {
             Self::Key => config.key_len() as u32,
             Self::Value => config.value_len() as u32,
             Self::Attention => config.attention_len() as u32,
-            Self::Head => config.key_dim,
+            Self::QueryNorms => config.norms(config.n_head)[0],
+            Self::QueryNorm => config.norms(config.n_head)[1],
+            Self::KeyNorms => config.norms(config.n_head_kv)[0],
+            Self::KeyNorm => config.norms(config.n_head_kv)[1],
+            Self::Hidden => config.n_ff_expert,
+            Self::SharedHidden => config.n_ff_shared,
             Self::Experts => config.n_expert,
+            Self::Positions => config.context_trained,
             Self::RopePairs => config.rope.dimensions / 2,
         }
     }
@@ -132,36 +144,51 @@ macro_rules! tensors {
     };
 }
 
-/// A row with the sizes of a vector or of a matrix.
+/// A row with the sizes of a vector or of a matrix; vectors may lie one after the other.
 const fn entry(name: &'static str, kind: Kind, sizes: &[Size]) -> Entry {
-    assert!(sizes.len() == if kind.is_matrix() { 2 } else { 1 });
-    let shape = if kind.is_matrix() { [sizes[0], sizes[1]] } else { [Size::One, sizes[0]] };
+    let shape = match *sizes {
+        [columns] => [Size::One, columns],
+        [rows, columns] => [rows, columns],
+        _ => panic!("one size or two"),
+    };
     Entry { name, kind, shape }
 }
 
 tensors! {
     outside: {
-        TokenEmbedding      "token_embd"     Rows          [Vocabulary, Embedding];
-        RopeFactors         "rope_freqs"     Vector        [RopePairs];
-        OutputNorm          "output_norm"    Vector        [Embedding];
-        Output              "output"         Matrix        [Vocabulary, Embedding];
+        TokenEmbedding      "token_embd"         Rows          [Vocabulary, Embedding];
+        PositionEmbedding   "position_embd"      Rows          [Positions, Embedding];
+        RopeFactors         "rope_freqs"         Vector        [RopePairs];
+        RopeFactorsLong     "rope_factors_long"  Vector        [RopePairs];
+        RopeFactorsShort    "rope_factors_short" Vector        [RopePairs];
+        OutputNorm          "output_norm"        Vector        [Embedding];
+        Output              "output"             Matrix        [Vocabulary, Embedding];
     }
     blocks: {
-        AttentionNorm       "attn_norm"      Vector        [Embedding];
-        Query               "attn_q"         Matrix        [Query, Embedding];
-        Key                 "attn_k"         Matrix        [Key, Embedding];
-        Value               "attn_v"         Matrix        [Value, Embedding];
-        QueryNorm           "attn_q_norm"    Vector        [Head];
-        KeyNorm             "attn_k_norm"    Vector        [Head];
-        AttentionOutput     "attn_output"    Matrix        [Embedding, Attention];
-        FeedForwardNorm     "ffn_norm"       Vector        [Embedding];
-        Router              "ffn_gate_inp"   Matrix        [Experts, Embedding];
-        Gate                "ffn_gate"       Sliced        [FeedForward, Embedding];
-        Up                  "ffn_up"         Sliced        [FeedForward, Embedding];
-        Down                "ffn_down"       Matrix        [Embedding, FeedForward];
-        ExpertGates         "ffn_gate_exps"  SlicedExperts [FeedForward, Embedding];
-        ExpertUps           "ffn_up_exps"    SlicedExperts [FeedForward, Embedding];
-        ExpertDowns         "ffn_down_exps"  Experts       [Embedding, FeedForward];
+        AttentionNorm       "attn_norm"          Vector        [Embedding];
+        Query               "attn_q"             Matrix        [Query, Embedding];
+        Key                 "attn_k"             Matrix        [Key, Embedding];
+        Value               "attn_v"             Matrix        [Value, Embedding];
+        QueryNorm           "attn_q_norm"        Vector        [QueryNorms, QueryNorm];
+        KeyNorm             "attn_k_norm"        Vector        [KeyNorms, KeyNorm];
+        AttentionSubNorm    "attn_sub_norm"      Vector        [Attention];
+        AttentionOutput     "attn_output"        Matrix        [Embedding, Attention];
+        AttentionPostNorm   "post_attention_norm" Vector       [Embedding];
+        FeedForwardNorm     "ffn_norm"           Vector        [Embedding];
+        Router              "ffn_gate_inp"       Matrix        [Experts, Embedding];
+        RouterBias          "exp_probs_b"        Vector        [Experts];
+        Gate                "ffn_gate"           Sliced        [FeedForward, Embedding];
+        Up                  "ffn_up"             Sliced        [FeedForward, Embedding];
+        FeedForwardSubNorm  "ffn_sub_norm"       Vector        [FeedForward];
+        Down                "ffn_down"           Matrix        [Embedding, FeedForward];
+        SharedRouter        "ffn_gate_inp_shexp" Vector        [Embedding];
+        SharedGate          "ffn_gate_shexp"     Sliced        [SharedHidden, Embedding];
+        SharedUp            "ffn_up_shexp"       Sliced        [SharedHidden, Embedding];
+        SharedDown          "ffn_down_shexp"     Matrix        [Embedding, SharedHidden];
+        FeedForwardPostNorm "post_ffw_norm"      Vector        [Embedding];
+        ExpertGates         "ffn_gate_exps"      SlicedExperts [Hidden, Embedding];
+        ExpertUps           "ffn_up_exps"        SlicedExperts [Hidden, Embedding];
+        ExpertDowns         "ffn_down_exps"      Experts       [Embedding, Hidden];
     }
 }
 
@@ -216,14 +243,20 @@ impl Tensor {
         }
     }
 
-    /// Elements of the bias: one for each output.
+    /// Elements of the bias: one for each output, or for each element of a vector.
     pub(super) fn bias_len(self, config: &Config, shape: &LayerShape) -> u32 {
-        self.shape(config, shape).rows
+        let Shape { rows, columns, .. } = self.shape(config, shape);
+        if self.kind().is_matrix() { rows } else { columns }
+    }
+
+    /// Whether the vector divides rotary frequencies.
+    pub(super) const fn is_of_frequencies(self) -> bool {
+        matches!(self.entry().shape[1], Size::RopePairs)
     }
 
     /// Whether the matrix is multiplied with the hidden activations of a feed-forward network.
     pub(super) const fn reads_hidden(self) -> bool {
-        matches!(self.entry().shape[1], Size::FeedForward)
+        matches!(self.entry().shape[1], Size::FeedForward | Size::Hidden | Size::SharedHidden)
     }
 }
 

@@ -131,7 +131,7 @@ pub(super) struct Tensors<'m> {
     pub(super) values: &'m [f32],
     /// In the order in which a pass reads them.
     pub(super) stripes: &'m [Stripe],
-    /// Radians per position. `[rope dimensions / 2]`
+    /// Radians per position, of both tables. `[Config::rotary_len]`
     pub(super) inverse_frequencies: &'m [f32],
 }
 
@@ -185,6 +185,11 @@ impl<'m> Layer<'_, 'm> {
     /// The values of a bias; empty where the block has none.
     pub(super) fn bias(&self, tensor: Tensor) -> &'m [f32] {
         self.tensors.bias(self.index, tensor)
+    }
+
+    /// The weight and bias of a norm; empty where the block has none.
+    pub(super) fn norm(&self, tensor: Tensor) -> [&'m [f32]; 2] {
+        [self.vector(tensor), self.bias(tensor)]
     }
 
     /// The matrix of `expert`; `tensor` holds one for each.

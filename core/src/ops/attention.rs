@@ -13,6 +13,7 @@
 
 use super::OpError;
 use super::rows::{for_rows, run};
+use super::soft_cap;
 use crate::kernels::{VectorKernels, prefetch_stored};
 use crate::mem::{Disjoint, Grid, MAX_CHUNKS, Scratch, Tile, Tiles};
 use crate::num::LANES;
@@ -39,6 +40,8 @@ pub struct Attention {
     pub value_dim: usize,
     /// What scores are multiplied by.
     pub scale: f32,
+    /// What scores approach ([`super::soft_cap`]); 0 where they are left as they are.
+    pub cap: f32,
     /// Positions that a row sees, itself included; 0 for all.
     pub window: u32,
 }
@@ -336,7 +339,7 @@ impl TileJob<'_> {
         block: &mut [f32],
         running: &mut Running<'_>,
     ) -> Option<()> {
-        let Attention { n_head, key_dim, scale, window, .. } = *self.attention;
+        let Attention { n_head, key_dim, mut scale, cap, window, .. } = *self.attention;
         let group = self.attention.group();
         let values = self.stored(self.cache.values, part, self.value_bytes);
         let mut ahead = pieces(values, rows.len() * group);
@@ -356,6 +359,11 @@ impl TileJob<'_> {
                 let weights = weights.get_mut(..seen.len())?;
                 prefetch_stored(ahead.next().unwrap_or(&[]));
                 self.vector.dots(query, keys, weights).ok()?;
+                if cap != 0.0 {
+                    weights.iter_mut().for_each(|weight| *weight *= self.attention.scale);
+                    soft_cap(self.vector, weights, cap);
+                    scale = 1.0;
+                }
                 let highest = scaled_highest(weights, scale, *running.highest.get(state)?);
                 let fade = crate::num::exp(running.highest[state] - highest);
                 running.fade[state] = fade;

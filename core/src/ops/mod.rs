@@ -14,7 +14,7 @@ mod rope;
 mod rows;
 mod score;
 
-pub use activation::{Activation, silu_product};
+pub use activation::{Activation, gelu, sigmoid, silu, soft_cap};
 pub use attention::{
     Attention, BLOCK_POSITIONS, BlockTable, KvLayer, RowPosition, attend, attention_scratch_len,
     row_tile,
@@ -24,7 +24,7 @@ pub use gathered::{Gathered, Wanted};
 pub use matmul::{
     Machine, Matrix, Product, TILE_GROUP, multiply, multiply_again, multiply_gathered,
 };
-pub use norm::{add, rms_norm, rms_norm_heads};
+pub use norm::{Norm, add, add_scaled};
 pub use rope::{Pairing, Rope, RopeScaling, angles, inverse_frequencies, rotate};
 pub use rows::{PARALLEL_ELEMENTS, for_rows};
 pub use score::{log_probability, softmax};

@@ -1,50 +1,111 @@
-//! Root-mean-square norm (Zhang and Sennrich 2019, arXiv 1910.07467) and addition.
+//! Norms of rows and of heads, and addition.
 
 use super::OpError;
 use crate::kernels::VectorKernels;
-use crate::num;
+use crate::num::{self, LANES, tree_sum};
 
-/// `out = x / sqrt(mean(x^2) + epsilon) * weight` of one row; all are of one length.
-pub fn rms_norm(
-    vector: &VectorKernels,
-    x: &[f32],
-    weight: &[f32],
-    epsilon: f32,
-    out: &mut [f32],
-) -> Result<(), OpError> {
-    if weight.is_empty() || x.len() != weight.len() || out.len() != weight.len() {
-        return Err(OpError::Shape);
-    }
-    let scale = rms_scale(vector, x, epsilon)?;
-    for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
-        *out = (x * scale) * weight;
-    }
-    Ok(())
+/// How a row is normed.
+#[derive(Clone, Copy, Debug)]
+pub struct Norm {
+    /// The key of what is added to the mean square, behind the architecture's name.
+    pub epsilon_key: &'static str,
+    spread: fn(&VectorKernels, &[f32], f32) -> Result<Spread, OpError>,
 }
 
-/// [`rms_norm`] in place, of each head of a row by itself: as many elements as `weight` has.
-pub fn rms_norm_heads(
-    vector: &VectorKernels,
-    heads: &mut [f32],
-    weight: &[f32],
-    epsilon: f32,
-) -> Result<(), OpError> {
-    if weight.is_empty() || !heads.len().is_multiple_of(weight.len()) {
-        return Err(OpError::Shape);
+/// What a norm subtracts from each element, and what it multiplies the difference by.
+struct Spread {
+    mean: f32,
+    scale: f32,
+}
+
+impl PartialEq for Norm {
+    fn eq(&self, other: &Self) -> bool {
+        self.epsilon_key == other.epsilon_key
     }
-    for head in heads.chunks_exact_mut(weight.len()) {
-        let scale = rms_scale(vector, head, epsilon)?;
-        for (x, weight) in head.iter_mut().zip(weight) {
-            *x = (*x * scale) * weight;
+}
+
+impl Norm {
+    /// Root mean square (Zhang and Sennrich 2019, arXiv 1910.07467).
+    pub const RMS: Self = Self { epsilon_key: "attention.layer_norm_rms_epsilon", spread: rms };
+    /// Layer normalisation (Ba et al. 2016, arXiv 1607.06450).
+    pub const LAYER: Self = Self { epsilon_key: "attention.layer_norm_epsilon", spread: layer };
+
+    /// `out = norm(x) * weight + bias` of one row; all are of one length, but that `bias` may be
+    /// empty.
+    pub fn row(
+        &self,
+        vector: &VectorKernels,
+        x: &[f32],
+        [weight, bias]: [&[f32]; 2],
+        epsilon: f32,
+        out: &mut [f32],
+    ) -> Result<(), OpError> {
+        if out.len() != x.len() {
+            return Err(OpError::Shape);
+        }
+        out.copy_from_slice(x);
+        self.in_place(vector, out, [weight, bias], epsilon)
+    }
+
+    /// [`Self::row`] in place.
+    pub fn in_place(
+        &self,
+        vector: &VectorKernels,
+        row: &mut [f32],
+        [weight, bias]: [&[f32]; 2],
+        epsilon: f32,
+    ) -> Result<(), OpError> {
+        if row.is_empty() || row.len() != weight.len() {
+            return Err(OpError::Shape);
+        }
+        let Spread { mean, scale } = (self.spread)(vector, row, epsilon)?;
+        for (x, weight) in row.iter_mut().zip(weight) {
+            *x = ((*x - mean) * scale) * weight;
+        }
+        if bias.is_empty() { Ok(()) } else { add(row, bias) }
+    }
+
+    /// [`Self::in_place`] of each part of a row by itself, `length` elements each. They have one
+    /// weight, or one weight each.
+    pub fn parts(
+        &self,
+        vector: &VectorKernels,
+        row: &mut [f32],
+        length: usize,
+        weight: &[f32],
+        epsilon: f32,
+    ) -> Result<(), OpError> {
+        if length == 0 || !row.len().is_multiple_of(length) {
+            return Err(OpError::Shape);
+        }
+        let weights = weight.chunks_exact(length).cycle();
+        row.chunks_exact_mut(length)
+            .zip(weights)
+            .try_for_each(|(part, weight)| self.in_place(vector, part, [weight, &[]], epsilon))
+    }
+}
+
+fn rms(vector: &VectorKernels, x: &[f32], epsilon: f32) -> Result<Spread, OpError> {
+    let square = vector.dot(x, x)? / x.len() as f32;
+    Ok(Spread { mean: 0.0, scale: 1.0 / num::sqrt(square + epsilon) })
+}
+
+fn layer(_: &VectorKernels, x: &[f32], epsilon: f32) -> Result<Spread, OpError> {
+    let count = x.len() as f32;
+    let mean = sum(x, |x| x) / count;
+    let variance = sum(x, |x| (x - mean) * (x - mean)) / count;
+    Ok(Spread { mean, scale: 1.0 / num::sqrt(variance + epsilon) })
+}
+
+/// The sum of `of` each element, in 16 lanes.
+fn sum(x: &[f32], of: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0.0; LANES];
+    for chunk in x.chunks(LANES) {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane += of(*x);
         }
     }
-    Ok(())
-}
-
-/// What brings the root of the mean square of `x`, which is not empty, to 1.
-fn rms_scale(vector: &VectorKernels, x: &[f32], epsilon: f32) -> Result<f32, OpError> {
-    let mean = vector.dot(x, x)? / x.len() as f32;
-    Ok(1.0 / num::sqrt(mean + epsilon))
+    tree_sum(lanes)
 }
 
 /// `x += y`.
@@ -54,6 +115,17 @@ pub fn add(x: &mut [f32], y: &[f32]) -> Result<(), OpError> {
     }
     for (x, y) in x.iter_mut().zip(y) {
         *x += y;
+    }
+    Ok(())
+}
+
+/// `x += scale * y`.
+pub fn add_scaled(x: &mut [f32], y: &[f32], scale: f32) -> Result<(), OpError> {
+    if x.len() != y.len() {
+        return Err(OpError::Shape);
+    }
+    for (x, y) in x.iter_mut().zip(y) {
+        *x += scale * y;
     }
     Ok(())
 }

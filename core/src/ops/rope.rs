@@ -40,6 +40,18 @@ pub enum RopeScaling {
         extrapolation: f32,
         /// Further factor on the rotated values (1 by default).
         attention_factor: f32,
+        /// How much of the growth with `factor` is taken back (0 by default).
+        log_multiplier: f32,
+    },
+    /// LongRoPE (Ding et al. 2024, arXiv 2402.13753): the file divides each frequency by a factor,
+    /// by others in a context that is longer than the original one.
+    Long {
+        /// Above 0.
+        factor: f32,
+        /// Positions of the model before it was extended.
+        original_context: u32,
+        /// Factor on the rotated values (1 by default).
+        attention_factor: f32,
     },
 }
 
@@ -60,12 +72,14 @@ impl Rope {
     /// What rotated values are multiplied by: YaRN's `1 + 0.1 ln(factor)`, else 1.
     pub fn magnitude(&self) -> f32 {
         match self.scaling {
-            RopeScaling::Yarn { factor, extrapolation, attention_factor, .. }
-                if extrapolation != 0.0 =>
-            {
-                attention_factor * (1.0 + 0.1 * libm::logf(factor))
+            RopeScaling::Yarn {
+                factor, extrapolation, attention_factor, log_multiplier, ..
+            } if extrapolation != 0.0 => {
+                let grown = |share: f32| 1.0 + 0.1 * share * libm::logf(factor);
+                attention_factor * (grown(1.0) / grown(log_multiplier))
             }
-            RopeScaling::Yarn { attention_factor, .. } => attention_factor,
+            RopeScaling::Yarn { attention_factor, .. }
+            | RopeScaling::Long { attention_factor, .. } => attention_factor,
             RopeScaling::None | RopeScaling::Linear { .. } => 1.0,
         }
     }
@@ -87,7 +101,7 @@ impl Rope {
                 let ramp = (f64::from(pair) - low) / (high - low).max(0.001);
                 (1.0 - ramp.clamp(0.0, 1.0)) * f64::from(extrapolation)
             }
-            RopeScaling::None | RopeScaling::Linear { .. } => 0.0,
+            RopeScaling::None | RopeScaling::Linear { .. } | RopeScaling::Long { .. } => 0.0,
         }
     }
 }
@@ -97,9 +111,9 @@ impl Rope {
 pub fn inverse_frequencies(rope: &Rope, factors: &[f32], out: &mut [f32]) {
     let scale = match rope.scaling {
         RopeScaling::None => 1.0,
-        RopeScaling::Linear { factor } | RopeScaling::Yarn { factor, .. } => {
-            1.0 / f64::from(factor)
-        }
+        RopeScaling::Linear { factor }
+        | RopeScaling::Yarn { factor, .. }
+        | RopeScaling::Long { factor, .. } => 1.0 / f64::from(factor),
     };
     for (pair, out) in (0u32..).zip(out.iter_mut()) {
         let exponent = -2.0 * f64::from(pair) / f64::from(rope.dimensions);
@@ -188,6 +202,7 @@ mod tests {
             beta_slow: 1.0,
             extrapolation: 1.0,
             attention_factor: 1.0,
+            log_multiplier: 0.0,
         };
         Rope { scaling, ..PLAIN }
     }
@@ -272,6 +287,7 @@ mod tests {
                 beta_slow,
                 extrapolation: 0.0,
                 attention_factor: 0.75,
+                log_multiplier: 0.0,
             },
             ..PLAIN
         };

@@ -12,27 +12,28 @@ use crate::model::config::Config;
 use crate::model::error::ForwardError;
 use crate::model::loaded::Loaded;
 use crate::model::state::{ExpertBuffers, State};
-use crate::model::tensor::{Tensor, TensorSet};
+use crate::model::tensor::Tensor;
 use crate::model::tensors::Layer;
 use crate::ops::{self, KEEP, OpError};
 
-/// Experts of which every row uses a few.
+/// Experts of which every row uses a few, and where the model has one, an expert that all use.
 pub static EXPERTS: Half = Half {
-    needs: Needs {
-        required: TensorSet::of(&[
-            Tensor::FeedForwardNorm,
-            Tensor::Router,
-            Tensor::ExpertGates,
-            Tensor::ExpertUps,
-            Tensor::ExpertDowns,
-        ]),
-        ..Needs::NONE
-    },
+    needs: Needs::required(&[
+        Tensor::FeedForwardNorm,
+        Tensor::Router,
+        Tensor::ExpertGates,
+        Tensor::ExpertUps,
+        Tensor::ExpertDowns,
+    ])
+    .and(Needs::optional(SHARED)),
     sizes: feed_forward::sizes,
     recurrent: None,
     buffers: Some(take),
     run,
 };
+
+const SHARED: &[Tensor] =
+    &[Tensor::SharedRouter, Tensor::SharedGate, Tensor::SharedUp, Tensor::SharedDown];
 
 fn take<'m>(config: &Config, batch: u64, memory: &mut dyn Memory<'m>) -> ExpertBuffers<'m> {
     let (n_embd, n_expert) = (u64::from(config.n_embd), u64::from(config.n_expert));
@@ -58,12 +59,17 @@ fn run<'m>(
     let State { x, y, work, experts, encoder, hidden, .. } = state;
     let (x, y) = (&mut x[..rows * n_embd], &mut y[..rows * n_embd]);
     let mut router = [model.linear(layer, Tensor::Router, rows, experts.scores)?];
-    let weight = layer.vector(Tensor::FeedForwardNorm);
-    model.multiply(encoder, y, n_embd, &model.norm(x, weight), &mut router)?;
+    let norm = layer.norm(Tensor::FeedForwardNorm);
+    model.multiply(encoder, y, n_embd, &model.norm(x, norm), &mut router)?;
     let scores = experts.scores.chunks_exact_mut(n_expert as usize);
     let chosen = experts.chosen.chunks_exact_mut(used).zip(experts.shares.chunks_exact_mut(used));
     for (scores, (chosen, shares)) in scores.zip(chosen).take(rows) {
-        route(model.vector, scores, chosen, shares);
+        let bias = layer.bias(Tensor::RouterBias);
+        route(model.vector, scores, bias, chosen, shares);
+        if model.config.shares_are_normed {
+            let total = shares.iter().fold(0.0, |total, share| total + share);
+            shares.iter_mut().for_each(|share| *share /= total);
+        }
     }
     let is_used =
         |experts: &ExpertBuffers<'_>, expert: u32| experts.chosen[..rows * used].contains(&expert);
@@ -74,6 +80,9 @@ fn run<'m>(
     let end = layer.expert_stripes(n_expert.saturating_sub(1)).end;
     model.weights.want(end..end);
     let mut buffers = Hidden { work, encoder, hidden };
+    if model.config.n_ff_shared > 0 {
+        add_shared(model, layer, rows, x, y, &mut buffers, experts.outputs)?;
+    }
     for expert in 0..n_expert {
         if is_used(experts, expert) {
             run_expert(model, layer, expert, rows, y, &mut buffers, experts)?;
@@ -83,27 +92,59 @@ fn run<'m>(
     Ok(())
 }
 
-/// Ranks a row's experts: the highest probabilities first, the lower index where they are equal;
-/// shares are the probabilities divided by their sum.
-fn route(vector: &VectorKernels, scores: &mut [f32], chosen: &mut [u32], shares: &mut [f32]) {
+/// Ranks a row's experts: the highest probabilities first, each raised by its bias, the lower index
+/// where they are equal; shares are the probabilities themselves.
+fn route(
+    vector: &VectorKernels,
+    scores: &mut [f32],
+    bias: &[f32],
+    chosen: &mut [u32],
+    shares: &mut [f32],
+) {
     ops::softmax(vector, scores);
+    let raised = |expert: usize| scores[expert] + bias.get(expert).copied().unwrap_or(0.0);
     for rank in 0..chosen.len() {
         let (taken, _) = chosen.split_at(rank);
         let mut best: Option<(usize, f32)> = None;
-        for (expert, &score) in scores.iter().enumerate() {
-            let free = !taken.iter().any(|&other| other as usize == expert);
+        for expert in 0..scores.len() {
+            let (free, score) =
+                (!taken.iter().any(|&other| other as usize == expert), raised(expert));
             if free && best.is_none_or(|(_, highest)| score > highest) {
                 best = Some((expert, score));
             }
         }
-        let (expert, score) = best.unwrap_or((0, 0.0));
+        let expert = best.map_or(0, |(expert, _)| expert);
         chosen[rank] = expert as u32;
-        shares[rank] = score;
+        shares[rank] = scores[expert];
     }
-    let total = shares.iter().fold(0.0, |total, share| total + share);
-    for share in shares {
-        *share /= total;
+}
+
+/// Adds the outputs of the expert that every row uses to `x`; it reads `y`.
+fn add_shared<'m>(
+    model: &Loaded<'m>,
+    layer: &Layer<'_, 'm>,
+    rows: usize,
+    x: &mut [f32],
+    y: &mut [f32],
+    buffers: &mut Hidden<'_, '_>,
+    outputs: &mut [f32],
+) -> Result<(), OpError> {
+    let n_embd = model.config.n_embd as usize;
+    let network = Network::of(layer, [Tensor::SharedGate, Tensor::SharedUp, Tensor::SharedDown])?;
+    network.hidden(model, rows, y, KEEP, buffers)?;
+    let down = model.linear(layer, Tensor::SharedDown, rows, outputs)?;
+    ops::multiply_gathered(model.machine(), buffers.hidden, &mut [down])?;
+    let router = layer.vector(Tensor::SharedRouter);
+    let inputs = y.chunks_exact(n_embd).zip(outputs.chunks_exact(n_embd));
+    for (x, (y, output)) in x.chunks_exact_mut(n_embd).zip(inputs) {
+        let mut share = [1.0];
+        if !router.is_empty() {
+            share = [model.vector.dot(router, y)?];
+            ops::sigmoid(model.vector, &mut share);
+        }
+        ops::add_scaled(x, output, share[0])?;
     }
+    Ok(())
 }
 
 /// The outputs of one expert for the rows that chose it, from `x` to `experts.ranked`.
@@ -130,7 +171,7 @@ fn run_expert(
     let count = users().count();
     let matrix = |tensor| layer.expert(tensor, expert).ok_or(OpError::Shape);
     let network = Network {
-        gate: matrix(Tensor::ExpertGates)?,
+        gate: Some(matrix(Tensor::ExpertGates)?),
         up: matrix(Tensor::ExpertUps)?,
         down: matrix(Tensor::ExpertDowns)?,
         gate_bias: &[],

@@ -6,20 +6,22 @@
 mod attention;
 mod experts;
 mod feed_forward;
+mod sub_normed;
 
-pub use attention::ATTENTION;
+pub use attention::{ATTENTION, ATTENTION_UNNORMED};
 pub use experts::EXPERTS;
-pub use feed_forward::GATED;
+pub use feed_forward::{FEED_FORWARD, FEED_FORWARD_UNNORMED, GATED, GATED_UNNORMED};
+pub use sub_normed::SUB_NORMED;
 
-use super::config::{Config, LayerShape};
+use super::config::{Config, Habits, HeadNorm, LayerShape};
 use super::error::ForwardError;
 use super::loaded::Loaded;
 use super::recurrent::Recurring;
 use super::state::{ExpertBuffers, Sizes, State};
-use super::tensor::TensorSet;
+use super::tensor::{Tensor, TensorSet};
 use super::tensors::Layer;
 use crate::mem::Memory;
-use crate::ops::{Activation, Pairing, silu_product};
+use crate::ops::{Activation, Norm, Pairing, silu};
 
 /// The tensors that something is made of.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +38,21 @@ impl Needs {
     /// None.
     pub const NONE: Self =
         Self { required: TensorSet::EMPTY, optional: TensorSet::EMPTY, biases: TensorSet::EMPTY };
+
+    /// These must be there.
+    pub const fn required(tensors: &[Tensor]) -> Self {
+        Self { required: TensorSet::of(tensors), ..Self::NONE }
+    }
+
+    /// These may be there.
+    pub const fn optional(tensors: &[Tensor]) -> Self {
+        Self { optional: TensorSet::of(tensors), ..Self::NONE }
+    }
+
+    /// These may have biases.
+    pub const fn biased(tensors: &[Tensor]) -> Self {
+        Self { biases: TensorSet::of(tensors), ..Self::NONE }
+    }
 
     /// Both needs.
     pub const fn and(self, other: Self) -> Self {
@@ -89,10 +106,14 @@ pub struct Block {
     pub mixers: &'static [&'static Half],
     /// Feed-forward networks; a block's shape says which of them it has.
     pub feed_forwards: &'static [&'static Half],
-    /// Which elements of a head are rotated together.
-    pub pairing: Pairing,
+    /// Norms and rotation.
+    pub habits: Habits,
+    /// Whether heads are normed after they are rotated, not before.
+    pub rotates_first: bool,
     /// Of the feed-forward networks.
     pub activation: Activation,
+    /// The shape of the block with this number in the file.
+    pub shape: fn(&Config, u32) -> LayerShape,
 }
 
 impl Block {
@@ -100,9 +121,23 @@ impl Block {
     pub const LLAMA: Self = Self {
         mixers: &[&ATTENTION],
         feed_forwards: &[&GATED],
-        pairing: Pairing::Adjacent,
-        activation: silu_product,
+        habits: Habits { norm: Norm::RMS, head_norm: HeadNorm::Alike, pairing: Pairing::Adjacent },
+        rotates_first: false,
+        activation: silu,
+        shape: LayerShape::alike,
     };
+
+    /// Llama's, but that halves of a head are rotated together.
+    pub const HALVES: Self =
+        Self { habits: Habits { pairing: Pairing::Halves, ..Self::LLAMA.habits }, ..Self::LLAMA };
+
+    /// The shapes of the blocks that a pass runs, `n_layer` of them.
+    pub(super) fn layers(&self, config: &Config) -> impl Iterator<Item = LayerShape> + use<> {
+        let (shape, config) = (self.shape, *config);
+        (0..config.n_layer_stored())
+            .filter(move |&number| !config.skipped.contains(number))
+            .map(move |number| shape(&config, number))
+    }
 
     /// The halves of a block of this shape.
     pub(super) fn halves(&self, shape: &LayerShape) -> impl Iterator<Item = &'static Half> + use<> {
@@ -120,7 +155,7 @@ impl Block {
     /// How recurrent state goes back, and its f32 of a sequence and all blocks that run.
     pub(super) fn recurrent(&self, config: &Config) -> (Option<&'static Recurring>, usize) {
         let recurring = self.all().find_map(|half| half.recurrent);
-        let halves = config.layers().flat_map(|shape| self.halves(&shape));
+        let halves = self.layers(config).flat_map(|shape| self.halves(&shape));
         (recurring, halves.map(|half| half.recurrent_len(config)).sum())
     }
 

@@ -3,11 +3,37 @@
 //! The caller passes a list, as it does for kernels: an architecture that is not on it is an error
 //! that names it.
 
+mod bitnet;
+mod ernie4_5;
+mod exaone4;
+mod gemma;
+mod gpt;
+mod granite;
+mod hunyuan;
 mod llama;
+mod mistral3;
+mod olmo;
+mod phi;
 mod qwen2;
+mod qwen3;
+mod smollm3;
+mod stablelm;
 
+pub use bitnet::BITNET;
+pub use ernie4_5::{ERNIE4_5, ERNIE4_5_EXPERTS};
+pub use exaone4::EXAONE4;
+pub use gemma::{GEMMA, GEMMA2, GEMMA3};
+pub use gpt::{GPT_NEOX, GPT2, STARCODER2};
+pub use granite::{GRANITE, MINICPM};
+pub use hunyuan::HUNYUAN;
 pub use llama::{LLAMA, LLAMA_EXPERTS};
-pub use qwen2::QWEN2;
+pub use mistral3::MISTRAL3;
+pub use olmo::{OLMO2, OLMOE};
+pub use phi::{PHI2, PHI3};
+pub use qwen2::{QWEN2, QWEN2_EXPERTS};
+pub use qwen3::{QWEN3, QWEN3_EXPERTS};
+pub use smollm3::SMOLLM3;
+pub use stablelm::STABLELM;
 
 use super::block::{Block, Half, Needs};
 use super::config::{Config, LayerShape};
@@ -24,6 +50,8 @@ pub struct Family {
     pub block: Block,
     /// Tensors of every block beside those of its halves.
     pub needs: Needs,
+    /// Tensors outside of blocks beside those that all have.
+    pub outside: Needs,
     /// Tensors that a file may hold as one.
     pub fused: &'static [Fused],
     /// Reads keys of its own, after those that all have.
@@ -36,17 +64,18 @@ impl Family {
         architecture: "",
         block: Block::LLAMA,
         needs: Needs::NONE,
+        outside: Needs::NONE,
         fused: &[],
         configure: |_, _| Ok(()),
     };
 
     /// Tensors outside of blocks.
     pub(super) const fn needs_outside(&self) -> Needs {
-        Needs {
+        self.outside.and(Needs {
             required: TensorSet::of(&[Tensor::TokenEmbedding, Tensor::OutputNorm]),
             optional: TensorSet::of(&[Tensor::Output, Tensor::RopeFactors]),
             biases: TensorSet::of(&[Tensor::Output]),
-        }
+        })
     }
 
     /// Tensors of a block of this shape.
@@ -92,4 +121,31 @@ impl Family {
 }
 
 /// Every architecture of the engine.
-pub const ALL: &[&Family] = &[&LLAMA, &LLAMA_EXPERTS, &QWEN2];
+pub const ALL: &[&Family] = &[
+    &BITNET,
+    &ERNIE4_5,
+    &ERNIE4_5_EXPERTS,
+    &EXAONE4,
+    &GEMMA,
+    &GEMMA2,
+    &GEMMA3,
+    &GPT2,
+    &GPT_NEOX,
+    &STARCODER2,
+    &GRANITE,
+    &MINICPM,
+    &HUNYUAN,
+    &LLAMA,
+    &LLAMA_EXPERTS,
+    &MISTRAL3,
+    &OLMO2,
+    &OLMOE,
+    &PHI2,
+    &PHI3,
+    &QWEN2,
+    &QWEN2_EXPERTS,
+    &QWEN3,
+    &QWEN3_EXPERTS,
+    &SMOLLM3,
+    &STABLELM,
+];

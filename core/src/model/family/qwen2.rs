@@ -1,13 +1,19 @@
 //! Qwen 2 and 2.5: biases on queries, keys and values (taken where the file has them), and halves
-//! of a head rotated together.
+//! of a head rotated together. Its mixtures have an expert that every token uses.
 
 use super::Family;
-use crate::model::block::Block;
-use crate::ops::Pairing;
+use crate::model::block::{Block, EXPERTS};
 
 /// Dense models.
-pub static QWEN2: Family = Family {
-    architecture: "qwen2",
-    block: Block { pairing: Pairing::Halves, ..Block::LLAMA },
+pub static QWEN2: Family = Family { architecture: "qwen2", block: Block::HALVES, ..Family::PLAIN };
+
+/// Mixtures of experts.
+pub static QWEN2_EXPERTS: Family = Family {
+    architecture: "qwen2moe",
+    block: Block { feed_forwards: &[&EXPERTS], ..Block::HALVES },
+    configure: |_, config| {
+        config.shares_are_normed = false;
+        Ok(())
+    },
     ..Family::PLAIN
 };

@@ -93,6 +93,7 @@ impl Case {
             value_dim,
             scale: 1.0 / crate::num::sqrt(key_dim as f32),
             window,
+            cap: 0.0,
         };
         let at = |sequence, position| RowPosition { sequence, position };
         // A prefill over two ends of blocks, then single rows of both sequences.

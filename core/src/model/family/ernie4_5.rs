@@ -1,0 +1,38 @@
+//! ERNIE 4.5. Its mixtures begin with dense blocks, raise some experts by a bias when they are
+//! picked, and have an expert that every token uses.
+
+use super::Family;
+use crate::model::block::{Block, EXPERTS, GATED, Needs};
+use crate::model::config::LayerShape;
+use crate::model::error::ModelError;
+use crate::model::tensor::Tensor;
+
+/// Dense models.
+pub static ERNIE4_5: Family = Family { architecture: "ernie4_5", ..Family::PLAIN };
+
+/// Mixtures of experts.
+pub static ERNIE4_5_EXPERTS: Family = Family {
+    architecture: "ernie4_5-moe",
+    block: Block {
+        feed_forwards: &[&GATED, &EXPERTS],
+        // The marked blocks have experts.
+        shape: |config, number| {
+            let feed_forward = u8::from(config.marked.contains(number));
+            LayerShape { feed_forward, ..LayerShape::alike(config, number) }
+        },
+        ..Block::LLAMA
+    },
+    needs: Needs::biased(&[Tensor::RouterBias]),
+    configure: |keys, config| {
+        const STEP: &str = "interleave_moe_layer_step";
+        let step = keys.size(STEP, config.n_layer)?;
+        let dense = keys.u32("leading_dense_block_count")?.unwrap_or(0);
+        for number in dense..config.n_layer {
+            if (number + 1).is_multiple_of(step) {
+                config.marked.insert(number).ok_or(ModelError::InvalidKey(STEP))?;
+            }
+        }
+        Ok(())
+    },
+    ..Family::PLAIN
+};

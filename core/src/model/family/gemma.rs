@@ -1,0 +1,75 @@
+//! Gemma 1 to 3: scaled embeddings, GELU, and from the second on norms after each half and windows
+//! in most blocks.
+
+use super::Family;
+use crate::model::block::{Block, Needs};
+use crate::model::config::{Config, LayerShape};
+use crate::model::error::ModelError;
+use crate::model::keys::Keys;
+use crate::model::tensor::Tensor;
+use crate::num;
+use crate::ops::{RopeScaling, gelu};
+
+const BLOCK: Block =
+    Block { activation: gelu, shape: LayerShape::local_if_marked, ..Block::HALVES };
+
+const POST_NORMS: Needs =
+    Needs::required(&[Tensor::AttentionPostNorm, Tensor::FeedForwardPostNorm]);
+
+/// Gemma 1.
+pub static GEMMA: Family = Family {
+    architecture: "gemma",
+    block: BLOCK,
+    configure: |_, config| {
+        config.embedding_scale = num::sqrt(config.n_embd as f32);
+        config.window = 0;
+        Ok(())
+    },
+    ..Family::PLAIN
+};
+
+/// Gemma 2.
+pub static GEMMA2: Family = Family {
+    architecture: "gemma2",
+    block: BLOCK,
+    needs: POST_NORMS,
+    configure: |keys, config| {
+        config.embedding_scale = num::sqrt(config.n_embd as f32);
+        config.window = keys.u32("attention.sliding_window")?.unwrap_or(4096);
+        config.mark_local(keys, 2)?;
+        config.rotate_locally(keys, config.rope.frequency_base, config.rope.scaling)?;
+        config.attention_cap = keys.positive("attn_logit_softcapping", 50.0)?;
+        config.logit_cap = keys.positive("final_logit_softcapping", 30.0)?;
+        scale_attention(config, 46);
+        Ok(())
+    },
+    ..Family::PLAIN
+};
+
+/// Gemma 3.
+pub static GEMMA3: Family = Family {
+    architecture: "gemma3",
+    block: BLOCK,
+    needs: POST_NORMS.and(Needs::required(&[Tensor::QueryNorm, Tensor::KeyNorm])),
+    configure: |keys, config| {
+        gemma3(keys, config)?;
+        config.logit_cap = keys.optional_positive("final_logit_softcapping")?.unwrap_or(0.0);
+        scale_attention(config, 62);
+        Ok(())
+    },
+    ..Family::PLAIN
+};
+
+fn gemma3(keys: &Keys<'_, '_>, config: &mut Config) -> Result<(), ModelError> {
+    config.embedding_scale = num::sqrt(config.n_embd as f32);
+    config.mark_local(keys, 6)?;
+    config.rotate_locally(keys, 10_000.0, RopeScaling::None)
+}
+
+/// The models of 27 billion parameters, which have `largest` blocks, divide by the square root of
+/// a head's share of the residual stream.
+fn scale_attention(config: &mut Config, largest: u32) {
+    if config.n_layer == largest {
+        config.attention_scale = 1.0 / num::sqrt((config.n_embd / config.n_head) as f32);
+    }
+}
