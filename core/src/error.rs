@@ -219,7 +219,7 @@ const fn tokenizer(error: TokenizerError) -> (u16, u64) {
     match error {
         TokenizerError::Gguf(error) => gguf(error),
         TokenizerError::MissingKey { .. } => (TOKENIZER_KEY, 0),
-        TokenizerError::UnsupportedModel { offset } => (TOKENIZER_MODEL, offset),
+        TokenizerError::UnsupportedModel { offset, .. } => (TOKENIZER_MODEL, offset),
         TokenizerError::UnsupportedPreTokenizer { offset } => (PRE_TOKENIZER, offset),
         TokenizerError::NoTokens { offset } => (NO_VOCABULARY, offset),
         TokenizerError::TooManyTokens { offset } => (TOO_MANY_TOKENS, offset),

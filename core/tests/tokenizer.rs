@@ -13,7 +13,7 @@ use common::{decode, decode_pieces, encode, encode_segments, with_tokenizer};
 use picolm_core::text::Segment;
 use picolm_core::tokenizer::{Decoder, EncodeError, TokenKind, Tokenizer};
 use proptest::prelude::*;
-use writer::{CONTROL, NORMAL, USER_DEFINED, Vocabulary, Writer};
+use writer::{CONTROL, NORMAL, UNUSED, USER_DEFINED, Vocabulary, Writer};
 
 /// Where the reference fixtures lie: `PICOLM_FIXTURES`, else those of this repository.
 fn fixtures_dir() -> PathBuf {
@@ -82,7 +82,7 @@ fn bpe(pre_tokenizer: &str) -> Vec<u8> {
 }
 
 /// Names of one model for each list of patterns.
-const PRE_TOKENIZERS: [&str; 13] = [
+const PRE_TOKENIZERS: [&str; 15] = [
     "default",
     "gpt-2",
     "smollm",
@@ -95,12 +95,22 @@ const PRE_TOKENIZERS: [&str; 13] = [
     "deepseek-llm",
     "deepseek-coder",
     "deepseek-v3",
+    "spark2_5",
+    "minicpm5",
     "viking",
 ];
 
+fn gemma_4() -> Vec<u8> {
+    let merges = ["a b", "▁ a", "▁ ▁", "ab c", "▁a b", "a a"];
+    let mut pieces = vec!["▁", "a", "b", "c", "é", "😀", "\n", "\n\n"];
+    let merged = merges.map(|merge| merge.replacen(' ', "", 1));
+    pieces.extend(merged.iter().map(String::as_str));
+    Vocabulary::spm(&pieces).gemma_4_writer(&merges).finish()
+}
+
 fn vocabularies() -> Vec<Vec<u8>> {
     let bpe = PRE_TOKENIZERS.map(bpe);
-    [spm(false), spm(true)].into_iter().chain(bpe).collect()
+    [spm(false), spm(true), gemma_4()].into_iter().chain(bpe).collect()
 }
 
 /// Bytes that meet the merges, spaces and characters of the vocabularies above.
@@ -358,6 +368,53 @@ fn llama_3_prefers_whole_words() {
     for (pre_tokenizer, ids) in [("llama-bpe", vec![word]), ("gpt-2", vec![256, 99])] {
         let file = vocabulary.bpe_writer(pre_tokenizer, &["a b"]).finish();
         with_tokenizer(&file, |tokenizer| assert_eq!(encode(tokenizer, b"abc"), ids));
+    }
+}
+
+/// BPE of characters: words are lines, what has no token is spelled in bytes, and a run of line
+/// ends that is a token is taken whole. BOS comes whatever the file says.
+#[test]
+fn gemma_4_merges_characters() {
+    let merges = ["a b", "▁ ab"];
+    let vocabulary = Vocabulary::spm(&["▁", "a", "b", "ab", "▁ab", "\n", "\n\n"]);
+    let [space, a, b, ab, word, line, lines] = core::array::from_fn(|i| 259 + i as u32);
+    let file = vocabulary.gemma_4_writer(&merges).bool("add_bos_token", false);
+    let file = file.u32("bos_token_id", 1).finish();
+    with_tokenizer(&file, |t| {
+        assert_eq!(encode(t, b"ab ab"), [ab, word]);
+        assert_eq!(encode(t, b" b  a"), [space, b, space, space, a]);
+        assert_eq!(encode(t, b"a\n\nb\n"), [a, lines, b, line]);
+        assert_eq!(encode(t, "é".as_bytes()), [3 + 0xC3, 3 + 0xA9]);
+        assert_eq!(encode_with_special(t, b"a"), [1, a]);
+        assert_eq!(decode(t, &[ab, word, lines, 3 + 0xC3, 3 + 0xA9]), "ab ab\n\né".as_bytes());
+        assert_eq!((t.bos(), t.eos(), t.adds_space()), (Some(1), None, false));
+    });
+}
+
+/// Rows without a meaning: no text becomes them, merges do not reach them, and they show nothing.
+#[test]
+fn unused_tokens_are_never_produced() {
+    for unused in [UNUSED, 0] {
+        let mut spm = Vocabulary::spm(&["▁a", "b", "▁", "a"]);
+        let row = spm.add("▁ab", 9.0, unused);
+        let pad = spm.add("[PAD305]", 0.0, unused);
+        let mut bpe = Vocabulary::bpe(&["a b"]);
+        let merged = bpe.texts.iter().position(|text| text == "ab").unwrap();
+        bpe.types[merged] = unused;
+        let (spm_file, bpe_file) = (spm.spm_writer(), bpe.bpe_writer("llama-bpe", &["a b"]));
+        with_tokenizer(&spm_file.finish(), |t| {
+            assert_eq!(encode(t, b"ab"), [259, 260]);
+            let text = [Segment::template(b"[PAD305]")];
+            assert!(!encode_segments(t, &text).contains(&pad));
+            assert_eq!((t.kind(row), t.kind(pad)), (TokenKind::Unused, TokenKind::Unused));
+            assert_eq!(decode(t, &[row, pad]), b"");
+            assert_eq!(t.raw_text(pad), b"[PAD305]");
+        });
+        with_tokenizer(&bpe_file.finish(), |t| assert_eq!(encode(t, b"ab"), b"ab".map(u32::from)));
+        // A later token with the same text is found.
+        let copy = bpe.add("ab", 0.0, NORMAL);
+        let file = bpe.bpe_writer("llama-bpe", &["a b"]).finish();
+        with_tokenizer(&file, |t| assert_eq!(encode(t, b"ab"), [copy]));
     }
 }
 

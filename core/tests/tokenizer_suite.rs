@@ -69,6 +69,7 @@ suites! {
     deepseek_coder = "deepseek-coder";
     deepseek_llm = "deepseek-llm";
     falcon = "falcon";
+    gemma_4 = "gemma-4";
     gpt_2 = "gpt-2";
     llama_bpe = "llama-bpe";
     mpt = "mpt";

@@ -328,7 +328,10 @@ impl TokenBytes for Tokenizer<'_> {
     }
 
     fn bytes(&self, token: u32, out: &mut dyn FnMut(&[u8])) {
-        let is_text = !matches!(self.kind(token), TokenKind::Control | TokenKind::Unknown);
+        let is_text = !matches!(
+            self.kind(token),
+            TokenKind::Control | TokenKind::Unknown | TokenKind::Unused
+        );
         if is_text && !self.is_end_of_generation(token) {
             self.token_bytes(token, out);
         }

@@ -1,4 +1,4 @@
-//! Byte-level BPE: words of bytes, merged by the rank of the pair.
+//! BPE: words of bytes, or of characters, merged by the rank of the pair.
 //!
 //! A merge is kept as (left id, right id, rank) in 63 bits of a u64, sorted, found by bisection;
 //! what a pair merges into is found by its text. A merge of the file that names a text, or makes
@@ -7,6 +7,7 @@
 //! Source: Radford et al. 2019 (GPT-2); the order of merges is llama.cpp's.
 
 use super::error::{EncodeError, TokenizerError};
+use super::fallback::{Fallback, character_bytes};
 use super::joined::Joined;
 use super::merge::{NEVER, NO_TOKEN, Rule, Symbol, Symbols};
 use super::pre_tokenizer::{PreTokenizer, split};
@@ -82,30 +83,33 @@ impl<'m> Bpe<'m> {
     /// Tokenizes `text[start..end]`, which holds no special token.
     pub(super) fn encode(
         &self,
-        vocabulary: &Vocabulary<'_>,
-        byte_tokens: &[u32],
+        tokens: &Fallback<'_>,
         text: &Joined<'_>,
         (start, end): (usize, usize),
         scratch: &mut [u32],
         emit: &mut dyn FnMut(u32),
     ) -> Result<(), EncodeError> {
-        split(text, (start, end), self.pre_tokenizer.patterns, &mut |start, end| {
+        let pre = self.pre_tokenizer;
+        split(text, (start, end), pre.patterns, &mut |start, end| {
             let unit = Unit { text, start, len: end - start, space_added: false };
-            let word = Word { bpe: self, vocabulary, unit };
-            if self.pre_tokenizer.ignore_merges
+            let word = Word { bpe: self, vocabulary: tokens.vocabulary, unit };
+            if (pre.ignore_merges || pre.keeps_lines && word.is_line_ends())
                 && let Some(token) = word.token(0, unit.len)
             {
                 emit(token);
                 return Ok(());
             }
             let mut symbols = Symbols::new(scratch, unit.len)?;
-            for at in 0..unit.len {
-                let token = byte_tokens.get(usize::from(unit.byte(at)));
-                symbols.push(1, token.copied().unwrap_or(NO_TOKEN));
-            }
+            word.push_symbols(tokens.byte_tokens, &mut symbols);
             symbols.merge(&word);
-            // A byte that the vocabulary has no token for vanishes, as with llama.cpp.
-            symbols.iter().filter(|symbol| symbol.token != NO_TOKEN).for_each(|s| emit(s.token));
+            for symbol in symbols.iter() {
+                match pre.spelling {
+                    _ if symbol.token != NO_TOKEN => emit(symbol.token),
+                    Spelling::SpaceMark => tokens.spell(unit, symbol, emit),
+                    // A byte that the vocabulary has no token for vanishes, as with llama.cpp.
+                    Spelling::ByteAlphabet => {}
+                }
+            }
             Ok(())
         })
     }
@@ -117,8 +121,8 @@ fn pack(vocabulary: &Vocabulary<'_>, merge: &[u8]) -> Option<u64> {
     let (left, right) = merge.split_at_checked(space)?;
     let right = right.get(1..)?;
     vocabulary.find(left.iter().chain(right).copied())?;
-    let left = vocabulary.find_bytes(left)?;
-    let right = vocabulary.find_bytes(right)?;
+    let left = vocabulary.find(left.iter().copied())?;
+    let right = vocabulary.find(right.iter().copied())?;
     Some(u64::from(left) << (2 * ID_BITS) | u64::from(right) << ID_BITS)
 }
 
@@ -135,7 +139,29 @@ impl Word<'_, '_, '_> {
         if end - start > self.vocabulary.longest_bytes() {
             return None;
         }
-        self.vocabulary.find(self.unit.spelled(Spelling::ByteAlphabet, start, end))
+        self.vocabulary.find(self.unit.spelled(self.bpe.pre_tokenizer.spelling, start, end))
+    }
+
+    fn is_line_ends(&self) -> bool {
+        (0..self.unit.len).all(|at| self.unit.byte(at) == b'\n')
+    }
+
+    /// What merging begins with.
+    fn push_symbols(&self, byte_tokens: &[u32], symbols: &mut Symbols<'_>) {
+        let mut at = 0;
+        while at < self.unit.len {
+            let (length, token) = match self.bpe.pre_tokenizer.spelling {
+                Spelling::ByteAlphabet => {
+                    (1, byte_tokens.get(usize::from(self.unit.byte(at))).copied())
+                }
+                Spelling::SpaceMark => {
+                    let length = character_bytes(self.unit, at);
+                    (length, self.token(at, at + length))
+                }
+            };
+            symbols.push(length, token.unwrap_or(NO_TOKEN));
+            at += length;
+        }
     }
 }
 

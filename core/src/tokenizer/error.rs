@@ -16,10 +16,12 @@ pub enum TokenizerError {
         /// The key.
         key: &'static str,
     },
-    /// `tokenizer.ggml.model` is neither `llama` nor `gpt2`.
+    /// `tokenizer.ggml.model` is neither `llama` nor `gpt2` nor `gemma4`.
     UnsupportedModel {
         /// Of the key.
         offset: u64,
+        /// What it is, as half a sentence.
+        kind: &'static str,
     },
     /// `tokenizer.ggml.pre` names no pre-tokenizer of the list.
     UnsupportedPreTokenizer {
@@ -87,7 +89,13 @@ impl fmt::Display for TokenizerError {
                 let ArenaFull { needed_bytes, left_bytes, .. } = full;
                 return write!(f, "tokenizer needs {needed_bytes} bytes, {left_bytes} are left");
             }
-            Self::UnsupportedModel { offset } => (offset, "unsupported tokenizer model"),
+            Self::UnsupportedModel { offset, kind } => {
+                return write!(
+                    f,
+                    "byte {offset}: the tokenizer is {kind}; supported are llama \
+                     (SentencePiece), gpt2 and gemma4 (BPE)"
+                );
+            }
             Self::UnsupportedPreTokenizer { offset } => (offset, "unsupported pre-tokenizer"),
             Self::NoTokens { offset } => (offset, "vocabulary is empty"),
             Self::TooManyTokens { offset } => (offset, "more than 2^21 tokens"),

@@ -1,24 +1,27 @@
 //! Layer 6: text to tokens and back.
 //!
-//! [`Tokenizer`] is SentencePiece (`tokenizer.ggml.model` = `llama`) or byte-level BPE (`gpt2`),
-//! read from a GGUF header. It gives the ids that llama.cpp gives for the same file, for all text
-//! that is valid UTF-8, and bytes come back from their ids unchanged where every byte has a token.
+//! [`Tokenizer`] is SentencePiece (`tokenizer.ggml.model` = `llama`), byte-level BPE (`gpt2`) or
+//! BPE of characters (`gemma4`), read from a GGUF header. It gives the ids that llama.cpp gives for
+//! the same file, for all text that is valid UTF-8, and bytes come back from their ids unchanged
+//! where every byte has a token.
 //!
 //! Memory: token texts, scores and types stay in the file. The arena holds at most 6 bytes a token,
 //! 8 a merge and 1 KiB ([`Tokenizer::plan`] says it to the byte). Encoding works in scratch memory
 //! of the caller ([`Tokenizer::scratch_words`]) and takes O(n log n) for n bytes.
 //!
 //! Defined where llama.cpp aborts or is silent: of tokens with equal text the lowest id is found;
-//! an empty token is never found; a merge that names a text that is no token is left out; a special
-//! id beyond the vocabulary is an error where a key names it and nothing where it is a default; a
-//! token typed as a byte but not spelled `<0xXX>` is text; a character without a token becomes byte
-//! tokens, then the unknown token (SentencePiece), or vanishes (BPE: few vocabularies lack a byte,
-//! and then a rare one).
+//! an empty token is never found, nor is one whose type is unused or undefined; a merge that names
+//! a text that is no token is left out; a special id beyond the vocabulary is an error where a key
+//! names it and nothing where it is a default; a token typed as a byte but not spelled `<0xXX>` is
+//! text; a character without a token becomes byte tokens, then the unknown token (SentencePiece),
+//! or vanishes (BPE: few vocabularies lack a byte, and then a rare one).
 
 #[deny(clippy::indexing_slicing)]
 mod bpe;
 mod decoder;
 mod error;
+#[deny(clippy::indexing_slicing)]
+mod fallback;
 #[deny(clippy::indexing_slicing)]
 mod joined;
 mod merge;
@@ -47,12 +50,13 @@ pub use pre_tokenizer::PreTokenizer;
 pub use special::TokenKind;
 
 use bpe::Bpe;
+use fallback::Fallback;
 use joined::Joined;
 use merge::{NO_TOKEN, WORDS_PER_BYTE};
 use partition::Partition;
 use special::{Defaults, SpecialTokens};
 use spelling::Spelling;
-use spm::{Fallback, Spm};
+use spm::Spm;
 use vocabulary::Vocabulary;
 
 use crate::gguf::Gguf;
@@ -70,6 +74,26 @@ enum Algorithm<'m> {
 enum Model {
     Spm,
     Bpe(&'static PreTokenizer),
+}
+
+impl Model {
+    /// The ids of special tokens that the file does not name.
+    fn defaults(self) -> Defaults {
+        match self {
+            Self::Spm => Defaults { bos: Some(1), eos: Some(2), unknown: Some(0) },
+            Self::Bpe(pre) => {
+                let eos = (pre.spelling == Spelling::ByteAlphabet).then_some(11);
+                Defaults { bos: pre.default_bos, eos, unknown: None }
+            }
+        }
+    }
+
+    fn spelling(self) -> Spelling {
+        match self {
+            Self::Spm => Spelling::SpaceMark,
+            Self::Bpe(pre) => pre.spelling,
+        }
+    }
 }
 
 /// A model's tokenizer.
@@ -99,7 +123,7 @@ impl<'m> Tokenizer<'m> {
     pub fn plan(gguf: &Gguf<'_>, plan: &mut MemoryPlan) -> Result<(), TokenizerError> {
         Vocabulary::take(gguf, plan)?;
         take_byte_tokens(plan)?;
-        if model_name(gguf)? == b"gpt2" {
+        if matches!(model_name(gguf)?, b"gpt2" | b"gemma4") {
             Bpe::take(gguf, plan)?;
         }
         Ok(())
@@ -120,31 +144,23 @@ impl<'m> Tokenizer<'m> {
     ) -> Result<Self, TokenizerError> {
         let model = model_of(gguf, pre_tokenizers)?;
         let vocabulary = Vocabulary::new(gguf, memory)?;
-        let (defaults, spelling) = match model {
-            Model::Spm => {
-                (Defaults { bos: Some(1), eos: Some(2), unknown: Some(0) }, Spelling::SpaceMark)
-            }
-            Model::Bpe(pre) => (
-                Defaults { bos: pre.default_bos, eos: Some(11), unknown: None },
-                Spelling::ByteAlphabet,
-            ),
-        };
-        let special = SpecialTokens::new(gguf, &vocabulary, defaults)?;
+        let special = SpecialTokens::new(gguf, &vocabulary, model.defaults())?;
         let byte_tokens = take_byte_tokens(memory)?;
         for (slot, byte) in byte_tokens.iter_mut().zip(0..=255) {
-            *slot = byte_token(&vocabulary, spelling, byte).unwrap_or(NO_TOKEN);
+            *slot = byte_token(&vocabulary, model.spelling(), byte).unwrap_or(NO_TOKEN);
         }
         let algorithm = match model {
             Model::Spm => Algorithm::Spm(Spm::new(gguf, &vocabulary)?),
             Model::Bpe(pre) => Algorithm::Bpe(Bpe::new(gguf, &vocabulary, pre, memory)?),
         };
-        let (adds_bos, adds_space) = match model {
-            Model::Spm => (true, true),
-            Model::Bpe(pre) => (pre.add_bos, false),
+        let (adds_bos, always_bos, adds_space) = match model {
+            Model::Spm => (true, false, true),
+            Model::Bpe(pre) => (pre.add_bos, pre.always_bos, false),
         };
+        let add_bos = gguf.bool("tokenizer.ggml.add_bos_token")?.unwrap_or(adds_bos);
         Ok(Self {
             partition: Partition::new(&vocabulary, &special),
-            add_bos: gguf.bool("tokenizer.ggml.add_bos_token")?.unwrap_or(adds_bos),
+            add_bos: add_bos || always_bos,
             add_eos: gguf.bool("tokenizer.ggml.add_eos_token")?.unwrap_or(false),
             add_space_prefix: gguf.bool("tokenizer.ggml.add_space_prefix")?.unwrap_or(adds_space),
             strips_after_special: is_phi_3(gguf)?,
@@ -210,16 +226,15 @@ impl<'m> Tokenizer<'m> {
         scratch: &mut [u32],
         emit: &mut dyn FnMut(u32),
     ) -> Result<(), EncodeError> {
+        let (vocabulary, byte_tokens) = (&self.vocabulary, self.byte_tokens);
         match &self.algorithm {
             Algorithm::Bpe(bpe) => {
-                bpe.encode(&self.vocabulary, self.byte_tokens, text, range, scratch, emit)
+                let tokens = Fallback { vocabulary, byte_tokens, unknown: None };
+                bpe.encode(&tokens, text, range, scratch, emit)
             }
             Algorithm::Spm(spm) => {
-                let tokens = Fallback {
-                    vocabulary: &self.vocabulary,
-                    byte_tokens: self.byte_tokens,
-                    unknown: self.special.unknown,
-                };
+                let unknown = self.special.unknown;
+                let tokens = Fallback { vocabulary, byte_tokens, unknown };
                 // Every such text is the first or comes after a special token.
                 spm.encode(&tokens, text, range, self.add_space_prefix, scratch, emit)
             }
@@ -237,19 +252,21 @@ impl<'m> Tokenizer<'m> {
         self.vocabulary.len()
     }
 
-    /// The text that `token` stands for in generated text, byte by byte. Empty for control and
-    /// unknown tokens, see [`Self::raw_text`], and for ids that do not exist.
+    /// The text that `token` stands for in generated text, byte by byte. Empty for control, unknown
+    /// and unused tokens, see [`Self::raw_text`], and for ids that do not exist.
     pub fn piece(&self, token: u32) -> Piece<'m> {
         let text = self.vocabulary.text(token);
         match (self.kind(token), &self.algorithm) {
-            (TokenKind::Control | TokenKind::Unknown, _) => Piece::raw(b""),
+            (TokenKind::Control | TokenKind::Unknown | TokenKind::Unused, _) => Piece::raw(b""),
             (TokenKind::UserDefined, _) => Piece::raw(text),
             (TokenKind::Byte, _) => match byte_of(text) {
                 Some(byte) => Piece::byte(byte),
                 None => Piece::raw(text),
             },
             (TokenKind::Normal, Algorithm::Spm(_)) => Piece::spelled(text, Spelling::SpaceMark),
-            (TokenKind::Normal, Algorithm::Bpe(_)) => Piece::spelled(text, Spelling::ByteAlphabet),
+            (TokenKind::Normal, Algorithm::Bpe(bpe)) => {
+                Piece::spelled(text, bpe.pre_tokenizer.spelling)
+            }
         }
     }
 
@@ -323,18 +340,38 @@ fn model_of(
     pre_tokenizers: &[&'static PreTokenizer],
 ) -> Result<Model, TokenizerError> {
     let offset = |key: &str| gguf.offset_of(key).unwrap_or(0);
+    let bpe = |name: &[u8], key: &str| {
+        pre_tokenizers
+            .iter()
+            .find(|pre| pre.names.iter().any(|known| known.as_bytes() == name))
+            .map(|pre| Model::Bpe(pre))
+            .ok_or(TokenizerError::UnsupportedPreTokenizer { offset: offset(key) })
+    };
     match model_name(gguf)? {
         b"llama" => Ok(Model::Spm),
+        // Its pre-tokenizer has the model's name, whatever the other key says.
+        b"gemma4" => bpe(b"gemma4", "tokenizer.ggml.model"),
         b"gpt2" => {
             let key = "tokenizer.ggml.pre";
             let name = gguf.string(key)?.filter(|name| !name.is_empty()).unwrap_or(b"default");
-            pre_tokenizers
-                .iter()
-                .find(|pre| pre.names.iter().any(|known| known.as_bytes() == name))
-                .map(|pre| Model::Bpe(pre))
-                .ok_or(TokenizerError::UnsupportedPreTokenizer { offset: offset(key) })
+            bpe(name, key)
         }
-        _ => Err(TokenizerError::UnsupportedModel { offset: offset("tokenizer.ggml.model") }),
+        name => {
+            let offset = offset("tokenizer.ggml.model");
+            Err(TokenizerError::UnsupportedModel { offset, kind: kind_of(name) })
+        }
+    }
+}
+
+/// The kind of tokenizer that a model's name means, for those that there are elsewhere.
+fn kind_of(model: &[u8]) -> &'static str {
+    match model {
+        b"t5" => "t5 (Unigram)",
+        b"bert" => "bert (WordPiece)",
+        b"rwkv" => "rwkv",
+        b"plamo2" => "plamo2",
+        b"no_vocab" | b"none" => "none (no vocabulary)",
+        _ => "of an unknown name",
     }
 }
 
@@ -354,7 +391,8 @@ fn byte_token(vocabulary: &Vocabulary<'_>, spelling: Spelling, byte: u8) -> Opti
     }
     let digit = |nibble: u8| HEX[usize::from(nibble & 15)];
     let text = [b'<', b'0', b'x', digit(byte >> 4), digit(byte), b'>'];
-    vocabulary.find_bytes(&text).or_else(|| vocabulary.find_bytes(&[byte]))
+    let find = |text: &[u8]| vocabulary.find(text.iter().copied());
+    find(&text).or_else(|| find(&[byte]))
 }
 
 /// The byte that `<0xXX>` means; `None` for any other text.

@@ -64,7 +64,7 @@ impl Partition {
         let mut partition = Self { template: Shapes::default(), plain: Shapes::default() };
         for token in 0..vocabulary.len() {
             match special.kind(vocabulary, token) {
-                TokenKind::Normal | TokenKind::Byte => continue,
+                TokenKind::Normal | TokenKind::Byte | TokenKind::Unused => continue,
                 TokenKind::UserDefined => partition.plain.add(vocabulary.text(token)),
                 TokenKind::Control | TokenKind::Unknown => {}
             }
@@ -138,7 +138,7 @@ impl Partition {
                     .filter(|&token| match special.kind(vocabulary, token) {
                         TokenKind::UserDefined => true,
                         TokenKind::Control | TokenKind::Unknown => stop <= template_end,
-                        TokenKind::Normal | TokenKind::Byte => false,
+                        TokenKind::Normal | TokenKind::Byte | TokenKind::Unused => false,
                     })
                     .map(|token| Match { start: at, end: stop, token })
                     .or(longest);

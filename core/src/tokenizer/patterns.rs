@@ -457,10 +457,27 @@ pub(super) const DEEPSEEK_3_ASIAN: Pattern = Pattern {
 
 /// `[!-/:-@\[-`{-~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|`
 /// `\s*[\r\n]+|\s+(?!\S)|\s+`
-pub(super) const DEEPSEEK_3_WORDS: Pattern =
-    Pattern { find: |window, at| window.first(at, deepseek_3_words) };
+pub(super) const DEEPSEEK_3_WORDS: Pattern = Pattern {
+    find: |window, at| {
+        window.first(at, |window, at, first| deepseek_3_words(window, at, first, Lines::Joined))
+    },
+};
 
-fn deepseek_3_words(window: &Window<'_, '_>, at: usize, first: Char) -> usize {
+/// [`DEEPSEEK_3_WORDS`] with `[\r\n]` for `\s*[\r\n]+`, and no line ends behind punctuation.
+pub(super) const SPARK_WORDS: Pattern = Pattern {
+    find: |window, at| {
+        window.first(at, |window, at, first| deepseek_3_words(window, at, first, Lines::Single))
+    },
+};
+
+/// Whether line ends join what stands before them, or are words of their own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    Joined,
+    Single,
+}
+
+fn deepseek_3_words(window: &Window<'_, '_>, at: usize, first: Char, lines: Lines) -> usize {
     let is_mark = |c: Char| matches!(c.class, Class::Punctuation | Class::Symbol);
     let is_letter = |c: Char| matches!(c.class, Class::Letter | Class::Mark);
     if is_mark(first) && first.code < 0x80 {
@@ -481,11 +498,24 @@ fn deepseek_3_words(window: &Window<'_, '_>, at: usize, first: Char) -> usize {
     }
     let body = if first.is(' ') { first.next } else { at };
     let end = window.run(body, is_mark);
-    if end > body {
-        return window.run(end, Char::is_line_end);
+    match lines {
+        Lines::Joined if end > body => window.run(end, Char::is_line_end),
+        Lines::Joined => window.whitespace_by_lines(at),
+        Lines::Single if end > body => end,
+        Lines::Single if first.is_line_end() => first.next,
+        Lines::Single => window.whitespace(at),
     }
-    window.whitespace_by_lines(at)
 }
+
+/// `[^\n]+|[\n]+`
+pub(super) const LINES: Pattern = Pattern {
+    find: |window, at| {
+        window.first(at, |window, at, first| {
+            let is_end = first.is('\n');
+            window.run(at, |c| c.is('\n') == is_end)
+        })
+    },
+};
 
 /// ` ?[^(\s|.,!?…。，、।۔،)]+`
 pub(super) const BLOOM: Pattern = Pattern {

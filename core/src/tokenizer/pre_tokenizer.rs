@@ -1,12 +1,17 @@
-//! Pre-tokenizers: how byte-level BPE cuts text into words before it merges.
+//! Pre-tokenizers: how BPE cuts text into words before it merges.
 //!
 //! A pre-tokenizer is a list of patterns. The first cuts the text into its matches and what lies
 //! between them, the next cuts each of these pieces again, and so on; a piece of the last level is
-//! a word. Names are those of `tokenizer.ggml.pre`, what each name means is llama.cpp's. A caller
-//! that knows its model passes a list of one, and links no pattern of another.
+//! a word. Names are those of `tokenizer.ggml.pre`. What each name means is llama.cpp's, also where
+//! its pattern is only close to the published one. A caller that knows its model passes a list of
+//! one, and links no pattern of another.
 
 use super::joined::Joined;
 use super::patterns::{self, Pattern, Window};
+use super::spelling::Spelling;
+
+#[cfg(test)]
+mod tests;
 
 /// A way to cut text into words, and what the name that a file gives it implies.
 pub struct PreTokenizer {
@@ -17,13 +22,28 @@ pub struct PreTokenizer {
     pub(super) ignore_merges: bool,
     /// Whether a text begins with BOS where the file does not say.
     pub(super) add_bos: bool,
+    /// A text begins with BOS even where the file says that it does not.
+    pub(super) always_bos: bool,
     /// The BOS id where the file does not say.
     pub(super) default_bos: Option<u32>,
+    /// How tokens spell text. Merges begin with bytes in the byte alphabet, else with characters.
+    pub(super) spelling: Spelling,
+    /// A word of line ends that is a token is that token.
+    pub(super) keeps_lines: bool,
 }
 
 impl PreTokenizer {
     const fn new(names: &'static [&'static str], patterns: &'static [Pattern]) -> Self {
-        Self { names, patterns, ignore_merges: false, add_bos: false, default_bos: Some(11) }
+        Self {
+            names,
+            patterns,
+            ignore_merges: false,
+            add_bos: false,
+            always_bos: false,
+            default_bos: Some(11),
+            spelling: Spelling::ByteAlphabet,
+            keeps_lines: false,
+        }
     }
 
     const fn ignoring_merges(mut self) -> Self {
@@ -63,6 +83,14 @@ pub static GPT_2: PreTokenizer = PreTokenizer::new(
     &[
         "gpt-2",
         "phi-2",
+        "jina-es",
+        "jina-de",
+        "jina-v1-en",
+        "jina-v2-es",
+        "jina-v2-de",
+        "jina-v2-code",
+        "roberta-bpe",
+        "modern-bert",
         "mpt",
         "olmo",
         "jais",
@@ -84,7 +112,17 @@ pub static STARCODER: PreTokenizer = PreTokenizer::new(
 
 /// Llama 3: words with the mark before them, up to three digits, line ends kept together.
 pub static LLAMA_3: PreTokenizer = PreTokenizer::new(
-    &["llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"],
+    &[
+        "llama-bpe",
+        "llama3",
+        "llama-v3",
+        "falcon3",
+        "falcon-h1",
+        "pixtral",
+        "midm-2.0",
+        "lfm2",
+        "jina-v5-nano",
+    ],
     &[patterns::LLAMA_3],
 )
 .ignoring_merges()
@@ -167,6 +205,31 @@ pub static DEEPSEEK_3: PreTokenizer = PreTokenizer::new(
     &[patterns::UP_TO_THREE_NUMBERS, patterns::DEEPSEEK_3_ASIAN, patterns::DEEPSEEK_3_WORDS],
 );
 
+/// Spark 2.5: as DeepSeek V3, every digit and line end by itself.
+pub static SPARK_25: PreTokenizer = PreTokenizer::new(
+    &["spark2_5"],
+    &[
+        patterns::UP_TO_THREE_NUMBERS,
+        patterns::DEEPSEEK_3_ASIAN,
+        patterns::SPARK_WORDS,
+        patterns::NUMBER,
+    ],
+);
+
+/// MiniCPM 5: Llama 3's words between numbers, whole words before merges.
+pub static MINICPM_5: PreTokenizer =
+    PreTokenizer::new(&["minicpm5"], &[patterns::UP_TO_THREE_NUMBERS, patterns::LLAMA_3])
+        .ignoring_merges();
+
+/// Gemma 4: SentencePiece's spelling, a word is a line. What `tokenizer.ggml.model` calls it.
+pub static GEMMA_4: PreTokenizer = PreTokenizer {
+    always_bos: true,
+    default_bos: None,
+    spelling: Spelling::SpaceMark,
+    keeps_lines: true,
+    ..PreTokenizer::new(&["gemma4", "granite-embed-multi-311m"], &[patterns::LINES])
+};
+
 /// BLOOM, Poro.
 pub static BLOOM: PreTokenizer =
     PreTokenizer::new(&["bloom", "poro-chat", "gpt3-finnish"], &[patterns::BLOOM]);
@@ -192,6 +255,9 @@ pub static ALL: &[&PreTokenizer] = &[
     &DEEPSEEK_LLM,
     &DEEPSEEK_CODER,
     &DEEPSEEK_3,
+    &SPARK_25,
+    &MINICPM_5,
+    &GEMMA_4,
     &BLOOM,
     &VIKING,
 ];

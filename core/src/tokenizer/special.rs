@@ -22,6 +22,8 @@ pub enum TokenKind {
     UserDefined,
     /// One byte, spelled `<0xXX>`.
     Byte,
+    /// A row without a meaning (`[PAD305]`): no text becomes it, and it is not shown.
+    Unused,
 }
 
 /// Ids that end generation: the texts below, with room for those that keys add.
@@ -48,7 +50,7 @@ const FIM_REPOSITORY: u16 = 1 << 8;
 const FIM_FILE: u16 = 1 << 9;
 
 /// Texts by which special tokens are known, the likelier first where several have a role.
-const WELL_KNOWN: [(&str, u16); 57] = [
+const WELL_KNOWN: [(&str, u16); 61] = [
     ("<|eot_id|>", END | TURN),
     ("<|im_end|>", END | TURN),
     ("<|end|>", END | TURN),
@@ -78,6 +80,7 @@ const WELL_KNOWN: [(&str, u16); 57] = [
     ("<PRE>", FIM_PREFIX),
     ("▁<PRE>", FIM_PREFIX),
     ("<|code_prefix|>", FIM_PREFIX),
+    ("<|prefix|>", FIM_PREFIX),
     ("<|fim_suffix|>", FIM_SUFFIX),
     ("<fim-suffix>", FIM_SUFFIX),
     ("<fim_suffix>", FIM_SUFFIX),
@@ -85,6 +88,7 @@ const WELL_KNOWN: [(&str, u16); 57] = [
     ("<SUF>", FIM_SUFFIX),
     ("▁<SUF>", FIM_SUFFIX),
     ("<|code_suffix|>", FIM_SUFFIX),
+    ("<|suffix|>", FIM_SUFFIX),
     ("<|fim_middle|>", FIM_MIDDLE),
     ("<fim-middle>", FIM_MIDDLE),
     ("<fim_middle>", FIM_MIDDLE),
@@ -92,6 +96,7 @@ const WELL_KNOWN: [(&str, u16); 57] = [
     ("<MID>", FIM_MIDDLE),
     ("▁<MID>", FIM_MIDDLE),
     ("<|code_middle|>", FIM_MIDDLE),
+    ("<|middle|>", FIM_MIDDLE),
     ("<|fim_pad|>", FIM_PAD),
     ("<fim-pad>", FIM_PAD),
     ("<fim_pad>", FIM_PAD),
@@ -107,6 +112,7 @@ const WELL_KNOWN: [(&str, u16); 57] = [
     ("<|channel|>", SHOWN),
     ("<|message|>", SHOWN),
     ("<|start|>", SHOWN),
+    ("<|constrain|>", SHOWN),
 ];
 
 /// The ids of special tokens.
@@ -237,7 +243,7 @@ impl SpecialTokens {
             3 => TokenKind::Control,
             4 => TokenKind::UserDefined,
             6 => TokenKind::Byte,
-            // 5, unused: shown as text, for text may be tokenized to it.
+            _ if vocabulary.is_unused(token) => TokenKind::Unused,
             _ => TokenKind::Normal,
         }
     }

@@ -9,6 +9,7 @@
 //! Source: Kudo and Richardson 2018; the merge order is llama.cpp's `llm_tokenizer_spm`.
 
 use super::error::{EncodeError, TokenizerError};
+use super::fallback::{Fallback, character_bytes};
 use super::joined::Joined;
 use super::merge::{NEVER, NO_TOKEN, Rule, Symbol, Symbols};
 use super::spelling::{SPACE_MARK, Spelling, Unit};
@@ -143,25 +144,6 @@ impl<'m> Spm<'m> {
     }
 }
 
-/// What stands for a character that has no token.
-pub(super) struct Fallback<'t> {
-    pub(super) vocabulary: &'t Vocabulary<'t>,
-    /// A token for each byte, or [`NO_TOKEN`]. `[256]`
-    pub(super) byte_tokens: &'t [u32],
-    pub(super) unknown: Option<u32>,
-}
-
-impl Fallback<'_> {
-    fn spell(&self, unit: Unit<'_, '_>, symbol: Symbol, emit: &mut dyn FnMut(u32)) {
-        for byte in unit.spelled(Spelling::SpaceMark, symbol.start, symbol.end) {
-            let token = self.byte_tokens.get(usize::from(byte)).copied();
-            if let Some(token) = token.filter(|&token| token != NO_TOKEN).or(self.unknown) {
-                emit(token);
-            }
-        }
-    }
-}
-
 /// Whether U+2581 comes after anything else than U+2581.
 fn has_inner_space(text: &[u8]) -> bool {
     let mut rest = text;
@@ -169,19 +151,6 @@ fn has_inner_space(text: &[u8]) -> bool {
         rest = after;
     }
     rest.windows(SPACE_MARK.len()).any(|window| window == SPACE_MARK)
-}
-
-/// Bytes of the character at `at`: as many as its first byte announces, whatever follows, as
-/// llama.cpp reads it; but a space is never part of another character.
-fn character_bytes(unit: Unit<'_, '_>, at: usize) -> usize {
-    let announced = match unit.byte(at) {
-        0x00..=0xBF => 1,
-        0xC0..=0xDF => 2,
-        0xE0..=0xEF => 3,
-        0xF0..=0xFF => 4,
-    };
-    let end = (at + announced).min(unit.len);
-    (at + 1..end).find(|&i| unit.byte(i) == b' ').unwrap_or(end) - at
 }
 
 /// A unit that is being merged.

@@ -175,34 +175,51 @@ impl<'m> Vocabulary<'m> {
         self.types.map_or(Some(1), |types| types.get(u64::from(token))).unwrap_or(1)
     }
 
-    /// The token with this text, the lowest id where several have it; none has the empty text.
-    pub(super) fn find(&self, text: impl Iterator<Item = u8> + Clone) -> Option<u32> {
-        self.find_hashed(hash_of(text.clone()), text)
+    /// Whether the file says that a token stands for nothing: type 5 is unused, and 0 undefined.
+    pub(super) fn is_unused(&self, token: u32) -> bool {
+        matches!(self.file_type(token), 0 | 5)
     }
 
-    /// [`Self::find`] for a text whose hash is known.
+    /// The token that text with this spelling becomes: the lowest id where several have it. None
+    /// has the empty text, and unused tokens stand for no text.
+    pub(super) fn find(&self, text: impl Iterator<Item = u8> + Clone) -> Option<u32> {
+        self.all(hash_of(text.clone()), text).find(|&token| !self.is_unused(token))
+    }
+
+    /// The token with this text, of whatever type, whose hash is known: the lowest id.
     pub(super) fn find_hashed(
         &self,
         hash: u32,
         text: impl Iterator<Item = u8> + Clone,
     ) -> Option<u32> {
+        self.all(hash, text).next()
+    }
+
+    /// [`Self::find_hashed`] for text that lies in one piece.
+    pub(super) fn find_bytes(&self, text: &[u8]) -> Option<u32> {
+        let text = text.iter().copied();
+        self.find_hashed(hash_of(text.clone()), text)
+    }
+
+    /// The tokens with this text, in ascending order.
+    fn all(&self, hash: u32, text: impl Iterator<Item = u8> + Clone) -> impl Iterator<Item = u32> {
+        self.bucket(hash)
+            .unwrap_or_default()
+            .iter()
+            .filter(move |&&slot| slot >> ID_BITS == tag_of(hash))
+            .map(|&slot| slot & (MAX_TOKENS as u32 - 1))
+            .filter(move |&token| text.clone().eq(self.text(token).iter().copied()))
+    }
+
+    /// The slots of the bucket that a hash falls into.
+    fn bucket(&self, hash: u32) -> Option<&'m [u32]> {
         let bucket = bucket_of(hash, self.bucket_ends.len());
         let end = *self.bucket_ends.get(bucket)? as usize;
         let start = match bucket.checked_sub(1) {
             Some(before) => *self.bucket_ends.get(before)? as usize,
             None => 0,
         };
-        self.slots
-            .get(start..end)?
-            .iter()
-            .filter(|&&slot| slot >> ID_BITS == tag_of(hash))
-            .map(|&slot| slot & (MAX_TOKENS as u32 - 1))
-            .find(|&token| text.clone().eq(self.text(token).iter().copied()))
-    }
-
-    /// [`Self::find`] for text that lies in one piece.
-    pub(super) fn find_bytes(&self, text: &[u8]) -> Option<u32> {
-        self.find(text.iter().copied())
+        self.slots.get(start..end)
     }
 }
 

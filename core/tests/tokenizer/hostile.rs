@@ -35,7 +35,13 @@ fn what_is_missing_is_named() {
 #[test]
 fn unknown_models_and_pre_tokenizers_are_refused() {
     let file = Writer::default().model("t5").strings("tokens", &["a"]);
-    assert!(matches!(error_of(file), TokenizerError::UnsupportedModel { offset: 24 }));
+    assert!(matches!(error_of(file), TokenizerError::UnsupportedModel { offset: 24, .. }));
+    for (model, kind) in [("t5", "t5 (Unigram)"), ("bert", "bert (WordPiece)"), ("x", "unknown")] {
+        let file = Writer::default().model(model).strings("tokens", &["a"]);
+        let message = error_of(file).to_string();
+        assert!(message.contains(kind), "{message}");
+        assert!(message.contains("supported are llama (SentencePiece), gpt2 and"), "{message}");
+    }
     let file = Vocabulary::bpe(&[]).bpe_writer("no-such", &[] as &[&str]);
     assert!(matches!(error_of(file), TokenizerError::UnsupportedPreTokenizer { offset: 24.. }));
 }

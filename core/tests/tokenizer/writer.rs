@@ -71,6 +71,7 @@ pub(crate) const NORMAL: i32 = 1;
 pub(crate) const UNKNOWN: i32 = 2;
 pub(crate) const CONTROL: i32 = 3;
 pub(crate) const USER_DEFINED: i32 = 4;
+pub(crate) const UNUSED: i32 = 5;
 pub(crate) const BYTE: i32 = 6;
 
 /// A vocabulary that is being put together: texts, scores and types.
@@ -126,6 +127,15 @@ impl Vocabulary {
             .strings("tokens", &self.texts)
             .f32s("scores", &self.scores)
             .i32s("token_type", &self.types)
+    }
+
+    /// BPE of characters, as Gemma 4 has it.
+    pub(crate) fn gemma_4_writer(&self, merges: &[&str]) -> Writer {
+        Writer::default()
+            .model("gemma4")
+            .strings("tokens", &self.texts)
+            .i32s("token_type", &self.types)
+            .strings("merges", merges)
     }
 
     pub(crate) fn bpe_writer(&self, pre_tokenizer: &str, merges: &[&str]) -> Writer {
