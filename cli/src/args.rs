@@ -209,6 +209,8 @@ mod tests {
             ("logits m --tokens 1,-2", "--tokens: '-2'"),
             ("perplexity m -f t -c 3", "-c: '3'"),
             ("bench m -r 0", "-r: '0'"),
+            ("m --think maybe", "--think: 'maybe' is neither on nor off"),
+            ("chat m --think", "--think: a value is missing"),
             ("m --ram 0", "--ram: '0'"),
             ("m --ram M", "--ram: 'M'"),
             ("m --ram 1.5G", "--ram: '1.5G'"),
@@ -285,7 +287,8 @@ mod tests {
 
     #[test]
     fn a_conversation_is_asked_for_by_any_of_its_options() {
-        for line in ["m -p hi --chat", "m -p hi --system s", "m -p hi --chat-template chatml"] {
+        for options in ["--chat", "--system s", "--chat-template chatml", "--think on"] {
+            let line = &format!("m -p hi {options}");
             let Command::Run(run) = parsed(line).unwrap() else { panic!() };
             assert!(run.conversation.is_some(), "{line}");
         }
@@ -295,6 +298,12 @@ mod tests {
         let system = run.conversation.unwrap().system;
         assert_eq!((system, run.max_tokens), (Some(b"s".to_vec()), 3));
         assert_eq!(run.stop, [b"x", b"y"]);
+        for (value, thinks) in [("on", true), ("off", false)] {
+            let Command::Chat(run) = parsed(&format!("chat m --think {value}")).unwrap() else {
+                panic!()
+            };
+            assert_eq!(run.conversation.unwrap().thinks, Some(thinks));
+        }
         assert!(refused("chat m -p hi").contains("-p"));
         assert!(refused("chat").contains("no model"));
         assert!(refused("m -p hi --lookup --draft n").contains("--draft"));

@@ -87,6 +87,28 @@ fn templates_that_are_not_there_are_errors() {
     assert!(unknown.contains("'nonsense'") && unknown.contains("llama3"), "{unknown}");
 }
 
+/// Thoughts are a template's matter: one that knows none says so.
+#[test]
+fn thoughts_are_asked_for_where_the_template_has_a_switch() {
+    let path = model("llama");
+    let refused = error_line(&run(&[&path, "--think", "off", "-p", "hi"]), 1);
+    assert!(refused.contains("no chat template"), "{refused}");
+    let refused = run(&[&path, "--chat-template", "chatml", "--think", "off", "-p", "hi"]);
+    let refused = error_line(&refused, 2);
+    assert!(refused.contains("--think: the chat template chatml has no switch"), "{refused}");
+    let ask = |thinks: &str, text: &str| {
+        let form = ["-t", "0", "--quiet", "-n", "12", "-p", text];
+        let template = ["--chat-template", "qwen3", "--think", thinks];
+        match thinks {
+            "" => stdout_of(&[&[&path[..]], &form[..]].concat()),
+            _ => stdout_of(&[&[&path[..]], &template[..], &form].concat()),
+        }
+    };
+    let written = "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n";
+    assert_eq!(ask("on", "Hello"), ask("", written));
+    assert_eq!(ask("off", "Hello"), ask("", &format!("{written}<think>\n\n</think>\n\n")));
+}
+
 #[test]
 fn stop_texts_end_the_text_and_are_not_in_it() {
     let path = model("llama");

@@ -3,7 +3,7 @@
 //!
 //! `PICOLM_LLAMA_CPP` names a checkout of llama.cpp; without it these tests fail.
 
-use picolm_core::chat::{Chat, Message, Role};
+use picolm_core::chat::{Chat, Message, Role, Thinking};
 use std::path::PathBuf;
 
 /// A case's fields by name, C's escapes replaced.
@@ -93,7 +93,7 @@ fn conversations_are_what_llama_cpp_makes_of_them() {
         let jinja = case.field("template_str");
         let Some(chat) = Chat::detect(jinja.as_bytes()) else { continue };
         let (bos, eos) = (case.field("bos_token"), case.field("eos_token"));
-        let chat = chat.with_tokens(bos.as_bytes(), eos.as_bytes());
+        let chat = chat.with_tokens(bos.as_bytes(), eos.as_bytes(), true);
         assert_eq!(rendered(&chat), case.field("expected_output"), "{} {}", case.name, chat.name());
         found.push(chat.name());
     }
@@ -109,6 +109,7 @@ fn conversations_are_what_llama_cpp_makes_of_them() {
         "phi3",
         "deepseek2",
         "granite",
+        "minicpm",
         "mistral-v1",
         "mistral-v3",
         "mistral-v3-tekken",
@@ -122,9 +123,15 @@ fn conversations_are_what_llama_cpp_makes_of_them() {
 #[test]
 fn the_programs_of_models_are_recognised() {
     let qwen = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
+    let granite = "You are a helpful assistant. Please ensure responses are professional, \
+                   accurate, \
+                   and safe.";
     for (file, name, default_system) in [
         ("Qwen-Qwen2.5-7B-Instruct", "chatml", qwen),
-        ("Qwen-Qwen3-0.6B", "chatml", ""),
+        ("Qwen-Qwen3-0.6B", "qwen3", ""),
+        ("Qwen3.5-4B", "qwen3.5", ""),
+        ("openbmb-MiniCPM5-1B", "minicpm5", ""),
+        ("LFM2.5-Instruct", "chatml", ""),
         ("NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use", "chatml", ""),
         ("meta-llama-Llama-3.1-8B-Instruct", "llama3", ""),
         ("meta-llama-Llama-3.2-3B-Instruct", "llama3", ""),
@@ -133,7 +140,8 @@ fn the_programs_of_models_are_recognised() {
         ("Mistral-Small-3.2-24B-Instruct-2506", "mistral-v7-tekken", ""),
         ("google-gemma-2-2b-it", "gemma", ""),
         ("ibm-granite-granite-3.3-2B-Instruct", "granite", ""),
-        ("ibm-granite-granite-4.0", "granite", ""),
+        ("ibm-granite-granite-4.0", "granite-4.0", granite),
+        ("ibm-granite-granite-4.1", "granite", ""),
         ("deepseek-ai-DeepSeek-R1-Distill-Llama-8B", "deepseek-r1", ""),
         ("deepseek-ai-DeepSeek-R1-Distill-Qwen-32B", "deepseek-r1", ""),
     ] {
@@ -141,6 +149,15 @@ fn the_programs_of_models_are_recognised() {
         let chat = Chat::detect(jinja.as_bytes()).unwrap_or_else(|| panic!("{file}"));
         assert_eq!(chat.name(), name, "{file}");
         assert_eq!(chat.default_system(), default_system.as_bytes(), "{file}");
+    }
+    // The default of SmolLM 3 is the program's, word for word.
+    let jinja = read("models/templates/HuggingFaceTB-SmolLM3-3B.jinja");
+    let chat = Chat::detect(jinja.as_bytes()).unwrap();
+    for thinking in [Thinking::On, Thinking::Off] {
+        let chat = chat.with_thinking(thinking).unwrap();
+        assert_eq!(chat.name(), "smollm3");
+        let text = core::str::from_utf8(chat.default_system()).unwrap();
+        assert!(jinja.contains(&format!("{{{{- \"{text}\\n\\n\" -}}}}")), "{text}");
     }
     // None of ours, whatever they share with them.
     for file in [
@@ -166,7 +183,7 @@ fn zephyrs_messages_end_with_the_models_own_token() {
                  {{ '<|assistant|>\\n'  + message['content'] + eos_token }}\n{% endif %}\n\
                  {% if loop.last and add_generation_prompt %}\n{{ '<|assistant|>' }}\n{% endif %}\n\
                  {% endfor %}";
-    let chat = Chat::detect(jinja.as_bytes()).unwrap().with_tokens(b"<s>", b"</s>");
+    let chat = Chat::detect(jinja.as_bytes()).unwrap().with_tokens(b"<s>", b"</s>", true);
     assert_eq!(
         rendered(&chat),
         "<|system|>\nYou are a helpful assistant</s>\n<|user|>\nHello</s>\n<|assistant|>\n\

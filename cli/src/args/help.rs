@@ -77,6 +77,7 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
     "      --chat               the prompt is a user's message: in the model's chat template
       --system TEXT        what the model is told before a chat
       --chat-template NAME this one (chatml, llama3, ...), whatever the model says
+      --think on|off       whether the model thinks before it answers, if it can be told
 ",
     #[cfg(feature = "samplers")]
     "      --top-k --min-p ...  how tokens are chosen: --help-sampling

@@ -63,4 +63,6 @@ pub(crate) struct Conversation {
     pub(crate) template: Option<String>,
     /// `None` for the template's own.
     pub(crate) system: Option<Vec<u8>>,
+    /// Whether the model thinks before it answers; `None` for what the template does by itself.
+    pub(crate) thinks: Option<bool>,
 }

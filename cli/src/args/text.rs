@@ -42,6 +42,15 @@ fn parse(
                 let name = options.value(&option)?.to_string_lossy().into_owned();
                 run.conversation.get_or_insert_default().template = Some(name);
             }
+            #[cfg(feature = "chat")]
+            "--think" => {
+                let thinks = options.parsed(&option, "neither on nor off", |text| match text {
+                    "on" => Some(true),
+                    "off" => Some(false),
+                    _ => None,
+                })?;
+                run.conversation.get_or_insert_default().thinks = Some(thinks);
+            }
             #[cfg(feature = "speculation")]
             "--lookup" => run.lookup = true,
             #[cfg(feature = "speculation")]

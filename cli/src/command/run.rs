@@ -65,8 +65,7 @@ fn load(
     let sampler = Sampler::new(sampling.options(&breakers, context), n_vocab, &mut arena)
         .map_err(Failure::new)?;
     let conversation = arguments.conversation.as_ref().filter(|_| cfg!(feature = "chat"));
-    let template = |given: &Conversation| chat(model, &tokenizer, given.template.as_deref());
-    let chat = conversation.map(template).transpose()?;
+    let chat = conversation.map(|given| chat(model, &tokenizer, given)).transpose()?;
     let constraint = grammar.as_mut().map(|grammar| grammar.constraint(model.file, &tokenizer));
     let constraint = constraint.transpose()?;
     let guesser = match draft {

@@ -1,21 +1,22 @@
 //! The chat template of a model.
 
 use super::model_file::Model;
+use crate::args::Conversation;
 use crate::report::Failure;
-use picolm_core::chat::{self, Chat};
+use picolm_core::chat::{self, Chat, Thinking};
 use picolm_core::tokenizer::Tokenizer;
 
-/// The template called `name`, or the one that the model file describes.
+/// The template that `given` names, or the one that the model file describes.
 pub(crate) fn chat<'m>(
     model: &Model<'m>,
     tokenizer: &Tokenizer<'m>,
-    name: Option<&str>,
+    given: &Conversation,
 ) -> Result<Chat<'m>, Failure> {
     let names = || {
         let names: Vec<&str> = chat::ALL.iter().flat_map(|form| form.names()).copied().collect();
         names.join(", ")
     };
-    let chat = match name {
+    let chat = match given.template.as_deref() {
         Some(name) => Chat::named(name).ok_or_else(|| {
             let names = names();
             Failure::usage(format!("--chat-template: '{name}' is none of {names}"))
@@ -34,5 +35,14 @@ pub(crate) fn chat<'m>(
         }
     };
     let text = |token: Option<u32>| token.map_or(&b""[..], |token| tokenizer.raw_text(token));
-    Ok(chat.with_tokens(text(tokenizer.bos()), text(tokenizer.eos())))
+    let (bos, eos) = (text(tokenizer.bos()), text(tokenizer.eos()));
+    let thinking = match given.thinks {
+        None => Thinking::Unasked,
+        Some(true) => Thinking::On,
+        Some(false) => Thinking::Off,
+    };
+    chat.with_tokens(bos, eos, tokenizer.adds_bos()).with_thinking(thinking).ok_or_else(|| {
+        let name = chat.name();
+        Failure::usage(format!("--think: the chat template {name} has no switch for thoughts"))
+    })
 }

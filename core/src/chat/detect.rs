@@ -16,6 +16,10 @@ const fn marks(template: &'static Template, all: &'static [&'static str]) -> Mar
 /// The first that fits is it. Program texts spell a line break as `\n` or as itself.
 const KNOWN: &[Marks] = &[
     marks(&template::PHI_4, &["<|im_start|>", "<|im_sep|>"]),
+    marks(&template::SMOLLM_3, &["<|im_start|>", "Reasoning Mode: ", "## Custom Instructions"]),
+    marks(&template::MINICPM_5, &["<|im_start|>", "enable_thinking is true", "{- '<think>\\n' }"]),
+    marks(&template::QWEN_35, &["<|im_start|>", "enable_thinking is false", "{- '<think>\\n' }"]),
+    marks(&template::QWEN_3, &["<|im_start|>", "enable_thinking is false", "{- '<think>\\n\\n<"]),
     // SmolVLM's conversations only begin like these.
     Marks { template: &template::CHATML, all: &["<|im_start|>"], not: Some("<end_of_utterance>") },
     marks(&template::MISTRAL_V7, &["[INST]", "[SYSTEM_PROMPT] "]),
@@ -29,17 +33,44 @@ const KNOWN: &[Marks] = &[
     marks(&template::LLAMA_2_SYS_BOS, &["bos_token + '[INST]"]),
     marks(&template::LLAMA_2_SYS, &["[INST]", "<<SYS>>"]),
     marks(&template::INST, &["[INST]"]),
+    marks(
+        &template::PHI_4_MINI,
+        &["'<|' + message['role'] + '|>' + message['content']", "<|end|>"],
+    ),
     marks(&template::PHI_3, &["<|assistant|>", "<|end|>"]),
+    marks(&template::OLMO_2, &["<|assistant|>", "'<|user|>\\n' + message['content'] + '\\n'"]),
+    marks(&template::OLMO_2, &["<|assistant|>", "'<|user|>\n' + message['content'] + '\n'"]),
     marks(&template::ZEPHYR, &["'<|user|>\\n' + message['content'] + eos_token"]),
     marks(&template::ZEPHYR, &["'<|user|>\n' + message['content'] + eos_token"]),
     marks(&template::GEMMA, &["<start_of_turn>"]),
     marks(&template::DEEPSEEK, &["### Instruction:", "<|EOT|>"]),
     marks(&template::LLAMA_3, &["<|start_header_id|>", "<|end_header_id|>"]),
+    marks(&template::MINICPM, &["<用户>"]),
     marks(&template::DEEPSEEK_2, &["'Assistant: ' + message['content'] + eos_token"]),
     marks(&template::DEEPSEEK_R1, &["<｜User｜>", "<｜Assistant｜><think>\\n"]),
     marks(&template::DEEPSEEK_R1, &["<｜User｜>", "<｜Assistant｜><think>\n"]),
     marks(&template::DEEPSEEK_3, &["<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>"]),
+    marks(&template::EXAONE_4, &["[|assistant|]", "[|endofturn|]", "[|tool|]"]),
+    // EXAONE Deep's answers begin with thoughts.
+    Marks {
+        template: &template::EXAONE_3,
+        all: &["[|assistant|]", "[|endofturn|]"],
+        not: Some("<thought>"),
+    },
+    marks(&template::GRANITE_4, &["<|start_of_role|>", "g4_default_system_message"]),
     marks(&template::GRANITE, &["<|start_of_role|>"]),
+    // Those that see images have other places for them.
+    Marks {
+        template: &template::HUNYUAN_DENSE,
+        all: &["<｜hy_User｜>", "<｜hy_Assistant｜>", "<｜hy_place▁holder▁no▁3｜>"],
+        not: Some("<｜hy_place▁holder▁no▁666｜>"),
+    },
+    Marks {
+        template: &template::ERNIE_45,
+        all: &["<|begin_of_sentence|>", "\"User: \"", "\"Assistant: \""],
+        not: Some("<|IMAGE_START|>"),
+    },
+    marks(&template::BITNET, &["message['role'] | capitalize + ': '", "'<|eot_id|>'"]),
 ];
 
 /// The form that `jinja` writes, where it is known.
@@ -66,6 +97,11 @@ pub(super) fn default_system(jinja: &[u8]) -> &[u8] {
         }
     }
     b""
+}
+
+/// Whether the program writes the token that begins the model's texts.
+pub(super) fn writes_bos(jinja: &[u8]) -> bool {
+    find(jinja, b"bos_token").is_some()
 }
 
 /// Where `text` first holds `part`, which is not empty.

@@ -4,9 +4,9 @@
 //! and memory without bounds; here a template is a table (what stands before and after a message of
 //! each role), and the file's program only tells which table, by the marks in it, as llama.cpp's
 //! `llama_chat_apply_template` does. The texts are llama.cpp's, and checked against its tests.
-//! Programs that write more than a table can are followed but for that: the date in front of Llama
-//! 3.1's and later ones' conversations, the default system text of others than ChatML, and the
-//! beginning of a thought that some models' answers are to have.
+//! Where llama.cpp's own tables and a model's program part ways, the program is followed. Programs
+//! that write more than a table can are followed but for that: today's date (Llama 3.1 and later
+//! ones, Granite 3, Mistral), and switches that they look for in the text of messages.
 //!
 //! What comes out are [`Segment`]s: names of special tokens count in the template's text, never in
 //! that of a message.
@@ -39,13 +39,31 @@ pub struct Message<'a> {
     pub text: &'a [u8],
 }
 
+/// Whether the model is to think before it answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Thinking {
+    /// As the template has it where nobody says.
+    #[default]
+    Unasked,
+    /// It is to think.
+    On,
+    /// It is to answer at once.
+    Off,
+}
+
 /// A model's way to write conversations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chat<'a> {
     template: &'static Template,
     bos: &'a [u8],
     eos: &'a [u8],
-    default_system: &'a [u8],
+    /// What a model's file says where a conversation brings no system message.
+    file_system: &'a [u8],
+    thinking: Thinking,
+    /// Whether the conversation begins with `bos`.
+    writes_bos: bool,
+    /// Whether the tokenizer puts `bos` in front of it.
+    bos_is_added: bool,
 }
 
 impl<'a> Chat<'a> {
@@ -53,11 +71,12 @@ impl<'a> Chat<'a> {
     /// of those known here.
     pub fn detect(jinja: &'a [u8]) -> Option<Self> {
         let template = detect::template_of(jinja)?;
-        let default_system = match template.reads_default_system {
+        let file_system = match template.reads_default_system {
             true => detect::default_system(jinja),
             false => b"",
         };
-        Some(Self { default_system, ..Self::of(template) })
+        let writes_bos = template.writes_bos || detect::writes_bos(jinja);
+        Some(Self { file_system, writes_bos, ..Self::of(template) })
     }
 
     /// The form of this name, in [`ALL`].
@@ -67,13 +86,27 @@ impl<'a> Chat<'a> {
     }
 
     fn of(template: &'static Template) -> Self {
-        let default_system = template.default_system.as_bytes();
-        Self { template, bos: b"", eos: b"", default_system }
+        Self {
+            template,
+            bos: b"",
+            eos: b"",
+            file_system: b"",
+            thinking: Thinking::Unasked,
+            writes_bos: template.writes_bos,
+            bos_is_added: false,
+        }
     }
 
-    /// With the texts of the tokens that begin and end the model's texts.
-    pub fn with_tokens(self, bos: &'a [u8], eos: &'a [u8]) -> Self {
-        Self { bos, eos, ..self }
+    /// With the texts of the tokens that begin and end the model's texts, and whether the tokenizer
+    /// adds the first by itself ([`Tokenizer::adds_bos`](crate::tokenizer::Tokenizer::adds_bos)).
+    pub fn with_tokens(self, bos: &'a [u8], eos: &'a [u8], bos_is_added: bool) -> Self {
+        Self { bos, eos, bos_is_added, ..self }
+    }
+
+    /// With thoughts as they are asked for; `None` where the form has no switch for them.
+    pub fn with_thinking(self, thinking: Thinking) -> Option<Self> {
+        let can = thinking == Thinking::Unasked || self.template.has_thinking_switch();
+        can.then_some(Self { thinking, ..self })
     }
 
     /// The form's name.
@@ -82,27 +115,40 @@ impl<'a> Chat<'a> {
     }
 
     /// What the model is told where a conversation begins without a system message; often nothing.
-    pub const fn default_system(&self) -> &'a [u8] {
-        self.default_system
+    pub fn default_system(&self) -> &'a [u8] {
+        match &self.template.default_system {
+            Some(text) if self.file_system.is_empty() => text.get(self.thinking).as_bytes(),
+            _ => self.file_system,
+        }
     }
 
     /// The text of `messages` up to where the model's answer begins.
     ///
     /// With `goes_on`, they follow on an answer that the model has just written, without the end
     /// of it: that comes first. Without, the conversation begins with them. The token that begins
-    /// a text is not part of it: the tokenizer adds it.
+    /// a text is part of it where the model's program writes it and the tokenizer does not add it:
+    /// it is there once, whoever writes it.
     pub fn render(
         &self,
         messages: &[Message<'a>],
         goes_on: bool,
         emit: &mut dyn FnMut(Segment<'a>),
     ) {
+        let mut unbegun = !goes_on && !self.bos.is_empty();
+        let emit: &mut dyn FnMut(Segment<'a>) = &mut |segment| {
+            let begins = core::mem::take(&mut unbegun);
+            let segment = if begins { self.begin(segment, emit) } else { segment };
+            emit(segment);
+        };
         let mut first = !goes_on;
-        if goes_on {
-            self.pieces(self.template.answer.after, first, emit);
-        } else if messages.first().is_none_or(|message| message.role != Role::System) {
-            let text = self.default_system;
-            if !text.is_empty() {
+        self.pieces(
+            if goes_on { self.template.answer.after } else { self.template.beginning },
+            first,
+            emit,
+        );
+        if first && messages.first().is_none_or(|message| message.role != Role::System) {
+            let text = self.default_system();
+            if self.template.default_system.is_some() || !text.is_empty() {
                 // Text of the model's own file.
                 self.message(Segment::template(text), Role::System, (true, false), emit);
                 first = false;
@@ -116,6 +162,17 @@ impl<'a> Chat<'a> {
             joined = message.role == Role::System;
         }
         self.pieces(self.template.prompt_end, first, emit);
+    }
+
+    /// What is left of a conversation's first segment once its first token is there.
+    fn begin(&self, segment: Segment<'a>, emit: &mut dyn FnMut(Segment<'a>)) -> Segment<'a> {
+        let named = segment.bytes.strip_prefix(self.bos).filter(|_| segment.special);
+        match named {
+            Some(rest) if self.bos_is_added => return Segment::template(rest),
+            None if self.writes_bos && !self.bos_is_added => emit(Segment::template(self.bos)),
+            _ => {}
+        }
+        segment
     }
 
     /// One message with what stands around it: whether it is the first, and whether it follows on a
@@ -136,12 +193,12 @@ impl<'a> Chat<'a> {
         if !(joined && template.joins_system && role == Role::User) {
             self.pieces(around.before, first, emit);
         }
-        let trims = match template.trim {
-            Trim::Nothing => false,
-            Trim::Answers => role == Role::Assistant,
-            Trim::Everything => true,
+        let bytes = match template.trim {
+            Trim::Everything => text.bytes.trim_ascii(),
+            Trim::Answers if role == Role::Assistant => text.bytes.trim_ascii(),
+            Trim::SystemEnd if role == Role::System => text.bytes.trim_ascii_end(),
+            Trim::Nothing | Trim::Answers | Trim::SystemEnd => text.bytes,
         };
-        let bytes = if trims { text.bytes.trim_ascii() } else { text.bytes };
         emit(Segment { bytes, ..text });
         self.pieces(around.after, first, emit);
     }
@@ -151,6 +208,7 @@ impl<'a> Chat<'a> {
             emit(Segment::template(match piece {
                 Piece::Text(text) => text.as_bytes(),
                 Piece::Eos => self.eos,
+                Piece::Thought(text) => text.get(self.thinking).as_bytes(),
                 Piece::BosAgain if first => continue,
                 Piece::BosAgain => self.bos,
             }));
@@ -175,7 +233,7 @@ mod tests {
 
     fn written(pieces: &[Piece]) -> std::string::String {
         let mut text = std::string::String::new();
-        let chat = Chat::of(ALL[0]).with_tokens(b"<s>", b"</s>");
+        let chat = Chat::of(ALL[0]).with_tokens(b"<s>", b"</s>", true);
         chat.pieces(pieces, true, &mut |segment| {
             text.push_str(core::str::from_utf8(segment.bytes).unwrap());
         });
@@ -189,7 +247,7 @@ mod tests {
     fn going_on_after_an_answer_is_the_same_text() {
         let (user, answer) = (Role::User, Role::Assistant);
         for template in ALL {
-            let chat = Chat::of(template).with_tokens(b"<s>", b"</s>");
+            let chat = Chat::of(template).with_tokens(b"<s>", b"</s>", true);
             let begun = text(&chat, &[(user, "one")], false);
             let on = text(&chat, &[(user, "three")], true);
             let whole = text(&chat, &[(user, "one"), (answer, "two"), (user, "three")], false);
@@ -197,7 +255,7 @@ mod tests {
             match before.strip_prefix(&end) {
                 Some(rest) => assert_eq!(whole, begun + rest + "two" + &on, "{template:?}"),
                 // Thoughts, which are no part of the conversation afterwards.
-                None => assert_eq!(chat.name(), "deepseek-r1"),
+                None => assert!(["deepseek-r1", "qwen3.5"].contains(&chat.name())),
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The forms themselves: what stands around a message of each role.
 
-use Piece::{BosAgain, Eos, Text};
+use super::Thinking;
+use Piece::{BosAgain, Eos, Text, Thought};
 
 /// A form of conversation.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,16 +18,27 @@ pub struct Template {
     pub(super) joins_system: bool,
     /// Where white space around a message is left out.
     pub(super) trim: Trim,
-    /// Said where a conversation begins without a system message.
-    pub(super) default_system: &'static str,
+    /// Said where a conversation begins without a system message; an empty text has what stands
+    /// around it, too.
+    pub(super) default_system: Option<ByThinking>,
     /// Whether a model's file may say what that is.
     pub(super) reads_default_system: bool,
+    /// Begins every conversation.
+    pub(super) beginning: &'static [Piece],
+    /// Whether the token that begins the model's texts comes before that. A file's program may do
+    /// so in any form.
+    pub(super) writes_bos: bool,
 }
 
 impl Template {
     /// The names that it is known by.
     pub const fn names(&self) -> &'static [&'static str] {
         self.names
+    }
+
+    /// Whether the model can be told to think before it answers, or not to.
+    pub(super) fn has_thinking_switch(&self) -> bool {
+        self.prompt_end.iter().any(|piece| matches!(piece, Thought(_)))
     }
 }
 
@@ -45,12 +57,39 @@ pub(super) enum Piece {
     Eos,
     /// The token that begins them, but not where the conversation begins: it is there already.
     BosAgain,
+    /// Depends on whether the model is to think.
+    Thought(ByThinking),
+}
+
+/// A text for each way to ask for thoughts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ByThinking {
+    /// Where nobody has asked for thoughts or against them.
+    unasked: &'static str,
+    on: &'static str,
+    off: &'static str,
+}
+
+impl ByThinking {
+    const fn always(text: &'static str) -> Self {
+        Self { unasked: text, on: text, off: text }
+    }
+
+    pub(super) const fn get(&self, thinking: Thinking) -> &'static str {
+        match thinking {
+            Thinking::Unasked => self.unasked,
+            Thinking::On => self.on,
+            Thinking::Off => self.off,
+        }
+    }
 }
 
 /// Messages whose white space at both ends is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trim {
     Nothing,
+    /// At the end of a system message only.
+    SystemEnd,
     Answers,
     Everything,
 }
@@ -68,8 +107,10 @@ const PLAIN: Template = Template {
     prompt_end: &[],
     joins_system: false,
     trim: Trim::Nothing,
-    default_system: "",
+    default_system: None,
     reads_default_system: false,
+    beginning: &[],
+    writes_bos: false,
 };
 
 const CHATML_FORM: Template = Template {
@@ -86,15 +127,101 @@ pub(super) static CHATML: Template =
 
 static SMOLLM: Template = Template {
     names: &["smollm"],
-    default_system: "You are a helpful AI assistant named SmolLM, trained by Hugging Face",
+    default_system: Some(ByThinking::always(
+        "You are a helpful AI assistant named SmolLM, trained by Hugging Face",
+    )),
     ..CHATML_FORM
 };
 
 static QWEN: Template = Template {
     names: &["qwen"],
-    default_system: "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
+    default_system: Some(ByThinking::always(
+        "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
+    )),
     ..CHATML_FORM
 };
+
+/// Thoughts that are over before they begin: the answer comes at once.
+const NO_THOUGHT: &str = "<think>\n\n</think>\n\n";
+
+/// Qwen 3: thinks by itself unless it finds its thoughts closed.
+pub(super) static QWEN_3: Template = Template {
+    names: &["qwen3"],
+    prompt_end: &[
+        Text("<|im_start|>assistant\n"),
+        Thought(ByThinking { unasked: "", on: "", off: NO_THOUGHT }),
+    ],
+    reads_default_system: true,
+    ..CHATML_FORM
+};
+
+/// Qwen 3.5: its thoughts are opened for it.
+pub(super) static QWEN_35: Template = Template {
+    names: &["qwen3.5"],
+    prompt_end: &[
+        Text("<|im_start|>assistant\n"),
+        Thought(ByThinking { unasked: "<think>\n", on: "<think>\n", off: NO_THOUGHT }),
+    ],
+    reads_default_system: true,
+    ..CHATML_FORM
+};
+
+/// MiniCPM 5: its thoughts are opened where they are asked for.
+pub(super) static MINICPM_5: Template = Template {
+    names: &["minicpm5"],
+    prompt_end: &[
+        Text("<|im_start|>assistant\n"),
+        Thought(ByThinking { unasked: "", on: "<think>\n", off: NO_THOUGHT }),
+    ],
+    reads_default_system: true,
+    ..CHATML_FORM
+};
+
+/// SmolLM 3: a system message of a fixed form, which says whether to think.
+pub(super) static SMOLLM_3: Template = Template {
+    names: &["smollm3"],
+    system: around(
+        &[
+            Text("<|im_start|>system\n## Metadata\n\nKnowledge Cutoff Date: June 2025\n"),
+            Text("Reasoning Mode: "),
+            Thought(ByThinking { unasked: "/think", on: "/think", off: "/no_think" }),
+            Text("\n\n## Custom Instructions\n\n"),
+        ],
+        &[Text("\n\n<|im_end|>\n")],
+    ),
+    answer: around(SMOLLM_3_ANSWER, &[Text("<|im_end|>\n")]),
+    prompt_end: SMOLLM_3_ANSWER,
+    default_system: Some(ByThinking {
+        unasked: SMOLLM_3_THINKS,
+        on: SMOLLM_3_THINKS,
+        off: "You are a helpful AI assistant named SmolLM, trained by Hugging Face.",
+    }),
+    trim: Trim::SystemEnd,
+    ..CHATML_FORM
+};
+
+const SMOLLM_3_ANSWER: &[Piece] = &[
+    Text("<|im_start|>assistant\n"),
+    Thought(ByThinking { unasked: "", on: "", off: "<think>\n\n</think>\n" }),
+];
+
+/// What SmolLM 3 is told by default, word for word.
+const SMOLLM_3_THINKS: &str = "\
+    You are a helpful AI assistant named SmolLM, trained by Hugging Face. Your role as an \
+    assistant involves thoroughly exploring questions through a systematic thinking \
+    process before providing the final precise and accurate solutions. This requires \
+    engaging in a comprehensive cycle of analysis, summarizing, exploration, \
+    reassessment, reflection, backtracking, and iteration to develop well-considered \
+    thinking process. Please structure your response into two main sections: Thought and \
+    Solution using the specified format: <think> Thought section </think> Solution \
+    section. In the Thought section, detail your reasoning process in steps. Each step \
+    should include detailed considerations such as analysing questions, summarizing \
+    relevant findings, brainstorming new ideas, verifying the accuracy of the current \
+    steps, refining any errors, and revisiting previous steps. In the Solution section, \
+    based on various attempts, explorations, and reflections from the Thought section, \
+    systematically present the final solution that you deem correct. The Solution section \
+    should be logical, accurate, and concise and detail necessary steps needed to reach \
+    the conclusion.";
 
 pub(super) static PHI_4: Template = Template {
     names: &["phi4"],
@@ -114,9 +241,29 @@ pub(super) static PHI_3: Template = Template {
     ..PLAIN
 };
 
+/// Phi-4-mini: Phi-3 without line breaks.
+pub(super) static PHI_4_MINI: Template = Template {
+    names: &["phi4-mini"],
+    system: around(&[Text("<|system|>")], &[Text("<|end|>")]),
+    user: around(&[Text("<|user|>")], &[Text("<|end|>")]),
+    answer: around(&[Text("<|assistant|>")], &[Text("<|end|>")]),
+    prompt_end: &[Text("<|assistant|>")],
+    ..PLAIN
+};
+
+/// OLMo 2, and Tülu: only answers end.
+pub(super) static OLMO_2: Template = Template {
+    names: &["olmo2", "tulu"],
+    system: around(&[Text("<|system|>\n")], &[Text("\n")]),
+    user: around(&[Text("<|user|>\n")], &[Text("\n")]),
+    answer: around(&[Text("<|assistant|>\n")], &[Eos, Text("\n")]),
+    prompt_end: &[Text("<|assistant|>\n")],
+    ..PLAIN
+};
+
 /// Zephyr, TinyLlama-Chat, StableLM.
 pub(super) static ZEPHYR: Template = Template {
-    names: &["zephyr", "tinyllama"],
+    names: &["zephyr", "tinyllama", "stablelm"],
     system: around(&[Text("<|system|>\n")], &[Eos, Text("\n")]),
     user: around(&[Text("<|user|>\n")], &[Eos, Text("\n")]),
     answer: around(&[Text("<|assistant|>\n")], &[Eos, Text("\n")]),
@@ -258,8 +405,7 @@ pub(super) static DEEPSEEK_R1: Template = Template {
     ..DEEPSEEK_3_FORM
 };
 
-pub(super) static GRANITE: Template = Template {
-    names: &["granite"],
+const GRANITE_FORM: Template = Template {
     system: around(&[Text("<|start_of_role|>system<|end_of_role|>")], &[Text("<|end_of_text|>\n")]),
     user: around(&[Text("<|start_of_role|>user<|end_of_role|>")], &[Text("<|end_of_text|>\n")]),
     answer: around(
@@ -270,13 +416,96 @@ pub(super) static GRANITE: Template = Template {
     ..PLAIN
 };
 
+/// Granite 3 and 4.1. The default system text of 3 has the day's date, which is not known here.
+pub(super) static GRANITE: Template =
+    Template { names: &["granite", "granite-4.1"], ..GRANITE_FORM };
+
+pub(super) static GRANITE_4: Template = Template {
+    names: &["granite-4.0"],
+    default_system: Some(ByThinking::always(
+        "You are a helpful assistant. Please ensure responses are professional, accurate, and \
+         safe.",
+    )),
+    ..GRANITE_FORM
+};
+
+/// EXAONE 3 and 3.5: a conversation without a system message begins with an empty one.
+pub(super) static EXAONE_3: Template = Template {
+    names: &["exaone3"],
+    system: around(&[Text("[|system|]")], &[Text("[|endofturn|]\n")]),
+    user: around(&[Text("[|user|]")], &[Text("\n")]),
+    answer: around(&[Text("[|assistant|]")], &[Text("[|endofturn|]\n")]),
+    prompt_end: &[Text("[|assistant|]")],
+    trim: Trim::Everything,
+    default_system: Some(ByThinking::always("")),
+    ..PLAIN
+};
+
+/// EXAONE 4: thoughts of earlier answers are left out.
+pub(super) static EXAONE_4: Template = Template {
+    names: &["exaone4"],
+    system: around(&[Text("[|system|]\n")], &[Text("[|endofturn|]\n")]),
+    user: around(&[Text("[|user|]\n")], &[Text("[|endofturn|]\n")]),
+    answer: around(&[Text("[|assistant|]\n"), Text(NO_THOUGHT)], &[Text("[|endofturn|]\n")]),
+    prompt_end: &[
+        Text("[|assistant|]\n"),
+        Thought(ByThinking { unasked: NO_THOUGHT, on: "<think>\n", off: NO_THOUGHT }),
+    ],
+    ..PLAIN
+};
+
+pub(super) static ERNIE_45: Template = Template {
+    names: &["ernie4_5"],
+    system: around(&[], &[Text("\n")]),
+    user: around(&[Text("User: ")], &[Text("\n")]),
+    answer: around(&[Text("Assistant: ")], &[Text("<|end_of_sentence|>")]),
+    prompt_end: &[Text("Assistant: ")],
+    beginning: &[Text("<|begin_of_sentence|>")],
+    ..PLAIN
+};
+
+/// Hunyuan's dense models: a user's message ends with what begins an answer, which llama.cpp's
+/// table writes twice.
+pub(super) static HUNYUAN_DENSE: Template = Template {
+    names: &["hunyuan-dense"],
+    system: around(&[], &[Text("<｜hy_place▁holder▁no▁3｜>")]),
+    user: around(&[Text("<｜hy_User｜>")], &[Text("<｜hy_Assistant｜>")]),
+    answer: around(&[], &[Text("<｜hy_place▁holder▁no▁2｜>")]),
+    prompt_end: &[Thought(ByThinking { unasked: "", on: "", off: "<think>\n\n</think>\n" })],
+    writes_bos: true,
+    ..PLAIN
+};
+
+/// MiniCPM 1 to 3.
+pub(super) static MINICPM: Template = Template {
+    names: &["minicpm"],
+    user: around(&[Text("<用户>")], &[Text("<AI>")]),
+    trim: Trim::Everything,
+    ..PLAIN
+};
+
+/// BitNet b1.58 2B 4T.
+pub(super) static BITNET: Template = Template {
+    names: &["bitnet"],
+    system: around(&[Text("System: ")], &[Text("<|eot_id|>")]),
+    user: around(&[Text("User: ")], &[Text("<|eot_id|>")]),
+    answer: around(&[Text("Assistant: ")], &[Text("<|eot_id|>")]),
+    prompt_end: &[Text("Assistant: ")],
+    trim: Trim::Everything,
+    ..PLAIN
+};
+
 /// Every form there is.
 pub const ALL: &[&Template] = &[
     &CHATML,
     &SMOLLM,
+    &SMOLLM_3,
     &QWEN,
+    &QWEN_3,
+    &QWEN_35,
     &PHI_3,
     &PHI_4,
+    &PHI_4_MINI,
     &ZEPHYR,
     &INST,
     &LLAMA_2,
@@ -295,4 +524,13 @@ pub const ALL: &[&Template] = &[
     &DEEPSEEK_3,
     &DEEPSEEK_R1,
     &GRANITE,
+    &GRANITE_4,
+    &EXAONE_3,
+    &EXAONE_4,
+    &ERNIE_45,
+    &HUNYUAN_DENSE,
+    &MINICPM,
+    &MINICPM_5,
+    &OLMO_2,
+    &BITNET,
 ];
