@@ -86,24 +86,25 @@ fn fixtures_where(folder: &str, wanted: impl Fn(&Fixture) -> bool) -> Vec<Fixtur
     chosen
 }
 
-/// Models of every architecture that the engine has.
+/// Models that write text, of every architecture that the engine has.
 pub(crate) fn architectures() -> Vec<Fixture> {
     fixtures_where("arch", |fixture| {
         let name = fixture.facts["metadata"]["general.architecture"].as_str();
-        family::ALL.iter().any(|family| Some(family.architecture) == name)
+        let known = family::ALL.iter().any(|family| Some(family.architecture) == name);
+        known && fixture.facts["kind"] != "embedding" && has_kernels(fixture)
     })
 }
 
 /// Models of every weight type that the engine has kernels for.
 pub(crate) fn weight_types() -> Vec<Fixture> {
-    let known: Vec<TensorType> = portable::ALL
-        .iter()
-        .filter_map(|candidate| candidate(CpuFeatures::baseline()))
-        .map(|kernels| kernels.tensor_type())
-        .collect();
-    fixtures_where("quant", |fixture| {
-        fixture.gguf().tensors().all(|tensor| known.contains(&tensor.tensor_type))
-    })
+    fixtures_where("quant", has_kernels)
+}
+
+/// Whether the engine has kernels for all of the model's weights.
+fn has_kernels(fixture: &Fixture) -> bool {
+    let kernels = portable::ALL.iter().filter_map(|candidate| candidate(CpuFeatures::baseline()));
+    let known: Vec<TensorType> = kernels.map(|kernels| kernels.tensor_type()).collect();
+    fixture.gguf().tensors().all(|tensor| known.contains(&tensor.tensor_type))
 }
 
 /// What an engine is made with.
