@@ -5,6 +5,8 @@
 
 mod command;
 mod decimal;
+#[cfg(feature = "embed")]
+mod embed;
 mod escape;
 mod help;
 pub(crate) mod keeping;
@@ -37,6 +39,8 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         "tokenize" => Some(parse_tokenize),
         #[cfg(feature = "logits")]
         "logits" => Some(parse_logits),
+        #[cfg(feature = "embed")]
+        "embed" => Some(embed::parse_embed),
         #[cfg(feature = "perplexity")]
         "perplexity" => Some(parse_perplexity),
         #[cfg(feature = "bench")]
@@ -208,6 +212,7 @@ mod tests {
             ("logits m --tokens 1,x", "--tokens: 'x'"),
             ("logits m --tokens 1,-2", "--tokens: '-2'"),
             ("perplexity m -f t -c 3", "-c: '3'"),
+            ("embed m --tokens x", "--tokens: 'x'"),
             ("bench m -r 0", "-r: '0'"),
             ("m --think maybe", "--think: 'maybe' is neither on nor off"),
             ("chat m --think", "--think: a value is missing"),
@@ -255,6 +260,8 @@ mod tests {
         assert!(refused("m --json --grammar g").contains("one constraint"));
         assert!(refused("logits m").contains("--tokens"));
         assert!(refused("perplexity m").contains("-f FILE"));
+        assert!(refused("embed m -p a --tokens 1").contains("one text"));
+        assert!(refused("embed m -p a -p b").contains("one text"));
         assert!(refused("m --quiet=yes").contains("quiet"));
     }
 

@@ -89,6 +89,8 @@ codes! {
     READ = 217 c"weights could not be read";
     NOT_SCHEDULED = 218 c"weights were wanted out of turn";
     NOT_ENOUGH_MEMORY = 220 c"not enough memory";
+    NOT_CAUSAL = 221 c"the model turns texts into vectors and writes none";
+    NO_POOLING = 222 c"the model's file does not say how a text becomes a vector";
 
     TOKENIZER_KEY = 301 c"the file lacks a key of its tokenizer";
     TOKENIZER_MODEL = 302 c"the tokenizer's model is not supported";
@@ -137,6 +139,7 @@ codes! {
     WRONG_LENGTH = 710 c"scores or mask do not match the vocabulary";
     BUDGET_TOO_SMALL = 711 c"the constraint asks for room for more tokens";
     NOTHING_ALLOWED = 712 c"the constraint allows no token";
+    NO_VECTORS = 713 c"the engine was not opened for the vectors of texts";
 }
 
 /// What a code means, as half a line of English; `None` for a number that is no code of the
@@ -208,6 +211,8 @@ const fn model(error: ModelError) -> (u16, u64) {
         ModelError::KvType { head_elements, .. } => (KV_TYPE, head_elements as u64),
         ModelError::NoSuchLayer { layer, .. } => (NO_SUCH_LAYER, layer as u64),
         ModelError::NoLayersLeft => (NO_LAYERS_LEFT, 0),
+        ModelError::NotCausal => (NOT_CAUSAL, 0),
+        ModelError::NoPooling => (NO_POOLING, 0),
         ModelError::Options => (OPTIONS, 0),
         ModelError::TooLarge => (TOO_LARGE, 0),
         ModelError::Arena(full) => memory(full),
@@ -271,6 +276,7 @@ const fn session(error: SessionError) -> (u16, u64) {
             ForwardError::Token(token) => (NO_SUCH_TOKEN, token as u64),
             ForwardError::Position(at) => (POSITION, at.position as u64),
             ForwardError::Batch => (BATCH, 0),
+            ForwardError::Pooling => (NO_VECTORS, 0),
             ForwardError::Op(OpError::Read(error)) => read(error),
             ForwardError::Op(OpError::Parallel) => (PARALLEL, 0),
             ForwardError::Op(OpError::Shape) => (SHAPE, 0),
@@ -342,6 +348,8 @@ mod tests {
         (217, "weights could not be read"),
         (218, "weights were wanted out of turn"),
         (220, "not enough memory"),
+        (221, "the model turns texts into vectors and writes none"),
+        (222, "the model's file does not say how a text becomes a vector"),
         (301, "the file lacks a key of its tokenizer"),
         (302, "the tokenizer's model is not supported"),
         (303, "the pre-tokenizer is not supported"),
@@ -385,6 +393,7 @@ mod tests {
         (710, "scores or mask do not match the vocabulary"),
         (711, "the constraint asks for room for more tokens"),
         (712, "the constraint allows no token"),
+        (713, "the engine was not opened for the vectors of texts"),
     ];
 
     #[test]

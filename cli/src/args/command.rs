@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Tokenize(Tokenize),
     #[cfg(feature = "logits")]
     Logits(Logits),
+    #[cfg(feature = "embed")]
+    Embed(Embed),
     #[cfg(feature = "perplexity")]
     Perplexity(Perplexity),
     #[cfg(feature = "bench")]
@@ -55,6 +57,25 @@ pub(crate) struct Logits {
     pub(crate) engine: Engine,
     pub(crate) tokens: Vec<u32>,
     pub(crate) all: bool,
+}
+
+/// Turns a text into a vector.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Embed {
+    pub(crate) engine: Engine,
+    pub(crate) source: EmbedSource,
+    /// Whether the vector is written as a JSON array.
+    pub(crate) json: bool,
+    /// Whether its length is made 1.
+    pub(crate) normalize: bool,
+}
+
+/// Where the text of [`Embed`] comes from.
+#[derive(Debug, PartialEq)]
+pub(crate) enum EmbedSource {
+    Stdin,
+    Text(Vec<u8>),
+    Tokens(Vec<u32>),
 }
 
 /// Measures the perplexity of a text, in windows as long as the context.

@@ -16,6 +16,9 @@ usage: picolm MODEL.gguf [-p PROMPT] [options]    write on from a prompt
     "       picolm tokenize MODEL.gguf [-p TEXT]       token ids, as a JSON array
        picolm logits MODEL.gguf --tokens 1,2,3    raw scores, little-endian 32-bit floats
 ",
+    #[cfg(feature = "embed")]
+    "       picolm embed MODEL.gguf [-p TEXT]          a text as a vector, for search
+",
     #[cfg(feature = "perplexity")]
     "       picolm perplexity MODEL.gguf -f FILE       how well the model predicts a text
 ",
@@ -100,6 +103,11 @@ chat:        as above but for -p and -e; -n: tokens of an answer [1024]; /help s
     "\
 tokenize:    -p or stdin; --no-special: no tokens added, no special tokens recognised
 logits:      --all: every position, not only the last; -c --kv --ram -j --skip-layers as above
+",
+    #[cfg(feature = "embed")]
+    "\
+embed:       -p, stdin or --tokens; little-endian 32-bit floats, --json: a JSON array;
+             --normalize: of length 1; --kv --ram -j --skip-layers as above
 ",
     #[cfg(feature = "perplexity")]
     "\

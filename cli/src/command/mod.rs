@@ -3,6 +3,8 @@
 #[cfg(feature = "bench")]
 mod bench;
 mod chat;
+#[cfg(feature = "embed")]
+mod embed;
 mod generation;
 mod info;
 #[cfg(feature = "logits")]
@@ -40,6 +42,8 @@ pub(crate) fn execute(command: &Command) -> Result<Outcome, Failure> {
         Command::Tokenize(arguments) => tokenize::tokenize(arguments),
         #[cfg(feature = "logits")]
         Command::Logits(arguments) => logits::logits(arguments),
+        #[cfg(feature = "embed")]
+        Command::Embed(arguments) => embed::embed(arguments),
         #[cfg(feature = "perplexity")]
         Command::Perplexity(arguments) => perplexity::perplexity(arguments),
         #[cfg(feature = "bench")]

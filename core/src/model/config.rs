@@ -71,8 +71,40 @@ pub struct Config {
     pub logit_cap: f32,
     /// How queries grow with their position.
     pub temperature: Option<Temperature>,
+    /// Whether rows see no position after their own. Otherwise all of a text is one batch, and a
+    /// window reaches as far ahead as back.
+    pub is_causal: bool,
+    /// How the rows of a text become one vector, if the model is made for that.
+    pub pooling: Option<Pooling>,
+    /// Lengths of that vector after the matrices that it goes through; 0 for no such matrix.
+    pub n_dense: [u32; 2],
     /// Positions that the model was trained for, context extension included.
     pub context_trained: u32,
+}
+
+/// How the rows of a text become one vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooling {
+    /// Their mean.
+    Mean,
+    /// The first one.
+    First,
+    /// The last one.
+    Last,
+}
+
+impl Pooling {
+    /// What llama.cpp's number in the key means: `None` for no pooling.
+    fn read(keys: &Keys<'_, '_>) -> Result<Option<Self>, ModelError> {
+        const KEY: &str = "pooling_type";
+        match keys.u32(KEY)? {
+            None | Some(0) => Ok(None),
+            Some(1) => Ok(Some(Self::Mean)),
+            Some(2) => Ok(Some(Self::First)),
+            Some(3) => Ok(Some(Self::Last)),
+            Some(_) => Err(ModelError::InvalidKey(KEY)),
+        }
+    }
 }
 
 /// Queries are multiplied by `1 + scale * ln(1 + floor(position / length))` (Llama 4's scaling).
@@ -152,8 +184,8 @@ impl LayerShape {
 }
 
 /// Upper bounds: far above every model there is, low enough that no product of four overflows.
-mod bound {
-    pub(super) const EMBEDDING: u32 = 1 << 17;
+pub(super) mod bound {
+    pub(in crate::model) const EMBEDDING: u32 = 1 << 17;
     pub(super) const FEED_FORWARD: u32 = 1 << 20;
     pub(super) const HEADS: u32 = 1024;
     pub(super) const HEAD_DIM: u32 = 1 << 13;
@@ -225,6 +257,9 @@ impl Config {
             logit_scale: 1.0,
             logit_cap: 0.0,
             temperature: None,
+            is_causal: keys.bool("attention.causal")?.unwrap_or(true),
+            pooling: Pooling::read(keys)?,
+            n_dense: [0; 2],
             context_trained,
         })
     }
@@ -359,6 +394,11 @@ impl Config {
 
     /// The attention of a block that sees `window` positions.
     pub fn attention(&self, window: u32) -> Attention {
+        let (window, ahead) = match window {
+            _ if self.is_causal => (window, 0),
+            0 => (0, u32::MAX),
+            _ => (window / 2 + 1, window / 2),
+        };
         Attention {
             n_head: self.n_head as usize,
             n_head_kv: self.n_head_kv as usize,
@@ -367,7 +407,13 @@ impl Config {
             scale: self.attention_scale,
             cap: self.attention_cap,
             window,
+            ahead,
         }
+    }
+
+    /// f32 of a vector that the rows of a text become, at its longest.
+    pub(super) fn pooled_len(&self) -> u32 {
+        self.n_dense.into_iter().fold(self.n_embd, u32::max)
     }
 
     /// Whether positions beyond the trained context mean something: the model has RoPE scaling.

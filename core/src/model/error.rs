@@ -118,6 +118,10 @@ pub enum ModelError {
     },
     /// All blocks are to be skipped.
     NoLayersLeft,
+    /// Its rows see what comes after them: it turns texts into vectors, and writes none.
+    NotCausal,
+    /// The file does not say how the rows of a text become one vector.
+    NoPooling,
     /// A batch of no rows, no logits, or more rows than a run can have.
     Options,
     /// The file's claims add up to more than 64 bits of memory.
@@ -188,6 +192,10 @@ impl fmt::Display for ModelError {
                 n_layer.saturating_sub(1)
             ),
             Self::NoLayersLeft => f.write_str("all layers are skipped: at least one must stay"),
+            Self::NotCausal => f.write_str("the model turns texts into vectors and writes none"),
+            Self::NoPooling => f.write_str(
+                "the model writes texts: its file does not say how one becomes a vector (pooling_type)",
+            ),
             Self::Options => f.write_str(
                 "context, sequences, batch or workers are out of range: a batch has 1 to 1024 rows",
             ),
@@ -213,6 +221,8 @@ pub enum ForwardError {
     Position(RowPosition),
     /// More rows, or more rows with logits, than the options allow.
     Batch,
+    /// The engine was not made to turn texts into vectors.
+    Pooling,
     /// An operation failed.
     Op(OpError),
 }
@@ -241,6 +251,7 @@ impl fmt::Display for ForwardError {
             Self::Token(token) => write!(f, "token {token} is not in the vocabulary"),
             Self::Position(at) => write!(f, "position {} is beyond the context", at.position),
             Self::Batch => f.write_str("more rows than the batch holds"),
+            Self::Pooling => f.write_str("the engine was not made for the vectors of texts"),
             Self::Op(OpError::Read(error)) => write!(f, "the weights could not be read: {error}"),
             Self::Op(OpError::Parallel) => f.write_str("the thread pool lost or repeated work"),
             Self::Op(OpError::Shape) => f.write_str("internal error: buffer sizes do not match"),

@@ -34,7 +34,19 @@ impl<'m> Model<'m> {
         state: &mut State<'m>,
         rows: impl Iterator<Item = Row>,
     ) -> Result<(), ForwardError> {
-        let rows = self.accept(state, rows)?;
+        let rows = self.blocks(state, rows, self.output().as_slice())?;
+        self.head(state, rows)
+    }
+
+    /// The pass without its end, for which `last` are read if a row wants something of it; returns
+    /// the number of rows.
+    pub(super) fn blocks(
+        &self,
+        state: &mut State<'m>,
+        rows: impl Iterator<Item = Row>,
+        last: &[Matrix],
+    ) -> Result<usize, ForwardError> {
+        let rows = self.accept(state, rows, last)?;
         self.embed(state, rows)?;
         let mut recurrent_at = 0;
         for mut layer in self.loaded.layers() {
@@ -44,7 +56,7 @@ impl<'m> Model<'m> {
                 recurrent_at += half.recurrent_len(&self.loaded.config);
             }
         }
-        self.head(state, rows)
+        Ok(rows)
     }
 
     /// Checks the rows, keeps them in the state and counts them.
@@ -52,6 +64,7 @@ impl<'m> Model<'m> {
         &self,
         state: &mut State<'_>,
         rows: impl Iterator<Item = Row>,
+        last: &[Matrix],
     ) -> Result<usize, ForwardError> {
         let ModelOptions { context, sequences, logit_rows, .. } = state.options;
         let weights = self.loaded.weights;
@@ -70,13 +83,14 @@ impl<'m> Model<'m> {
             count += 1;
             wanted += u32::from(row.wants_logits);
         }
-        if wanted > logit_rows {
+        if wanted > logit_rows.max(1) {
             return Err(ForwardError::Batch);
         }
         if wanted > 0 {
-            let output = self.output()?;
-            let first = output.first_stripe as usize;
-            weights.want(first..first + stripe_count(&output) as usize);
+            for matrix in last {
+                let first = matrix.first_stripe as usize;
+                weights.want(first..first + stripe_count(matrix) as usize);
+            }
         }
         Ok(count)
     }
@@ -151,7 +165,8 @@ impl<'m> Model<'m> {
         let norm = [tensors.vector(0, Tensor::OutputNorm), tensors.bias(0, Tensor::OutputNorm)];
         let norm = model.norm(state.x, norm);
         let y = &mut state.y[..wanted * n_embd];
-        let output = model.product(self.output()?, wanted, state.logits)?;
+        let output = self.output().ok_or(OpError::Shape)?;
+        let output = model.product(output, wanted, state.logits)?;
         let output = Product { bias: tensors.bias(0, Tensor::Output), ..output };
         model.multiply(&mut state.encoder, y, n_embd, &norm, &mut [output])?;
         let logits = &mut state.logits[..wanted * n_vocab as usize];
@@ -165,9 +180,9 @@ impl<'m> Model<'m> {
     }
 
     /// The output head: the embedding, read as a matrix, where the file ties them.
-    fn output(&self) -> Result<Matrix, OpError> {
+    fn output(&self) -> Option<Matrix> {
         let tensors = &self.loaded.tensors;
         let own = tensors.matrix(0, Tensor::Output);
-        own.or_else(|| tensors.matrix(0, Tensor::TokenEmbedding)).ok_or(OpError::Shape)
+        own.or_else(|| tensors.matrix(0, Tensor::TokenEmbedding))
     }
 }

@@ -18,6 +18,7 @@
 //! | [`layout`](Layout) | a model file, understood: what plans and engines are made from |
 //! | `load` | a model ready to run |
 //! | `forward` | the pass itself, read straight down |
+//! | `pool` | the pass whose rows become one vector |
 //! | `stored` | keys and values as bytes, and what their bits depend on |
 //! | `forget` | positions taken out of a text without a pass |
 //! | [`traffic`](Traffic) | the bytes that a decode pass reads |
@@ -37,6 +38,7 @@ mod layout;
 mod load;
 mod loaded;
 mod placement;
+mod pool;
 mod recurrent;
 mod schedule;
 mod state;
@@ -49,7 +51,7 @@ pub use block::{
     ATTENTION, ATTENTION_UNNORMED, Block, EXPERTS, FEED_FORWARD, FEED_FORWARD_UNNORMED, GATED,
     GATED_UNNORMED, Half, Needs, SUB_NORMED,
 };
-pub use config::{Config, LayerShape};
+pub use config::{Config, LayerShape, Pooling};
 pub use error::{ForwardError, ModelError, Name, TensorSlot};
 pub use family::Family;
 pub use forward::Row;

@@ -72,11 +72,13 @@ pub(super) fn schedule(
         writer.push_layer(in_block.clone(), layer, config.n_expert)?;
     }
     // The embedding's rows are read one by one; as the head it has a place of its own.
-    let head = columns.matrices(false).position(|tensor| tensor.kind() != Kind::Rows);
-    match outside.get_mut(head.unwrap_or(0)) {
-        Some(head) => writer.push(head, Need::Logits),
-        None => Ok(()),
+    let has_head = columns.weight(0, Tensor::Output).is_some();
+    for (tensor, matrix) in columns.matrices(false).zip(outside) {
+        if tensor.kind() != Kind::Rows || (tensor == Tensor::TokenEmbedding && !has_head) {
+            writer.push(matrix, Need::Logits)?;
+        }
     }
+    Ok(())
 }
 
 /// Writes stripes one after the other.

@@ -19,7 +19,7 @@ pub struct ModelOptions {
     pub sequences: u32,
     /// Most rows of one pass, 1 to 1024.
     pub batch: u32,
-    /// Most rows of one pass that want logits, 1 to `batch`.
+    /// Most rows of one pass that want logits, 1 to `batch`; 0 where texts become vectors instead.
     pub logit_rows: u32,
     /// Positions of each sequence whose recurrent state is kept, so that it can go back to them; of
     /// no use to models without such state.
@@ -34,12 +34,18 @@ impl ModelOptions {
     /// Checks the options, alone and against what the model was trained for.
     pub(super) fn check(&self, config: &Config) -> Result<(), ModelError> {
         let Self { context, sequences, batch, logit_rows, workers, .. } = *self;
-        if [context, sequences, batch, logit_rows].contains(&0)
+        if [context, sequences, batch].contains(&0)
             || batch as usize > MAX_CHUNKS
             || logit_rows > batch
             || !(1..=MAX_WORKERS).contains(&workers)
         {
             return Err(ModelError::Options);
+        }
+        match logit_rows {
+            0 if config.pooling.is_none() => return Err(ModelError::NoPooling),
+            0 => {}
+            _ if config.is_causal => {}
+            _ => return Err(ModelError::NotCausal),
         }
         let trained = config.context_trained;
         if context > trained && !config.has_context_extension() {
@@ -125,7 +131,7 @@ pub(crate) struct State<'m> {
     pub(super) positions: &'m mut [RowPosition],
     /// Attention's. `[workers, Sizes::scratch]`
     pub(super) scratch: &'m mut [f32],
-    /// `[logit_rows, n_vocab]`
+    /// `[logit_rows, n_vocab]`, or of a text's vector what goes into a matrix and what comes out.
     pub(super) logits: &'m mut [f32],
 }
 
@@ -171,6 +177,10 @@ impl<'m> State<'m> {
         let input = batch * sizes.input as u64;
         let angles = batch * config.rotary_len() as u64;
         let aside = if config.is_parallel { batch * u64::from(config.n_embd) } else { 0 };
+        let logits = match options.logit_rows {
+            0 => 2 * u64::from(config.pooled_len()),
+            rows => u64::from(rows) * u64::from(config.n_vocab),
+        };
         let nowhere = RowPosition { sequence: 0, position: 0 };
         Self {
             options: *options,
@@ -190,8 +200,7 @@ impl<'m> State<'m> {
             wants_logits: memory.take(Purpose::Activations, batch),
             positions: memory.take_with(Purpose::Activations, batch, |_| nowhere),
             scratch: memory.take(Purpose::Scratch, sizes.scratch as u64 * options.workers as u64),
-            logits: memory
-                .take(Purpose::Logits, u64::from(options.logit_rows) * u64::from(config.n_vocab)),
+            logits: memory.take(Purpose::Logits, logits),
         }
     }
 

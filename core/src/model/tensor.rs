@@ -61,6 +61,8 @@ pub(super) enum Size {
     Experts,
     Positions,
     RopePairs,
+    Dense2,
+    Dense3,
 }
 
 impl Size {
@@ -84,6 +86,8 @@ impl Size {
             Self::Experts => config.n_expert,
             Self::Positions => config.context_trained,
             Self::RopePairs => config.rope.dimensions / 2,
+            Self::Dense2 => config.n_dense[0],
+            Self::Dense3 => config.n_dense[1],
         }
     }
 }
@@ -163,6 +167,8 @@ tensors! {
         RopeFactorsShort    "rope_factors_short" Vector        [RopePairs];
         OutputNorm          "output_norm"        Vector        [Embedding];
         Output              "output"             Matrix        [Vocabulary, Embedding];
+        Dense2              "dense_2"            Matrix        [Dense2, Embedding];
+        Dense3              "dense_3"            Matrix        [Dense3, Dense2];
     }
     blocks: {
         AttentionNorm       "attn_norm"          Vector        [Embedding];

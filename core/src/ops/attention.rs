@@ -42,8 +42,11 @@ pub struct Attention {
     pub scale: f32,
     /// What scores approach ([`super::soft_cap`]); 0 where they are left as they are.
     pub cap: f32,
-    /// Positions that a row sees, itself included; 0 for all.
+    /// Positions that a row sees, itself included and what lies ahead not; 0 for all.
     pub window: u32,
+    /// Positions after its own that a row sees, as far as its text goes; 0 where attention is
+    /// causal. All of a text is in one batch if this is not 0.
+    pub ahead: u32,
 }
 
 /// One layer's keys and values, as they are stored.
@@ -92,22 +95,14 @@ crate::mem::stored! {
     }
 }
 
-impl RowPosition {
-    /// First position that the row sees.
-    fn first_seen(self, window: u32) -> usize {
-        if window == 0 { 0 } else { (self.position + 1).saturating_sub(window) as usize }
-    }
-
-    /// The part of `block` that the row sees, relative to the block's start.
-    fn seen(self, window: u32, block: usize) -> core::ops::Range<usize> {
-        let start = block * BLOCK_POSITIONS;
-        let from = self.first_seen(window).saturating_sub(start).min(BLOCK_POSITIONS);
-        let to = (self.position as usize + 1).saturating_sub(start).min(BLOCK_POSITIONS);
-        from..to.max(from)
-    }
-}
-
 impl Attention {
+    /// The positions that a row sees of a text whose last one in the batch is `last`.
+    fn seen(&self, row: RowPosition, last: u32) -> core::ops::Range<usize> {
+        let end = row.position as usize + 1;
+        let from = if self.window == 0 { 0 } else { end.saturating_sub(self.window as usize) };
+        from..end + self.ahead.min(last.saturating_sub(row.position)) as usize
+    }
+
     /// Query heads per key head.
     const fn group(&self) -> usize {
         self.n_head / self.n_head_kv
@@ -188,6 +183,7 @@ pub fn attend(
             value_bytes,
             head_kv: chunk % attention.n_head_kv,
             rows: rows.get(first..first + tile.rows())?,
+            batch: rows,
             queries: queries.get(first * query_len..)?,
         };
         job.run(tile, &mut memory)
@@ -231,6 +227,8 @@ struct TileJob<'a> {
     value_bytes: usize,
     head_kv: usize,
     rows: &'a [RowPosition],
+    /// All of the batch.
+    batch: &'a [RowPosition],
     /// From the first of `rows` on. `[rows, n_head, key_dim]`
     queries: &'a [f32],
 }
@@ -243,6 +241,17 @@ struct SeenBlock {
     index: usize,
     /// Positions from the block's start on, at most 64.
     positions: usize,
+    /// Last position of the text in the batch.
+    last: u32,
+}
+
+impl SeenBlock {
+    /// The part of `seen` that lies in the block, relative to the block's start.
+    fn part_of(self, seen: core::ops::Range<usize>) -> core::ops::Range<usize> {
+        let start = self.index * BLOCK_POSITIONS;
+        let [from, to] = [seen.start, seen.end].map(|at| at.saturating_sub(start));
+        from.min(BLOCK_POSITIONS)..to.min(BLOCK_POSITIONS).max(from.min(BLOCK_POSITIONS))
+    }
 }
 
 /// Running softmax of every (row, head) of a tile.
@@ -262,7 +271,7 @@ struct Running<'s> {
 impl TileJob<'_> {
     /// `None` where buffers are too small, which [`attention_scratch_len`] excludes.
     fn run(&self, mut tile: Tile<'_>, memory: &mut [f32]) -> Option<()> {
-        let Attention { key_dim, value_dim, window, .. } = *self.attention;
+        let Attention { key_dim, value_dim, .. } = *self.attention;
         let queries = self.rows.len() * self.attention.group();
         let (block, memory) =
             memory.split_at_mut_checked(BLOCK_POSITIONS * key_dim.max(value_dim))?;
@@ -280,15 +289,17 @@ impl TileJob<'_> {
         while let Some(first) = self.rows.get(start) {
             let same = self.rows[start..].iter().take_while(|r| r.sequence == first.sequence);
             let run = start..start + same.count();
-            let seen_from = self.rows[run.clone()].iter().map(|r| r.first_seen(window)).min()?;
-            let seen_to = self.rows[run.clone()].iter().map(|r| r.position as usize).max()?;
-            let last = seen_to / BLOCK_POSITIONS;
+            let last = self.last_of(first.sequence);
+            let seen = self.rows[run.clone()].iter().map(|row| self.attention.seen(*row, last));
+            let seen_from = seen.clone().map(|seen| seen.start).min()?;
+            let seen_to = seen.map(|seen| seen.end).max()?;
+            let last_block = (seen_to - 1) / BLOCK_POSITIONS;
             let part = |index: usize| {
-                let positions = (seen_to + 1 - index * BLOCK_POSITIONS).min(BLOCK_POSITIONS);
-                SeenBlock { sequence: first.sequence, index, positions }
+                let positions = (seen_to - index * BLOCK_POSITIONS).min(BLOCK_POSITIONS);
+                SeenBlock { sequence: first.sequence, index, positions, last }
             };
-            for index in seen_from / BLOCK_POSITIONS..=last {
-                let next = (index < last).then(|| part(index + 1));
+            for index in seen_from / BLOCK_POSITIONS..=last_block {
+                let next = (index < last_block).then(|| part(index + 1));
                 self.score(part(index), run.clone(), block, &mut running)?;
                 self.weigh(part(index), next, run.clone(), block, &mut running)?;
             }
@@ -308,6 +319,15 @@ impl TileJob<'_> {
             }
         }
         Some(())
+    }
+
+    /// Last position of a sequence in the batch; of no matter where no row looks ahead.
+    fn last_of(&self, sequence: u32) -> u32 {
+        if self.attention.ahead == 0 {
+            return 0;
+        }
+        let own = self.batch.iter().filter(|row| row.sequence == sequence);
+        own.map(|row| row.position).max().unwrap_or(0)
     }
 
     /// A part of `cache`, whose heads have `bytes` bytes; `None` where it has no such part.
@@ -339,14 +359,14 @@ impl TileJob<'_> {
         block: &mut [f32],
         running: &mut Running<'_>,
     ) -> Option<()> {
-        let Attention { n_head, key_dim, mut scale, cap, window, .. } = *self.attention;
+        let Attention { n_head, key_dim, mut scale, cap, .. } = *self.attention;
         let group = self.attention.group();
         let values = self.stored(self.cache.values, part, self.value_bytes);
         let mut ahead = pieces(values, rows.len() * group);
         let keys = self.stored(self.cache.keys, part, self.key_bytes);
         let keys = self.load(keys, part, key_dim, block)?;
         for row in rows {
-            let seen = self.rows.get(row)?.seen(window, part.index);
+            let seen = part.part_of(self.attention.seen(*self.rows.get(row)?, part.last));
             if seen.is_empty() {
                 continue;
             }
@@ -385,14 +405,14 @@ impl TileJob<'_> {
         block: &mut [f32],
         running: &mut Running<'_>,
     ) -> Option<()> {
-        let Attention { value_dim, window, .. } = *self.attention;
+        let value_dim = self.attention.value_dim;
         let group = self.attention.group();
         let next = next.and_then(|next| self.stored(self.cache.keys, next, self.key_bytes));
         let mut ahead = pieces(next, rows.len() * group);
         let values = self.stored(self.cache.values, part, self.value_bytes);
         let values = self.load(values, part, value_dim, block)?;
         for row in rows {
-            let seen = self.rows.get(row)?.seen(window, part.index);
+            let seen = part.part_of(self.attention.seen(*self.rows.get(row)?, part.last));
             if seen.is_empty() {
                 continue;
             }

@@ -49,6 +49,18 @@ impl<'m> Engine<'m> {
         self.model.forward(&mut self.state, rows)
     }
 
+    /// One pass over the next `rows` of a text that becomes a vector, in an engine with no rows of
+    /// logits. The last row of the text, and no other, wants logits.
+    pub fn pool(&mut self, rows: impl Iterator<Item = Row>) -> Result<(), ForwardError> {
+        self.model.pool(&mut self.state, rows)
+    }
+
+    /// The vector of the text of `tokens` tokens that was pooled to its last row, as the file says
+    /// and not normalised. Once for each text: it is made where the rows were pooled.
+    pub fn pooled(&mut self, tokens: u32) -> Result<&[f32], ForwardError> {
+        self.model.pooled(&mut self.state, tokens)
+    }
+
     /// Logits of the last pass: of the row with index `index` among those that wanted them.
     /// `[n_vocab]`; empty where there is no such row.
     pub fn logits(&self, index: usize) -> &[f32] {

@@ -4,6 +4,7 @@
 //! [`Writer`] is its decode loop as a value. [`Session`] is all three for one text: what a program
 //! with one user needs.
 
+mod embed;
 mod engine;
 mod error;
 mod full_context;
@@ -289,7 +290,7 @@ impl<'m> Session<'m> {
             let unread = writer.waiting().last().copied();
             return Ok(Some(Generated { tokens: writer.tokens(), stop, unread }));
         }
-        let rows = self.engine.options().logit_rows - 1;
+        let rows = self.engine.options().logit_rows.saturating_sub(1);
         let free = self.text.free().saturating_sub(writer.waiting().len() as u32).min(rows);
         let wants = writer.wants(policy, free);
         if !wants.draft.is_empty() {

@@ -37,7 +37,7 @@ fn each_required_key_is_missed_by_name() {
 
 #[test]
 fn architectures_are_known_or_named() {
-    for name in ["", "LLAMA", "llama2", "gpt2", "a name of more than thirty-one bytes"] {
+    for name in ["", "LLAMA", "llama2", "gpt1", "a name of more than thirty-one bytes"] {
         let error = ModelError::UnknownArchitecture(Name::new(name.as_bytes()));
         Tiny::new().string("general.architecture", name).refused(error);
     }

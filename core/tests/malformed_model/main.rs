@@ -6,6 +6,7 @@
 mod fused;
 mod keys;
 mod memory;
+mod pooling;
 mod skipped;
 mod tensors;
 mod tiny;

@@ -264,6 +264,13 @@ impl Tiny {
         tensor.expect("a tensor of this name").dimensions.clone()
     }
 
+    /// The values of an F32 tensor.
+    pub(crate) fn f32s_of(&self, name: &str) -> Vec<f32> {
+        let tensor = self.tensors.iter().find(|tensor| tensor.name == name);
+        let data = tensor.expect("a tensor of this name").data.as_chunks().0;
+        data.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    }
+
     pub(crate) fn without_tensor(mut self, name: &str) -> Self {
         let before = self.tensors.len();
         self.tensors.retain(|tensor| tensor.name != name);

@@ -1,8 +1,11 @@
 //! Logits and greedy continuations are llama.cpp's, within the fixtures' bounds.
 
-use crate::engine::{Fixture, Setting, all_logits, architectures, weight_types, with_session};
+use crate::against_ourselves::Threads;
+use crate::engine::{
+    Fixture, Setting, all_logits, architectures, embedding_models, weight_types, with_session,
+};
 use picolm_core::kernels::{Candidate, portable};
-use picolm_core::port::FlashWeights;
+use picolm_core::port::{FlashWeights, Parallel, Serial};
 use picolm_core::sampler::argmax;
 use picolm_core::session::Options;
 
@@ -67,6 +70,33 @@ fn architectures_are_within_bounds() {
 #[test]
 fn weight_types_are_within_bounds() {
     weight_types().iter().for_each(check);
+}
+
+/// The vector of the fixture's tokens.
+fn vector(fixture: &Fixture, formats: &[Candidate], parallel: &dyn Parallel) -> Vec<f32> {
+    let options = Options { context: 256, batch: 64, logit_rows: 0, ..Options::default() };
+    let setting = Setting { formats, options, parallel, ..Setting::PLAIN };
+    let weights = FlashWeights::new(&fixture.file);
+    with_session(fixture, &weights, &setting, |session| {
+        // A text before, longer and shorter, leaves no trace.
+        session.embed(&[1; 40]).unwrap();
+        session.embed(&[2]).unwrap();
+        session.embed(&fixture.tokens()).unwrap().to_vec()
+    })
+}
+
+#[test]
+fn vectors_of_texts_are_within_bounds() {
+    for fixture in embedding_models() {
+        let bound = (1.5 * fixture.number("nmse_llamacpp_vs_truth")).max(5e-6);
+        for formats in [portable::ALL, portable::float_activations::FLOAT_ACTIVATIONS] {
+            let ours = vector(&fixture, formats, &Serial);
+            let error = nmse(&ours, &fixture.truth);
+            assert!(error <= bound, "{}: {error:.3e} is above {bound:.3e}", fixture.name);
+        }
+        let alone = vector(&fixture, portable::ALL, &Serial);
+        assert_eq!(vector(&fixture, portable::ALL, &Threads(3)), alone, "{}", fixture.name);
+    }
 }
 
 #[test]

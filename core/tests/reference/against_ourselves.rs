@@ -17,7 +17,7 @@ use picolm_core::quant::KvType;
 use picolm_core::session::{Options, Session};
 
 /// Scoped threads that take chunks as they come: slow, but an order unlike any other each time.
-struct Threads(usize);
+pub(crate) struct Threads(pub(crate) usize);
 
 impl Parallel for Threads {
     fn workers(&self) -> usize {

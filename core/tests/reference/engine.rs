@@ -95,6 +95,11 @@ pub(crate) fn architectures() -> Vec<Fixture> {
     })
 }
 
+/// Models that turn texts into vectors.
+pub(crate) fn embedding_models() -> Vec<Fixture> {
+    fixtures_where("arch", |fixture| fixture.facts["kind"] == "embedding")
+}
+
 /// Models of every weight type that the engine has kernels for.
 pub(crate) fn weight_types() -> Vec<Fixture> {
     fixtures_where("quant", has_kernels)

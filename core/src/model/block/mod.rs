@@ -148,7 +148,7 @@ impl Block {
 
     /// Room for any half, for a batch of this many rows.
     pub(super) fn sizes(&self, config: &Config, batch: usize) -> Sizes {
-        let least = Sizes { input: config.n_embd as usize, ..Sizes::default() };
+        let least = Sizes { input: config.pooled_len() as usize, ..Sizes::default() };
         self.all().fold(least, |sizes, half| sizes.max((half.sizes)(config, batch)))
     }
 

@@ -1,9 +1,9 @@
-//! Gemma 1 to 3: scaled embeddings, GELU, and from the second on norms after each half and windows
+//! Gemma 1 to 3 and EmbeddingGemma: scaled embeddings, GELU, and from the second on norms after each half and windows
 //! in most blocks.
 
 use super::Family;
 use crate::model::block::{Block, Needs};
-use crate::model::config::{Config, LayerShape};
+use crate::model::config::{Config, LayerShape, Pooling, bound};
 use crate::model::error::ModelError;
 use crate::model::keys::Keys;
 use crate::model::tensor::Tensor;
@@ -58,6 +58,23 @@ pub static GEMMA3: Family = Family {
         Ok(())
     },
     ..Family::PLAIN
+};
+
+/// EmbeddingGemma: Gemma 3 whose rows see all of their text.
+pub static GEMMA_EMBEDDING: Family = Family {
+    architecture: "gemma-embedding",
+    outside: Needs::optional(&[Tensor::Dense2, Tensor::Dense3]),
+    configure: |keys, config| {
+        gemma3(keys, config)?;
+        config.is_causal = false;
+        config.pooling = config.pooling.or(Some(Pooling::Mean));
+        for (length, key) in config.n_dense.iter_mut().zip(["dense_2_feat_out", "dense_3_feat_out"])
+        {
+            *length = keys.optional_size(key, bound::EMBEDDING)?.unwrap_or(0);
+        }
+        Ok(())
+    },
+    ..GEMMA3
 };
 
 fn gemma3(keys: &Keys<'_, '_>, config: &mut Config) -> Result<(), ModelError> {

@@ -22,7 +22,7 @@ mod stablelm;
 pub use bitnet::BITNET;
 pub use ernie4_5::{ERNIE4_5, ERNIE4_5_EXPERTS};
 pub use exaone4::EXAONE4;
-pub use gemma::{GEMMA, GEMMA2, GEMMA3};
+pub use gemma::{GEMMA, GEMMA_EMBEDDING, GEMMA2, GEMMA3};
 pub use gpt::{GPT_NEOX, GPT2, STARCODER2};
 pub use granite::{GRANITE, MINICPM};
 pub use hunyuan::HUNYUAN;
@@ -129,6 +129,7 @@ pub const ALL: &[&Family] = &[
     &GEMMA,
     &GEMMA2,
     &GEMMA3,
+    &GEMMA_EMBEDDING,
     &GPT2,
     &GPT_NEOX,
     &STARCODER2,

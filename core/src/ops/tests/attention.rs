@@ -93,6 +93,7 @@ impl Case {
             value_dim,
             scale: 1.0 / crate::num::sqrt(key_dim as f32),
             window,
+            ahead: 0,
             cap: 0.0,
         };
         let at = |sequence, position| RowPosition { sequence, position };
@@ -143,13 +144,14 @@ impl Case {
 
     /// Softmax over all positions of the sequence, those that are not seen masked, in f64.
     fn expected(&self) -> Vec<f64> {
-        let Attention { n_head, key_dim, value_dim, window, .. } = self.attention;
+        let Attention { n_head, key_dim, value_dim, window, ahead, .. } = self.attention;
         let mut expected = Vec::new();
         for (index, query) in self.queries.chunks_exact(key_dim).enumerate() {
             let at = self.rows[index / n_head];
             let head_kv = index % n_head / (n_head / N_HEAD_KV);
             let seen = |position: u32| {
-                position <= at.position && (window == 0 || at.position - position < window)
+                let is_near = window == 0 || at.position.saturating_sub(position) < window;
+                is_near && position <= at.position.saturating_add(ahead)
             };
             let mut total = 0.0;
             let mut sums = std::vec![0.0; value_dim];
@@ -184,9 +186,17 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
+/// Cases whose rows see positions after their own: the last one of each text is in the batch.
+fn looking_ahead() -> impl Iterator<Item = Case> {
+    [(0, u32::MAX), (5, 4), (1, 64), (65, 64), (300, 1)].into_iter().map(|(window, ahead)| {
+        let case = Case::new(KvType::F16, 3, window);
+        Case { attention: Attention { ahead, ..case.attention }, ..case }
+    })
+}
+
 #[test]
 fn attention_is_the_masked_softmax() {
-    for case in cases() {
+    for case in cases().chain(looking_ahead()) {
         let found = case.all(&Serial).unwrap();
         let expected = case.expected();
         assert_eq!(found.len(), expected.len());

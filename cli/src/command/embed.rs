@@ -1,0 +1,75 @@
+//! `picolm embed`: a text as a vector, for search and comparison.
+//!
+//! Output: 32-bit floats, little-endian, `[n]`, or one JSON array with `--json`. The model's file
+//! says how the text's rows become one; with `--normalize` the vector has length 1.
+
+use super::{Outcome, write};
+use crate::args::{Embed, EmbedSource};
+use crate::ceiling;
+use crate::engine::{Machine, Model, ModelFile, Needs, Plan, text};
+use crate::report::Failure;
+use picolm_core::gguf::Gguf;
+use picolm_core::session::Options;
+
+pub(super) fn embed(arguments: &Embed) -> Result<Outcome, Failure> {
+    let Embed { engine, source, json, normalize } = arguments;
+    let machine = Machine::new(engine.threads)?;
+    let file = ModelFile::open(&engine.model)?;
+    let gguf = file.gguf()?;
+    let model = Model::of(&machine, &file, &gguf, engine.skipped)?;
+    let tokens = ids(source, &file, &gguf)?;
+    let count = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
+    let mut options = Options { context: count.max(1), ..engine.options(0) };
+    if !model.layout.config().is_causal {
+        // One pass reads all of the text.
+        options.batch = options.context;
+    }
+    let plan = Plan::new(&model, Needs { options, ..Needs::default() })?;
+    let source = ceiling::open(&model, plan, engine.ram)?;
+    let mut memory = source.plan.reserve()?;
+    let mut session = source.session(&mut memory)?;
+    let mut vector = session.embed(&tokens).map_err(Failure::new)?.to_vec();
+    if let Some(index) = vector.iter().position(|element| !element.is_finite()) {
+        return Err(Failure::new(format!(
+            "element {index} of the vector is not finite: is the model file damaged?"
+        )));
+    }
+    if *normalize {
+        scale_to_one(&mut vector);
+    }
+    let written = if *json { json_array(&vector) } else { little_endian(&vector) };
+    write(&written).map(|_| Outcome::Done)
+}
+
+/// The ids of the text, with the tokens that the model's settings put around it; given ids as they
+/// are.
+fn ids(source: &EmbedSource, file: &ModelFile, gguf: &Gguf<'_>) -> Result<Vec<u32>, Failure> {
+    let given = match source {
+        EmbedSource::Tokens(tokens) => return Ok(tokens.clone()),
+        EmbedSource::Text(text) => Some(&text[..]),
+        EmbedSource::Stdin => None,
+    };
+    text::require(given)?;
+    let bytes = text::read(given, text::MAX_TEXT_BYTES)?;
+    let mut memory = None;
+    let tokenizer = text::tokenizer(file, gguf, &mut memory)?;
+    text::encode(&tokenizer, &bytes, true, true)
+}
+
+/// Makes the vector's length 1; one of zeros stays.
+fn scale_to_one(vector: &mut [f32]) {
+    let squares: f64 = vector.iter().map(|&element| f64::from(element) * f64::from(element)).sum();
+    if squares > 0.0 {
+        let scale = 1.0 / squares.sqrt();
+        vector.iter_mut().for_each(|element| *element = (f64::from(*element) * scale) as f32);
+    }
+}
+
+fn little_endian(vector: &[f32]) -> Vec<u8> {
+    vector.iter().flat_map(|element| element.to_le_bytes()).collect()
+}
+
+fn json_array(vector: &[f32]) -> Vec<u8> {
+    let elements: Vec<String> = vector.iter().map(ToString::to_string).collect();
+    format!("[{}]\n", elements.join(",")).into_bytes()
+}
