@@ -10,7 +10,6 @@ use crate::engine::{Ceiling, Contents, Model, Plan, Source};
 use crate::platform::memory;
 use crate::platform::stream::{StreamOptions, StreamedFile};
 use crate::report::{self, Bytes, Failure};
-use picolm_core::port::Weights;
 
 /// Rows of a prefill pass, among which the best is chosen if weights stream: each pass streams them
 /// once, and each row takes some 36 KB of a 1B model's memory, which all passes have to stream
@@ -72,7 +71,10 @@ fn process_bytes(plan: &Plan, bytes: u64) -> u64 {
 
 /// The parts of a ceiling of `bytes`; `None` if the whole file does not fit below it.
 fn ceiling_of_whole(model: &Model<'_>, plan: &Plan, bytes: u64) -> Option<Ceiling> {
-    let file_bytes = model.file.contents.mapped()?.file_bytes();
+    if !model.file.contents.is_mapped() {
+        return None;
+    }
+    let file_bytes = model.file.file_bytes();
     let process_bytes = process_bytes(plan, bytes);
     let total_bytes = plan.total_bytes().saturating_add(file_bytes).saturating_add(process_bytes);
     (total_bytes <= bytes).then_some(Ceiling { bytes, process_bytes, header_bytes: 0 })
@@ -159,6 +161,11 @@ impl Division {
         {
             let (asked, bytes) = (Bytes(asked), Bytes(bytes));
             report::line(format_args!("picolm: --ram: of {asked} only {bytes} are available"));
+        }
+        if let Contents::Parts(_) = model.file.contents {
+            return Err(model.file.failure(
+                "a model in parts does not stream: make it one file (llama-gguf-split --merge)",
+            ));
         }
         // The header is in memory already: none is read here.
         let stream = StreamedFile::open(&model.file.path, 0, StreamOptions::default());

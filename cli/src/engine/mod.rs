@@ -14,6 +14,7 @@
 mod chat;
 mod machine;
 mod model_file;
+mod parts;
 mod plan;
 mod source;
 pub(crate) mod text;

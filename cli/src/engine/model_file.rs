@@ -1,6 +1,7 @@
 //! A model file with its header in memory, and the model that the header describes.
 
 use super::machine::Machine;
+use super::parts::Parts;
 use crate::platform::map::{MapError, MappedFile};
 use crate::platform::stream::{StreamOptions, StreamedFile};
 use crate::report::Failure;
@@ -19,7 +20,7 @@ const MAX_HEADER_BYTES: u64 = 64 << 20;
 /// A model file.
 pub(crate) struct ModelFile {
     pub(crate) path: PathBuf,
-    /// Mapped, or streamed if a program cannot address the whole file: with 32 bits it has 2 to
+    /// Mapped, also in parts, or streamed if a program cannot address the whole file: with 32 bits it has 2 to
     /// 4 GB of addresses.
     pub(crate) contents: Contents,
 }
@@ -27,6 +28,7 @@ pub(crate) struct ModelFile {
 /// A file, open for reading.
 pub(crate) enum Contents {
     Mapped(MappedFile),
+    Parts(Parts),
     Streamed(StreamedFile),
 }
 
@@ -34,6 +36,7 @@ impl Contents {
     pub(crate) fn weights(&self) -> &dyn Weights {
         match self {
             Self::Mapped(map) => map,
+            Self::Parts(parts) => parts,
             Self::Streamed(stream) => stream,
         }
     }
@@ -41,6 +44,20 @@ impl Contents {
     pub(crate) fn mapped(&self) -> Option<&MappedFile> {
         let Self::Mapped(map) = self else { return None };
         Some(map)
+    }
+
+    /// The mapped files, all of the model.
+    pub(crate) fn maps(&self) -> impl Iterator<Item = &MappedFile> {
+        let parts = match self {
+            Self::Parts(parts) => Some(parts.maps()),
+            _ => None,
+        };
+        self.mapped().into_iter().chain(parts.into_iter().flatten())
+    }
+
+    /// Whether weights stay where they are in memory.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.streamed().is_none()
     }
 
     pub(crate) fn streamed(&self) -> Option<&StreamedFile> {
@@ -52,6 +69,9 @@ impl Contents {
 impl ModelFile {
     /// Opens the file at `path`. Only the header is read.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        if let Some(parts) = Parts::open(path)? {
+            return Ok(Self { path: path.to_path_buf(), contents: Contents::Parts(parts) });
+        }
         let contents = match MappedFile::open(path) {
             Ok(map) => Contents::Mapped(map),
             Err(MapError::TooLarge { .. }) => Contents::Streamed(read_header(path)?),
@@ -65,11 +85,18 @@ impl ModelFile {
 
     /// The header, parsed.
     pub(crate) fn gguf(&self) -> Result<Gguf<'_>, Failure> {
-        let header = match &self.contents {
-            Contents::Mapped(map) => map.bytes(),
-            Contents::Streamed(file) => file.header(),
+        let bytes = self.file_bytes();
+        let gguf = match &self.contents {
+            Contents::Mapped(map) => Gguf::parse(map.bytes(), bytes),
+            Contents::Parts(parts) => Gguf::parse_part(parts.header(), bytes),
+            Contents::Streamed(file) => Gguf::parse(file.header(), bytes),
         };
-        Gguf::parse(header, self.file_bytes()).map_err(|error| self.failure(error))
+        gguf.map_err(|error| match error.kind {
+            GgufErrorKind::Split => self.failure(format_args!(
+                "{error}: let their names end in -00001-of-0000N.gguf and so on, and name the first"
+            )),
+            _ => self.failure(error),
+        })
     }
 
     pub(crate) fn file_bytes(&self) -> u64 {

@@ -3,7 +3,7 @@
 use super::model_file::{Contents, Model};
 use super::plan::Plan;
 use super::text::{LEAST_TEXT_BYTES, MAX_TEXT_BYTES};
-use crate::platform::map::Memory;
+use crate::platform::map::{MappedFile, Memory};
 use crate::platform::memory;
 use crate::report::{Bytes, Failure, Progress};
 use picolm_core::mem::Arena;
@@ -61,26 +61,34 @@ impl Source<'_> {
 
     /// Longest text that can be tokenized.
     pub(crate) fn text_bytes(&self) -> u64 {
-        let mapped_bytes = self.contents().mapped().map_or(0, |map| map.bytes().len() as u64);
+        let mapped_bytes = self.contents().maps().map(|map| map.bytes().len() as u64).sum();
         let ceiling = self.ceiling.map_or(u64::MAX, |ceiling| ceiling.text_bytes(mapped_bytes));
         ceiling.min(MAX_TEXT_BYTES)
     }
 
     /// Longest line of a chat. By then everything else is in memory.
     pub(crate) fn line_bytes(&self) -> u64 {
-        match self.contents().mapped() {
-            Some(_) => self.text_bytes(),
-            None => LEAST_TEXT_BYTES.min(self.text_bytes()),
+        match self.contents().is_mapped() {
+            true => self.text_bytes(),
+            false => LEAST_TEXT_BYTES.min(self.text_bytes()),
         }
     }
 
     /// Brings the whole model into memory and keeps it there, if it is mapped. Streamed weights are
     /// locked when they are pinned.
     pub(crate) fn lock(&self, quiet: bool) -> Result<(), Failure> {
-        let Some(map) = self.contents().mapped() else { return Ok(()) };
-        let bytes = map.bytes().len();
+        let bytes: usize = self.contents().maps().map(|map| map.bytes().len()).sum();
+        if bytes == 0 {
+            return Ok(());
+        }
         let mut progress = Progress::new("lock", bytes >> 20, quiet);
-        map.lock(&mut |done| progress.update(done >> 20)).map_err(|error| {
+        let mut before = 0;
+        let mut lock = |map: &MappedFile| {
+            let locked = map.lock(&mut |done| progress.update((before + done) >> 20));
+            before += map.bytes().len();
+            locked
+        };
+        self.contents().maps().try_for_each(&mut lock).map_err(|error| {
             let needed = bytes.div_ceil(1024);
             Failure::new(format!(
                 "--lock: {error}: allow {needed} KiB of locked memory (ulimit -l {needed}, \

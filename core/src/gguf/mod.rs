@@ -19,6 +19,7 @@ mod key;
 mod metadata;
 mod reader;
 mod slots;
+mod split;
 mod tensor;
 mod value;
 
@@ -27,6 +28,7 @@ use core::fmt;
 pub use error::{GgufError, GgufErrorKind};
 pub use key::Key;
 pub use metadata::{DIRECTORY_KEYS, MAX_KEY_BYTES, Metadata};
+pub use split::{JoinError, Split, join};
 pub use tensor::{MAX_DIMENSIONS, MAX_TENSOR_NAME_BYTES, MAX_TENSORS, TensorInfo, Tensors};
 pub use value::{Array, Number, Numbers, StringArray, Value, ValueType};
 
@@ -75,8 +77,20 @@ impl<'a> Gguf<'a> {
     ///
     /// `header` is the file's first bytes, or all of them. Where it ends before the tensor infos
     /// do, the error is [`GgufErrorKind::HeaderIncomplete`]: bring more and parse again.
-    #[inline(never)]
     pub fn parse(header: &'a [u8], file_bytes: u64) -> Result<Self, GgufError> {
+        let gguf = Self::parse_part(header, file_bytes)?;
+        match gguf.split()? {
+            None => Ok(gguf),
+            Some(_) => {
+                let offset = gguf.offset_of(Key::new("split.count")).unwrap_or(0);
+                Err(GgufErrorKind::Split.at(offset))
+            }
+        }
+    }
+
+    /// [`Self::parse`] of a file that may be a part of a model: [`Self::split`] says which.
+    #[inline(never)]
+    pub fn parse_part(header: &'a [u8], file_bytes: u64) -> Result<Self, GgufError> {
         let longest = usize::try_from(MAX_HEADER_BYTES).ok().and_then(|end| header.get(..end));
         let header = longest.unwrap_or(header);
         let start = Reader::new(header, file_bytes);
@@ -86,7 +100,6 @@ impl<'a> Gguf<'a> {
         let metadata_offset = reader.offset();
         let directory = Directory::read(&mut reader, metadata_count)?;
         let alignment = read_alignment(&directory, &start)?;
-        refuse_split(&directory, &start)?;
 
         let tensors_offset = reader.offset();
         let data_offset = tensor::read_infos(&mut reader, tensor_count, alignment)?;
@@ -256,15 +269,5 @@ fn read_alignment(directory: &Directory, header: &Reader<'_>) -> Result<u64, Ggu
             Ok(u64::from(alignment))
         }
         _ => Err(GgufErrorKind::Alignment.at(pair.position.into())),
-    }
-}
-
-/// The parts of a split model are joined with a tool, not here.
-fn refuse_split(directory: &Directory, header: &Reader<'_>) -> Result<(), GgufError> {
-    let Some(pair) = directory.find(header, Key::new("split.count"))? else { return Ok(()) };
-    let offset = u64::from(pair.position);
-    match pair.value.to_u32().map_err(|kind| kind.at(offset))? {
-        0 | 1 => Ok(()),
-        _ => Err(GgufErrorKind::Split.at(offset)),
     }
 }
