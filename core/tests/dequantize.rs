@@ -239,8 +239,8 @@ fn q2_0() {
 
 #[test]
 fn tq1_0() {
-    // A byte is the fraction of base 3, rounded up: 0.10202 is 101 / 243, byte 107. Of the last four
-    // bytes four digits count.
+    // A byte is the fraction of base 3, rounded up: 0.10202 is 101 / 243, byte 107. Of the last
+    // four bytes four digits count.
     let mut quants = [128; 52];
     (quants[2], quants[32], quants[48]) = (107, 107, 107);
     let values = dequantize(TensorType::TQ1_0, &block(&[&quants, &HALF]));
@@ -266,8 +266,8 @@ fn iq2() {
     // The grids' first point is all eights, and the scales of 0 are (0.5 + 0) / 4 of the f16.
     let all = [0; 80];
     let mut words = [0; 64];
-    // Elements 8..16: seven signs, of which the first is set; the eighth makes them even. A scale of
-    // 15 for elements 0..32.
+    // Elements 8..16: seven signs, of which the first is set; the eighth makes them even. A scale
+    // of 15 for elements 0..32.
     words[4..8].copy_from_slice(&(1u32 << 7 | 15 << 28).to_le_bytes());
     let values = dequantize(TensorType::IQ2_XXS, &block(&[&TWO, &words]));
     let mut except = vec![(8, -62.0), (15, -62.0)];
@@ -293,9 +293,9 @@ fn iq3() {
     let (mut low, mut words) = ([0; 64], [0; 32]);
     words[..4].copy_from_slice(&(1u32 << 28 | 1).to_le_bytes());
     let values = dequantize(TensorType::IQ3_XXS, &block(&[&TWO, &low, &words]));
-    let mut except = vec![(0, -12.0), (7, -12.0)];
-    except.extend((0..32).map(|element| (element, 12.0)));
-    assert_values(&values, 4.0, &except);
+    let mut except = vec![(0, -6.0), (7, -6.0)];
+    except.extend((0..32).map(|element| (element, 6.0)));
+    assert_values(&values, 2.0, &except);
 
     // Element 252: the last of 512 points, which ends with 15.
     let mut high = [0; 8];

@@ -215,8 +215,8 @@ impl FormatKernels {
     }
 }
 
-/// Offers the kernels of one format for a CPU, or nothing where the CPU lacks what they need, or the
-/// level leaves the format to those after it: the last is `portable`, which has all of them.
+/// Offers the kernels of one format for a CPU, or nothing where the CPU lacks what they need, or
+/// the level leaves the format to those after it: the last is `portable`, which has all of them.
 pub type Candidate = fn(CpuFeatures) -> Option<&'static FormatKernels>;
 
 /// One list from several constants: how an instruction set's list is put together, its levels best

@@ -2,9 +2,9 @@
 //!
 //! A block of weights is one or several *parts*, of 32 or 256 weights (NVFP4's: 16), which are cut
 //! into groups of 16. What is said of blocks here and elsewhere holds for parts, where a format's
-//! blocks have several: only its scale may be common to all of them. Every format can be read as small
-//! integers: a quant `q` for each weight, a scale `s` and a minimum `m` for each group, and two f32
-//! for the block, `scale` and `minimum`:
+//! blocks have several: only its scale may be common to all of them. Every format can be read as
+//! small integers: a quant `q` for each weight, a scale `s` and a minimum `m` for each group, and
+//! two f32 for the block, `scale` and `minimum`:
 //!
 //! ```text
 //! weight = (scale * s) * q - minimum * m

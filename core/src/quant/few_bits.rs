@@ -1,8 +1,8 @@
-//! Formats of one or two bits, or of three values, with a scale for a whole block: Q1_0, Q2_0, TQ1_0
-//! and TQ2_0.
+//! Formats of one or two bits, or of three values, with a scale for a whole block: Q1_0, Q2_0,
+//! TQ1_0 and TQ2_0.
 //!
-//! The blocks of Q1_0 and Q2_0, 128 and 64 weights, are read as parts of 32 that have their scale in
-//! common. After ggml's `block_q1_0` and its kin.
+//! The blocks of Q1_0 and Q2_0, 128 and 64 weights, are read as parts of 32 that have their scale
+//! in common. After ggml's `block_q1_0` and its kin.
 
 use super::TensorType;
 use super::block::{BlockFormat, GROUP_ELEMENTS, Size, assert_exact, block_formats, part_elements};

@@ -2,8 +2,8 @@
 //!
 //! Four or eight neighbouring weights are a point of a [`points`](super::points) table, which is
 //! stored as its index, and a bit each says which of them are negative; of IQ1 a bit for the whole
-//! point says that it is moved down by an eighth, not up. All these numbers, and the groups' scales,
-//! lie in [`Bits`].
+//! point says that it is moved down by an eighth, not up. All these numbers, and the groups'
+//! scales, lie in [`Bits`].
 
 use super::GROUP_ELEMENTS;
 use super::layout::{max_magnitude, part};

@@ -1,9 +1,9 @@
 //! Where the parts of a block lie, as data: written once, read by every instruction set's kernels.
 //!
 //! A block has a scale, perhaps a minimum, perhaps packed integer scales of its groups, and one or
-//! two [`Plane`]s that hold the bits of its quants, or else what its [`Code`] names. Fields may come
-//! in any order; `BlockLayout::assert_gap_free` proves that they cover the block. Kernels read a
-//! layout as a constant, so that nothing of it is left in what is compiled.
+//! two [`Plane`]s that hold the bits of its quants, or else what its [`Code`] names. Fields may
+//! come in any order; `BlockLayout::assert_gap_free` proves that they cover the block. Kernels read
+//! a layout as a constant, so that nothing of it is left in what is compiled.
 
 use super::GROUP_ELEMENTS;
 use super::grid::{Bits, Grid};

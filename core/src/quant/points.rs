@@ -1,9 +1,10 @@
 //! The points of the IQ1, IQ2 and IQ3 types' grids.
 //!
-//! ggml's tables (`ggml-common.h`) list coordinates point by point, in ascending order of the number
-//! whose digits they are, the first one lowest. So a table is a set of such numbers, and a bit for
-//! each number that there could be is enough: 6,561 of eight digits of base 3, 4,096 of four of base
-//! 8. A hexadecimal digit here has the bits of four numbers, the least in its lowest bit.
+//! ggml's tables (`ggml-common.h`) list coordinates point by point, in ascending order of the
+//! number whose digits they are, the first one lowest. So a table is a set of such numbers, and a
+//! bit for each number that there could be is enough: 6,561 of eight digits of base 3, 4,096 of
+//! four of base 8. A hexadecimal digit here has the bits of four numbers, the least in its lowest
+//! bit.
 
 /// The `N` points of a set of numbers with digits of base `base`, each digit in so many `bits`.
 const fn points<const N: usize>(set: &[u8], base: u16, bits: u32) -> [u16; N] {

@@ -13,8 +13,8 @@ pub enum Factor {
     /// MXFP4: an exponent alone, E8M0. The quants are twice the format's numbers, so that it stands
     /// for half of what the standard says: byte `e` for `2^(e - 128)`.
     Exponent,
-    /// NVFP4: for each part of the block a byte without a sign, E4M3, which likewise stands for half.
-    /// The standard's NaN, 127, is 0.
+    /// NVFP4: for each part of the block a byte without a sign, E4M3, which likewise stands for
+    /// half. The standard's NaN, 127, is 0.
     Small,
     /// IQ1_M: an f16 in the highest nibbles of four words, the lowest nibble first.
     Nibbles,

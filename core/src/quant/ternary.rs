@@ -1,9 +1,10 @@
 //! TQ1_0's quants: five digits of base 3 in a byte.
 //!
-//! A byte is the fraction `0.abcde` of base 3, in units of 1/256 and rounded up, so that the highest
-//! digit of a byte times a power of 3 (modulo 256) is a digit of it. After ggml's `block_tq1_0`: 32
-//! bytes for weights 0 to 159, 16 for the next 80, and 4, of which four digits count, for the last
-//! 16. Each run has its first digits first, as runs of planes have their lowest bits.
+//! A byte is the fraction `0.abcde` of base 3, in units of 1/256 and rounded up, so that the
+//! highest digit of a byte times a power of 3 (modulo 256) is a digit of it. After ggml's
+//! `block_tq1_0`: 32 bytes for weights 0 to 159, 16 for the next 80, and 4, of which four digits
+//! count, for the last 16. Each run has its first digits first, as runs of planes have their lowest
+//! bits.
 
 use super::GROUP_ELEMENTS;
 use super::layout::part;

@@ -35,8 +35,8 @@ use matmul::Format;
 /// An entry of a table.
 type MatMul = fn(&[u8], &Activations<'_>, &mut Tile<'_>);
 
-/// The table of `F` on one of the levels here, from its entry points for either size of blocks, if a
-/// part of it is a whole number of vectors.
+/// The table of `F` on one of the levels here, from its entry points for either size of blocks, if
+/// a part of it is a whole number of vectors.
 const fn kernels<F: BlockFormat>(
     level: &'static str,
     blocks32: MatMul,

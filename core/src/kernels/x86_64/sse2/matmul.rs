@@ -1,8 +1,8 @@
 //! The loop of a matmul with int8 activations, over any block format.
 //!
 //! A piece of some activation rows is widened to 16 bits, then every weight row's part that meets
-//! it is walked. Four blocks' (or parts') integer sums are reduced together; their terms are added to the dot
-//! product one by one, ascending, as the contract demands.
+//! it is walked. Four blocks' (or parts') integer sums are reduced together; their terms are added
+//! to the dot product one by one, ascending, as the contract demands.
 // Unsafe: vector instructions, which every x86-64 CPU has.
 #![allow(unsafe_code)]
 
@@ -131,8 +131,8 @@ fn add_blocks<F: BlockFormat, const ROWS: usize>(
     }
 }
 
-/// Up to four blocks' (or parts') terms of each dot product; lanes beyond are arbitrary. `first` is the first
-/// block's place in `x`, which reaches as far as `blocks`.
+/// Up to four blocks' (or parts') terms of each dot product; lanes beyond are arbitrary. `first` is
+/// the first block's place in `x`, which reaches as far as `blocks`.
 #[inline(always)]
 fn terms<F: BlockFormat, const ROWS: usize>(
     blocks: &[F::Bytes],
