@@ -221,8 +221,9 @@ pub fn unpack<S: BlockSize>(layout: &BlockLayout, bytes: &[u8], part: usize) -> 
     let mut block = Block::<S> { scale, minimum, scales, minima, quants: Array::filled(0) };
     let (quants, code) = (block.quants.as_mut(), layout.code);
     if code.has_no_planes() {
-        let groups = quants.as_chunks_mut::<GROUP_ELEMENTS>().0.iter_mut();
-        groups.enumerate().for_each(|(group, quants)| *quants = layout.sixteen(bytes, group));
+        for (group, quants) in quants.as_chunks_mut().0.iter_mut().enumerate() {
+            *quants = layout.sixteen(bytes, group);
+        }
         return block;
     }
     let Some(high) = layout.high else {

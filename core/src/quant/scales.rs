@@ -160,9 +160,11 @@ impl Scales {
             Self::SignedSixBits(at) => [signed_six_bits(part(block, at)), [0; 16]],
             Self::SplitSixBits(at) => [twice(split_six_bits(part(block, at))), [0; 16]],
             Self::Odd { bits, group } => {
-                let each = group / GROUP_ELEMENTS;
-                let odd = |index: usize| (2 * bits.get(block, index / each) + 1) as i8;
-                [core::array::from_fn(odd), [0; 16]]
+                let mut scales = [0; 16];
+                for (index, scale) in scales.iter_mut().enumerate() {
+                    *scale = (2 * bits.get(block, index * GROUP_ELEMENTS / group) + 1) as i8;
+                }
+                [scales, [0; 16]]
             }
         }
     }

@@ -84,18 +84,18 @@ fn without_planes<F: BlockFormat>(block: &F::Bytes) -> Unpacked {
     let (layout, block) = (const { &F::LAYOUT }, block.as_ref());
     let mut quants = [_mm256_setzero_si256(); 256 / VECTOR];
     for (vector, quants) in quants.iter_mut().enumerate() {
-        *quants = match layout.code {
+        *quants = match const { F::LAYOUT.code } {
             // SAFETY: this function has AVX2.
             Code::Grid(grid) => unsafe { points(&grid, block, vector) },
             _ => {
-                let halves = [2 * vector, 2 * vector + 1];
-                let halves = halves.map(|group| layout.sixteen(block, group));
+                let group = 2 * vector;
+                let halves = [layout.sixteen(block, group), layout.sixteen(block, group + 1)];
                 // SAFETY: the arrays have 32 bytes.
                 unsafe { _mm256_loadu_si256(halves.as_ptr().cast()) }
             }
         };
     }
-    let [scales, _] = layout.scales.unpack(block);
+    let [scales, _] = const { F::LAYOUT.scales }.unpack(block);
     // SAFETY: the array has 16 bytes.
     let scales = _mm256_cvtepi8_epi16(unsafe { _mm_loadu_si128(scales.as_ptr().cast()) });
     Unpacked { quants, scales }
@@ -196,23 +196,27 @@ unsafe fn looked_up(table: &[i8; 16], numbers: __m256i) -> __m256i {
 /// 32 weights of a grid.
 #[inline(always)]
 unsafe fn points(grid: &Grid, block: &[u8], vector: usize) -> __m256i {
-    let eights = [0, 1, 2, 3].map(|index| 4 * vector + index);
-    let codes = eights.map(|eight| u64::from(grid.codes(block, eight)));
-    let signs = u32::from_le_bytes(eights.map(|eight| grid.sign_bits(block, eight)));
+    // A closure may become a call, whose grid is no constant.
+    let (mut codes, mut signs) = ([0u64; 4], [0u8; 4]);
+    for index in 0..4 {
+        codes[index] = u64::from(grid.codes(block, 4 * vector + index));
+        signs[index] = grid.sign_bits(block, 4 * vector + index);
+    }
+    let [a, b, c, d] = codes;
     // SAFETY: the caller has AVX2.
     unsafe {
         let codes = if grid.code_bits() == 2 {
-            pairs(codes[0] | codes[1] << 16 | codes[2] << 32 | codes[3] << 48)
+            pairs(a | b << 16 | c << 32 | d << 48)
         } else {
-            let [low, high] = [codes[0] | codes[1] << 32, codes[2] | codes[3] << 32];
-            let both = _mm_set_epi64x(high as i64, low as i64);
+            let both = _mm_set_epi64x((c | d << 32) as i64, (a | b << 32) as i64);
             let mask = _mm_set1_epi8(0x0f);
             let even = _mm_and_si128(both, mask);
             let odd = _mm_and_si128(_mm_srli_epi16::<4>(both), mask);
             _mm256_set_m128i(_mm_unpackhi_epi8(even, odd), _mm_unpacklo_epi8(even, odd))
         };
         let values = looked_up(grid.values, codes);
-        let signs = _mm256_or_si256(spread_bits(signs), _mm256_set1_epi8(1));
+        let signs = spread_bits(u32::from_le_bytes(signs));
+        let signs = _mm256_or_si256(signs, _mm256_set1_epi8(1));
         match grid.signs {
             Signs::Delta(..) => _mm256_add_epi8(values, signs),
             Signs::Each(_) | Signs::Even(_) => _mm256_sign_epi8(values, signs),
