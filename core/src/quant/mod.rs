@@ -13,7 +13,7 @@
 //! - [`k_quants`]: Q2_K, Q3_K, Q4_K, Q5_K, Q6_K;
 //! - [`i_quants`]: IQ4_XS and the grid types, IQ1_S to IQ3_XXS;
 //! - [`few_bits`]: Q1_0, Q2_0, TQ1_0, TQ2_0;
-//! - [`nvfp4`]: NVFP4;
+//! - [`nvfp4`]: NVFP4, which has a scale for every 16;
 //! - [`activations`]: f32 rows to int8, for dot products with the block formats;
 //! - [`kv`]: f32 heads to what the KV cache stores.
 

@@ -37,5 +37,5 @@ pub(super) fn digits(block: &[u8], group: usize) -> [i8; GROUP_ELEMENTS] {
 /// The digit of `byte` that `power` moves to the front, less 1.
 #[inline(always)]
 fn digit(byte: u8, power: u8) -> i8 {
-    (u16::from(byte.wrapping_mul(power)) * 3 >> 8) as i8 - 1
+    ((u16::from(byte.wrapping_mul(power)) * 3) >> 8) as i8 - 1
 }
