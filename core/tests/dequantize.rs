@@ -170,3 +170,158 @@ fn q6_k() {
     except.extend((240..256).map(|element| (element, 63.5 * -32.0)));
     assert_values(&values, 0.5 * -32.0, &except);
 }
+
+#[test]
+fn iq4_nl() {
+    let mut quants = [0x88; 16];
+    quants[3] = 0xf0;
+    let values = dequantize(TensorType::IQ4_NL, &block(&[&TWO, &quants]));
+    assert_values(&values, 2.0, &[(3, -254.0), (19, 226.0)]);
+}
+
+#[test]
+fn iq4_xs() {
+    // Scales are stored plus 32: all 32, but that of group 1 (elements 32..64) is 32 - 29 with its
+    // low bits in the high half of byte 0, and that of group 7 is 63.
+    let (high, mut low) = ([0xa2, 0xea], [0; 4]);
+    (low[0], low[3]) = (0x30, 0xf0);
+    let mut quants = [0x88; 128];
+    (quants[16 + 2], quants[7 * 16]) = (0x0f, 0x80);
+    let values = dequantize(TensorType::IQ4_XS, &block(&[&HALF, &high, &low, &quants]));
+    let mut except =
+        vec![(34, 0.5 * -29.0 * 113.0), (50, 0.5 * -29.0 * -127.0), (224, 0.5 * 31.0 * -127.0)];
+    except.extend((32..64).map(|element| (element, 0.5 * -29.0)));
+    except.extend((224..256).map(|element| (element, 0.5 * 31.0)));
+    assert_values(&values, 0.0, &except);
+}
+
+#[test]
+fn mxfp4() {
+    // Exponent 128 is 2, half of it 1; 0 and 1 are subnormal.
+    let mut quants = [0; 16];
+    quants[0] = 0xf7;
+    let scaled = |exponent: u8| dequantize(TensorType::MXFP4, &block(&[&[exponent], &quants]));
+    assert_values(&scaled(128), 0.0, &[(0, 12.0), (16, -12.0)]);
+    let least = f32::from_bits(1 << 21);
+    assert_values(&scaled(0), 0.0, &[(0, 12.0 * least), (16, -12.0 * least)]);
+    assert_values(&scaled(1), 0.0, &[(0, 24.0 * least), (16, -24.0 * least)]);
+}
+
+#[test]
+fn nvfp4() {
+    // Scales for 16 weights: 1, the least, none, and what the standard takes for NaN; halves.
+    let mut quants = [0x11; 32];
+    quants[8 + 1] = 0xf7;
+    let scales = [0x38, 0x01, 0x00, 0x7f];
+    let values = dequantize(TensorType::NVFP4, &block(&[&scales, &quants]));
+    let least = 1.0 / 1024.0;
+    let mut except = vec![(17, 12.0 * least), (25, -12.0 * least)];
+    except.extend((0..16).map(|element| (element, 0.5)));
+    except.extend((16..32).map(|element| (element, least)));
+    assert_values(&values, 0.0, &except);
+}
+
+#[test]
+fn q1_0() {
+    let mut bits = [0; 16];
+    (bits[0], bits[15]) = (0b10, 0b1000_0000);
+    let values = dequantize(TensorType::Q1_0, &block(&[&TWO, &bits]));
+    assert_values(&values, -2.0, &[(1, 2.0), (127, 2.0)]);
+}
+
+#[test]
+fn q2_0() {
+    let mut quants = [0x55; 16];
+    (quants[0], quants[15]) = (0b01_11_10_00, 0b11_01_01_01);
+    let values = dequantize(TensorType::Q2_0, &block(&[&TWO, &quants]));
+    assert_values(&values, 0.0, &[(0, -2.0), (1, 2.0), (2, 4.0), (63, 4.0)]);
+}
+
+#[test]
+fn tq1_0() {
+    // A byte is the fraction of base 3, rounded up: 0.10202 is 101 / 243, byte 107. Of the last
+    // four bytes four digits count.
+    let mut quants = [128; 52];
+    (quants[2], quants[32], quants[48]) = (107, 107, 107);
+    let values = dequantize(TensorType::TQ1_0, &block(&[&quants, &HALF]));
+    let places = [(2, 32), (160, 16), (240, 4)];
+    let except = places.map(|(first, step)| {
+        [(first + step, -0.5), (first + 2 * step, 0.5), (first + 3 * step, -0.5)]
+    });
+    let mut except = except.concat();
+    except.extend([(2 + 4 * 32, 0.5), (160 + 4 * 16, 0.5)]);
+    assert_values(&values, 0.0, &except);
+}
+
+#[test]
+fn tq2_0() {
+    let mut quants = [0x55; 64];
+    (quants[1], quants[32]) = (0b00_01_10_01, 0b11_01_01_01);
+    let values = dequantize(TensorType::TQ2_0, &block(&[&quants, &HALF]));
+    assert_values(&values, 0.0, &[(33, 0.5), (97, -0.5), (224, 1.0)]);
+}
+
+#[test]
+fn iq2() {
+    // The grids' first point is all eights, and the scales of 0 are (0.5 + 0) / 4 of the f16.
+    let all = [0; 80];
+    let mut words = [0; 64];
+    // Elements 8..16: seven signs, of which the first is set; the eighth makes them even. A scale
+    // of 15 for elements 0..32.
+    words[4..8].copy_from_slice(&(1u32 << 7 | 15 << 28).to_le_bytes());
+    let values = dequantize(TensorType::IQ2_XXS, &block(&[&TWO, &words]));
+    let mut except = vec![(8, -62.0), (15, -62.0)];
+    except.extend((0..32).map(|element| (element, 62.0)));
+    assert_values(&values, 2.0, &except);
+
+    // The last of 512 points ends with 43; signs above the index.
+    words = [0; 64];
+    words[..2].copy_from_slice(&(0x1ff_u16 | 3 << 9).to_le_bytes());
+    let values = dequantize(TensorType::IQ2_XS, &block(&[&TWO, &words, &[0xf0], &all[..7]]));
+    assert_eq!((values[1].signum(), values[7], values[8], values[16]), (-1.0, 10.75, 2.0, 62.0));
+
+    // Elements 248..256: the last of 1024 points, all signs set.
+    let (mut low, mut high) = ([0; 64], [0; 8]);
+    (low[31], low[63], high[7]) = (0xff, 0xff, 0xc0);
+    let values = dequantize(TensorType::IQ2_S, &block(&[&TWO, &low, &high, &all[..8]]));
+    assert_eq!((values[255], values[247]), (-10.75, 2.0));
+}
+
+#[test]
+fn iq3() {
+    // Points of four: the first is all fours, or all ones.
+    let (mut low, mut words) = ([0; 64], [0; 32]);
+    words[..4].copy_from_slice(&(1u32 << 28 | 1).to_le_bytes());
+    let values = dequantize(TensorType::IQ3_XXS, &block(&[&TWO, &low, &words]));
+    let mut except = vec![(0, -6.0), (7, -6.0)];
+    except.extend((0..32).map(|element| (element, 6.0)));
+    assert_values(&values, 2.0, &except);
+
+    // Element 252: the last of 512 points, which ends with 15.
+    let mut high = [0; 8];
+    (low[63], high[7]) = (0xff, 0x80);
+    let signs = [0; 32];
+    let fields: [&[u8]; 5] = [&TWO, &low, &high, &signs, &[0, 0, 0, 0xf0]];
+    let values = dequantize(TensorType::IQ3_S, &block(&fields));
+    assert_eq!((values[0], values[224], values[255]), (2.0, 62.0, 2.0 * 31.0 * 15.0));
+}
+
+#[test]
+fn iq1() {
+    // The first point is all -1; an eighth is added, or where the highest bit is set subtracted.
+    let low = [0; 32];
+    let mut high = [0; 16];
+    high[2..4].copy_from_slice(&(0x8000_u16 | 7 << 12).to_le_bytes());
+    let values = dequantize(TensorType::IQ1_S, &block(&[&TWO, &low, &high]));
+    let except: Vec<_> = (32..64).map(|element| (element, 2.0 * 15.0 * -1.125)).collect();
+    assert_values(&values, -1.75, &except);
+
+    // The f16 2 is 0x4000: the 4 is the highest nibble of the last word. Elements 8..16 have their
+    // own shift, elements 16..32 a scale of 1 in bits 3 to 5.
+    let (mut high, mut scales) = ([0; 16], [0; 8]);
+    (high[0], scales[0], scales[7]) = (0x80, 1 << 3, 0x40);
+    let values = dequantize(TensorType::IQ1_M, &block(&[&low, &high, &scales]));
+    let mut except: Vec<_> = (8..16).map(|element| (element, -2.25)).collect();
+    except.extend((16..32).map(|element| (element, 3.0 * -1.75)));
+    assert_values(&values, -1.75, &except);
+}

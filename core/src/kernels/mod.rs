@@ -215,7 +215,8 @@ impl FormatKernels {
     }
 }
 
-/// Offers the kernels of one format for a CPU, or nothing where the CPU lacks what they need.
+/// Offers the kernels of one format for a CPU, or nothing where the CPU lacks what they need, or
+/// the level leaves the format to those after it: the last is `portable`, which has all of them.
 pub type Candidate = fn(CpuFeatures) -> Option<&'static FormatKernels>;
 
 /// One list from several constants: how an instruction set's list is put together, its levels best
@@ -253,7 +254,8 @@ macro_rules! candidates {
             @ $which $new:
             F32 F16 BF16;
             Q4_0 Q8_0 Q4_K Q6_K;
-            Q4_1 Q5_0 Q5_1 Q2_K Q3_K Q5_K;
+            Q4_1 Q5_0 Q5_1 Q2_K Q3_K Q5_K IQ4_NL IQ4_XS MXFP4 NVFP4 Q1_0 Q2_0 TQ1_0 TQ2_0
+            IQ1_S IQ1_M IQ2_XXS IQ2_XS IQ2_S IQ3_XXS IQ3_S;
         )
     };
     (@ floats $new:ident: $($float:ident)*; $($usual:ident)*; $($other:ident)*;) => {

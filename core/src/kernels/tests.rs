@@ -9,7 +9,8 @@ use super::portable::{self, float_activations::FLOAT_ACTIVATIONS};
 use super::*;
 use crate::mem::{Grid, Tiles};
 use crate::num::f16;
-use crate::quant::{BlockFormat, KvType};
+use crate::quant::scales::Factor;
+use crate::quant::{BlockFormat, BlockLayout, KvType};
 use std::vec::Vec;
 
 /// splitmix64: numbers that look random and are the same everywhere.
@@ -32,19 +33,38 @@ impl Random {
     }
 }
 
-/// A format and where its f16 fields lie.
-type Halves = (TensorType, usize, Option<usize>);
+/// What tests know of block formats.
+const BLOCKS: &[fn() -> (TensorType, BlockLayout)] = candidates!(blocks layout_of);
 
-const fn halves_of<F: BlockFormat>() -> Halves {
-    (F::TENSOR_TYPE, F::LAYOUT.scale, F::LAYOUT.minimum_at())
+const fn layout_of<F: BlockFormat>() -> (TensorType, BlockLayout) {
+    (F::TENSOR_TYPE, F::LAYOUT)
 }
 
-/// Offsets of the f16 fields of a block; the float formats have none that is a scale.
-fn halves(tensor_type: TensorType) -> Vec<usize> {
-    const BLOCKS: &[fn() -> Halves] = candidates!(blocks halves_of);
-    let all = BLOCKS.iter().map(|halves| halves());
-    let found = all.filter(|(block_type, ..)| *block_type == tensor_type);
-    found.flat_map(|(_, scale, minimum)| [Some(scale), minimum]).flatten().collect()
+/// The layout of a block format; the float formats have none.
+fn layout(tensor_type: TensorType) -> Option<BlockLayout> {
+    let mut all = BLOCKS.iter().map(|layout| layout());
+    all.find(|(block_type, _)| *block_type == tensor_type).map(|(_, layout)| layout)
+}
+
+/// Writes `scale`, or a scale that is near, as the scale and as the minimum of a block.
+fn put_scale(layout: &BlockLayout, block: &mut [u8], scale: f32) {
+    let half = f16::from_f32(scale).to_bits();
+    let at = layout.scale;
+    let exponent = (scale.to_bits() >> 23) as u8;
+    match layout.factor {
+        Factor::Half => block[at..at + 2].copy_from_slice(&half.to_le_bytes()),
+        Factor::Exponent => block[at] = exponent + 1,
+        // Its exponent counts from -7, and it stands for half of itself.
+        Factor::Small => block[at..at + 4].fill((exponent - 119).min(14) << 3),
+        Factor::Nibbles => {
+            for (nibble, word) in block[at..].as_chunks_mut::<2>().0.iter_mut().enumerate() {
+                word[1] = word[1] & 0x0f | (half >> (4 * nibble) << 4) as u8 & 0xf0;
+            }
+        }
+    }
+    if let Some(at) = layout.minimum_at() {
+        block[at..at + 2].copy_from_slice(&half.to_le_bytes());
+    }
 }
 
 /// What the weights of a test look like.
@@ -54,7 +74,7 @@ enum Bytes {
     Plausible,
     /// Every byte random: any scale, also infinite or NaN, any float.
     Any,
-    /// Every byte this value, the f16 fields 1.0: extremes of all quants and scales.
+    /// Every byte this value, f16 fields and the like 1.0: extremes of all quants and scales.
     All(u8),
 }
 
@@ -71,14 +91,12 @@ fn weights(tensor_type: TensorType, elements: usize, bytes: Bytes, random: &mut 
         Bytes::Any => (0..count).map(|_| random.next() as u8).collect(),
         Bytes::All(byte) => std::vec![byte; count],
     };
-    if bytes != Bytes::Any {
-        let halves = halves(tensor_type);
+    if let Some(layout) = layout(tensor_type)
+        && bytes != Bytes::Any
+    {
         for block in made.chunks_exact_mut(tensor_type.block_bytes() as usize) {
-            for &at in &halves {
-                let scale = 0.001 + (random.next() % 1000) as f32 * 1e-5;
-                let scale = if bytes == Bytes::Plausible { scale } else { 1.0 };
-                block[at..at + 2].copy_from_slice(&f16::from_f32(scale).to_le_bytes());
-            }
+            let scale = 0.01 + (random.next() % 1000) as f32 * 1e-5;
+            put_scale(&layout, block, if bytes == Bytes::Plausible { scale } else { 1.0 });
         }
     }
     made
@@ -497,7 +515,7 @@ fn extremes_do_not_overflow() {
     // products: an integer sum that wrapped would be far off.
     for candidate in portable::ALL {
         let kernels = candidate(CpuFeatures::baseline()).unwrap();
-        if halves(kernels.tensor_type()).is_empty() {
+        if layout(kernels.tensor_type()).is_none() {
             continue;
         }
         let columns = 1024;

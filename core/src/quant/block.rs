@@ -1,8 +1,10 @@
 //! What all block formats share, so that it is written once.
 //!
-//! A block of 32 or 256 weights is cut into groups of 16. Every format can be read as small
-//! integers: a quant `q` for each weight, a scale `s` and a minimum `m` for each group, and two f32
-//! for the block, `scale` and `minimum`:
+//! A block of weights is one or several *parts*, of 32 or 256 weights (NVFP4's: 16), which are cut
+//! into groups of 16. What is said of blocks here and elsewhere holds for parts, where a format's
+//! blocks have several: only its scale may be common to all of them. Every format can be read as
+//! small integers: a quant `q` for each weight, a scale `s` and a minimum `m` for each group, and
+//! two f32 for the block, `scale` and `minimum`:
 //!
 //! ```text
 //! weight = (scale * s) * q - minimum * m
@@ -15,7 +17,7 @@
 //!
 //! Where these numbers lie in a block is a format's [`BlockLayout`]; [`unpack`] reads them.
 //!
-//! Contract of the dot product of a block with 256 or 32 int8 activations `x` of scale `dx`:
+//! Contract of the dot product of a block with as many int8 activations `x` of scale `dx`:
 //!
 //! ```text
 //! isum = sum of s * q * x            exact in i32, in any order
@@ -27,7 +29,8 @@
 
 use super::TensorType;
 use super::activations::MAX_QUANT;
-use super::layout::{BlockLayout, Code, Minimum, Plane, part};
+use super::layout::{self, BlockLayout, Code, Minimum, Plane};
+use super::scales::Scales;
 use crate::num;
 
 /// Weights that share an integer scale and minimum.
@@ -86,10 +89,12 @@ impl<T: Copy + 'static, const N: usize> Array<T> for [T; N] {
     }
 }
 
-/// How many weights meet one block of activations: [`Size`] is the only implementation.
+/// How many weights a part has: [`Size`] is the only implementation.
 pub trait BlockSize: sealed::Sealed + 'static {
     /// Weights.
     const ELEMENTS: usize;
+    /// Activations that share a scale: the weights, but 32 at least.
+    const SCALED: usize;
     /// Groups of [`GROUP_ELEMENTS`].
     const GROUPS: usize;
     /// `[T; ELEMENTS]`.
@@ -103,6 +108,7 @@ pub struct Size<const ELEMENTS: usize, const GROUPS: usize>;
 
 impl<const ELEMENTS: usize, const GROUPS: usize> BlockSize for Size<ELEMENTS, GROUPS> {
     const ELEMENTS: usize = ELEMENTS;
+    const SCALED: usize = if ELEMENTS < 32 { 32 } else { ELEMENTS };
     const GROUPS: usize = GROUPS;
     type Elements<T: Copy + 'static> = [T; ELEMENTS];
     type Groups<T: Copy + 'static> = [T; GROUPS];
@@ -131,11 +137,15 @@ pub trait BlockFormat: sealed::Sealed + 'static {
     const LAYOUT: BlockLayout;
     /// A block's bytes.
     type Bytes: Array<u8>;
-    /// How many weights a block has.
+    /// A block's values.
+    type Values: Array<f32>;
+    /// How many weights a part of a block has.
     type Size: BlockSize;
 
-    /// Weights of a block.
+    /// Weights of a part.
     const ELEMENTS: usize = Self::Size::ELEMENTS;
+    /// Parts of a block.
+    const PARTS: usize = Self::TENSOR_TYPE.block_elements() as usize / Self::ELEMENTS;
     /// Bytes of a block.
     const BYTES: usize = size_of::<Self::Bytes>();
     /// Whether the format has minima.
@@ -149,21 +159,30 @@ pub trait BlockFormat: sealed::Sealed + 'static {
     /// Weights that share an integer scale: a whole block where there are no integer scales.
     const GROUP: usize = Self::LAYOUT.scales.group_elements(Self::ELEMENTS);
 
+    /// Whether a block is what most formats' are: planes of numbers, with f16s and perhaps packed
+    /// integer scales. What some instruction sets read without all of this they say themselves.
+    const IS_PLAIN: bool = Self::PARTS == 1 && Self::LAYOUT.is_plain();
+
     /// See [`BlockLayout::stride`].
     const STRIDE: usize = Self::LAYOUT.stride();
     /// See [`BlockLayout::per_column`].
     const PER_COLUMN: usize = Self::LAYOUT.per_column();
 
-    /// Reads a block's integers and scales. Any bytes are a block.
+    /// Reads the integers and scales of a part of a block. Any bytes are a block.
     #[inline(always)]
-    fn unpack(bytes: &Self::Bytes) -> Block<Self::Size> {
-        unpack(const { &Self::LAYOUT }, bytes.as_ref())
+    fn unpack(bytes: &Self::Bytes, part: usize) -> Block<Self::Size> {
+        unpack(const { &Self::LAYOUT }, bytes.as_ref(), part)
     }
 
     /// The weights' values: bit for bit gguf-py's.
     #[inline]
-    fn dequantize(bytes: &Self::Bytes) -> <Self::Size as BlockSize>::Elements<f32> {
-        Self::unpack(bytes).values(Self::HAS_MINIMUM)
+    fn dequantize(bytes: &Self::Bytes) -> Self::Values {
+        let mut values = Self::Values::filled(0.0);
+        let parts = <<Self::Size as BlockSize>::Elements<f32>>::split_mut(values.as_mut());
+        for (part, values) in parts.iter_mut().enumerate() {
+            *values = Self::unpack(bytes, part).values(Self::HAS_MINIMUM);
+        }
+        values
     }
 
     /// A block's part in a dot product, from its integer sums: the one spelling that every kernel
@@ -184,30 +203,36 @@ fn combine(has_minimum: bool, scale: f32, minimum: f32, x_scale: f32, isum: i32,
     if has_minimum { product - (minimum * x_scale) * msum as f32 } else { product }
 }
 
-/// Reads a block: what its bytes mean, plainly. With the feature `inlined` it is compiled for each
-/// layout, without it once for each size.
+/// Reads a part of a block: what its bytes mean, plainly. With the feature `inlined` it is compiled
+/// for each layout, without it once for each size.
 #[cfg_attr(feature = "inlined", inline(always))]
-pub fn unpack<S: BlockSize>(layout: &BlockLayout, bytes: &[u8]) -> Block<S> {
-    let half = |at| num::f16_le(*part(bytes, at));
+pub fn unpack<S: BlockSize>(layout: &BlockLayout, bytes: &[u8], part: usize) -> Block<S> {
+    let half = |at| num::f16_le(*layout::part(bytes, at));
     let minimum = match layout.minimum {
         Minimum::None => 0.0,
         Minimum::Added(at) => -half(at),
         Minimum::Subtracted(at) => half(at),
     };
-    let scale = half(layout.scale);
+    let scale = layout.factor.value(bytes, layout.scale, part) * layout.unit;
     let [mut scales, mut minima] = [S::Groups::filled(0); 2];
     let numbers = layout.scales.unpack(bytes);
     scales.as_mut().copy_from_slice(&numbers[0][..S::GROUPS]);
     minima.as_mut().copy_from_slice(&numbers[1][..S::GROUPS]);
     let mut block = Block::<S> { scale, minimum, scales, minima, quants: Array::filled(0) };
     let (quants, code) = (block.quants.as_mut(), layout.code);
+    if code.has_no_planes() {
+        for (group, quants) in quants.as_chunks_mut().0.iter_mut().enumerate() {
+            *quants = layout.sixteen(bytes, group);
+        }
+        return block;
+    }
     let Some(high) = layout.high else {
-        each_stored(layout.low, bytes, quants, |quant, low| *quant = decode(code, low));
+        each_stored(layout.low, bytes, part, quants, |quant, low| *quant = decode(code, low));
         return block;
     };
-    each_stored(layout.low, bytes, quants, |quant, low| *quant = low as i8);
+    each_stored(layout.low, bytes, part, quants, |quant, low| *quant = low as i8);
     let position = layout.low.bits;
-    each_stored(high, bytes, quants, |quant, high| {
+    each_stored(high, bytes, part, quants, |quant, high| {
         *quant = decode(code, *quant as u8 | high << position);
     });
     block
@@ -216,9 +241,17 @@ pub fn unpack<S: BlockSize>(layout: &BlockLayout, bytes: &[u8]) -> Block<S> {
 /// Hands each quant to `put` with a plane's bits of it. One loop would do; what most formats have
 /// is spelled so that compilers see it.
 #[cfg_attr(feature = "inlined", inline(always))]
-fn each_stored(plane: Plane, bytes: &[u8], quants: &mut [i8], put: impl Fn(&mut i8, u8)) {
-    let Plane { at, bits, run } = plane;
-    let bytes = bytes.get(at..at + plane.bytes(quants.len())).unwrap_or(&[]);
+fn each_stored(
+    plane: Plane,
+    bytes: &[u8],
+    part: usize,
+    quants: &mut [i8],
+    put: impl Fn(&mut i8, u8),
+) {
+    let Plane { bits, run, .. } = plane;
+    let length = plane.bytes(quants.len());
+    let at = plane.at + part * length;
+    let bytes = bytes.get(at..at + length).unwrap_or(&[]);
     let runs = quants.chunks_exact_mut(plane.run_elements().max(1));
     if run == 1 {
         for (quants, &byte) in runs.zip(bytes) {
@@ -252,6 +285,8 @@ fn decode(code: Code, stored: u8) -> i8 {
         Code::Unsigned(offset) => stored as i8 - offset as i8,
         Code::Signed => stored as i8,
         Code::Codebook(table) => table[usize::from(stored) % table.len()],
+        Code::Sign => (stored << 1) as i8 - 1,
+        Code::Ternary | Code::Grid(_) => 0,
     }
 }
 
@@ -314,9 +349,10 @@ macro_rules! block_formats {
                 const TENSOR_TYPE: TensorType = TensorType::$name;
                 const LAYOUT: BlockLayout = $layout;
                 type Bytes = [u8; TensorType::$name.block_bytes() as usize];
+                type Values = [f32; TensorType::$name.block_elements() as usize];
                 type Size = Size<
-                    { TensorType::$name.block_elements() as usize },
-                    { TensorType::$name.block_elements() as usize / GROUP_ELEMENTS },
+                    { part_elements(&$name::LAYOUT, TensorType::$name) },
+                    { part_elements(&$name::LAYOUT, TensorType::$name) / GROUP_ELEMENTS },
                 >;
             }
 
@@ -326,15 +362,22 @@ macro_rules! block_formats {
 }
 pub(super) use block_formats;
 
+/// Weights of a part of a block.
+pub(super) const fn part_elements(layout: &BlockLayout, tensor_type: TensorType) -> usize {
+    layout.part_elements(tensor_type.block_elements() as usize)
+}
+
 /// Fails to compile where a format's layout has a gap or its integer sums would not be exact.
 ///
 /// A scaled quant is kept in i16; `isum` adds ELEMENTS products of one with an activation of at
 /// most 127; `msum` adds GROUPS products of a minimum with a sum of at most 16 * 127. The greatest
 /// is Q6_K's isum: 256 * (128 * 32) * 127 = 133,169,152, a sixteenth of what i32 holds.
 pub const fn assert_exact<F: BlockFormat>() {
-    F::LAYOUT.assert_gap_free(F::BYTES, F::ELEMENTS);
+    F::LAYOUT.assert_gap_free(F::BYTES, F::PARTS, F::ELEMENTS);
     assert!(F::BYTES as u64 == F::TENSOR_TYPE.block_bytes());
-    assert!(F::ELEMENTS as u64 == F::TENSOR_TYPE.block_elements());
+    assert!((F::PARTS * F::ELEMENTS) as u64 == F::TENSOR_TYPE.block_elements());
+    // Two fields of all parts would have to be told apart.
+    assert!(F::PARTS == 1 || !F::HAS_MINIMUM && matches!(F::LAYOUT.scales, Scales::One));
     let scales = F::LAYOUT.scales;
     let scaled = scales.max_scale() as i64 * F::LAYOUT.max_quant() as i64;
     assert!(scaled <= i16::MAX as i64);

@@ -1,12 +1,14 @@
-//! Q4_0, Q4_1, Q5_0, Q5_1, Q8_0: blocks of 32 weights with an f16 scale and perhaps an f16 minimum.
+//! Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL: blocks of 32 weights with an f16 scale and perhaps an f16
+//! minimum; MXFP4, whose scale is an exponent.
 //!
 //! Byte `i` of the 16 bytes of nibbles holds weight `i` in its low and weight `i + 16` in its high
 //! half; bit `i` of the little-endian word of high bits is bit 4 of weight `i`. After ggml's
 //! `block_q4_0` and its kin.
 
 use super::TensorType;
-use super::block::{BlockFormat, GROUP_ELEMENTS, Size, assert_exact, block_formats};
+use super::block::{BlockFormat, GROUP_ELEMENTS, Size, assert_exact, block_formats, part_elements};
 use super::layout::{BlockLayout, Code, Minimum, Plane};
+use super::scales::Factor;
 
 /// Nibbles from byte `at` on.
 const fn nibbles(at: usize) -> Plane {
@@ -17,6 +19,13 @@ const fn nibbles(at: usize) -> Plane {
 const fn word(at: usize) -> Option<Plane> {
     Some(Plane { at, bits: 1, run: 1 })
 }
+
+/// The numbers of IQ4_NL and IQ4_XS: ggml's `kvalues_iq4nl`.
+pub(super) const NON_LINEAR: [i8; 16] =
+    [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+
+/// Twice the numbers of the standard's FP4, E2M1: ggml's `kvalues_mxfp4`.
+pub(super) const FP4: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
 block_formats! {
     /// 4 bits, f16 scale: `d * (q - 8)`.
@@ -41,6 +50,19 @@ block_formats! {
     Q8_0 = BlockLayout {
         low: Plane { at: 2, bits: 8, run: 32 },
         code: Code::Signed,
+        ..BlockLayout::PLAIN
+    };
+    /// 4 bits, f16 scale: `d` times a number of a table.
+    IQ4_NL = BlockLayout {
+        low: nibbles(2),
+        code: Code::Codebook(&NON_LINEAR),
+        ..BlockLayout::PLAIN
+    };
+    /// 4 bits, a power of 2 as scale: OCP's microscaling FP4.
+    MXFP4 = BlockLayout {
+        factor: Factor::Exponent,
+        low: nibbles(1),
+        code: Code::Codebook(&FP4),
         ..BlockLayout::PLAIN
     };
 }

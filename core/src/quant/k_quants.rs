@@ -4,8 +4,9 @@
 //! are 32 bytes (Q6_K's nibbles: 64).
 
 use super::TensorType;
-use super::block::{BlockFormat, GROUP_ELEMENTS, Size, assert_exact, block_formats};
-use super::layout::{BlockLayout, Code, Minimum, Plane, Scales};
+use super::block::{BlockFormat, GROUP_ELEMENTS, Size, assert_exact, block_formats, part_elements};
+use super::layout::{BlockLayout, Code, Minimum, Plane};
+use super::scales::Scales;
 
 /// `bits` bits of each weight in runs of 32 bytes, from byte `at` on.
 const fn plane(at: usize, bits: usize) -> Plane {

@@ -1,11 +1,14 @@
 //! Where the parts of a block lie, as data: written once, read by every instruction set's kernels.
 //!
-//! A block has an f16 scale, perhaps an f16 minimum, perhaps packed integer scales of its groups,
-//! and one or two [`Plane`]s that hold the bits of its quants. Fields may come in any order;
-//! `BlockLayout::assert_gap_free` proves that they cover the block. Kernels read a layout as a
-//! constant, so that nothing of it is left in what is compiled.
+//! A block has a scale, perhaps a minimum, perhaps packed integer scales of its groups, and one or
+//! two [`Plane`]s that hold the bits of its quants, or else what its [`Code`] names. Fields may
+//! come in any order; `BlockLayout::assert_gap_free` proves that they cover the block. Kernels read
+//! a layout as a constant, so that nothing of it is left in what is compiled.
 
 use super::GROUP_ELEMENTS;
+use super::grid::{Bits, Grid};
+use super::scales::{Factor, Scales};
+use super::ternary;
 
 /// Bits of every quant of a block.
 ///
@@ -67,6 +70,25 @@ pub enum Code {
     Signed,
     /// An index into this table.
     Codebook(&'static [i8; 16]),
+    /// A bit that is set for 1 and clear for -1.
+    Sign,
+    /// TQ1_0: digits of base 3, without planes; see [`ternary`].
+    Ternary,
+    /// Points of a grid, without planes.
+    Grid(Grid),
+}
+
+impl Code {
+    /// Whether the quants are not in planes.
+    pub const fn has_no_planes(self) -> bool {
+        matches!(self, Self::Ternary | Self::Grid(_))
+    }
+
+    /// The lowest bit of a stored quant: a [`Self::Sign`] is stored as twice its bit, less 1.
+    #[inline(always)]
+    pub const fn position(self) -> usize {
+        if matches!(self, Self::Sign) { 1 } else { 0 }
+    }
 }
 
 /// Where the f16 minimum of a block begins.
@@ -78,121 +100,6 @@ pub enum Minimum {
     Added(usize),
     /// It is subtracted.
     Subtracted(usize),
-}
-
-/// How the integer scales and minima of the groups are packed, and where they begin.
-#[derive(Clone, Copy)]
-pub enum Scales {
-    /// There are none: each scale, and each minimum of a format that has one, is 1.
-    One,
-    /// Q6_K: a signed byte for every 16 weights.
-    Bytes(usize),
-    /// Q2_K: a byte for every 16 weights, the scale in its low and the minimum in its high half.
-    Nibbles(usize),
-    /// Q4_K, Q5_K: 12 bytes; see `six_bits`.
-    SixBits(usize),
-    /// Q3_K: 12 bytes; see `signed_six_bits`.
-    SignedSixBits(usize),
-}
-
-/// Bytes of both forms of 6-bit scales.
-const SIX_BITS_BYTES: usize = 12;
-
-impl Scales {
-    /// Weights that share a scale, in a block of `elements`.
-    #[inline(always)]
-    pub const fn group_elements(self, elements: usize) -> usize {
-        match self {
-            Self::One => elements,
-            Self::SixBits(_) => 32,
-            Self::Bytes(_) | Self::Nibbles(_) | Self::SignedSixBits(_) => 16,
-        }
-    }
-
-    /// Greatest magnitude of a scale.
-    pub const fn max_scale(self) -> i32 {
-        match self {
-            Self::One => 1,
-            Self::Bytes(_) => 128,
-            Self::Nibbles(_) => 15,
-            Self::SixBits(_) => 63,
-            Self::SignedSixBits(_) => 32,
-        }
-    }
-
-    /// Greatest minimum, where the format has one.
-    pub const fn max_minimum(self) -> i32 {
-        match self {
-            Self::One => 1,
-            Self::Bytes(_) | Self::SignedSixBits(_) => 0,
-            Self::Nibbles(_) => 15,
-            Self::SixBits(_) => 63,
-        }
-    }
-
-    /// First byte and number of bytes.
-    pub const fn field(self) -> (usize, usize) {
-        match self {
-            Self::One => (0, 0),
-            Self::Bytes(at) | Self::Nibbles(at) => (at, 16),
-            Self::SixBits(at) | Self::SignedSixBits(at) => (at, SIX_BITS_BYTES),
-        }
-    }
-
-    /// The scale and the minimum of each 16 weights of `block`, which has at most 256.
-    #[inline(always)]
-    pub fn unpack(self, block: &[u8]) -> [[i8; 16]; 2] {
-        match self {
-            Self::One => [[1; 16]; 2],
-            Self::Bytes(at) => [part(block, at).map(|byte| byte as i8), [0; 16]],
-            Self::Nibbles(at) => {
-                let bytes: &[u8; 16] = part(block, at);
-                [bytes.map(|byte| (byte & 0x0f) as i8), bytes.map(|byte| (byte >> 4) as i8)]
-            }
-            Self::SixBits(at) => six_bits(part(block, at)).map(twice),
-            Self::SignedSixBits(at) => [signed_six_bits(part(block, at)), [0; 16]],
-        }
-    }
-}
-
-/// The 8 scales and 8 minima of Q4_K and Q5_K, 6 bits each in 12 bytes.
-///
-/// For `i < 4`, scale `i` and minimum `i` are the low 6 bits of bytes `i` and `4 + i`; scale
-/// `4 + i` and minimum `4 + i` have their low 4 bits in the halves of byte `8 + i` and their upper
-/// 2 in the upper 2 bits of bytes `i` and `4 + i`.
-#[cfg_attr(feature = "inlined", inline(always))]
-fn six_bits(bytes: &[u8; SIX_BITS_BYTES]) -> [[i8; 8]; 2] {
-    let (mut scales, mut minima) = ([0; 8], [0; 8]);
-    for i in 0..4 {
-        let (scale, minimum, low) = (bytes[i], bytes[4 + i], bytes[8 + i]);
-        scales[i] = (scale & 0x3f) as i8;
-        minima[i] = (minimum & 0x3f) as i8;
-        scales[4 + i] = (low & 0x0f | scale >> 6 << 4) as i8;
-        minima[4 + i] = (low >> 4 | minimum >> 6 << 4) as i8;
-    }
-    [scales, minima]
-}
-
-/// The 16 scales of Q3_K, 6 bits each in 12 bytes.
-///
-/// Scale `i` has its low 4 bits in a half of byte `i % 8` and its upper 2 in byte `8 + i % 4` at
-/// bit `2 * (i / 4)`; it is stored plus 32.
-#[inline(always)]
-fn signed_six_bits(bytes: &[u8; SIX_BITS_BYTES]) -> [i8; 16] {
-    let mut scales = [0; 16];
-    for i in 0..8 {
-        // The pair of scale i + 8 lies 4 bits above that of scale i.
-        let high = bytes[8 + i % 4] >> (2 * (i / 4));
-        scales[i] = (bytes[i] & 0x0f | (high & 3) << 4) as i8 - 32;
-        scales[i + 8] = (bytes[i] >> 4 | (high >> 4 & 3) << 4) as i8 - 32;
-    }
-    scales
-}
-
-/// Each number two times: those of groups of 32 as those of groups of 16.
-#[cfg_attr(feature = "inlined", inline(always))]
-fn twice(numbers: [i8; 8]) -> [i8; 16] {
-    core::array::from_fn(|group| numbers[group / 2])
 }
 
 /// `N` bytes of `block` from `at` on. Both are constants of a layout wherever speed matters, so
@@ -209,8 +116,12 @@ pub const MAX_PER_COLUMN: usize = 4;
 /// A block format's fields.
 #[derive(Clone, Copy)]
 pub struct BlockLayout {
-    /// First byte of the f16 scale.
+    /// First byte of the scale.
     pub scale: usize,
+    /// How the scale is written.
+    pub factor: Factor,
+    /// What the scale is multiplied by: a power of 2, so that quants are integers.
+    pub unit: f32,
     /// The f16 minimum.
     pub minimum: Minimum,
     /// The groups' integer scales and minima.
@@ -224,16 +135,35 @@ pub struct BlockLayout {
 }
 
 impl BlockLayout {
-    /// What formats begin with that have a scale in front and neither minima nor integer scales.
-    /// The plane is one of no bytes, which `Self::assert_gap_free` refuses.
+    /// What formats begin with that have an f16 scale in front and neither minima nor integer
+    /// scales. The plane is one of no bytes, for codes that need none.
     pub const PLAIN: Self = Self {
         scale: 0,
+        factor: Factor::Half,
+        unit: 1.0,
         minimum: Minimum::None,
         scales: Scales::One,
         low: Plane { at: 0, bits: 1, run: 0 },
         high: None,
         code: Code::Unsigned(0),
     };
+
+    /// How many weights of a block of `elements` meet one block of activations: 32 of fewer than
+    /// 256, 16 where these have a scale of their own.
+    pub const fn part_elements(&self, elements: usize) -> usize {
+        match self.factor {
+            Factor::Small => 16,
+            _ if elements < 256 => 32,
+            _ => elements,
+        }
+    }
+
+    /// See [`BlockFormat::IS_PLAIN`](super::BlockFormat::IS_PLAIN).
+    pub(super) const fn is_plain(&self) -> bool {
+        let has_half = matches!(self.factor, Factor::Half) && self.unit == 1.0;
+        let has_others = matches!(self.scales, Scales::SplitSixBits(_) | Scales::Odd { .. });
+        has_half && !has_others && !matches!(self.code, Code::Sign) && !self.code.has_no_planes()
+    }
 
     /// Whether there are minima.
     #[inline(always)]
@@ -289,11 +219,22 @@ impl BlockLayout {
         }
     }
 
-    /// The f16 scale and minimum of `block` as they are stored; 0 where there is no minimum.
+    /// The scale, as [`Factor::stored`] has it, and the f16 minimum of `block`; 0 where there is no
+    /// minimum. The scale is still to be multiplied by [`Self::unit`].
     #[inline(always)]
     pub fn halves(&self, block: &[u8]) -> [u16; 2] {
         let half = |at| u16::from_le_bytes(*part(block, at));
-        [half(self.scale), self.minimum_at().map_or(0, half)]
+        [self.factor.stored(block, self.scale), self.minimum_at().map_or(0, half)]
+    }
+
+    /// Quants `16 * group ..` of codes without planes.
+    #[inline(always)]
+    pub fn sixteen(&self, block: &[u8], group: usize) -> [i8; GROUP_ELEMENTS] {
+        match self.code {
+            Code::Ternary => ternary::digits(block, group),
+            Code::Grid(grid) => grid.points(block, group),
+            _ => [0; GROUP_ELEMENTS],
+        }
     }
 
     /// What is subtracted from the stored quants: 0 where they are not numbers without a sign.
@@ -301,7 +242,8 @@ impl BlockLayout {
     pub const fn offset(&self) -> i16 {
         match self.code {
             Code::Unsigned(offset) => offset as i16,
-            Code::Signed | Code::Codebook(_) => 0,
+            Code::Sign => 1,
+            Code::Signed | Code::Codebook(_) | Code::Ternary | Code::Grid(_) => 0,
         }
     }
 
@@ -316,12 +258,12 @@ impl BlockLayout {
 
     /// Greatest stored quant, as a number without a sign.
     pub const fn max_stored(&self) -> i32 {
-        (1 << self.bits()) - 1
+        ((1 << self.bits()) - 1) << self.code.position()
     }
 
     /// Whether quants have signs before an offset is subtracted.
     pub const fn is_signed(&self) -> bool {
-        !matches!(self.code, Code::Unsigned(_))
+        !matches!(self.code, Code::Unsigned(_) | Code::Sign)
     }
 
     /// Greatest magnitude of a quant to which the offset is still to be added.
@@ -337,21 +279,15 @@ impl BlockLayout {
                 if below > above { below } else { above }
             }
             Code::Signed => 1 << (self.bits() - 1),
-            Code::Codebook(table) => {
-                let (mut max, mut at) = (0, 0);
-                while at < table.len() {
-                    let magnitude = table[at].unsigned_abs() as i32;
-                    max = if magnitude > max { magnitude } else { max };
-                    at += 1;
-                }
-                max
-            }
+            Code::Codebook(table) => max_magnitude(table),
+            Code::Sign | Code::Ternary => 1,
+            Code::Grid(grid) => grid.max(),
         }
     }
 
-    /// First byte and number of bytes of each field of a block of `elements` weights; 0 bytes where
-    /// the format has no such field.
-    const fn fields(&self, elements: usize) -> [(usize, usize); 5] {
+    /// First byte and number of bytes of each field of a block of `parts` parts and `elements`
+    /// weights; 0 bytes where the format has no such field, or shares its bytes.
+    const fn fields(&self, parts: usize, elements: usize) -> [(usize, usize); 5] {
         let minimum = match self.minimum {
             Minimum::None => (0, 0),
             Minimum::Added(at) | Minimum::Subtracted(at) => (at, 2),
@@ -360,31 +296,54 @@ impl BlockLayout {
             None => (0, 0),
             Some(high) => (high.at, high.bytes(elements)),
         };
-        let low = (self.low.at, self.low.bytes(elements));
-        [(self.scale, 2), minimum, self.scales.field(), low, high]
+        let low = match self.code {
+            Code::Ternary => (0, ternary::BYTES),
+            Code::Grid(_) => (0, 0),
+            _ => (self.low.at, self.low.bytes(elements)),
+        };
+        [(self.scale, self.factor.bytes(parts)), minimum, self.scales.field(), low, high]
     }
 
-    /// Fails to compile where the fields do not cover a block of `bytes` bytes and `elements`
-    /// weights without gap or overlap, or where a plane is no whole number of runs.
-    pub(super) const fn assert_gap_free(&self, bytes: usize, elements: usize) {
-        let fields = self.fields(elements);
-        let (mut byte, mut total) = (0, 0);
-        while byte < bytes {
-            let (mut field, mut owners) = (0, 0);
-            while field < fields.len() {
-                let (start, length) = fields[field];
-                owners += (byte >= start && byte < start + length) as usize;
-                field += 1;
-            }
-            assert!(owners == 1);
-            byte += 1;
-        }
+    /// Fails to compile where the fields do not cover a block of `bytes` bytes and `parts` parts of
+    /// `elements` weights without gap or overlap, or where a part of a plane is no whole number of
+    /// runs.
+    pub(super) const fn assert_gap_free(&self, bytes: usize, parts: usize, elements: usize) {
+        let fields = self.fields(parts, parts * elements);
+        let mut owners = [0u8; MAX_BITS];
         let mut field = 0;
         while field < fields.len() {
-            total += fields[field].1;
+            let (start, length) = fields[field];
+            let mut bit = 8 * start;
+            while bit < 8 * (start + length) {
+                owners[bit] += 1;
+                bit += 1;
+            }
             field += 1;
         }
-        assert!(total == bytes);
+        if let Code::Grid(grid) = self.code {
+            grid.own(&mut owners, elements);
+        }
+        if let Scales::Odd { bits, group } = self.scales {
+            bits.own(&mut owners, elements / group);
+        }
+        if matches!(self.factor, Factor::Nibbles) {
+            let word = Bits { at: self.scale, bits: 4, first: 12, step: 0, per: 1, stride: 2 };
+            word.own(&mut owners, 4);
+        }
+        let mut bit = 0;
+        while bit < MAX_BITS {
+            assert!(owners[bit] == (bit < 8 * bytes) as u8);
+            bit += 1;
+        }
+        self.assert_planes(elements);
+    }
+
+    /// The rest of [`Self::assert_gap_free`].
+    const fn assert_planes(&self, elements: usize) {
+        if self.code.has_no_planes() {
+            assert!(self.high.is_none());
+            return;
+        }
         assert!(elements.is_multiple_of(self.low.run_elements()));
         if let Some(high) = self.high {
             assert!(elements.is_multiple_of(high.run_elements()));
@@ -393,4 +352,18 @@ impl BlockLayout {
         assert!(matches!(self.code, Code::Signed) == (self.bits() == 8));
         assert!(!matches!(self.code, Code::Codebook(_)) || self.bits() <= 4);
     }
+}
+
+/// Most bits of a block: those of Q6_K's 210 bytes, and a few.
+pub(super) const MAX_BITS: usize = 8 * 256;
+
+/// The greatest magnitude among `numbers`.
+pub(super) const fn max_magnitude(numbers: &[i8]) -> i32 {
+    let (mut max, mut at) = (0, 0);
+    while at < numbers.len() {
+        let magnitude = numbers[at].unsigned_abs() as i32;
+        max = if magnitude > max { magnitude } else { max };
+        at += 1;
+    }
+    max
 }

@@ -7,7 +7,7 @@ use super::registers::{bytes, load, load_half};
 use super::tile::Tile;
 use super::unpack::{max, offset, quants_of_128};
 use crate::quant::BlockFormat;
-use crate::quant::layout::Scales as Packed;
+use crate::quant::scales::Scales as Packed;
 
 /// How a format's quants are scaled.
 #[derive(Clone, Copy)]
@@ -157,7 +157,10 @@ impl Scales {
         let block = block.as_ref();
         let unsigned = |bytes| long(vreinterpretq_s8_u8(bytes));
         match const { F::LAYOUT.scales } {
-            Packed::One => Self { scales: [vdupq_n_s16(1); 2], minima: [vdupq_n_s16(1); 2] },
+            // The second and third are of no plain format.
+            Packed::One | Packed::SplitSixBits(_) | Packed::Odd { .. } => {
+                Self { scales: [vdupq_n_s16(1); 2], minima: [vdupq_n_s16(1); 2] }
+            }
             Packed::Bytes(at) => Self { scales: unsigned(load(block, at)), minima: [none(); 2] },
             Packed::Nibbles(at) => {
                 let packed = load(block, at);

@@ -8,11 +8,14 @@ use crate::kernels::{Activations, Encoding, FormatKernels};
 use crate::mem::Tile;
 use crate::quant::BlockFormat;
 
-/// The table of format `F` on level `L`.
+/// The table of format `F` on level `L`. Blocks that are not plain are left to `portable`.
 const fn kernels<F: BlockFormat, L: Level>(
     matmul: fn(&[u8], &Activations<'_>, &mut Tile<'_>),
-) -> FormatKernels {
-    FormatKernels {
+) -> Option<FormatKernels> {
+    if !F::IS_PLAIN {
+        return None;
+    }
+    Some(FormatKernels {
         tensor_type: F::TENSOR_TYPE,
         level: L::NAME,
         encoding: Encoding::Int8 { block: F::ELEMENTS, order: 0 },
@@ -20,7 +23,7 @@ const fn kernels<F: BlockFormat, L: Level>(
         dequantize: integer::dequantize::<F>,
         encode: integer::encode::<F>,
         matmul,
-    }
+    })
 }
 
 /// NEON with `sdot`.
@@ -33,7 +36,8 @@ pub mod dotprod {
     /// The kernels of block format `F`, where the CPU has NEON and `sdot`.
     pub fn new<F: BlockFormat>(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
         let has_level = cpu.has(CpuFeature::Neon) && cpu.has(CpuFeature::DotProd);
-        has_level.then_some(const { &super::kernels::<F, DotProd>(prefill::matmul::<F>) })
+        let table = const { &super::kernels::<F, DotProd>(prefill::matmul::<F>) };
+        table.as_ref().filter(|_| has_level)
     }
 
     /// Every block format.
@@ -50,8 +54,8 @@ pub mod neon {
 
     /// The kernels of block format `F`, where the CPU has NEON.
     pub fn new<F: BlockFormat>(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
-        cpu.has(CpuFeature::Neon)
-            .then_some(const { &super::kernels::<F, Neon>(decode::matmul::<F, Neon>) })
+        let table = const { &super::kernels::<F, Neon>(decode::matmul::<F, Neon>) };
+        table.as_ref().filter(|_| cpu.has(CpuFeature::Neon))
     }
 
     /// The kernels of float format `F`, where the CPU has NEON: `sdot` is of no use to them.

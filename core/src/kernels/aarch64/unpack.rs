@@ -107,8 +107,8 @@ fn masked(packed: uint8x16_t, shift: usize, plane: Plane) -> uint8x16_t {
 #[inline(always)]
 fn decoded(code: Code, stored: uint8x16_t) -> uint8x16_t {
     match code {
-        Code::Unsigned(_) | Code::Signed => stored,
         Code::Codebook(table) => vqtbl1q_u8(vreinterpretq_u8_s8(load_i8(table)), stored),
+        _ => stored,
     }
 }
 

@@ -22,23 +22,28 @@ use crate::port::{CpuFeature, CpuFeatures};
 use crate::quant::BlockFormat;
 use crate::quant::activations::MAX_QUANT;
 use crate::quant::block::Array;
-use crate::quant::layout::{Code, Plane, Scales};
+use crate::quant::layout::{Code, Plane};
+use crate::quant::scales::Scales;
 use core::arch::asm;
 
-const fn kernels<F: BlockFormat>() -> FormatKernels {
-    FormatKernels {
+/// The table of format `F`. Blocks that are not plain are left to `portable`.
+const fn kernels<F: BlockFormat>() -> Option<FormatKernels> {
+    if !F::IS_PLAIN {
+        return None;
+    }
+    Some(FormatKernels {
         tensor_type: F::TENSOR_TYPE,
         level: "neon",
         encoding: Encoding::Int8 { block: F::ELEMENTS, order: 0 },
         dequantize: integer::dequantize::<F>,
         encode: integer::encode::<F>,
         matmul: if F::ELEMENTS == 32 { matmul_blocks32::<F> } else { matmul_k_quants::<F> },
-    }
+    })
 }
 
 /// The kernels of block format `F`, where the CPU has NEON.
 fn new<F: BlockFormat>(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
-    cpu.has(CpuFeature::Neon).then_some(const { &kernels::<F>() })
+    const { &kernels::<F>() }.as_ref().filter(|_| cpu.has(CpuFeature::Neon))
 }
 
 /// Every block format's kernels.

@@ -8,7 +8,7 @@ use super::{float, integer};
 use crate::kernels::{Candidate, Encoding, FormatKernels, candidates, join};
 use crate::port::CpuFeatures;
 use crate::quant::BlockFormat;
-use crate::quant::block::{Array, BlockSize};
+use crate::quant::block::Array;
 use core::marker::PhantomData;
 
 /// Blocks as pieces of a row; there is no partial one.
@@ -16,7 +16,7 @@ struct Blocks<F>(PhantomData<F>);
 
 impl<F: BlockFormat> float::Decode for Blocks<F> {
     const PIECE_BYTES: usize = F::BYTES;
-    type Values = <F::Size as BlockSize>::Elements<f32>;
+    type Values = F::Values;
 
     fn decode(piece: &[u8]) -> Self::Values {
         F::dequantize(F::Bytes::split(piece).first().unwrap_or(&F::Bytes::filled(0)))

@@ -6,7 +6,7 @@
 
 use crate::kernels::{Activations, EncodedRow, Encoding, FormatKernels, SUM_ELEMENTS};
 use crate::mem::Tile;
-use crate::quant::block::{Array, BlockFormat, BlockSize, unpack};
+use crate::quant::block::{Array, BlockFormat, BlockSize, Size, unpack};
 use crate::quant::{Block, BlockLayout, GROUP_ELEMENTS, activations};
 use core::hint::black_box;
 
@@ -22,7 +22,7 @@ pub(super) const fn kernels<F: BlockFormat>() -> FormatKernels {
     FormatKernels {
         tensor_type: F::TENSOR_TYPE,
         level: "portable",
-        encoding: Encoding::Int8 { block: F::ELEMENTS, order: 0 },
+        encoding: Encoding::Int8 { block: F::Size::SCALED, order: 0 },
         dequantize: dequantize::<F>,
         encode: encode::<F>,
         matmul: matmul::<F>,
@@ -34,25 +34,27 @@ pub(super) const fn kernels<F: BlockFormat>() -> FormatKernels {
 struct Reader<S: BlockSize> {
     layout: BlockLayout,
     block_bytes: usize,
-    unpack: fn(&BlockLayout, &[u8]) -> Block<S>,
+    parts: usize,
+    unpack: fn(&BlockLayout, &[u8], part: usize) -> Block<S>,
 }
 
 impl<S: BlockSize> Reader<S> {
     const fn of<F: BlockFormat<Size = S>>() -> Self {
         let unpack = if cfg!(feature = "inlined") { unpack_known::<F> } else { unpack::<S> };
-        Self { layout: F::LAYOUT, block_bytes: F::BYTES, unpack }
+        Self { layout: F::LAYOUT, block_bytes: F::BYTES, parts: F::PARTS, unpack }
     }
 
-    /// Reads a block.
+    /// Reads a part of a block.
     #[inline(always)]
-    fn unpack(&self, block: &[u8]) -> Block<S> {
-        (self.unpack)(&self.layout, block)
+    fn unpack(&self, block: &[u8], part: usize) -> Block<S> {
+        (self.unpack)(&self.layout, block, part)
     }
 }
 
 /// [`unpack`] for one layout.
-fn unpack_known<F: BlockFormat>(_: &BlockLayout, block: &[u8]) -> Block<F::Size> {
-    unpack::<F::Size>(const { &F::LAYOUT }, &block[..F::BYTES])
+fn unpack_known<F: BlockFormat>(_: &BlockLayout, block: &[u8], part: usize) -> Block<F::Size> {
+    let part = if F::PARTS == 1 { 0 } else { part };
+    unpack::<F::Size>(const { &F::LAYOUT }, &block[..F::BYTES], part)
 }
 
 /// One weight row to f32. Not inlined: so that crates that name `F` too share core's own.
@@ -64,11 +66,14 @@ pub(in crate::kernels) fn dequantize<F: BlockFormat>(row: &[u8], out: &mut [f32]
 #[cfg_attr(feature = "inlined", inline(always))]
 #[cfg_attr(not(feature = "inlined"), inline(never))]
 fn dequantize_read<S: BlockSize>(reader: &Reader<S>, row: &[u8], out: &mut [f32]) {
-    let blocks = row.chunks_exact(reader.block_bytes);
-    for (values, block) in S::Elements::split_mut(out).iter_mut().zip(blocks) {
-        // A step that the compiler must take: or it unpacks several blocks at once, byte by byte.
-        black_box(());
-        write_values(&reader.unpack(block), reader.layout.has_minimum(), values);
+    let mut values = S::Elements::split_mut(out).iter_mut();
+    for block in row.chunks_exact(reader.block_bytes) {
+        for (part, values) in values.by_ref().take(reader.parts).enumerate() {
+            // A step that the compiler must take: or it unpacks several blocks at once, byte by
+            // byte.
+            black_box(());
+            write_values(&reader.unpack(block, part), reader.layout.has_minimum(), values);
+        }
     }
 }
 
@@ -80,7 +85,11 @@ fn write_values<S: BlockSize>(block: &Block<S>, has_minimum: bool, values: &mut 
 
 /// One activation row, in the order of its elements.
 pub(in crate::kernels) fn encode<F: BlockFormat>(row: &[f32], out: EncodedRow<'_>) {
-    activations::encode::<F::Size>(row, out.quants, out.scales, out.sums);
+    if F::Size::SCALED == F::ELEMENTS {
+        activations::encode::<F::Size>(row, out.quants, out.scales, out.sums);
+    } else {
+        activations::encode::<Size<32, 2>>(row, out.quants, out.scales, out.sums);
+    }
 }
 
 fn matmul<F: BlockFormat>(weights: &[u8], activations: &Activations<'_>, out: &mut Tile<'_>) {
@@ -118,23 +127,26 @@ fn batch<S: BlockSize, const ROWS: usize>(
 ) {
     let rows: [_; ROWS] = core::array::from_fn(|row| Row::<S>::new(activations, first + row));
     let count = ROWS.min(activations.rows - first);
-    let row_bytes = activations.columns / S::ELEMENTS * reader.block_bytes;
+    let row_bytes = activations.columns / (S::ELEMENTS * reader.parts) * reader.block_bytes;
     let has_minimum = reader.layout.has_minimum();
     for column in 0..out.columns() {
         let row_weights = &weights[column * row_bytes..][..row_bytes];
         let mut dots = [0.0f32; ROWS];
         let mut quants = S::Elements::filled(0);
-        for (index, bytes) in row_weights.chunks_exact(reader.block_bytes).enumerate() {
-            let block = reader.unpack(bytes);
-            if S::ELEMENTS == 32 {
-                block.scaled_quants(&mut quants);
-            } else {
-                scaled_quants(&block, &mut quants);
-            }
-            for (dot, row) in dots.iter_mut().zip(&rows).take(count) {
-                let isum = integer_dot::<S>(&quants, &row.quants[index]);
-                let msum = if has_minimum { block.minimum_sum(&row.sums[index]) } else { 0 };
-                *dot += block.combine(has_minimum, row.scales[index], isum, msum);
+        for (at, bytes) in row_weights.chunks_exact(reader.block_bytes).enumerate() {
+            for part in 0..reader.parts {
+                let index = at * reader.parts + part;
+                let block = reader.unpack(bytes, part);
+                if S::ELEMENTS <= 32 {
+                    block.scaled_quants(&mut quants);
+                } else {
+                    scaled_quants(&block, &mut quants);
+                }
+                for (dot, row) in dots.iter_mut().zip(&rows).take(count) {
+                    let isum = integer_dot::<S>(&quants, &row.quants[index]);
+                    let msum = if has_minimum { block.minimum_sum(&row.sums[index]) } else { 0 };
+                    *dot += block.combine(has_minimum, row.scale(index), isum, msum);
+                }
             }
         }
         for (row, &dot) in dots.iter().enumerate().take(count) {
@@ -153,7 +165,7 @@ fn scaled_quants<S: BlockSize>(block: &Block<S>, quants: &mut S::Elements<i16>) 
 /// One encoded activation row, in blocks. Empty beyond the last row.
 struct Row<'a, S: BlockSize> {
     quants: &'a [S::Elements<i8>], // [blocks]
-    scales: &'a [f32],             // [blocks]
+    scales: &'a [f32],             // [columns / SCALED]
     sums: &'a [S::Groups<i16>],    // [blocks]
 }
 
@@ -161,11 +173,18 @@ impl<'a, S: BlockSize> Row<'a, S> {
     fn new(activations: &Activations<'a>, row: usize) -> Self {
         let blocks = activations.columns / S::ELEMENTS;
         let (start, end) = (row * blocks, (row + 1) * blocks);
+        let scales = activations.columns / S::SCALED;
         Self {
             quants: S::Elements::split(activations.quants).get(start..end).unwrap_or(&[]),
-            scales: activations.scales.get(start..end).unwrap_or(&[]),
+            scales: activations.scales.get(row * scales..(row + 1) * scales).unwrap_or(&[]),
             sums: S::Groups::split(activations.sums).get(start..end).unwrap_or(&[]),
         }
+    }
+
+    /// The scale of block `index`.
+    #[inline(always)]
+    fn scale(&self, index: usize) -> f32 {
+        self.scales[index * S::ELEMENTS / S::SCALED]
     }
 }
 

@@ -1,7 +1,8 @@
 //! How a block fills lanes, as its layout says; see [`super::swar`] for what lanes are.
 
 use crate::quant::BlockFormat;
-use crate::quant::layout::{Code, MAX_PER_COLUMN, Place, Plane, Scales as Packed};
+use crate::quant::layout::{Code, MAX_PER_COLUMN, Place, Plane};
+use crate::quant::scales::Scales as Packed;
 
 /// Bits of a lane where 8 weights are `per` words.
 pub(super) const fn lane_bits(per: usize) -> u32 {
@@ -94,7 +95,7 @@ pub(super) fn lanes<F: BlockFormat, const PER: usize>(
             bytes |= moved(high, index * bits, bits, layout.low.bits);
         }
         *lanes = match layout.code {
-            Code::Unsigned(_) => spread(bytes),
+            Code::Unsigned(_) | Code::Sign | Code::Ternary | Code::Grid(_) => spread(bytes),
             // Flipping its sign bit adds 128 to a signed byte.
             Code::Signed => spread(bytes ^ moved(u64::MAX, 0, 1, 7)),
             Code::Codebook(table) => spread(u64::from_le_bytes(
@@ -136,6 +137,8 @@ const fn four(bits: u64) -> u64 {
 pub(super) fn scales<F: BlockFormat>(word: impl Fn(usize) -> u64) -> Scales {
     match const { F::LAYOUT.scales } {
         Packed::One | Packed::Bytes(_) => Scales::default(),
+        // Of no plain format.
+        Packed::SplitSixBits(_) | Packed::Odd { .. } => Scales::default(),
         Packed::Nibbles(at) => {
             let words = [word(at / 8), word(at / 8 + 1)];
             Scales {
@@ -175,7 +178,7 @@ pub(super) fn scale<F: BlockFormat>(
     index: usize,
 ) -> i64 {
     match const { F::LAYOUT.scales } {
-        Packed::One => 1,
+        Packed::One | Packed::SplitSixBits(_) | Packed::Odd { .. } => 1,
         Packed::Bytes(at) => i64::from(block.as_ref()[at + first + index] as i8),
         Packed::Nibbles(_) | Packed::SixBits(_) => byte(scales, index),
         Packed::SignedSixBits(_) => byte(scales, index) - 32,

@@ -8,9 +8,10 @@ use super::{Candidate, FormatKernels, VectorCandidate, candidates, join, portabl
 use crate::port::CpuFeatures;
 use crate::quant::BlockFormat;
 
-/// The kernels of block format `F`, which run on every CPU: they need 64-bit registers, no feature.
+/// The kernels of plain block format `F`, which run on every CPU: they need 64-bit registers, no
+/// feature.
 pub fn new<F: BlockFormat>(_: CpuFeatures) -> Option<&'static FormatKernels> {
-    Some(const { &swar::kernels::<F>() })
+    const { &swar::kernels::<F>() }.as_ref()
 }
 
 /// The kernels of this instruction set alone.

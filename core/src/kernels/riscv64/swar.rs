@@ -96,9 +96,12 @@ type Groups<F, const PER: usize> = <<F as BlockFormat>::Size as BlockSize>::Grou
 /// A block's sums of 16 activations.
 type Sums<F> = <<F as BlockFormat>::Size as BlockSize>::Groups<i16>;
 
-/// The table of format `F`.
-pub(super) const fn kernels<F: BlockFormat>() -> FormatKernels {
-    FormatKernels {
+/// The table of format `F`. Blocks that are not plain are left to `portable`.
+pub(super) const fn kernels<F: BlockFormat>() -> Option<FormatKernels> {
+    if !F::IS_PLAIN {
+        return None;
+    }
+    Some(FormatKernels {
         tensor_type: F::TENSOR_TYPE,
         level: "swar",
         encoding: Encoding::Int8 { block: F::ELEMENTS, order: 0 },
@@ -106,7 +109,7 @@ pub(super) const fn kernels<F: BlockFormat>() -> FormatKernels {
         encode: portable::integer::encode::<F>,
         // 8-bit weights want lanes of 32 bits.
         matmul: if F::IS_SIGNED { matmul::<F, 4> } else { matmul::<F, 2> },
-    }
+    })
 }
 
 fn matmul<F: BlockFormat, const PER: usize>(

@@ -41,8 +41,8 @@ pub(super) fn prefetch_soon(start: *const u8, bytes: usize) {
 
 /// [`prefetch`] for as many bytes as `block` has.
 #[inline(always)]
-pub(super) fn prefetch_beyond<T>(block: &T) {
-    prefetch(core::ptr::from_ref(block).cast(), size_of::<T>());
+pub(super) fn prefetch_beyond<T: ?Sized>(block: &T) {
+    prefetch(core::ptr::from_ref(block).cast(), size_of_val(block));
 }
 
 /// Brings `stored` keys or values towards the first-level cache; waits for nothing and changes no

@@ -3,7 +3,8 @@
 
 use super::instructions::{hidden, widened_even, widened_odd};
 use crate::kernels::arm::blocks::word;
-use crate::quant::layout::{Code, MAX_PER_COLUMN, Place, Plane, Scales};
+use crate::quant::layout::{Code, MAX_PER_COLUMN, Place, Plane};
+use crate::quant::scales::Scales;
 use crate::quant::{BlockFormat, GROUP_ELEMENTS};
 
 /// The planes' bits in both halves of a word, where they are in a weight.
@@ -84,7 +85,9 @@ pub(super) fn lanes<F: BlockFormat>(
             Some(plane) => moved(high, masks.high, index * plane.bits, layout.low.bits),
         };
         *lanes = match layout.code {
-            Code::Unsigned(_) => [stored[0] | above[0], stored[1] | above[1]],
+            Code::Unsigned(_) | Code::Sign | Code::Ternary | Code::Grid(_) => {
+                [stored[0] | above[0], stored[1] | above[1]]
+            }
             Code::Signed => [widened_even(low), widened_odd(low)],
             Code::Codebook(table) => stored.map(|indices| looked_up(table, indices)),
         };
@@ -106,7 +109,8 @@ impl Numbers {
         let words = |at| [0, 4, 8, 12].map(|offset| word(block, at + offset));
         let three = |at| [0, 4, 8].map(|offset| word(block, at + offset));
         let [scales, minima] = match const { F::LAYOUT.scales } {
-            Scales::One => [[0x0101_0101; 4]; 2],
+            // The second and third are of no plain format.
+            Scales::One | Scales::SplitSixBits(_) | Scales::Odd { .. } => [[0x0101_0101; 4]; 2],
             Scales::Bytes(at) => [words(at), [0; 4]],
             Scales::Nibbles(at) => {
                 let both = words(at);

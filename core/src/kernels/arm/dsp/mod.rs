@@ -10,7 +10,7 @@ use crate::quant::BlockFormat;
 
 /// The kernels of block format `F`, where the CPU has [`CpuFeature::ArmDsp`].
 pub fn new<F: BlockFormat>(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
-    cpu.has(CpuFeature::ArmDsp).then_some(const { &pairs::kernels::<F>() })
+    const { &pairs::kernels::<F>() }.as_ref().filter(|_| cpu.has(CpuFeature::ArmDsp))
 }
 
 /// The usual block formats.

@@ -22,16 +22,20 @@ use crate::quant::{BlockFormat, GROUP_ELEMENTS};
 /// Weight rows at a time: more do not fit the 13 registers.
 const ROWS: usize = 2;
 
-/// The table of format `F`, for a CPU with `CpuFeature::ArmDsp` only.
-pub(super) const fn kernels<F: BlockFormat>() -> FormatKernels {
-    FormatKernels {
+/// The table of format `F`, for a CPU with `CpuFeature::ArmDsp` only. Blocks that are not plain are
+/// left to `portable`.
+pub(super) const fn kernels<F: BlockFormat>() -> Option<FormatKernels> {
+    if !F::IS_PLAIN {
+        return None;
+    }
+    Some(FormatKernels {
         tensor_type: F::TENSOR_TYPE,
         level: "dsp",
         encoding: Encoding::Int8 { block: F::ELEMENTS, order: 0 },
         dequantize: portable::integer::dequantize::<F>,
         encode: portable::integer::encode::<F>,
         matmul: matmul::<F>,
-    }
+    })
 }
 
 /// Runs on a CPU with `CpuFeature::ArmDsp` only: reached through tables that `new` has given.

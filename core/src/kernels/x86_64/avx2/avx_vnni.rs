@@ -25,8 +25,8 @@ fn matmul<F: Format>(weights: &[u8], activations: &Activations<'_>, out: &mut Ti
 /// The kernels of block format `F`, where the CPU has AVX2, F16C and AVX-VNNI.
 pub fn new<F: BlockFormat>(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
     let has_level = super::lanes::runs_on(cpu) && cpu.has(CpuFeature::AvxVnni);
-    has_level
-        .then_some(const { &kernels::<F>("avx-vnni", matmul::<Blocks32<F>>, matmul::<KQuants<F>>) })
+    let table = const { &kernels::<F>("avx-vnni", matmul::<Blocks32<F>>, matmul::<KQuants<F>>) };
+    table.as_ref().filter(|_| has_level)
 }
 
 /// Every block format's kernels.

@@ -1,4 +1,4 @@
-//! Formats without integer scales: a block of 32 is one vector.
+//! Formats without integer scales: a block of 32, or a part of a block, is one vector.
 //!
 //! Quants stay as the file has them, without a sign; what the format subtracts from them is
 //! subtracted from the integer sum instead, times the sum of the activations, which is known.
@@ -8,7 +8,7 @@
 use super::dot::Dot;
 use super::lanes::*;
 use super::matmul::{Format, LANES, PANEL_COLUMNS, Panel, Row, Terms, broadcast, combine};
-use super::unpack::{VECTOR, quants, unsigned};
+use super::unpack::{VECTOR, factors, quants, unsigned};
 use crate::kernels::x86_64::prefetch::prefetch_beyond;
 use crate::quant::{BlockFormat, GROUP_ELEMENTS};
 use core::arch::x86_64::*;
@@ -29,42 +29,42 @@ impl<F: BlockFormat> Format for Blocks32<F> {
         let (mut scales, mut minima) = ([0; LANES], [0; LANES]);
         // SAFETY: the caller has what `D` needs, AVX2 and F16C.
         unsafe {
-            if let Some(blocks) = blocks.first_chunk::<LANES>() {
+            if blocks.len() == LANES / F::PARTS {
                 prefetch_beyond(blocks);
             }
             let zero = _mm256_setzero_si256();
             let mut isums = [zero; LANES];
-            for index in 0..blocks.len().min(LANES) {
+            for index in 0..(blocks.len() * F::PARTS).min(LANES) {
                 // SAFETY: `x` has as many blocks.
                 let x = load_quants(x.quants.as_chunks().0.get_unchecked(index));
-                let block = &blocks[index];
+                let block = &blocks[index / F::PARTS];
                 [scales[index], minima[index]] = const { &F::LAYOUT }.halves(block.as_ref());
-                let [weights, x] = unsigned::<F>(quants::<F>(block, 0), x);
+                let [weights, x] = unsigned::<F>(quants::<F>(block, index % F::PARTS), x);
                 isums[index] = D::dot(zero, weights, x);
             }
             // SAFETY: `x` has at least 16 sums.
             let sums = load_sums(x.sums.as_chunks().0.get_unchecked(0));
             let [isum, msum] = add_sums::<F>(reduce(&isums), sums);
-            let (scale, minimum) = (from_halves(&scales), from_halves(&minima));
+            let (scale, minimum) = (factors::<F>(&scales), from_halves(&minima));
             combine::<F>(scale, minimum, load_floats(x.scales), isum, msum)
         }
     }
 
     #[inline(always)]
     unsafe fn fill(panel: &mut Panel, rows: &[&[F::Bytes]; LANES]) {
-        panel.blocks = rows[0].len().min(LANES);
+        panel.blocks = (rows[0].len() * F::PARTS).min(LANES);
         for block in 0..panel.blocks {
             let (mut scales, mut minima) = ([0; LANES], [0; LANES]);
             // SAFETY: the caller has AVX2 and F16C.
             unsafe {
                 let mut vectors = [_mm256_setzero_si256(); LANES];
                 for (row, blocks) in rows.iter().enumerate() {
-                    let halves = const { &F::LAYOUT }.halves(blocks[block].as_ref());
-                    [scales[row], minima[row]] = halves;
-                    vectors[row] = quants::<F>(&blocks[block], 0);
+                    let (bytes, part) = (&blocks[block / F::PARTS], block % F::PARTS);
+                    [scales[row], minima[row]] = const { &F::LAYOUT }.halves(bytes.as_ref());
+                    vectors[row] = quants::<F>(bytes, part);
                 }
                 panel.quants.as_chunks_mut().0[block] = transpose(&vectors);
-                panel.scale[block] = from_halves(&scales);
+                panel.scale[block] = factors::<F>(&scales);
                 panel.minimum[block] = from_halves(&minima);
             }
         }

@@ -30,9 +30,8 @@ pub(in crate::kernels::x86_64) fn new<F: BlockFormat>(
     let has_level = super::lanes::runs_on(cpu)
         && cpu.has(CpuFeature::Avx512)
         && cpu.has(CpuFeature::Avx512Vnni);
-    has_level.then_some(
-        const { &kernels::<F>("evex_vnni", matmul::<Blocks32<F>>, matmul::<KQuants<F>>) },
-    )
+    let table = const { &kernels::<F>("evex_vnni", matmul::<Blocks32<F>>, matmul::<KQuants<F>>) };
+    table.as_ref().filter(|_| has_level)
 }
 
 /// Every block format's kernels.

@@ -1,4 +1,4 @@
-//! Q2_K to Q6_K: a block of 256 is eight vectors, each of two groups of 16.
+//! Blocks of 256, those of Q2_K to Q6_K and others: eight vectors, each of two groups of 16.
 //!
 //! A plane's run of 32 bytes is a vector, so that masked and shifted it meets 32 activations in
 //! their order. Quants stay unsigned: what Q3_K and Q6_K subtract from them is subtracted from the
@@ -9,7 +9,7 @@
 use super::dot::Dot;
 use super::lanes::*;
 use super::matmul::{Format, LANES, PANEL_COLUMNS, Panel, Row, Terms, broadcast, combine};
-use super::unpack::{self, VECTOR, unsigned};
+use super::unpack::{Source, VECTOR, factors, unsigned};
 use crate::kernels::x86_64::prefetch::prefetch_beyond;
 use crate::quant::BlockFormat;
 use core::arch::x86_64::*;
@@ -45,7 +45,7 @@ impl<F: BlockFormat> Format for KQuants<F> {
             }
             let isum = reduce(&isums);
             let msum = if F::HAS_MINIMUM { reduce(&msums) } else { msums[0] };
-            let (scale, minimum) = (from_halves(&scales), from_halves(&minima));
+            let (scale, minimum) = (factors::<F>(&scales), from_halves(&minima));
             combine::<F>(scale, minimum, load_floats(x.scales), isum, msum)
         }
     }
@@ -62,13 +62,14 @@ impl<F: BlockFormat> Format for KQuants<F> {
             for (row, blocks) in rows.iter().enumerate() {
                 let block = &blocks[0];
                 [scale[row], minimum[row]] = const { &F::LAYOUT }.halves(block.as_ref());
+                let source = Source::<F>::new(block);
                 macro_rules! fill {
                     ($($vector:literal)*) => { $(
-                        vectors[$vector][row] = unpack::quants::<F>(block, $vector);
+                        vectors[$vector][row] = source.quants($vector);
                     )* };
                 }
                 fill!(0 1 2 3 4 5 6 7);
-                [scales[row], sum_scales[row]] = unpack::scales::<F>(block);
+                [scales[row], sum_scales[row]] = source.scales();
                 if F::OFFSET != 0 {
                     sum_scales[row] = offset_scales::<F>(scales[row]);
                 }
@@ -81,7 +82,7 @@ impl<F: BlockFormat> Format for KQuants<F> {
                 *scales = [twice::<0>(pair), twice::<2>(pair)];
             }
             panel.sum_scales = transpose(&sum_scales);
-            panel.scale[0] = from_halves(&scale);
+            panel.scale[0] = factors::<F>(&scale);
             panel.minimum[0] = from_halves(&minimum);
         }
     }
@@ -169,7 +170,8 @@ unsafe fn block_sums<F: BlockFormat, D: Dot>(
 ) -> [__m256i; 2] {
     // SAFETY: the caller has what `D` needs and AVX2.
     unsafe {
-        let [scales, minima] = unpack::scales::<F>(block);
+        let source = Source::<F>::new(block);
+        let [scales, minima] = source.scales();
         let zero = _mm256_setzero_si256();
         let [mut isum, mut msum] = [zero; 2];
         if F::HAS_MINIMUM {
@@ -184,18 +186,25 @@ unsafe fn block_sums<F: BlockFormat, D: Dot>(
         let order = _mm256_unpacklo_epi64(even_odd, odd_even);
         let scales = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_shuffle_epi8(scales, order));
         let x = quants.as_chunks::<VECTOR>().0;
+        let mut partial = zero;
+        let unscaled =
+            F::GROUP == ELEMENTS && D::adds(F::MAX, ELEMENTS / VECTOR) == ELEMENTS / VECTOR;
         macro_rules! add {
             ($($vector:literal)*) => { $(
-                let scale = _mm256_shuffle_epi8(scales, load32(&table[$vector]));
-                let weights = unpack::quants::<F>(block, $vector);
+                let weights = source.quants($vector);
                 let [u, signed] = unsigned::<F>(weights, load_quants(&x[$vector]));
-                isum = D::dot_scaled(isum, u, signed, scale);
+                if unscaled {
+                    partial = D::add(partial, u, signed);
+                } else {
+                    let scale = _mm256_shuffle_epi8(scales, load32(&table[$vector]));
+                    isum = D::dot_scaled(isum, u, signed, scale);
+                }
             )* };
         }
         // Written out, also where loops are kept small: each vector's planes are constants.
         const { assert!(ELEMENTS / VECTOR == 8) };
         add!(0 1 2 3 4 5 6 7);
-        [isum, msum]
+        [if unscaled { D::finish(isum, partial) } else { isum }, msum]
     }
 }
 

@@ -63,6 +63,11 @@ pub(super) trait Format {
 /// A block's bytes.
 type Bytes<F> = <<F as Format>::Block as BlockFormat>::Bytes;
 
+/// Weights of a block with all its parts. What else is said of blocks here is said of parts.
+const fn block_elements<F: Format + ?Sized>() -> usize {
+    F::Block::ELEMENTS * F::Block::PARTS
+}
+
 /// Eight weight rows, [`PANEL_COLUMNS`] columns.
 pub(super) struct Panel {
     /// Blocks that are there.
@@ -155,7 +160,7 @@ pub(super) unsafe fn matmul<F: Format, D: Dot>(
     out: &mut Tile<'_>,
 ) {
     let weights = Bytes::<F>::split(weights);
-    let row_blocks = activations.columns / F::Block::ELEMENTS;
+    let row_blocks = activations.columns / block_elements::<F>();
     let in_panels =
         if activations.rows >= MIN_PANEL_ROWS { out.columns() / LANES * LANES } else { 0 };
     // Rows left over from a full batch also use panels, unless code size matters more.
@@ -200,12 +205,13 @@ unsafe fn decode<F: Format, D: Dot>(
     let last = Last::new(x, F::Block::ELEMENTS);
     for (group, out) in out.chunks_mut(LANES).enumerate() {
         let mut dots = zero;
-        for start in (0..row_blocks).step_by(TERMS) {
-            let count = TERMS.min(row_blocks - start);
+        let step = TERMS / F::Block::PARTS;
+        for start in (0..row_blocks).step_by(step) {
+            let count = step.min(row_blocks - start);
             let x = Row {
-                quants: &x.quants[start * F::Block::ELEMENTS..],
-                scales: &x.scales[start..],
-                sums: &x.sums[start * (F::Block::ELEMENTS / SUM_ELEMENTS)..],
+                quants: &x.quants[start * block_elements::<F>()..],
+                scales: &x.scales[start * F::Block::PARTS..],
+                sums: &x.sums[start * (block_elements::<F>() / SUM_ELEMENTS)..],
             };
             for (row, terms) in terms.iter_mut().enumerate().take(out.len()) {
                 let first = (group * LANES + row) * row_blocks + start;
@@ -213,7 +219,7 @@ unsafe fn decode<F: Format, D: Dot>(
                 unsafe { row_terms::<F, D>(&weights[first..][..count], x, &last, terms) };
             }
             // SAFETY: the caller has AVX2.
-            dots = unsafe { add_terms(dots, &terms, count) };
+            dots = unsafe { add_terms(dots, &terms, count * F::Block::PARTS) };
         }
         let mut stored = [0.0; LANES];
         // SAFETY: as above.
@@ -254,8 +260,9 @@ unsafe fn row_terms<F: Format, D: Dot>(
     terms: &mut [__m256; TERMS / LANES],
 ) {
     let groups = F::Block::ELEMENTS / SUM_ELEMENTS;
-    let (whole, rest) = blocks.as_chunks::<LANES>();
-    for (index, (blocks, terms)) in whole.iter().zip(&mut *terms).enumerate() {
+    let whole = blocks.chunks_exact(LANES / F::Block::PARTS);
+    let (count, rest) = (whole.len(), whole.remainder());
+    for (index, (blocks, terms)) in whole.zip(&mut *terms).enumerate() {
         // SAFETY: `x` has as many blocks as the weight row; the caller has what `F` and `D` need.
         *terms = unsafe {
             let x = Terms {
@@ -266,7 +273,7 @@ unsafe fn row_terms<F: Format, D: Dot>(
             F::terms::<D>(blocks, &x)
         };
     }
-    if let Some(terms) = terms.get_mut(whole.len())
+    if let Some(terms) = terms.get_mut(count)
         && !rest.is_empty()
     {
         let x = Terms { quants: last.quants, scales: &last.scales, sums: &last.sums };
@@ -290,7 +297,7 @@ unsafe fn multiply_rows<F: Format, D: Dot>(
     for row in 0..panel_rows {
         out.row_mut(row)[first..first + LANES].fill(0.0);
     }
-    let step = PANEL_COLUMNS / F::Block::ELEMENTS;
+    let step = PANEL_COLUMNS / block_elements::<F>();
     for start in (0..row_blocks).step_by(step) {
         let end = row_blocks.min(start + step);
         let mut rows: [&[Bytes<F>]; LANES] = [&[]; LANES];
@@ -333,6 +340,7 @@ unsafe fn multiply<F: Format, D: Dot, const ROWS: usize>(
         // SAFETY: lengths are checked; `row + index` is a row, `start` one of its blocks; eight
         // outputs are there; the caller has AVX2.
         unsafe {
+            let start = start * F::Block::PARTS;
             x[index] = Row::new(activations, F::Block::ELEMENTS, row + index, start);
             sums[index] = load_floats(&*outputs[index]);
         }

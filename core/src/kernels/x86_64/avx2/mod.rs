@@ -35,21 +35,25 @@ use matmul::Format;
 /// An entry of a table.
 type MatMul = fn(&[u8], &Activations<'_>, &mut Tile<'_>);
 
-/// The table of `F` on one of the levels here, from its entry points for either size of blocks.
+/// The table of `F` on one of the levels here, from its entry points for either size of blocks, if
+/// a part of it is a whole number of vectors.
 const fn kernels<F: BlockFormat>(
     level: &'static str,
     blocks32: MatMul,
     k_quants: MatMul,
-) -> FormatKernels {
+) -> Option<FormatKernels> {
     let is_small = F::ELEMENTS == 32;
-    FormatKernels {
+    if F::ELEMENTS < 32 {
+        return None;
+    }
+    Some(FormatKernels {
         tensor_type: F::TENSOR_TYPE,
         level,
         encoding: Encoding::Int8 { block: F::ELEMENTS, order: 0 },
         dequantize: integer::dequantize::<F>,
         encode: if is_small { encode::encode::<32> } else { encode::encode::<256> },
         matmul: if is_small { blocks32 } else { k_quants },
-    }
+    })
 }
 
 fn matmul<F: Format>(weights: &[u8], activations: &Activations<'_>, out: &mut Tile<'_>) {
@@ -64,8 +68,8 @@ fn matmul<F: Format>(weights: &[u8], activations: &Activations<'_>, out: &mut Ti
 
 /// The kernels of block format `F`, where the CPU has AVX2 and F16C.
 pub fn new<F: BlockFormat>(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
-    runs_on(cpu)
-        .then_some(const { &kernels::<F>("avx2", matmul::<Blocks32<F>>, matmul::<KQuants<F>>) })
+    let table = const { &kernels::<F>("avx2", matmul::<Blocks32<F>>, matmul::<KQuants<F>>) };
+    table.as_ref().filter(|_| runs_on(cpu))
 }
 
 /// The usual block formats.

@@ -6,32 +6,99 @@
 
 use super::lanes::*;
 use crate::quant::BlockFormat;
-use crate::quant::layout::{Code, Place, Plane, Scales, part};
+use crate::quant::grid::{Grid, Signs};
+use crate::quant::layout::{Code, Place, Plane, part};
+use crate::quant::scales::{Factor, Scales};
 use core::arch::x86_64::*;
 
 /// Weights of a vector.
 pub(super) const VECTOR: usize = 32;
 
-/// Quants `32 * vector ..` of a block, without what the format subtracts from them.
+/// Quants `32 * vector ..` of a block with planes, without what the format subtracts from them.
 #[inline(always)]
 pub(super) unsafe fn quants<F: BlockFormat>(block: &F::Bytes, vector: usize) -> __m256i {
     let (layout, block) = (const { &F::LAYOUT }, block.as_ref());
     // SAFETY: the caller has AVX2.
     unsafe {
-        let low = bits(layout.low, 0, block, vector);
+        let low = bits(layout.low, layout.code.position(), block, vector);
         let stored = match layout.high {
             Some(high) => _mm256_or_si256(low, bits(high, layout.low.bits, block, vector)),
             None => low,
         };
         match layout.code {
-            Code::Unsigned(_) | Code::Signed => stored,
-            Code::Codebook(table) => {
-                let table = load16(&table.map(|quant| quant as u8));
-                let table = _mm256_broadcastsi128_si256(table);
-                _mm256_shuffle_epi8(table, stored)
+            Code::Codebook(table) => looked_up(table, stored),
+            _ => stored,
+        }
+    }
+}
+
+/// A block of 256 as its kernels read it.
+pub(super) struct Source<'a, F: BlockFormat> {
+    block: &'a F::Bytes,
+    /// What is not in planes is unpacked in one go.
+    unpacked: Option<Unpacked>,
+}
+
+/// Quants that were not in planes, and their groups' scales.
+struct Unpacked {
+    quants: [__m256i; 256 / VECTOR],
+    scales: __m256i,
+}
+
+impl<'a, F: BlockFormat> Source<'a, F> {
+    #[inline(always)]
+    pub(super) unsafe fn new(block: &'a F::Bytes) -> Self {
+        let has_no_planes = const { F::LAYOUT.code.has_no_planes() };
+        // SAFETY: the caller has AVX2.
+        Self { block, unpacked: has_no_planes.then(|| unsafe { without_planes::<F>(block) }) }
+    }
+
+    /// Quants `32 * vector ..`, without what the format subtracts from them.
+    #[inline(always)]
+    pub(super) unsafe fn quants(&self, vector: usize) -> __m256i {
+        match &self.unpacked {
+            Some(unpacked) => unpacked.quants[vector],
+            // SAFETY: the caller has AVX2.
+            None => unsafe { quants::<F>(self.block, vector) },
+        }
+    }
+
+    /// The scales and the minima of the 16 groups.
+    #[inline(always)]
+    pub(super) unsafe fn scales(&self) -> [__m256i; 2] {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            match &self.unpacked {
+                Some(unpacked) => [unpacked.scales, _mm256_setzero_si256()],
+                None => scales::<F>(self.block),
             }
         }
     }
+}
+
+/// Unpacks a block without planes. Once for each format: it is much code, and no level has a better
+/// way.
+#[inline(never)]
+#[target_feature(enable = "avx2")]
+fn without_planes<F: BlockFormat>(block: &F::Bytes) -> Unpacked {
+    let (layout, block) = (const { &F::LAYOUT }, block.as_ref());
+    let mut quants = [_mm256_setzero_si256(); 256 / VECTOR];
+    for (vector, quants) in quants.iter_mut().enumerate() {
+        *quants = match const { F::LAYOUT.code } {
+            // SAFETY: this function has AVX2.
+            Code::Grid(grid) => unsafe { points(&grid, block, vector) },
+            _ => {
+                let group = 2 * vector;
+                let halves = [layout.sixteen(block, group), layout.sixteen(block, group + 1)];
+                // SAFETY: the arrays have 32 bytes.
+                unsafe { _mm256_loadu_si256(halves.as_ptr().cast()) }
+            }
+        };
+    }
+    let [scales, _] = const { F::LAYOUT.scales }.unpack(block);
+    // SAFETY: the array has 16 bytes.
+    let scales = _mm256_cvtepi8_epi16(unsafe { _mm_loadu_si128(scales.as_ptr().cast()) });
+    Unpacked { quants, scales }
 }
 
 /// Weights without their signs, and the activations that have taken them over: what a
@@ -49,12 +116,16 @@ pub(super) unsafe fn unsigned<F: BlockFormat>(weights: __m256i, x: __m256i) -> [
 /// A plane's bits of weights `32 * vector ..`, from bit `position` of each byte on.
 #[inline(always)]
 unsafe fn bits(plane: Plane, position: usize, block: &[u8], vector: usize) -> __m256i {
-    debug_assert!(matches!((plane.run, plane.bits), (1, 1) | (16, 4) | (32.., _)));
+    debug_assert!(matches!((plane.run, plane.bits), (1, 1 | 2) | (16, 4) | (32.., _)));
     let Place { byte, shift } = plane.place(VECTOR * vector);
     // SAFETY: the caller has AVX2.
     unsafe {
         match plane.run {
-            1 => single_bits(part(block, byte), position),
+            1 if plane.bits == 2 => pairs(u64::from_le_bytes(*part(block, byte))),
+            1 => {
+                let set = spread_bits(u32::from_le_bytes(*part(block, byte)));
+                _mm256_and_si256(set, _mm256_set1_epi8(1 << position))
+            }
             16 => nibbles(part(block, byte)),
             _ => {
                 let bytes = load32(part(block, byte));
@@ -81,12 +152,12 @@ unsafe fn nibbles(bytes: &[u8; 16]) -> __m256i {
     }
 }
 
-/// Bit `i` of a word as bit `position` of byte `i`.
+/// All ones in byte `i` where bit `i` of a word is 1.
 #[inline(always)]
-unsafe fn single_bits(word: &[u8; 4], position: usize) -> __m256i {
+unsafe fn spread_bits(word: u32) -> __m256i {
     // SAFETY: the caller has AVX2.
     unsafe {
-        let word = _mm256_set1_epi32(i32::from_le_bytes(*word));
+        let word = _mm256_set1_epi32(word as i32);
         let bytes = _mm256_setr_epi64x(
             0,
             0x0101_0101_0101_0101,
@@ -95,13 +166,88 @@ unsafe fn single_bits(word: &[u8; 4], position: usize) -> __m256i {
         );
         let bit = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
         let spread = _mm256_and_si256(_mm256_shuffle_epi8(word, bytes), bit);
-        _mm256_and_si256(_mm256_cmpeq_epi8(spread, bit), _mm256_set1_epi8(1 << position))
+        _mm256_cmpeq_epi8(spread, bit)
+    }
+}
+
+/// 32 numbers of 2 bits, the lowest first.
+#[inline(always)]
+unsafe fn pairs(bits: u64) -> __m256i {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        // Each byte to the lowest bits of four: 6 bits further on for every 2 that a byte has less.
+        let bytes = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bits as i64));
+        let two = _mm256_or_si256(bytes, _mm256_slli_epi32::<12>(bytes));
+        let four = _mm256_or_si256(two, _mm256_slli_epi32::<6>(two));
+        _mm256_and_si256(four, _mm256_set1_epi8(3))
+    }
+}
+
+/// What numbers below 16 stand for.
+#[inline(always)]
+unsafe fn looked_up(table: &[i8; 16], numbers: __m256i) -> __m256i {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let table = load16(&table.map(|quant| quant as u8));
+        _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), numbers)
+    }
+}
+
+/// 32 weights of a grid.
+#[inline(always)]
+unsafe fn points(grid: &Grid, block: &[u8], vector: usize) -> __m256i {
+    // A closure may become a call, whose grid is no constant.
+    let (mut codes, mut signs) = ([0u64; 4], [0u8; 4]);
+    for index in 0..4 {
+        codes[index] = u64::from(grid.codes(block, 4 * vector + index));
+        signs[index] = grid.sign_bits(block, 4 * vector + index);
+    }
+    let [a, b, c, d] = codes;
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let codes = if grid.code_bits() == 2 {
+            pairs(a | b << 16 | c << 32 | d << 48)
+        } else {
+            let both = _mm_set_epi64x((c | d << 32) as i64, (a | b << 32) as i64);
+            let mask = _mm_set1_epi8(0x0f);
+            let even = _mm_and_si128(both, mask);
+            let odd = _mm_and_si128(_mm_srli_epi16::<4>(both), mask);
+            _mm256_set_m128i(_mm_unpackhi_epi8(even, odd), _mm_unpacklo_epi8(even, odd))
+        };
+        let values = looked_up(grid.values, codes);
+        let signs = spread_bits(u32::from_le_bytes(signs));
+        let signs = _mm256_or_si256(signs, _mm256_set1_epi8(1));
+        match grid.signs {
+            Signs::Delta(..) => _mm256_add_epi8(values, signs),
+            Signs::Each(_) | Signs::Even(_) => _mm256_sign_epi8(values, signs),
+        }
+    }
+}
+
+/// The scales of eight blocks from what [`BlockLayout::halves`] gave.
+///
+/// [`BlockLayout::halves`]: crate::quant::BlockLayout::halves
+#[inline(always)]
+pub(super) unsafe fn factors<F: BlockFormat>(stored: &[u16; 8]) -> __m256 {
+    // SAFETY: the caller has AVX2 and F16C.
+    unsafe {
+        let scale = match const { F::LAYOUT.factor } {
+            Factor::Exponent => {
+                let words = _mm256_cvtepu16_epi32(_mm_loadu_si128(stored.as_ptr().cast()));
+                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(words))
+            }
+            Factor::Half | Factor::Nibbles | Factor::Small => from_halves(stored),
+        };
+        match const { F::LAYOUT.unit } {
+            1.0 => scale,
+            unit => _mm256_mul_ps(scale, _mm256_set1_ps(unit)),
+        }
     }
 }
 
 /// The scales and the minima of the 16 groups of a block of 256.
 #[inline(always)]
-pub(super) unsafe fn scales<F: BlockFormat>(block: &F::Bytes) -> [__m256i; 2] {
+unsafe fn scales<F: BlockFormat>(block: &F::Bytes) -> [__m256i; 2] {
     let block = block.as_ref();
     // SAFETY: the caller has AVX2.
     unsafe {
@@ -120,6 +266,9 @@ pub(super) unsafe fn scales<F: BlockFormat>(block: &F::Bytes) -> [__m256i; 2] {
                 let start = F::BYTES - 16;
                 signed_six_bits(part(block, start), (at - start) as u64)
             }
+            Scales::SplitSixBits(at) => [split_six_bits(part(block, at)), _mm256_setzero_si256()],
+            // Of formats without planes.
+            Scales::Odd { .. } => [_mm256_setzero_si256(); 2],
         }
     }
 }
@@ -162,5 +311,25 @@ unsafe fn signed_six_bits(bytes: &[u8; 16], at: u64) -> [__m256i; 2] {
         let both = _mm_or_si128(_mm_and_si128(low, _mm_set1_epi8(0x0f)), high);
         let scales = _mm_sub_epi8(both, _mm_set1_epi8(32));
         [_mm256_cvtepi8_epi16(scales), _mm256_setzero_si256()]
+    }
+}
+
+/// See [`Scales::SplitSixBits`].
+#[inline(always)]
+unsafe fn split_six_bits(bytes: &[u8; 6]) -> __m256i {
+    let [pairs, low, high] = [0, 2, 4].map(|at| u32::from(u16::from_le_bytes(*part(bytes, at))));
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let nibbles = _mm256_set1_epi32((low | high << 16) as i32);
+        let nibbles = _mm256_srlv_epi32(nibbles, _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28));
+        let nibbles = _mm256_and_si256(nibbles, _mm256_set1_epi32(0x0f));
+        // The pairs above them.
+        let pairs = _mm256_set1_epi32((pairs << 4) as i32);
+        let pairs = _mm256_srlv_epi32(pairs, _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14));
+        let pairs = _mm256_and_si256(pairs, _mm256_set1_epi32(0x30));
+        // Each twice: groups of 32 as groups of 16.
+        let both = _mm256_or_si256(nibbles, pairs);
+        let both = _mm256_or_si256(both, _mm256_slli_epi32::<16>(both));
+        _mm256_sub_epi16(both, _mm256_set1_epi16(32))
     }
 }

@@ -76,10 +76,17 @@ impl<F: FloatFormat> Loops for Floats<F> {
     }
 }
 
-/// The table of `F` on level `L`, from the level's entry points for either size of blocks.
-const fn kernels<F: BlockFormat, L: Level>(blocks32: MatMul, k_quants: MatMul) -> FormatKernels {
+/// The table of `F` on level `L`, from the level's entry points for either size of blocks. Blocks
+/// that are not plain are left to AVX2.
+const fn kernels<F: BlockFormat, L: Level>(
+    blocks32: MatMul,
+    k_quants: MatMul,
+) -> Option<FormatKernels> {
     let is_small = F::ELEMENTS == 32;
-    FormatKernels {
+    if !F::IS_PLAIN {
+        return None;
+    }
+    Some(FormatKernels {
         tensor_type: F::TENSOR_TYPE,
         level: L::NAME,
         encoding: Encoding::Int8 {
@@ -89,7 +96,7 @@ const fn kernels<F: BlockFormat, L: Level>(blocks32: MatMul, k_quants: MatMul) -
         dequantize: portable_integer::dequantize::<F>,
         encode: if is_small { encode_blocks32 } else { encode_super_blocks },
         matmul: if is_small { blocks32 } else { k_quants },
-    }
+    })
 }
 
 /// The table of float format `F` on level `L`, from the level's entry point.

@@ -4,7 +4,7 @@
 
 use super::lanes;
 use crate::quant::BlockFormat;
-use crate::quant::layout::Scales;
+use crate::quant::scales::Scales;
 use core::arch::x86_64::*;
 
 /// Fails to compile where [`groups`], [`heads`] or [`scales`] would read beyond a block, or take
@@ -16,6 +16,7 @@ const fn assert_fields<F: BlockFormat>() {
     assert!(has_neighbours && layout.scale + 2 <= F::BYTES);
     match layout.scales {
         Scales::One => {}
+        Scales::SplitSixBits(_) | Scales::Odd { .. } => assert!(F::IS_PLAIN),
         Scales::Bytes(at) | Scales::Nibbles(at) => assert!(at + 16 <= F::BYTES),
         Scales::SixBits(at) => assert!(at == 4 && layout.scale == 0 && layout.has_minimum()),
         Scales::SignedSixBits(at) => assert!(at >= 2 && at + 14 <= F::BYTES),
@@ -30,7 +31,7 @@ pub(super) unsafe fn groups<F: BlockFormat>(blocks: [*const u8; 4]) -> __m512i {
     // SAFETY: the caller's level and blocks; scales lie within them.
     unsafe {
         match const { F::LAYOUT.scales } {
-            Scales::One => _mm512_set1_epi8(1),
+            Scales::One | Scales::SplitSixBits(_) | Scales::Odd { .. } => _mm512_set1_epi8(1),
             Scales::Bytes(at) | Scales::Nibbles(at) => {
                 lanes::load_lanes(blocks.map(|block| block.add(at)))
             }
@@ -74,7 +75,9 @@ pub(super) unsafe fn scales<F: BlockFormat>(block: *const u8, groups: *mut u8) -
     unsafe {
         let (scales, factors) = match const { F::LAYOUT.scales } {
             Scales::SixBits(_) => return packed_scales(groups),
-            Scales::One => (_mm_set1_epi8(1), _mm_set1_epi8(1)),
+            Scales::One | Scales::SplitSixBits(_) | Scales::Odd { .. } => {
+                (_mm_set1_epi8(1), _mm_set1_epi8(1))
+            }
             Scales::Nibbles(at) => {
                 let both = _mm_loadu_si128(block.add(at).cast());
                 let mask = _mm_set1_epi8(0x0f);

@@ -25,6 +25,7 @@ pub(super) unsafe fn quants_of_two<F: BlockFormat>(blocks: [*const u8; 2]) -> __
     const {
         let low = F::LAYOUT.low;
         assert!(F::ELEMENTS != 32 || matches!((low.bits, low.run), (4, 16) | (8, 32)));
+        assert!(F::IS_PLAIN);
         let single = matches!(F::LAYOUT.high, None | Some(Plane { bits: 1, run: 1, .. }));
         assert!(F::ELEMENTS != 32 || single && !(F::IS_SIGNED && F::LAYOUT.high.is_some()));
     }
@@ -43,7 +44,7 @@ pub(super) unsafe fn quants_of_two<F: BlockFormat>(blocks: [*const u8; 2]) -> __
                 let quants = _mm512_shuffle_epi8(table, stored);
                 return _mm512_xor_si512(quants, _mm512_set1_epi8(-128));
             }
-            Code::Unsigned(_) => {}
+            _ => {}
         }
         match layout.high {
             Some(high) => {

@@ -28,8 +28,8 @@ fn matmul<K: Loops>(weights: &[u8], activations: &Activations<'_>, out: &mut Til
 
 /// The kernels of block format `F`, where the CPU has AVX-512 and its VNNI.
 pub fn new<F: BlockFormat>(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
-    runs_on(cpu)
-        .then_some(const { &kernels::<F, Vnni>(matmul::<Blocks32<F>>, matmul::<KQuants<F>>) })
+    let table = const { &kernels::<F, Vnni>(matmul::<Blocks32<F>>, matmul::<KQuants<F>>) };
+    table.as_ref().filter(|_| runs_on(cpu))
 }
 
 /// The kernels of float format `F`, where the CPU has AVX-512 and its VNNI.

@@ -1,26 +1,29 @@
 //! Integer sums of the block formats.
 //!
 //! As in AVX2, quants stay unsigned and what a format subtracts from them is subtracted from the
-//! integer sum. A group of 16's four sums of four products are at most 4 * 63 * 127 = 32004: they
-//! are packed to 16 bits and multiplied by their group's scale with one more `pmaddwd`.
+//! integer sum. A group of 16's four sums of four products are at most 4 * 63 * 127 = 32004, but
+//! for IQ4_XS: they are packed to 16 bits and multiplied by their group's scale with one more
+//! `pmaddwd`.
 // Unsafe: vector instructions, which every x86-64 CPU has.
 #![allow(unsafe_code)]
 
 use super::lanes::*;
-use super::unpack::quants;
+use super::unpack::Source;
 use crate::quant::BlockFormat;
 use crate::quant::activations::MAX_QUANT;
 use core::arch::x86_64::*;
 
-/// A block's integer sums with each activation row, of quants and of minima, in four lanes.
+/// The integer sums of part `part` of a block (of blocks of 256, the only one) with each activation
+/// row, of quants and of minima, in four lanes.
 #[inline(always)]
 pub(super) fn sums<F: BlockFormat, const ROWS: usize>(
     block: &F::Bytes,
+    part: usize,
     x: &[&WideBlock<F>; ROWS],
     x_sums: &[&Sums<F>; ROWS],
 ) -> [[__m128i; 2]; ROWS] {
     if F::ELEMENTS == 32 {
-        sums_of_32::<F, ROWS>(block, x, x_sums)
+        sums_of_32::<F, ROWS>(block, part, x, x_sums)
     } else {
         sums_of_256::<F, ROWS>(block, x, x_sums)
     }
@@ -30,6 +33,7 @@ pub(super) fn sums<F: BlockFormat, const ROWS: usize>(
 #[inline(always)]
 fn sums_of_32<F: BlockFormat, const ROWS: usize>(
     block: &F::Bytes,
+    part: usize,
     x: &[&WideBlock<F>; ROWS],
     x_sums: &[&Sums<F>; ROWS],
 ) -> [[__m128i; 2]; ROWS] {
@@ -46,7 +50,7 @@ fn sums_of_32<F: BlockFormat, const ROWS: usize>(
             }
             sums[row][1] = _mm_madd_epi16(pair, _mm_set1_epi16(1));
         }
-        let words = words::<F>(block, 0);
+        let words = words(&Source::<F>::new(block), part);
         for row in 0..ROWS {
             let [a, b, c, d] = x[row].load_four(0);
             let low = _mm_add_epi32(_mm_madd_epi16(words[0], a), _mm_madd_epi16(words[1], b));
@@ -59,8 +63,8 @@ fn sums_of_32<F: BlockFormat, const ROWS: usize>(
 
 /// Quants `32 * vector ..` of a block in 16 bits.
 #[inline(always)]
-fn words<F: BlockFormat>(block: &F::Bytes, vector: usize) -> [__m128i; 4] {
-    let [first, second] = [quants::<F>(block, 2 * vector), quants::<F>(block, 2 * vector + 1)];
+fn words<F: BlockFormat>(source: &Source<'_, F>, vector: usize) -> [__m128i; 4] {
+    let [first, second] = [source.quants(2 * vector), source.quants(2 * vector + 1)];
     // SAFETY: SSE2 is part of x86-64.
     unsafe {
         let zero = _mm_setzero_si128();
@@ -81,11 +85,8 @@ fn sums_of_256<F: BlockFormat, const ROWS: usize>(
     x: &[&WideBlock<F>; ROWS],
     x_sums: &[&Sums<F>; ROWS],
 ) -> [[__m128i; 2]; ROWS] {
-    const {
-        let four = 4 * F::MAX * MAX_QUANT;
-        assert!(F::ELEMENTS == 32 || four <= i16::MAX as i32);
-    }
-    let groups = const { F::LAYOUT.scales }.unpack(block.as_ref());
+    let source = Source::<F>::new(block);
+    let groups = source.scales();
     // SAFETY: SSE2 is part of x86-64.
     unsafe {
         let zero = _mm_setzero_si128();
@@ -112,22 +113,28 @@ fn sums_of_256<F: BlockFormat, const ROWS: usize>(
             scale_pairs[2 * half + 1] = _mm_unpackhi_epi16(scales, scales);
         }
         // Written out: the compiler must know each vector's planes.
-        add_vector::<F, ROWS, 0>(block, x, &scale_pairs, &mut sums);
-        add_vector::<F, ROWS, 1>(block, x, &scale_pairs, &mut sums);
-        add_vector::<F, ROWS, 2>(block, x, &scale_pairs, &mut sums);
-        add_vector::<F, ROWS, 3>(block, x, &scale_pairs, &mut sums);
-        add_vector::<F, ROWS, 4>(block, x, &scale_pairs, &mut sums);
-        add_vector::<F, ROWS, 5>(block, x, &scale_pairs, &mut sums);
-        add_vector::<F, ROWS, 6>(block, x, &scale_pairs, &mut sums);
-        add_vector::<F, ROWS, 7>(block, x, &scale_pairs, &mut sums);
+        add_vector::<F, ROWS, 0>(&source, x, &scale_pairs, &mut sums);
+        add_vector::<F, ROWS, 1>(&source, x, &scale_pairs, &mut sums);
+        add_vector::<F, ROWS, 2>(&source, x, &scale_pairs, &mut sums);
+        add_vector::<F, ROWS, 3>(&source, x, &scale_pairs, &mut sums);
+        add_vector::<F, ROWS, 4>(&source, x, &scale_pairs, &mut sums);
+        add_vector::<F, ROWS, 5>(&source, x, &scale_pairs, &mut sums);
+        add_vector::<F, ROWS, 6>(&source, x, &scale_pairs, &mut sums);
+        add_vector::<F, ROWS, 7>(&source, x, &scale_pairs, &mut sums);
         sums
     }
+}
+
+/// Whether sums of four products fit in 16 bits, where one multiplication scales two groups of
+/// them. If not, quants are scaled, which fit.
+const fn fits_packed<F: BlockFormat>() -> bool {
+    4 * F::MAX * MAX_QUANT <= i16::MAX as i32
 }
 
 /// Adds the scaled products of the two groups of vector `VECTOR`.
 #[inline(always)]
 fn add_vector<F: BlockFormat, const ROWS: usize, const VECTOR: usize>(
-    block: &F::Bytes,
+    source: &Source<'_, F>,
     x: &[&WideBlock<F>; ROWS],
     scale_pairs: &[__m128i; 4],
     sums: &mut [[__m128i; 2]; ROWS],
@@ -140,13 +147,24 @@ fn add_vector<F: BlockFormat, const ROWS: usize, const VECTOR: usize>(
         } else {
             _mm_shuffle_epi32::<0b11_11_10_10>(pair)
         };
-        let words = words::<F>(block, VECTOR);
+        let mut words = words(source, VECTOR);
+        if !fits_packed::<F>() {
+            let [low, high] =
+                [_mm_unpacklo_epi64(scales, scales), _mm_unpackhi_epi64(scales, scales)];
+            for (words, scales) in words.iter_mut().zip([low, low, high, high]) {
+                *words = _mm_mullo_epi16(*words, scales);
+            }
+        }
         for row in 0..ROWS {
             let [a, b, c, d] = x[row].load_four(VECTOR);
             let first = _mm_add_epi32(_mm_madd_epi16(words[0], a), _mm_madd_epi16(words[1], b));
             let second = _mm_add_epi32(_mm_madd_epi16(words[2], c), _mm_madd_epi16(words[3], d));
-            let packed = _mm_packs_epi32(first, second);
-            sums[row][0] = _mm_add_epi32(sums[row][0], _mm_madd_epi16(packed, scales));
+            let products = if fits_packed::<F>() {
+                _mm_madd_epi16(_mm_packs_epi32(first, second), scales)
+            } else {
+                _mm_add_epi32(first, second)
+            };
+            sums[row][0] = _mm_add_epi32(sums[row][0], products);
         }
     }
 }

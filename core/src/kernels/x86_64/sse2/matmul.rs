@@ -1,13 +1,14 @@
 //! The loop of a matmul with int8 activations, over any block format.
 //!
 //! A piece of some activation rows is widened to 16 bits, then every weight row's part that meets
-//! it is walked. Four blocks' integer sums are reduced together; their terms are added to the dot
-//! product one by one, ascending, as the contract demands.
+//! it is walked. Four blocks' (or parts') integer sums are reduced together; their terms are added
+//! to the dot product one by one, ascending, as the contract demands.
 // Unsafe: vector instructions, which every x86-64 CPU has.
 #![allow(unsafe_code)]
 
 use super::blocks::sums;
 use super::lanes::*;
+use super::unpack::factors;
 use crate::kernels::Activations;
 use crate::kernels::x86_64::prefetch::prefetch_beyond;
 use crate::mem::Tile;
@@ -71,7 +72,7 @@ fn batch<F: BlockFormat, const PIECE: usize, const ROWS: usize>(
             x.sums = &Sums::<F>::split(activations.sums)[at..][..count];
         }
         for column in 0..out.columns() {
-            let blocks = &weights[column * row_blocks + start..][..count];
+            let blocks = &weights[(column * row_blocks + start) / F::PARTS..][..count / F::PARTS];
             let mut dots = [0.0; ROWS];
             for (row, dot) in dots.iter_mut().enumerate() {
                 *dot = out.row_mut(first + row)[column];
@@ -99,18 +100,19 @@ fn add_blocks<F: BlockFormat, const ROWS: usize>(
     dots: &mut [f32; ROWS],
 ) {
     if !cfg!(feature = "inlined") {
-        for (index, blocks) in blocks.chunks(LANES).enumerate() {
+        for (index, blocks) in blocks.chunks(LANES / F::PARTS).enumerate() {
             let terms = terms::<F, ROWS>(blocks, x, index * LANES);
             for (dot, terms) in dots.iter_mut().zip(terms) {
-                for term in &stored(terms)[..blocks.len()] {
+                for term in &stored(terms)[..blocks.len() * F::PARTS] {
                     *dot += term;
                 }
             }
         }
         return;
     }
-    let (whole, rest) = blocks.as_chunks::<LANES>();
-    for (index, blocks) in whole.iter().enumerate() {
+    let whole = blocks.chunks_exact(LANES / F::PARTS);
+    let (count, rest) = (whole.len(), whole.remainder());
+    for (index, blocks) in whole.enumerate() {
         prefetch_beyond(blocks);
         let terms = terms::<F, ROWS>(blocks, x, index * LANES);
         for (dot, terms) in dots.iter_mut().zip(terms) {
@@ -120,17 +122,17 @@ fn add_blocks<F: BlockFormat, const ROWS: usize>(
         }
     }
     if !rest.is_empty() {
-        let terms = terms::<F, ROWS>(rest, x, whole.len() * LANES);
+        let terms = terms::<F, ROWS>(rest, x, count * LANES);
         for (dot, terms) in dots.iter_mut().zip(terms) {
-            for term in &stored(terms)[..rest.len()] {
+            for term in &stored(terms)[..rest.len() * F::PARTS] {
                 *dot += term;
             }
         }
     }
 }
 
-/// Up to four blocks' terms of each dot product; lanes beyond are arbitrary. `first` is the first
-/// block's place in `x`, which reaches as far as `blocks`.
+/// Up to four blocks' (or parts') terms of each dot product; lanes beyond are arbitrary. `first` is
+/// the first block's place in `x`, which reaches as far as `blocks`.
 #[inline(always)]
 fn terms<F: BlockFormat, const ROWS: usize>(
     blocks: &[F::Bytes],
@@ -143,8 +145,9 @@ fn terms<F: BlockFormat, const ROWS: usize>(
         let (mut isums, mut msums) = ([[zero; LANES]; ROWS], [[zero; LANES]; ROWS]);
         let (mut scales, mut minima) = ([0; LANES], [0; LANES]);
         let mut x_scales = [[0.0; LANES]; ROWS];
-        for index in 0..blocks.len().min(LANES) {
-            let [scale, mut minimum] = const { &F::LAYOUT }.halves(blocks[index].as_ref());
+        for index in 0..(blocks.len() * F::PARTS).min(LANES) {
+            let (block, part) = (&blocks[index / F::PARTS], index % F::PARTS);
+            let [scale, mut minimum] = const { &F::LAYOUT }.halves(block.as_ref());
             if matches!(F::LAYOUT.minimum, Minimum::Added(_)) {
                 minimum ^= SIGN;
             }
@@ -155,14 +158,13 @@ fn terms<F: BlockFormat, const ROWS: usize>(
             for row in 0..ROWS {
                 x_scales[row][index] = *x[row].scales.get_unchecked(first + index);
             }
-            let of_block = sums::<F, ROWS>(&blocks[index], &quants, &x_sums);
+            let of_block = sums::<F, ROWS>(block, part, &quants, &x_sums);
             for row in 0..ROWS {
                 [isums[row][index], msums[row][index]] = of_block[row];
             }
         }
-        let lanes =
-            |bits: [i32; LANES]| from_halves(_mm_setr_epi32(bits[0], bits[1], bits[2], bits[3]));
-        let (scale, minimum) = (lanes(scales), lanes(minima));
+        let lanes = |bits: [i32; LANES]| _mm_setr_epi32(bits[0], bits[1], bits[2], bits[3]);
+        let (scale, minimum) = (factors::<F>(lanes(scales)), from_halves(lanes(minima)));
         let mut terms = [_mm_setzero_ps(); ROWS];
         for row in 0..ROWS {
             let x_scale = load_floats(&x_scales[row]);

@@ -22,21 +22,25 @@ use matmul::matmul;
 const BLOCKS_OF_32: usize = 32;
 const BLOCKS_OF_256: usize = 8;
 
-const fn kernels<F: BlockFormat>() -> FormatKernels {
+/// The table of `F`, if a part of it is a whole number of vectors.
+const fn kernels<F: BlockFormat>() -> Option<FormatKernels> {
     let is_small = F::ELEMENTS == 32;
-    FormatKernels {
+    if F::ELEMENTS < 32 {
+        return None;
+    }
+    Some(FormatKernels {
         tensor_type: F::TENSOR_TYPE,
         level: "sse2",
         encoding: Encoding::Int8 { block: F::ELEMENTS, order: 0 },
         dequantize: integer::dequantize::<F>,
         encode: if is_small { encode::encode::<32> } else { encode::encode::<256> },
         matmul: if is_small { matmul::<F, BLOCKS_OF_32> } else { matmul::<F, BLOCKS_OF_256> },
-    }
+    })
 }
 
 /// The kernels of block format `F`, which run on every CPU.
 pub fn new<F: BlockFormat>(_: CpuFeatures) -> Option<&'static FormatKernels> {
-    Some(const { &kernels::<F>() })
+    const { &kernels::<F>() }.as_ref()
 }
 
 /// The usual block formats.

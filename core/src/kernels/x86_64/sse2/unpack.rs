@@ -5,26 +5,69 @@
 #![allow(unsafe_code)]
 
 use super::lanes::*;
-use crate::quant::BlockFormat;
 use crate::quant::layout::{Code, Place, Plane, part};
+use crate::quant::scales::Factor;
+use crate::quant::{Block, BlockFormat};
 use core::arch::x86_64::*;
 
-/// Quants `16 * group ..` of a block, without what the format subtracts from them.
+/// A block as its kernels read it.
+pub(super) struct Source<'a, F: BlockFormat> {
+    block: &'a F::Bytes,
+    /// What is not in planes is unpacked in one go.
+    unpacked: Option<Block<F::Size>>,
+}
+
+impl<'a, F: BlockFormat> Source<'a, F> {
+    #[inline(always)]
+    pub(super) fn new(block: &'a F::Bytes) -> Self {
+        let has_no_planes = const { F::LAYOUT.code.has_no_planes() };
+        Self { block, unpacked: has_no_planes.then(|| unpacked::<F>(block)) }
+    }
+
+    /// Quants `16 * group ..`, without what the format subtracts from them.
+    #[inline(always)]
+    pub(super) fn quants(&self, group: usize) -> __m128i {
+        match &self.unpacked {
+            Some(block) => {
+                let quants = &block.quants.as_ref().as_chunks::<16>().0[group];
+                load_bytes(&quants.map(|quant| quant as u8))
+            }
+            None => quants::<F>(self.block, group),
+        }
+    }
+
+    /// The scales and the minima of the 16 groups of a block of 256.
+    #[inline(always)]
+    pub(super) fn scales(&self) -> [[i8; 16]; 2] {
+        match &self.unpacked {
+            Some(block) => [*block.scales.as_ref().first_chunk().unwrap_or(&[1; 16]), [0; 16]],
+            None => const { F::LAYOUT.scales }.unpack(self.block.as_ref()),
+        }
+    }
+}
+
+/// Once for each format: it is much code.
+#[inline(never)]
+fn unpacked<F: BlockFormat>(block: &F::Bytes) -> Block<F::Size> {
+    F::unpack(block, 0)
+}
+
+/// Quants `16 * group ..` of planes.
 #[inline(always)]
-pub(super) fn quants<F: BlockFormat>(block: &F::Bytes, group: usize) -> __m128i {
+fn quants<F: BlockFormat>(block: &F::Bytes, group: usize) -> __m128i {
     let (layout, block) = (const { &F::LAYOUT }, block.as_ref());
-    let low = bits(layout.low, 0, block, group);
+    let low = bits(layout.low, layout.code.position(), block, group);
     let stored = match layout.high {
         // SAFETY: SSE2 is part of x86-64.
         Some(high) => unsafe { _mm_or_si128(low, bits(high, layout.low.bits, block, group)) },
         None => low,
     };
     match layout.code {
-        Code::Unsigned(_) | Code::Signed => stored,
         // There is no instruction that reads a table.
         Code::Codebook(table) => load_bytes(
             &stored_bytes(stored).map(|index| table[usize::from(index) % table.len()] as u8),
         ),
+        _ => stored,
     }
 }
 
@@ -32,6 +75,9 @@ pub(super) fn quants<F: BlockFormat>(block: &F::Bytes, group: usize) -> __m128i 
 #[inline(always)]
 fn bits(plane: Plane, position: usize, block: &[u8], group: usize) -> __m128i {
     let Place { byte, shift } = plane.place(16 * group);
+    if plane.run == 1 && plane.bits == 2 {
+        return pairs(part(block, byte));
+    }
     if plane.run == 1 {
         return single_bits(part(block, byte - group % 2 * 2), group % 2, position);
     }
@@ -64,5 +110,39 @@ fn single_bits(word: &[u8; 4], half: usize, position: usize) -> __m128i {
         let bit = _mm_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
         let set = _mm_cmpeq_epi8(_mm_and_si128(bytes, bit), bit);
         _mm_and_si128(set, _mm_set1_epi8(1 << position))
+    }
+}
+
+/// 16 numbers of 2 bits, the lowest first.
+#[inline(always)]
+fn pairs(bits: &[u8; 4]) -> __m128i {
+    // SAFETY: SSE2 is part of x86-64.
+    unsafe {
+        let zero = _mm_setzero_si128();
+        let bytes = _mm_unpacklo_epi8(_mm_cvtsi32_si128(i32::from_le_bytes(*bits)), zero);
+        let bytes = _mm_unpacklo_epi16(bytes, zero);
+        // Each byte to the lowest bits of four: 6 bits further on for every 2 that a byte has less.
+        let two = _mm_or_si128(bytes, _mm_slli_epi32::<12>(bytes));
+        let four = _mm_or_si128(two, _mm_slli_epi32::<6>(two));
+        _mm_and_si128(four, _mm_set1_epi8(3))
+    }
+}
+
+/// The scales of four blocks from what [`BlockLayout::halves`] gave, each in the lower half of a
+/// lane.
+///
+/// [`BlockLayout::halves`]: crate::quant::BlockLayout::halves
+#[inline(always)]
+pub(super) fn factors<F: BlockFormat>(stored: __m128i) -> __m128 {
+    // SAFETY: SSE2 is part of x86-64.
+    unsafe {
+        let scale = match const { F::LAYOUT.factor } {
+            Factor::Exponent => _mm_castsi128_ps(_mm_slli_epi32::<16>(stored)),
+            Factor::Half | Factor::Nibbles | Factor::Small => from_halves(stored),
+        };
+        match const { F::LAYOUT.unit } {
+            1.0 => scale,
+            unit => _mm_mul_ps(scale, _mm_set1_ps(unit)),
+        }
     }
 }
