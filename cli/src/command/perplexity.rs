@@ -37,7 +37,10 @@ pub(super) fn perplexity(arguments: &Perplexity) -> Result<Outcome, Failure> {
     let tokenizer = text::tokenizer(&file, &gguf, &mut text_memory)?;
     let mut session = source.session(&mut memory)?;
 
-    let mut tokens = text::encode(&tokenizer, text.bytes(), true, false)?;
+    // Text files may begin with a byte order mark.
+    let text = text.bytes();
+    let text = text.strip_prefix(text::MARK).unwrap_or(text);
+    let mut tokens = text::encode(&tokenizer, text, true, false)?;
     let window = engine.context as usize;
     if tokens.len() / 2 < window {
         return Err(Failure::new(format!(

@@ -74,10 +74,15 @@ impl Source<'_> {
         }
     }
 
-    /// Brings the whole model into memory and keeps it there, if it is mapped. Streamed weights are
-    /// locked when they are pinned.
+    /// Brings the whole model into memory and keeps it there. Of weights that stream only a part
+    /// can be.
     pub(crate) fn lock(&self, quiet: bool) -> Result<(), Failure> {
-        let Some(map) = self.contents().mapped() else { return Ok(()) };
+        let Some(map) = self.contents().mapped() else {
+            return Err(Failure::new(
+                "--lock: the model does not fit in the memory that it may take, so most of it is \
+                 read again and again: leave --lock out, or give more by --ram",
+            ));
+        };
         let bytes = map.bytes().len();
         let mut progress = Progress::new("lock", bytes >> 20, quiet);
         map.lock(&mut |done| progress.update(done >> 20)).map_err(|error| {
