@@ -258,7 +258,9 @@ fn filter(
         return top_p(candidates, scores, options.top_p);
     }
     filters::top_k(candidates, scores, options.top_k);
-    if options.typical_p < 1.0 {
+    // What is not left to chance is the likeliest token, which these two may leave out.
+    let is_random = options.is_random();
+    if is_random && options.typical_p < 1.0 {
         filters::typical(candidates, scores, options.typical_p);
         settle(candidates, scores);
     }
@@ -267,7 +269,7 @@ fn filter(
     // Whether to exclude follows from the bits of the one draw, mixed so that it says nothing
     // about them.
     let chance = || Rng::new(bits).next_f64();
-    let excludes = options.xtc.excludes() && options.is_random();
+    let excludes = is_random && options.xtc.excludes();
     if excludes && chance() < f64::from(options.xtc.probability) {
         filters::exclude_top(candidates, scores, options.xtc.threshold);
         settle(candidates, scores);

@@ -255,9 +255,7 @@ impl SamplerOptions<'_> {
 
     /// Whether the likeliest token is the answer whatever the others are.
     pub(super) fn is_greedy(&self) -> bool {
-        !self.is_random()
-            && !self.changes_scores()
-            && (!ALL_STAGES || self.typical_p == 1.0 || self.mirostat.is_some())
+        !self.is_random() && !self.changes_scores()
     }
 }
 
