@@ -179,6 +179,8 @@ fn piped_chats_answer_each_line_or_fail() {
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{errors}");
     assert!(errors.contains("--shift") && errors.contains("-c"), "{errors}");
+    let answers = output.stdout.iter().filter(|&&byte| byte == b'\n').count();
+    assert!(answers > 0 && errors.contains("no answer"), "{errors}");
     let shifted = run_with_input(&[&chat[..], &["--shift"]].concat(), b"a\nb\nc\nd\ne\n");
     assert!(shifted.status.success(), "{}", String::from_utf8_lossy(&shifted.stderr));
 }

@@ -136,3 +136,123 @@ fn a_plan_is_made_only_for_what_runs() {
         assert!(!memory.contains("memory for"), "{memory}");
     }
 }
+
+/// The number of tokens of a prompt, as the statistics say it.
+fn prompt_tokens(path: &str, arguments: &[&str]) -> usize {
+    let output = run(&[&[path, "-p", "Hello", "-n", "0"], arguments].concat());
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let prefill = errors.lines().find_map(|line| line.strip_prefix("Prefill: ")).unwrap();
+    prefill.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// The token that begins a text is there once, whether the tokenizer or the template writes it.
+#[test]
+fn a_template_that_writes_bos_writes_the_only_one() {
+    for form in [
+        "<|im_start|>",
+        "<|start_header_id|><|end_header_id|>",
+        "{{ '[INST] ' + message['content'] + ' [/INST]' }}",
+    ] {
+        let tokens = |writes_bos: bool, adds_bos: bool| {
+            let template = format!("{}{form}", if writes_bos { "{{ bos_token }}" } else { "" });
+            let value = [&(template.len() as u64).to_le_bytes()[..], template.as_bytes()].concat();
+            let file = with_key(&model_bytes("llama"), "tokenizer.chat_template", STRING, &value);
+            let file = with_key(&file, "tokenizer.ggml.add_bos_token", BOOL, &[u8::from(adds_bos)]);
+            prompt_tokens(TemporaryFile::new("bos.gguf", &file).path(), &["--chat"])
+        };
+        let without = tokens(false, false);
+        for (writes_bos, adds_bos) in [(true, false), (true, true), (false, true)] {
+            assert_eq!(tokens(writes_bos, adds_bos), without + 1, "{form} {writes_bos} {adds_bos}");
+        }
+    }
+}
+
+/// The reference model of which only tokens of one small letter stand for something.
+fn with_unused(unused: i32) -> TemporaryFile {
+    let file = model_bytes("llama");
+    let gguf = Gguf::parse(&file, file.len() as u64).unwrap();
+    let texts = gguf.array("tokenizer.ggml.tokens").unwrap().unwrap().strings().unwrap();
+    let types: Vec<u8> = texts
+        .map(|(_, text)| if matches!(text, [b'a'..=b'z']) { 1 } else { unused })
+        .flat_map(i32::to_le_bytes)
+        .collect();
+    let head = [&5u32.to_le_bytes()[..], &(types.len() as u64 / 4).to_le_bytes()].concat();
+    let value = [head, types].concat();
+    let file = with_key(&file, "tokenizer.ggml.token_type", ARRAY, &value);
+    TemporaryFile::new("unused.gguf", &file)
+}
+
+/// Rows that fill a vocabulary up are neither chosen nor shown: each token of the text is a letter.
+#[test]
+fn unused_tokens_are_never_written() {
+    for unused in [0, 5] {
+        let file = with_unused(unused);
+        let mut letters = 0;
+        for seed in ["1", "2", "3", "4"] {
+            for more in [&["-t", "9"][..], &["-t", "0"], &["-t", "9", "--lookup"]] {
+                let arguments = [file.path(), "-p", "abc", "-n", "60", "-s", seed];
+                let output = run(&[&arguments[..], &["--top-p", "1"], more].concat());
+                let errors = String::from_utf8(output.stderr).unwrap();
+                assert!(output.status.success(), "{errors}");
+                let written = errors.lines().find_map(|line| line.strip_prefix("Generation: "));
+                let written: usize = written.unwrap().split(' ').next().unwrap().parse().unwrap();
+                assert_eq!(output.stdout.len(), written, "{errors}");
+                assert!(output.stdout.iter().all(u8::is_ascii_lowercase));
+                letters += written;
+            }
+        }
+        assert!(letters > 100, "{letters}");
+        let json = r#"{"type":"string","pattern":"^[a-z]{5}$"}"#;
+        let arguments = [file.path(), "-p", "abc", "-t", "9", "--quiet", "--schema", json];
+        // Quotes have no token any more, so nothing can be written: an error, not half a string.
+        error_line(&run(&arguments), 1);
+    }
+}
+
+/// A text ends with a whole character, wherever it is cut.
+#[test]
+fn no_text_ends_inside_a_character() {
+    let path = model("llama");
+    let (mut ends, mut longest) = (0, 0);
+    for seed in 1..=60 {
+        let seed = seed.to_string();
+        let text = |count: &str| {
+            let arguments = ["-p", "x", "-n", count, "-t", "9", "--top-p", "1", "-s", &seed];
+            stdout_of(&[&[path.as_str()], &arguments[..], &["--quiet"]].concat())
+        };
+        let (short, long) = (text("2"), text("3"));
+        assert!(long.starts_with(&short), "seed {seed}");
+        for bytes in [&short, &long] {
+            let mut rest = &bytes[..];
+            while let Err(error) = str::from_utf8(rest) {
+                let length = error.error_len().expect("no character is cut at the end");
+                rest = &rest[error.valid_up_to() + length..];
+            }
+        }
+        longest = longest.max(long.len());
+        ends += usize::from(short.is_empty());
+    }
+    assert!(longest > 3 && ends < 60);
+}
+
+/// What readers of a model's JSON expect is an object; any value is for those who ask.
+#[test]
+fn json_is_an_object_or_what_is_asked_for() {
+    let path = model("llama");
+    let mut kinds = [0; 2];
+    for seed in 1..=12 {
+        let seed = seed.to_string();
+        let json = |option: &[&str]| {
+            let arguments = ["-p", "x", "-n", "40", "-t", "2", "-s", &seed, "--quiet"];
+            let text = stdout_of(&[&[path.as_str()], &arguments[..], option].concat());
+            serde_json::from_slice::<serde_json::Value>(&text).unwrap()
+        };
+        for object in [&["--json"][..], &["--json", "--pretty"]] {
+            assert!(json(object).is_object());
+        }
+        for value in [&["--json", "value"][..], &["--json=value", "--pretty"]] {
+            kinds[usize::from(json(value).is_object())] += 1;
+        }
+    }
+    assert!(kinds[0] > 0, "{kinds:?}");
+}

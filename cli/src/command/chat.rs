@@ -34,6 +34,7 @@ pub(super) fn talk(
     let mut keyboard = console::stdin_is_terminal() && console::stderr_is_terminal();
     let mut editor = LineEditor::new("> ");
     let mut is_first = true;
+    let mut unanswered = 0;
     if keyboard && !arguments.quiet {
         let context = talk.generation.session.context();
         let form = chat.name();
@@ -44,7 +45,7 @@ pub(super) fn talk(
             true => match editor.read() {
                 Ok(Typed::Line(line)) => line.into_bytes(),
                 Ok(Typed::Cleared) => continue,
-                Ok(Typed::End) => return Ok(Outcome::Done),
+                Ok(Typed::End) => return end(unanswered),
                 Err(_) => {
                     // A terminal without raw mode can still be read line by line.
                     keyboard = false;
@@ -54,19 +55,29 @@ pub(super) fn talk(
             false => match next_line(line_bytes)? {
                 Some(line) if core::mem::take(&mut is_first) => text::without_mark(line),
                 Some(line) => line,
-                None => return Ok(Outcome::Done),
+                None => return end(unanswered),
             },
         };
         match talk.line(&line)? {
             Next::Line => {}
-            Next::Unanswered(why) if keyboard => report::line(format_args!("{why}")),
-            // A script must hear that its line has no answer.
-            Next::Unanswered(why) => return Err(why),
-            Next::End => return Ok(Outcome::Done),
+            Next::Unanswered(why) => {
+                report::line(format_args!("{why}"));
+                unanswered += u32::from(!keyboard);
+            }
+            Next::End => return end(unanswered),
             // An interrupted script must end.
             Next::Interrupted if keyboard && !console::is_told_to_end() => {}
             Next::Interrupted => return Ok(Outcome::Interrupted),
         }
+    }
+}
+
+/// The end of a talk. A script must hear of lines without an answer.
+fn end(unanswered: u32) -> Result<Outcome, Failure> {
+    match unanswered {
+        0 => Ok(Outcome::Done),
+        1 => Err(Failure::new("a line has no answer, for want of room")),
+        _ => Err(Failure::new(format_args!("{unanswered} lines have no answer, for want of room"))),
     }
 }
 
