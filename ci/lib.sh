@@ -7,6 +7,14 @@
 # shellcheck shell=bash
 set -euo pipefail
 
+# --help: what the script says of itself in its first lines.
+case ${1-} in
+-h | --help)
+    sed -n '2,${/^#/!q;s/^# \{0,1\}//p}' "$0"
+    exit
+    ;;
+esac
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/picolm
 mkdir -p "$cache"

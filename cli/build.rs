@@ -9,9 +9,9 @@ fn main() {
 /// Writes the grammar of `--json`, packed, to `json.packed`.
 #[cfg(feature = "small")]
 fn pack_json() {
+    use picolm_core::grammar::json::{self, Root};
     let mut words = vec![0; 1 << 16];
-    let grammar =
-        picolm_core::grammar::json::compact(&mut words).expect("JSON's grammar fits in 256 KiB");
+    let grammar = json::compact(Root::Object, &mut words).expect("JSON's grammar fits in 256 KiB");
     let mut packed = Vec::new();
     grammar.pack(&mut |byte| packed.push(byte));
     let folder = std::env::var_os("OUT_DIR").expect("cargo names a folder");

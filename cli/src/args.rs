@@ -89,7 +89,7 @@ fn parse_logits(mut options: Options) -> Result<Command, Failure> {
             "--tokens" => tokens = options.ids(&option)?,
             "--all" => all = true,
             "-c" | "--context" => options.engine.context = options.integer(&option, 1)?,
-            "-j" | "--threads" => options.engine.threads = options.integer(&option, 1)?,
+            "-j" | "--threads" => options.engine.threads = options.threads(&option)?,
             _ if options.take(&option)? => {}
             _ => return Err(unknown(&option)),
         }
@@ -107,7 +107,7 @@ fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
         match option.as_str() {
             "-f" | "--file" => file = Some(options.value(&option)?.into()),
             "-c" | "--context" => window = options.integer(&option, SMALLEST_WINDOW)?,
-            "-j" | "--threads" => options.engine.threads = options.integer(&option, 1)?,
+            "-j" | "--threads" => options.engine.threads = options.threads(&option)?,
             "--quiet" => quiet = true,
             _ if options.take(&option)? => {}
             _ => return Err(unknown(&option)),
@@ -131,7 +131,7 @@ fn parse_bench(mut options: Options) -> Result<Command, Failure> {
             "-n" | "--max-tokens" => generated_tokens = options.integer(&option, 0)?,
             "--depth" => depth = options.integer(&option, 0)?,
             "-r" | "--repetitions" => repetitions = options.integer(&option, 1)?,
-            "-j" | "--threads" => options.engine.threads = options.integer(&option, 1)?,
+            "-j" | "--threads" => options.engine.threads = options.threads(&option)?,
             "--bandwidth" => bandwidth_only = true,
             "--json" => json = true,
             _ if options.take(&option)? => {}
@@ -218,7 +218,7 @@ mod tests {
             ("chat m --think", "--think: a value is missing"),
             ("m --ram 0", "--ram: '0'"),
             ("m --ram M", "--ram: 'M'"),
-            ("m --ram 1.5G", "--ram: '1.5G'"),
+            ("m --ram 1.5", "--ram: '1.5'"),
             ("m --ram 99999999999G", "--ram: '99999999999G'"),
             ("info m --ram", "--ram: a value is missing"),
             ("bench m --depth x", "--depth: 'x'"),
@@ -258,6 +258,9 @@ mod tests {
         assert!(refused("m --json --stop x").contains("--stop: the constraint"));
         assert!(refused("m --grammar g --pretty").contains("--pretty: goes with --json"));
         assert!(refused("m --json --grammar g").contains("one constraint"));
+        assert!(refused("m --json=array").contains("'array'"));
+        assert!(refused("m -n 999999999999").contains("to 4294967295"));
+        assert!(refused("m -j 33").contains("from 1 to 32"));
         assert!(refused("logits m").contains("--tokens"));
         assert!(refused("perplexity m").contains("-f FILE"));
         assert!(refused("embed m -p a --tokens 1").contains("one text"));

@@ -36,7 +36,7 @@ pub(crate) struct PromptCache {
 impl CacheFile {
     /// Opens the file that was asked for, if one was.
     pub(crate) fn open(keeping: &Keeping, quiet: bool) -> Result<Option<Self>, Failure> {
-        let Some(path) = keeping.cache.clone() else { return Ok(None) };
+        let Some(path) = keeping.cache.clone().map(followed) else { return Ok(None) };
         let earlier = SavedFile::open(&path).map_err(|error| Failure::about(&path, error))?;
         let limit_bytes = keeping.cache_max.unwrap_or(u64::MAX);
         Ok(Some(Self { path, limit_bytes, quiet, earlier }))
@@ -76,6 +76,19 @@ impl CacheFile {
         }
         Ok(cache)
     }
+}
+
+/// Most links that lead to a file, as Linux has it.
+const MAX_LINKS: u32 = 40;
+
+/// Where `path` leads: a new version of the file is made beside it, not beside a link, and takes
+/// its place there. Links without end are refused as the links that they are.
+fn followed(mut path: PathBuf) -> PathBuf {
+    for _ in 0..MAX_LINKS {
+        let Ok(target) = std::fs::read_link(&path) else { break };
+        path = path.parent().map_or(target.clone(), |folder| folder.join(target));
+    }
+    path
 }
 
 impl PromptCache {

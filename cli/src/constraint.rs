@@ -1,8 +1,9 @@
 //! From an option to a constraint: compiling, the vocabulary's tree, the memory of both.
 
 use crate::args::Wanted;
-use crate::engine::ModelFile;
+use crate::engine::{ModelFile, text};
 use crate::report::{Bytes, Failure};
+use picolm_core::grammar::json::Root;
 use picolm_core::grammar::{
     Constrain, Constraint, Grammar, GrammarError, GrammarErrorKind, SortedTokens, TokenBytes, Trie,
     json,
@@ -59,10 +60,12 @@ impl Constrained {
     /// Compiles the grammar that is wanted. Needs no model, so mistakes are found at once.
     pub(crate) fn compile(wanted: &Wanted, pretty: bool) -> Result<Self, Failure> {
         let grammar = match wanted {
-            Wanted::Json if pretty && cfg!(feature = "pretty") => {
-                compiled(json::pretty).map_err(Failure::new)?
+            Wanted::Json(root) if pretty && cfg!(feature = "pretty") => {
+                compiled(|words| json::pretty(*root, words)).map_err(Failure::new)?
             }
-            Wanted::Json => compiled(compact_json).map_err(Failure::new)?,
+            Wanted::Json(root) => {
+                compiled(|words| compact_json(*root, words)).map_err(Failure::new)?
+            }
             #[cfg(feature = "grammar")]
             Wanted::Schema(given) => {
                 let inline = given.to_str().map(str::trim_start);
@@ -122,7 +125,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     if source.len() as u64 == limit {
         return Err(Failure::about(path, format_args!("more than {}", Bytes(MAX_SOURCE_BYTES))));
     }
-    Ok(source)
+    Ok(text::without_mark(source))
 }
 
 /// The error, with the line of the source and the text there.
@@ -160,12 +163,12 @@ pub(crate) fn require_budget(
 
 /// Compiles the grammar of `--json`. The smallest program has it compiled already.
 #[cfg(not(feature = "small"))]
-fn compact_json(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
-    json::compact(words)
+fn compact_json(root: Root, words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
+    json::compact(root, words)
 }
 
 #[cfg(feature = "small")]
-fn compact_json(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
+fn compact_json(_: Root, words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
     Grammar::unpack(include_bytes!(concat!(env!("OUT_DIR"), "/json.packed")), words)
 }
 

@@ -24,13 +24,17 @@ use command::Outcome;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    platform::stack::with_room(run)
+}
+
+fn run() -> ExitCode {
     platform::map::exit_on_fault();
     platform::save::limits_are_errors();
     let outcome =
         args::parse(std::env::args_os().skip(1)).and_then(|command| command::execute(&command));
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::Interrupted) => ExitCode::from(report::EXIT_INTERRUPTED),
+        Ok(Outcome::Interrupted) => ExitCode::from(platform::console::interrupt_code()),
         Err(failure) => {
             report::line(format_args!("picolm: {failure}"));
             ExitCode::from(failure.exit_code())

@@ -5,9 +5,6 @@ use core::fmt;
 use std::io::Write;
 use std::path::Path;
 
-/// The exit code of a program that was interrupted: 128 and SIGINT's number.
-pub(crate) const EXIT_INTERRUPTED: u8 = 130;
-
 /// Why the program failed, in one line that says what to do.
 // Boxed, because it is passed up through every call that may fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,9 +74,14 @@ impl Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tokens, .. } = self;
-        let (seconds, rate) = (Fixed::<2>(self.seconds()), Fixed::<2>(self.tokens_per_s()));
-        write!(f, "{tokens} tokens in {seconds} s ({rate} tok/s)")
+        let Self { tokens, evaluated, .. } = self;
+        let plural = if *tokens == 1 { "" } else { "s" };
+        write!(f, "{tokens} token{plural} in {} s", Fixed::<2>(self.seconds()))?;
+        // A text of one token took no pass of its own.
+        if *evaluated == 0 {
+            return Ok(());
+        }
+        write!(f, " ({} tok/s)", Fixed::<2>(self.tokens_per_s()))
     }
 }
 
@@ -185,7 +187,9 @@ mod tests {
         let span = Span { tokens: 12, evaluated: 12, duration_ns: 1_500_000_000 };
         assert_eq!(span.to_string(), "12 tokens in 1.50 s (8.00 tok/s)");
         let nothing = Span { tokens: 0, evaluated: 0, duration_ns: 0 };
-        assert_eq!(nothing.to_string(), "0 tokens in 0.00 s (0.00 tok/s)");
+        assert_eq!(nothing.to_string(), "0 tokens in 0.00 s");
+        let one = Span { tokens: 1, evaluated: 0, duration_ns: 10_000_000 };
+        assert_eq!(one.to_string(), "1 token in 0.01 s");
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn a_conversation_goes_on_where_it_was() {
     let (text, errors) = cached(PROMPT, &folder.file(), &["-n", "12"]);
     assert_eq!(text, expected);
     assert_eq!(skipped(&errors), token_count(PROMPT) - 1);
-    assert!(errors.contains("Prefill: 1 tokens"), "{errors}");
+    assert!(errors.contains("Prefill: 1 token in"), "{errors}");
 
     // A prompt that shares a part of it, one that has nothing but its beginning in common, and one
     // that goes on from the answer.
@@ -199,7 +199,7 @@ fn a_file_that_cannot_be_is_an_error_at_once() {
     #[cfg(unix)]
     {
         let link = folder.path("link");
-        std::os::unix::fs::symlink(folder.path("target"), &link).unwrap();
+        std::os::unix::fs::symlink(&link, &link).unwrap();
         refused(&link, "is a symbolic link");
         let pipe = folder.path("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -208,11 +208,37 @@ fn a_file_that_cannot_be_is_an_error_at_once() {
     }
 }
 
-/// Ctrl-C ends a text, and what was computed of it is kept.
+/// A link stays one: what it leads to, on whatever disk, is the file.
+#[cfg(unix)]
+#[test]
+fn links_are_followed() {
+    let (folder, other) = (Folder::new("links"), Folder::new("linked-to"));
+    let link = |name: &str, target: &str| {
+        std::os::unix::fs::symlink(target, folder.path(name)).unwrap();
+    };
+    link("absolute", &other.path("file"));
+    link("relative", "absolute");
+    for name in ["absolute", "relative"] {
+        let (text, errors) = cached(PROMPT, Path::new(&folder.path(name)), &["-n", "6"]);
+        assert_eq!(text, fresh(PROMPT, &["-n", "6"]), "{errors}");
+        assert_eq!(errors.contains("Skipping"), name == "relative", "{errors}");
+    }
+    assert_eq!(other.names(), ["file"]);
+    assert_eq!(folder.names(), ["absolute", "relative"]);
+    assert!(std::fs::symlink_metadata(folder.path("absolute")).unwrap().is_symlink());
+}
+
+/// Ctrl-C ends a text, and so does a service manager; what was computed of it is kept.
 #[cfg(unix)]
 #[test]
 fn an_interrupted_text_is_kept() {
-    let folder = Folder::new("interrupted");
+    interrupted_text_is_kept("-INT", 130);
+    interrupted_text_is_kept("-TERM", 143);
+}
+
+#[cfg(unix)]
+fn interrupted_text_is_kept(signal: &str, exit_code: i32) {
+    let folder = Folder::new(&format!("interrupted{signal}"));
     let file = folder.path("text.cache");
     let path = model("llama_linear");
     for _ in 0..10 {
@@ -221,8 +247,8 @@ fn an_interrupted_text_is_kept() {
         let mut first = [0];
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
         let id = child.id().to_string();
-        assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-        if common::exit_code(child) == Some(130) {
+        assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
+        if common::exit_code(child) == Some(exit_code) {
             let output = run(&[&path, "-p", PROMPT, "-n", "1", "-t", "0", "--cache", &file]);
             assert!(skipped(&String::from_utf8(output.stderr).unwrap()) > 5);
             return;

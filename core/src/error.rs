@@ -89,8 +89,9 @@ codes! {
     READ = 217 c"weights could not be read";
     NOT_SCHEDULED = 218 c"weights were wanted out of turn";
     NOT_ENOUGH_MEMORY = 220 c"not enough memory";
-    NOT_CAUSAL = 221 c"the model turns texts into vectors and writes none";
-    NO_POOLING = 222 c"the model's file does not say how a text becomes a vector";
+    UNSUPPORTED_KEY = 221 c"a key of the model has a value that is not supported";
+    NOT_CAUSAL = 222 c"the model turns texts into vectors and writes none";
+    NO_POOLING = 223 c"the model's file does not say how a text becomes a vector";
 
     TOKENIZER_KEY = 301 c"the file lacks a key of its tokenizer";
     TOKENIZER_MODEL = 302 c"the tokenizer's model is not supported";
@@ -165,6 +166,16 @@ impl Error {
         self.numbers().1
     }
 
+    /// The byte of the model file that is meant, if it is one of its header.
+    pub const fn offset(self) -> Option<u64> {
+        match self {
+            Self::Gguf(GgufError { offset, .. })
+            | Self::Model(ModelError::Gguf(GgufError { offset, .. })) => Some(offset),
+            Self::Tokenizer(error) => error.offset(),
+            _ => None,
+        }
+    }
+
     const fn numbers(self) -> (u16, u64) {
         match self {
             Self::Gguf(error) => gguf(error),
@@ -201,6 +212,7 @@ const fn model(error: ModelError) -> (u16, u64) {
         ModelError::UnknownArchitecture(_) | ModelError::NoExperts(_) => (ARCHITECTURE, 0),
         ModelError::MissingKey(_) => (MISSING_KEY, 0),
         ModelError::InvalidKey(_) => (INVALID_KEY, 0),
+        ModelError::UnsupportedKey(_) | ModelError::UnequalKey(_) => (UNSUPPORTED_KEY, 0),
         ModelError::MissingTensor(_) => (MISSING_TENSOR, 0),
         ModelError::WrongShape(_) => (WRONG_SHAPE, 0),
         ModelError::DuplicateTensor(_) => (DUPLICATE_TENSOR, 0),
@@ -232,7 +244,6 @@ const fn tokenizer(error: TokenizerError) -> (u16, u64) {
         TokenizerError::LengthMismatch { offset } => (LENGTH_MISMATCH, offset),
         TokenizerError::EqualTokens { offset } => (EQUAL_TOKENS, offset),
         TokenizerError::Score { token } => (SCORE, token as u64),
-        TokenizerError::SpecialToken { offset } => (SPECIAL_TOKEN, offset),
         TokenizerError::Memory(full) => memory(full),
     }
 }
@@ -348,8 +359,9 @@ mod tests {
         (217, "weights could not be read"),
         (218, "weights were wanted out of turn"),
         (220, "not enough memory"),
-        (221, "the model turns texts into vectors and writes none"),
-        (222, "the model's file does not say how a text becomes a vector"),
+        (221, "a key of the model has a value that is not supported"),
+        (222, "the model turns texts into vectors and writes none"),
+        (223, "the model's file does not say how a text becomes a vector"),
         (301, "the file lacks a key of its tokenizer"),
         (302, "the tokenizer's model is not supported"),
         (303, "the pre-tokenizer is not supported"),

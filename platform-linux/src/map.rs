@@ -52,7 +52,8 @@ impl MappedFile {
         // writes to it meanwhile is the user's part of the contract, as for every program that
         // maps its data: the parsed header is bounds-checked, weights are only numbers, and a
         // file that shrinks raises SIGBUS (see `exit_on_fault`).
-        let map = unsafe { memmap2::MmapOptions::new().map_copy_read_only(&file)? };
+        let map = unsafe { memmap2::MmapOptions::new().map_copy_read_only(&file) };
+        let map = map.map_err(MapError::Unmappable)?;
         residency::prefer_huge_pages(&map);
         Ok(Self { map: Arc::new(map), file, ahead: OnceCell::new() })
     }

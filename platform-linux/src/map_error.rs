@@ -8,6 +8,8 @@ use std::io;
 pub enum MapError {
     /// The operating system refused.
     System(io::Error),
+    /// The operating system can read the file, or have the memory elsewhere, but not map it here.
+    Unmappable(io::Error),
     /// Not a regular file: what it is instead.
     NotAFile(&'static str),
     /// No bytes in it.
@@ -22,7 +24,7 @@ pub enum MapError {
 impl fmt::Display for MapError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::System(error) => write!(f, "{error}"),
+            Self::System(error) | Self::Unmappable(error) => write!(f, "{error}"),
             Self::NotAFile(kind) => write!(f, "is {kind}, not a file"),
             Self::Empty => write!(f, "is empty"),
             Self::TooLarge { bytes } => write!(f, "{bytes} bytes cannot be addressed here"),

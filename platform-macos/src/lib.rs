@@ -17,5 +17,6 @@ mod residency;
 mod rest;
 pub mod save;
 mod shares;
+pub mod stack;
 pub mod stream;
 pub mod threads;

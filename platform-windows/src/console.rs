@@ -5,7 +5,7 @@
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use core::time::Duration;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 /// Whether someone watches stderr: only then is a progress bar drawn.
 pub fn stderr_is_terminal() -> bool {
@@ -37,6 +37,15 @@ pub fn read_stdin(limit_bytes: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("more than {limit_bytes} bytes")));
     }
     Ok(bytes)
+}
+
+/// The next line of stdin, its end included; empty at the end of the input, and longer than
+/// `limit_bytes` by one byte if the line is longer.
+pub fn read_line(limit_bytes: u64) -> io::Result<Vec<u8>> {
+    let _ends = InterruptEnds::begin();
+    let mut line = Vec::new();
+    io::stdin().lock().take(limit_bytes.saturating_add(1)).read_until(b'\n', &mut line)?;
+    Ok(line)
 }
 
 /// Why text could not be written.
@@ -227,6 +236,16 @@ unsafe extern "system" fn note_event(event: u32) -> i32 {
 
 /// `STATUS_CONTROL_C_EXIT` of `ntstatus.h`: with it Ctrl-C ends a program by default.
 const CONTROL_C_EXIT: u32 = 0xc000_013a;
+
+/// Whether the program was told to end, not only what it does: never by a key.
+pub fn is_told_to_end() -> bool {
+    false
+}
+
+/// The exit code of a program that was interrupted: as on Linux.
+pub fn interrupt_code() -> u8 {
+    130
+}
 
 /// While it lives, the first Ctrl-C ends the program: what only waits for input has nothing to
 /// finish, and would not look at the flag of [`on_interrupt`].

@@ -53,7 +53,8 @@ impl MappedFile {
         }
         // SAFETY: the file is a regular one that nobody may write to while it is open
         // (FILE_SHARE_READ), mapped read-only; the mapping keeps the system from shrinking it.
-        let map = unsafe { memmap2::MmapOptions::new().map(&file)? };
+        let map = unsafe { memmap2::MmapOptions::new().map(&file) };
+        let map = map.map_err(MapError::Unmappable)?;
         Ok(Self { map, file, ahead: OnceCell::new() })
     }
 

@@ -55,7 +55,7 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
     "      --lock               read the whole model first and keep it in memory
 ",
     "  -j, --threads N          at most 32                           [usable cores]
-      --json               write a JSON object or array: always whole, within -n
+      --json [value]       write a JSON object, or any value: always whole, within -n
 ",
     #[cfg(feature = "grammar")]
     "      --schema FILE|JSON   write JSON that a JSON Schema allows: whole, too

@@ -4,7 +4,6 @@
 use super::options::{Options, size};
 use crate::report::Failure;
 use picolm_core::session::{DEFAULT_KEEP, How, Session, Shift};
-use std::ffi::OsStr;
 use std::path::PathBuf;
 
 /// What is kept.
@@ -79,29 +78,6 @@ impl Options {
     fn size(&mut self, option: &str) -> Result<u64, Failure> {
         self.parsed(option, "not a size: write 64M, 500K or bytes", size)
     }
-
-    /// Takes the next argument where it is `word`, or what follows a `=`, which must be. What is
-    /// no option and cannot be the model, since that is known, is meant as a word too.
-    fn word(&mut self, word: &str, option: &str) -> Result<bool, Failure> {
-        let refusal = |value: &OsStr| {
-            let value = value.to_string_lossy();
-            Failure::usage(format!("{option}: '{value}' is not {word}, its only value"))
-        };
-        if let Some(value) = self.parser.optional_value() {
-            return if value == word { Ok(true) } else { Err(refusal(&value)) };
-        }
-        let Some(mut rest) = self.parser.try_raw_args() else { return Ok(false) };
-        match rest.peek() {
-            Some(next) if next == word => {
-                rest.next();
-                Ok(true)
-            }
-            Some(next) if self.model.is_some() && !next.to_string_lossy().starts_with('-') => {
-                Err(refusal(next))
-            }
-            _ => Ok(false),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -126,9 +102,26 @@ mod tests {
         let keeping = run("m --cache f --cache-max 3M").unwrap().keeping;
         assert_eq!(keeping.cache.as_deref(), Some(Path::new("f")));
         assert_eq!(keeping.cache_max, Some(3 << 20));
-        for (size, bytes) in [("17", 17), ("2k", 2048), ("2K", 2048), ("1G", 1 << 30)] {
+        for (size, bytes) in [
+            ("17", 17),
+            ("17B", 17),
+            ("2k", 2048),
+            ("2K", 2048),
+            ("1G", 1 << 30),
+            ("1.5G", 3 << 29),
+            ("0.25m", 1 << 18),
+            ("100MB", 100 << 20),
+            ("100MiB", 100 << 20),
+            ("3kb", 3 << 10),
+        ] {
             let keeping = run(&format!("m --cache f --cache-max={size}")).unwrap().keeping;
             assert_eq!(keeping.cache_max, Some(bytes), "{size}");
+        }
+        for size in ["", "0", "-1", "+1M", "1.5", "1.", ".5G", "M", "B", "iB", "1iB", "1e3", "1T"] {
+            assert!(run(&format!("m --cache f --cache-max={size}")).is_err(), "{size}");
+        }
+        for size in ["20000000000G", "0.0000000001G", "1.2.3M", "1 M"] {
+            assert_eq!(super::super::options::size(size), None, "{size}");
         }
     }
 
@@ -162,7 +155,6 @@ mod tests {
             ("m --cache f --cache-max M", "--cache-max: 'M'"),
             ("m --cache f --cache-max -1", "--cache-max: '-1'"),
             ("m --cache f --cache-max 0", "--cache-max: '0'"),
-            ("m --cache f --cache-max 1.5G", "--cache-max: '1.5G'"),
             ("m --cache f --cache-max 99999999999G", "--cache-max: '99999999999G'"),
             ("m --cache f --cache-max 5é", "--cache-max: '5é'"),
         ] {

@@ -5,10 +5,12 @@ use crate::layers;
 use crate::platform::console;
 use crate::report::Failure;
 use lexopt::{Arg, Parser, ValueExt};
+use picolm_core::grammar::json::Root;
+use picolm_core::mem::MAX_WORKERS;
 use picolm_core::model::LayerSet;
 use picolm_core::quant::KvType;
 use picolm_core::session::{self, MAX_STOP_TEXT_BYTES};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 /// A model, and options of its engine.
@@ -156,13 +158,50 @@ impl Options {
         })
     }
 
-    /// A whole number from `least` on.
-    pub(super) fn integer<T>(&mut self, option: &str, least: T) -> Result<T, Failure>
-    where
-        T: core::str::FromStr + PartialOrd + core::fmt::Display,
-    {
-        let what = format!("not a whole number from {least} on");
-        self.parsed(option, &what, |text| text.parse().ok().filter(|number| *number >= least))
+    /// A whole number from `least` to the largest that there is.
+    pub(super) fn integer<T: Integer>(&mut self, option: &str, least: T) -> Result<T, Failure> {
+        self.integer_in(option, least, T::MAX)
+    }
+
+    fn integer_in<T: Integer>(&mut self, option: &str, least: T, most: T) -> Result<T, Failure> {
+        let what = format!("not a whole number from {least} to {most}");
+        let range = least..=most;
+        self.parsed(option, &what, |text| text.parse().ok().filter(|it| range.contains(it)))
+    }
+
+    /// Workers.
+    pub(super) fn threads(&mut self, option: &str) -> Result<usize, Failure> {
+        self.integer_in(option, 1, MAX_WORKERS)
+    }
+
+    /// What `--json` is to be: an object, or what the word after it says.
+    pub(super) fn json_root(&mut self, option: &str) -> Result<Root, Failure> {
+        // The smallest program has the grammar of objects alone.
+        let is_value = cfg!(not(feature = "small")) && self.word("value", option)?;
+        Ok(if is_value { Root::Value } else { Root::Object })
+    }
+
+    /// Takes the next argument where it is `word`, or what follows a `=`, which must be. What is
+    /// no option and cannot be the model, since that is known, is meant as a word too.
+    pub(super) fn word(&mut self, word: &str, option: &str) -> Result<bool, Failure> {
+        let refusal = |value: &OsStr| {
+            let value = value.to_string_lossy();
+            Failure::usage(format!("{option}: '{value}' is not {word}, its only value"))
+        };
+        if let Some(value) = self.parser.optional_value() {
+            return if value == word { Ok(true) } else { Err(refusal(&value)) };
+        }
+        let Some(mut rest) = self.parser.try_raw_args() else { return Ok(false) };
+        match rest.peek() {
+            Some(next) if next == word => {
+                rest.next();
+                Ok(true)
+            }
+            Some(next) if self.model.is_some() && !next.to_string_lossy().starts_with('-') => {
+                Err(refusal(next))
+            }
+            _ => Ok(false),
+        }
     }
 
     /// A list of blocks: `3,7-9`.
@@ -185,7 +224,7 @@ impl Options {
 
     /// Bytes with a suffix, or `auto`.
     fn ram(&mut self, option: &str) -> Result<Ram, Failure> {
-        self.parsed(option, "not a size: write 256M, 1G or auto", |text| match text {
+        self.parsed(option, "not a size: write 256M, 1.5G or auto", |text| match text {
             "auto" => Some(Ram::Auto),
             _ => size(text).map(Ram::Bytes),
         })
@@ -225,16 +264,43 @@ impl Options {
     }
 }
 
-/// Bytes: a whole number above 0, and K, M or G for as many times 1024, 1024^2 or 1024^3.
-pub(super) fn size(text: &str) -> Option<u64> {
-    let (digits, shift) = match text.as_bytes().last()?.to_ascii_uppercase() {
-        b'K' => (&text[..text.len() - 1], 10),
-        b'M' => (&text[..text.len() - 1], 20),
-        b'G' => (&text[..text.len() - 1], 30),
-        _ => (text, 0),
+/// A type of whole numbers.
+pub(super) trait Integer: core::str::FromStr + PartialOrd + core::fmt::Display {
+    const MAX: Self;
+}
+
+macro_rules! integers {
+    ($($type:ty)*) => {
+        $(impl Integer for $type {
+            const MAX: Self = Self::MAX;
+        })*
     };
-    let number: u64 = digits.parse().ok().filter(|number| *number > 0)?;
-    number.checked_mul(1 << shift)
+}
+integers!(u32 u64 usize i64);
+
+/// Bytes: a number above 0, and K, M or G for as many times 1024, 1024^2 or 1024^3; KiB and KB are
+/// spelled-out K.
+pub(super) fn size(text: &str) -> Option<u64> {
+    let text = text.to_ascii_uppercase();
+    let unit = text.strip_suffix("IB").or(text.strip_suffix('B')).unwrap_or(&text);
+    let (digits, shift) = match unit.as_bytes().last()? {
+        b'K' => (&unit[..unit.len() - 1], 10),
+        b'M' => (&unit[..unit.len() - 1], 20),
+        b'G' => (&unit[..unit.len() - 1], 30),
+        // "B" alone means bytes, and nothing else does.
+        _ if text.ends_with("IB") || unit.contains('.') => return None,
+        _ => (unit, 0),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let places = u32::try_from(fraction.len()).ok().filter(|places| (1..=9).contains(places))?;
+    let (whole, fraction) = (number(whole)?, number(fraction)?);
+    let part = (fraction << shift) / 10u64.pow(places);
+    whole.checked_mul(1 << shift)?.checked_add(part).filter(|&bytes| bytes > 0)
+}
+
+/// Digits alone: no sign.
+fn number(digits: &str) -> Option<u64> {
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
 pub(super) fn unknown(option: &str) -> Failure {

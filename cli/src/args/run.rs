@@ -3,6 +3,7 @@
 use super::keeping::Keeping;
 use super::options::Engine;
 use super::sampling::Sampling;
+use picolm_core::grammar::json::Root;
 use std::path::PathBuf;
 
 /// Continues a prompt, or chats.
@@ -34,8 +35,8 @@ pub(crate) struct Run {
 /// A form that a text must have.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Wanted {
-    /// A JSON object or array.
-    Json,
+    /// A JSON object, or any JSON value.
+    Json(Root),
     /// A JSON Schema, or the path of its file.
     #[cfg(feature = "grammar")]
     Schema(std::ffi::OsString),
@@ -47,7 +48,7 @@ pub(crate) enum Wanted {
 impl Wanted {
     pub(super) fn is_json(&self) -> bool {
         match self {
-            Self::Json => true,
+            Self::Json(_) => true,
             #[cfg(feature = "grammar")]
             Self::Schema(_) => true,
             #[cfg(feature = "grammar")]

@@ -104,7 +104,7 @@ impl Sampling {
                     _ => breakers.push(text),
                 }
             }
-            "--mirostat" => match given.integer(option, 0)? {
+            "--mirostat" => match given.integer(option, 0u32)? {
                 0 => options.mirostat = None,
                 2 => options.mirostat = Some(self.mirostat),
                 other => {

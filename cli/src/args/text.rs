@@ -59,11 +59,11 @@ fn parse(
             "--stop" => run.stop.push(options.stop_text(&option)?),
             "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
             "-c" | "--context" => options.engine.context = options.integer(&option, 1)?,
-            "-j" | "--threads" => options.engine.threads = options.integer(&option, 1)?,
+            "-j" | "--threads" => options.engine.threads = options.threads(&option)?,
             #[cfg(feature = "lock")]
             "--lock" => run.lock = true,
             "--quiet" => run.quiet = true,
-            "--json" => run.constrain(Wanted::Json)?,
+            "--json" => run.constrain(Wanted::Json(options.json_root(&option)?))?,
             #[cfg(feature = "grammar")]
             "--schema" => run.constrain(Wanted::Schema(options.some(&option)?))?,
             #[cfg(feature = "grammar")]

@@ -12,7 +12,6 @@ use crate::report::{self, Bytes, Failure};
 use core::sync::atomic::Ordering;
 use picolm_core::chat::Chat;
 use picolm_core::grammar::Constrain;
-use std::io::{BufRead, Read};
 
 const HELP: &str = "\
 /help          this text
@@ -34,6 +33,8 @@ pub(super) fn talk(
     let mut talk = Talk { arguments, generation, chat, system, unread: None };
     let mut keyboard = console::stdin_is_terminal() && console::stderr_is_terminal();
     let mut editor = LineEditor::new("> ");
+    let mut is_first = true;
+    let mut unanswered = 0;
     if keyboard && !arguments.quiet {
         let context = talk.generation.session.context();
         let form = chat.name();
@@ -44,7 +45,7 @@ pub(super) fn talk(
             true => match editor.read() {
                 Ok(Typed::Line(line)) => line.into_bytes(),
                 Ok(Typed::Cleared) => continue,
-                Ok(Typed::End) => return Ok(Outcome::Done),
+                Ok(Typed::End) => return end(unanswered),
                 Err(_) => {
                     // A terminal without raw mode can still be read line by line.
                     keyboard = false;
@@ -52,42 +53,54 @@ pub(super) fn talk(
                 }
             },
             false => match next_line(line_bytes)? {
+                Some(line) if core::mem::take(&mut is_first) => text::without_mark(line),
                 Some(line) => line,
-                None => return Ok(Outcome::Done),
+                None => return end(unanswered),
             },
         };
         match talk.line(&line)? {
             Next::Line => {}
-            Next::End => return Ok(Outcome::Done),
+            Next::Unanswered(why) => {
+                report::line(format_args!("{why}"));
+                unanswered += u32::from(!keyboard);
+            }
+            Next::End => return end(unanswered),
             // An interrupted script must end.
-            Next::Interrupted if keyboard => {}
+            Next::Interrupted if keyboard && !console::is_told_to_end() => {}
             Next::Interrupted => return Ok(Outcome::Interrupted),
         }
     }
 }
 
+/// The end of a talk. A script must hear of lines without an answer.
+fn end(unanswered: u32) -> Result<Outcome, Failure> {
+    match unanswered {
+        0 => Ok(Outcome::Done),
+        1 => Err(Failure::new("a line has no answer, for want of room")),
+        _ => Err(Failure::new(format_args!("{unanswered} lines have no answer, for want of room"))),
+    }
+}
+
 /// A line of stdin without its end; `None` at the end of the input.
 fn next_line(line_bytes: u64) -> Result<Option<Vec<u8>>, Failure> {
-    let _ends = console::InterruptEnds::begin();
-    let mut line = Vec::new();
-    let read = std::io::stdin()
-        .lock()
-        .take(line_bytes.saturating_add(1))
-        .read_until(b'\n', &mut line)
-        .map_err(|error| Failure::new(format!("stdin: {error}")))?;
-    if read as u64 > line_bytes && line.last() != Some(&b'\n') {
+    let mut line =
+        console::read_line(line_bytes).map_err(|error| Failure::new(format!("stdin: {error}")))?;
+    let is_end = line.is_empty();
+    if line.len() as u64 > line_bytes && line.last() != Some(&b'\n') {
         let most = Bytes(line_bytes);
         return Err(Failure::new(format!("stdin: a line is longer than {most}")));
     }
     while line.last().is_some_and(|byte| b"\r\n".contains(byte)) {
         line.pop();
     }
-    Ok((read > 0).then_some(line))
+    Ok((!is_end).then_some(line))
 }
 
 /// The next step after a line.
 enum Next {
     Line,
+    /// The line has no answer, for this reason.
+    Unanswered(Failure),
     End,
     Interrupted,
 }
@@ -95,7 +108,7 @@ enum Next {
 /// Whether a turn has a place in the context.
 enum Room {
     Made,
-    None,
+    None(Failure),
     Interrupted,
 }
 
@@ -143,7 +156,7 @@ impl Talk<'_, '_, '_> {
         self.unread = None;
     }
 
-    /// Makes room for a turn of `tokens` tokens and its answer. Prints a line if there is none.
+    /// Makes room for a turn of `tokens` tokens and its answer.
     fn make_room(&mut self, tokens: usize) -> Result<Room, Failure> {
         let Generation { session, constraint, interrupted, .. } = &mut self.generation;
         // A constrained answer must fit as a whole, any other with one token.
@@ -168,14 +181,14 @@ impl Talk<'_, '_, '_> {
         if interrupted.load(Ordering::Relaxed) {
             return Ok(Room::Interrupted);
         }
-        if !room {
-            let left = context - session.position();
-            report::line(format_args!(
-                "that is {needed} tokens, and {left} of the context's {context} are left: /clear \
-                 forgets what was said, and -c gives more"
-            ));
+        if room {
+            return Ok(Room::Made);
         }
-        Ok(if room { Room::Made } else { Room::None })
+        let left = context - session.position();
+        Ok(Room::None(Failure::new(format_args!(
+            "that is {needed} tokens, and {left} of the context's {context} are left: /clear \
+             forgets what was said, --shift its oldest part, and -c gives more"
+        ))))
     }
 
     /// Sends `text` to the model and shows its answer.
@@ -184,7 +197,7 @@ impl Talk<'_, '_, '_> {
         let tokens: Vec<u32> = self.unread.into_iter().chain(turn.iter().copied()).collect();
         match self.make_room(tokens.len())? {
             Room::Made => {}
-            Room::None => return Ok(Next::Line),
+            Room::None(why) => return Ok(Next::Unanswered(why)),
             Room::Interrupted => return Ok(self.torn()),
         }
         let begun = self.generation.session.position();
@@ -204,7 +217,9 @@ impl Talk<'_, '_, '_> {
         }
         match finish {
             Finish::ContextFull => {
-                report::line(format_args!("the context of {context} tokens is full: /clear"));
+                report::line(format_args!(
+                    "the context of {context} tokens is full: /clear, or begin with --shift"
+                ));
             }
             Finish::MaxTokens if !self.arguments.quiet => {
                 report::line(format_args!("(stopped at {max_tokens} tokens: -n gives more)"));

@@ -2,11 +2,14 @@
 
 use super::write;
 use crate::args::Run;
+use crate::engine::read_words;
 use crate::platform::clock::MonotonicClock;
 use crate::report::{self, Failure, Progress, Span};
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, Ordering};
 use picolm_core::grammar::{Constrain, Constraint};
+use picolm_core::model::ForwardError;
+use picolm_core::ops::OpError;
 use picolm_core::port::Clock;
 use picolm_core::sampler::Sampler;
 use picolm_core::session::speculate::{Speculate, Speculated, Speculation};
@@ -62,7 +65,7 @@ impl Generation<'_, '_> {
             progress.update(done);
             !interrupted.load(Ordering::Relaxed)
         };
-        self.session.prefill(tokens, &mut on_batch).map_err(Failure::new)?;
+        self.session.prefill(tokens, &mut on_batch).map_err(failure)?;
         Ok(interrupted.load(Ordering::Relaxed).then_some(Finish::Interrupted))
     }
 
@@ -163,10 +166,7 @@ impl Generation<'_, '_> {
         } else {
             (session.generate(&mut policy, max_tokens, &mut stdout), None)
         };
-        let mut generated = generated.map_err(|error| match error {
-            SessionError::Sample(_) => Failure::new(format!("{error}: is the model file damaged?")),
-            _ => Failure::new(error.to_string()),
-        })?;
+        let mut generated = generated.map_err(failure)?;
         if let Some(shown) = stopped
             && session.dropped() == dropped
         {
@@ -184,6 +184,18 @@ impl Generation<'_, '_> {
             (None, Stop::ContextFull) => Finish::ContextFull,
         };
         Ok((finish, generated))
+    }
+}
+
+/// Why a pass or a choice failed, with what is known of its cause.
+fn failure(error: SessionError) -> Failure {
+    match error {
+        SessionError::Sample(_) => Failure::new(format!("{error}: is the model file damaged?")),
+        SessionError::Forward(ForwardError::Op(OpError::Read(read))) => {
+            let words = read_words(read);
+            Failure::new(format!("the weights could not be read: {words}"))
+        }
+        _ => Failure::new(error),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::report::{Bytes, Failure, printable};
 use core::fmt::{Display, Write};
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::Purpose;
+use picolm_core::model::Config;
 use picolm_core::quant::TensorType;
 use picolm_core::sampler::SamplerOptions;
 
@@ -137,7 +138,10 @@ fn sizes(page: &mut Page, model: &Model<'_>) {
         page.line("experts", format_args!("{} of {}", config.n_expert_used, config.n_expert));
     }
     page.line("vocabulary", config.n_vocab);
-    page.line("context", format_args!("{} (trained for)", config.context_trained));
+    match config.context_trained {
+        Config::CONTEXT_UNKNOWN => page.line("context", "unknown"),
+        trained => page.line("context", format_args!("{trained} (trained for)")),
+    }
 }
 
 /// The memory plan, line by line.

@@ -9,7 +9,7 @@ use super::{Outcome, print};
 use crate::args::Perplexity;
 use crate::ceiling;
 use crate::engine::{Machine, Model, ModelFile, Needs, Plan, text};
-use crate::platform::map::MappedFile;
+use crate::platform::map::{MapError, MappedFile};
 use crate::report::{Failure, Progress};
 use picolm_core::ops::log_probability;
 use picolm_core::session::Session;
@@ -18,8 +18,17 @@ use picolm_core::session::Session;
 const ROWS: u32 = 16;
 
 pub(super) fn perplexity(arguments: &Perplexity) -> Result<Outcome, Failure> {
-    let text = MappedFile::open(&arguments.file)
-        .map_err(|error| Failure::about(&arguments.file, error))?;
+    let mapped = MappedFile::open(&arguments.file);
+    let read;
+    let text = match &mapped {
+        Ok(map) => map.bytes(),
+        Err(MapError::Unmappable(_)) => {
+            read = std::fs::read(&arguments.file)
+                .map_err(|error| Failure::about(&arguments.file, error))?;
+            &read
+        }
+        Err(error) => return Err(Failure::about(&arguments.file, error)),
+    };
     let engine = &arguments.engine;
     let machine = Machine::new(engine.threads)?;
     let file = ModelFile::open(&engine.model)?;
@@ -29,7 +38,7 @@ pub(super) fn perplexity(arguments: &Perplexity) -> Result<Outcome, Failure> {
     let needs = Needs { options, text: text_plan, other_bytes: 0 };
     let source = ceiling::open(&model, Plan::new(&model, needs)?, engine.ram)?;
     let most = source.text_bytes();
-    if text.bytes().len() as u64 > most {
+    if text.len() as u64 > most {
         let longer = format_args!("is longer than {most} bytes");
         return Err(Failure::about(&arguments.file, longer));
     }
@@ -37,7 +46,9 @@ pub(super) fn perplexity(arguments: &Perplexity) -> Result<Outcome, Failure> {
     let tokenizer = text::tokenizer(&file, &gguf, &mut text_memory)?;
     let mut session = source.session(&mut memory)?;
 
-    let mut tokens = text::encode(&tokenizer, text.bytes(), true, false)?;
+    // Text files may begin with a byte order mark.
+    let text = text.strip_prefix(text::MARK).unwrap_or(text);
+    let mut tokens = text::encode(&tokenizer, text, true, false)?;
     let window = engine.context as usize;
     if tokens.len() / 2 < window {
         return Err(Failure::new(format!(

@@ -58,8 +58,7 @@ fn load(
     let text_plan = text::plan_with_sampler(model, &sampling.options(&[], context))?;
     let mut text_memory = reserve(&text_plan)?;
     let mut arena = Arena::new(text_memory.as_mut_slice());
-    let tokenizer = Tokenizer::new(model.gguf, &mut arena);
-    let tokenizer = tokenizer.map_err(|error| model.file.failure(error))?;
+    let tokenizer = text::tokenizer_in(model.file, model.gguf, &mut arena)?;
     sampling.check_bias(n_vocab)?;
     let breakers = sampling.breaker_bits(&tokenizer)?;
     let sampler = Sampler::new(sampling.options(&breakers, context), n_vocab, &mut arena)

@@ -23,7 +23,7 @@ pub(crate) fn chat<'m>(
         })?,
         None => {
             let jinja = model.gguf.string("tokenizer.chat_template");
-            let jinja = jinja.map_err(|error| model.file.failure(error))?;
+            let jinja = jinja.map_err(|error| model.file.failure_in(error))?;
             let wrong = match jinja {
                 None => "has no chat template",
                 Some(_) => "has a chat template of an unknown form",

@@ -1,11 +1,13 @@
 //! The machine's workers and instruction sets, as options and environment limit them.
 
+use super::model_file::{ModelFile, read_words};
 use crate::platform::cpu;
 use crate::platform::threads::{Pool, usable_cores};
 use crate::report::Failure;
 use picolm_core::kernels::{self, Candidate, VectorCandidate, portable};
-use picolm_core::model::{Build, family};
+use picolm_core::model::{Build, ModelError, family};
 use picolm_core::port::CpuFeatures;
+use picolm_core::quant::TensorType;
 use std::ffi::OsString;
 
 /// Workers, and the kernels that they may use.
@@ -20,6 +22,27 @@ impl Machine {
         let build = build()?;
         let pool = Pool::new(if threads == 0 { usable_cores() } else { threads });
         Ok(Self { pool, build })
+    }
+
+    /// A failure that names `file`, says why its model does not run here and what can be done.
+    pub(super) fn model_failure(&self, file: &ModelFile, error: ModelError) -> Failure {
+        match error {
+            ModelError::Context { .. } => file
+                .failure(format_args!("{error}: ask for fewer tokens (-c, or bench's -p and -n)")),
+            ModelError::UnsupportedType { .. } => {
+                file.failure(format_args!("{error}; supported are {}", self.type_names()))
+            }
+            ModelError::Read(read) => file.failure(read_words(read)),
+            _ => file.failure_in(error),
+        }
+    }
+
+    /// The weight types for which this build has kernels.
+    fn type_names(&self) -> String {
+        let is_known = |kind| kernels::bind(self.build.formats, self.build.cpu, kind).is_some();
+        let known = TensorType::ALL.iter().filter(|&&kind| is_known(kind));
+        let names: Vec<_> = known.map(|kind| kind.name()).collect();
+        names.join(", ")
     }
 }
 

@@ -21,6 +21,6 @@ pub(crate) mod text;
 
 pub(crate) use chat::chat;
 pub(crate) use machine::Machine;
-pub(crate) use model_file::{Contents, Model, ModelFile};
+pub(crate) use model_file::{Contents, Model, ModelFile, read_words};
 pub(crate) use plan::{Needs, Plan, reserve};
 pub(crate) use source::{Ceiling, Source};

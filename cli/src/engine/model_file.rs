@@ -5,9 +5,11 @@ use super::parts::Parts;
 use crate::platform::map::{MapError, MappedFile};
 use crate::platform::stream::{StreamOptions, StreamedFile};
 use crate::report::Failure;
-use picolm_core::gguf::{Gguf, GgufErrorKind};
+use core::fmt::Display;
+use picolm_core::error::Error;
+use picolm_core::gguf::{self, Gguf, GgufErrorKind};
 use picolm_core::model::{LayerSet, Layout, ModelError};
-use picolm_core::port::Weights;
+use picolm_core::port::{ReadError, Weights};
 use picolm_core::session::Options;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -20,8 +22,8 @@ const MAX_HEADER_BYTES: u64 = 64 << 20;
 /// A model file.
 pub(crate) struct ModelFile {
     pub(crate) path: PathBuf,
-    /// Mapped, also in parts, or streamed if a program cannot address the whole file: with 32 bits it has 2 to
-    /// 4 GB of addresses.
+    /// Mapped, also in parts, or streamed if the file cannot be: a program of 32 bits has 2 to 4 GB
+    /// of addresses, and some network file systems map nothing.
     pub(crate) contents: Contents,
 }
 
@@ -74,8 +76,8 @@ impl ModelFile {
         }
         let contents = match MappedFile::open(path) {
             Ok(map) => Contents::Mapped(map),
-            Err(MapError::TooLarge { .. }) => Contents::Streamed(read_header(path)?),
-            Err(MapError::System(error)) if error.kind() == ErrorKind::OutOfMemory => {
+            // Too large for a program's addresses, or on a file system that maps no files.
+            Err(MapError::TooLarge { .. } | MapError::Unmappable(_)) => {
                 Contents::Streamed(read_header(path)?)
             }
             Err(error) => return Err(Failure::about(path, error)),
@@ -87,16 +89,23 @@ impl ModelFile {
     pub(crate) fn gguf(&self) -> Result<Gguf<'_>, Failure> {
         let bytes = self.file_bytes();
         let gguf = match &self.contents {
-            Contents::Mapped(map) => Gguf::parse(map.bytes(), bytes),
             Contents::Parts(parts) => Gguf::parse_part(parts.header(), bytes),
-            Contents::Streamed(file) => Gguf::parse(file.header(), bytes),
+            _ => Gguf::parse(self.header(), bytes),
         };
         gguf.map_err(|error| match error.kind {
             GgufErrorKind::Split => self.failure(format_args!(
                 "{error}: let their names end in -00001-of-0000N.gguf and so on, and name the first"
             )),
-            _ => self.failure(error),
+            _ => self.failure_in(error),
         })
+    }
+
+    fn header(&self) -> &[u8] {
+        match &self.contents {
+            Contents::Mapped(map) => map.bytes(),
+            Contents::Parts(parts) => parts.header(),
+            Contents::Streamed(file) => file.header(),
+        }
     }
 
     pub(crate) fn file_bytes(&self) -> u64 {
@@ -104,8 +113,34 @@ impl ModelFile {
     }
 
     /// A failure that names this file.
-    pub(crate) fn failure(&self, error: impl core::fmt::Display) -> Failure {
+    pub(crate) fn failure(&self, error: impl Display) -> Failure {
         Failure::about(&self.path, error)
+    }
+
+    /// A failure that names this file, and the key or tensor that `error` is about.
+    pub(crate) fn failure_in(&self, error: impl Into<Error> + Display + Copy) -> Failure {
+        match self.name_at(error.into().offset()) {
+            Some(name) => self.failure(format_args!("{error} ('{name}')")),
+            None => self.failure(error),
+        }
+    }
+
+    /// The key or tensor whose record lies at a byte of the header.
+    fn name_at(&self, offset: Option<u64>) -> Option<String> {
+        let name = gguf::name_at(self.header(), offset?)?;
+        Some(String::from_utf8_lossy(name).into_owned())
+    }
+}
+
+/// What is wrong with reading a file, in the system's words.
+pub(crate) fn read_words(error: ReadError) -> String {
+    let ReadError::Io { offset, code } = error else { return error.to_string() };
+    let system = std::io::Error::from_raw_os_error(code);
+    match system.kind() {
+        ErrorKind::OutOfMemory => {
+            format!("there is no memory for the weights ({system}): allow less of it, --ram")
+        }
+        _ => format!("byte {offset}: {system}"),
     }
 }
 
@@ -146,7 +181,8 @@ impl<'f> Model<'f> {
     ) -> Result<Self, Failure> {
         let skipped = if cfg!(feature = "layers") { skipped } else { LayerSet::EMPTY };
         let layout = Layout::of(gguf, &machine.build, skipped);
-        Ok(Self { machine, file, gguf, layout: layout.map_err(|error| file.failure(error))? })
+        let layout = layout.map_err(|error| machine.model_failure(file, error))?;
+        Ok(Self { machine, file, gguf, layout })
     }
 
     /// Positions of the context. `asked` is 0 for the default.
@@ -156,10 +192,6 @@ impl<'f> Model<'f> {
 
     /// A failure that names the file and says what can be done about `error`.
     pub(super) fn failure(&self, error: ModelError) -> Failure {
-        let advice = match error {
-            ModelError::Context { .. } => ": ask for fewer tokens (-c, or bench's -p and -n)",
-            _ => "",
-        };
-        self.file.failure(format_args!("{error}{advice}"))
+        self.machine.model_failure(self.file, error)
     }
 }

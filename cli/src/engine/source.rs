@@ -74,13 +74,16 @@ impl Source<'_> {
         }
     }
 
-    /// Brings the whole model into memory and keeps it there, if it is mapped. Streamed weights are
-    /// locked when they are pinned.
+    /// Brings the whole model into memory and keeps it there. Of weights that stream only a part
+    /// can be.
     pub(crate) fn lock(&self, quiet: bool) -> Result<(), Failure> {
-        let bytes: usize = self.contents().maps().map(|map| map.bytes().len()).sum();
-        if bytes == 0 {
-            return Ok(());
+        if !self.contents().is_mapped() {
+            return Err(Failure::new(
+                "--lock: the model does not fit in the memory that it may take, so most of it is \
+                 read again and again: leave --lock out, or give more by --ram",
+            ));
         }
+        let bytes: usize = self.contents().maps().map(|map| map.bytes().len()).sum();
         let mut progress = Progress::new("lock", bytes >> 20, quiet);
         let mut before = 0;
         let mut lock = |map: &MappedFile| {

@@ -4,7 +4,7 @@ use super::model_file::{Model, ModelFile};
 use super::plan::reserve;
 use crate::platform::console;
 use crate::platform::map::Memory;
-use crate::report::Failure;
+use crate::report::{self, Failure};
 use picolm_core::chat::{Chat, Message, Role};
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::{Arena, MemoryPlan};
@@ -25,7 +25,7 @@ const FIRST_SCRATCH_WORDS: usize = 1 << 14;
 /// Counts the memory of a tokenizer.
 pub(crate) fn plan(file: &ModelFile, gguf: &Gguf<'_>) -> Result<MemoryPlan, Failure> {
     let mut plan = MemoryPlan::new();
-    Tokenizer::plan(gguf, &mut plan).map_err(|error| file.failure(error))?;
+    Tokenizer::plan(gguf, &mut plan).map_err(|error| file.failure_in(error))?;
     Ok(plan)
 }
 
@@ -47,8 +47,23 @@ pub(crate) fn tokenizer<'m>(
     memory: &'m mut Option<Memory>,
 ) -> Result<Tokenizer<'m>, Failure> {
     let memory = memory.insert(reserve(&plan(file, gguf)?)?);
-    let mut arena = Arena::new(memory.as_mut_slice());
-    Tokenizer::new(gguf, &mut arena).map_err(|error| file.failure(error))
+    tokenizer_in(file, gguf, &mut Arena::new(memory.as_mut_slice()))
+}
+
+/// Loads a tokenizer into memory of `arena`, and says which of its keys do not count.
+pub(crate) fn tokenizer_in<'m>(
+    file: &ModelFile,
+    gguf: &Gguf<'m>,
+    arena: &mut Arena<'m>,
+) -> Result<Tokenizer<'m>, Failure> {
+    let tokenizer = Tokenizer::new(gguf, arena).map_err(|error| file.failure_in(error))?;
+    let bad: Vec<_> = tokenizer.bad_special_keys(gguf).collect();
+    if !bad.is_empty() {
+        let (path, bad) = (file.path.display(), bad.join(", tokenizer.ggml."));
+        let line = format!("{path}: ignored: no token has the number of tokenizer.ggml.{bad}");
+        report::line(format_args!("picolm: {}", report::printable(&line)));
+    }
+    Ok(tokenizer)
 }
 
 /// Refuses to wait for a prompt that someone would have to type.
@@ -66,6 +81,17 @@ pub(crate) fn read(given: Option<&[u8]>, limit_bytes: u64) -> Result<Vec<u8>, Fa
         None => console::read_stdin(limit_bytes)
             .map_err(|error| Failure::new(format!("stdin: {error}"))),
     }
+}
+
+/// The byte order mark, with which some editors begin a file.
+pub(crate) const MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// `text`, of a file or a pipe that some other program wrote, without a byte order mark.
+pub(crate) fn without_mark(mut text: Vec<u8>) -> Vec<u8> {
+    if text.starts_with(MARK) {
+        text.drain(..MARK.len());
+    }
+    text
 }
 
 /// The ids of `text`. `added`: with the tokens that the model's settings put around it. `parsed`:

@@ -3,6 +3,7 @@
 #![allow(dead_code, unsafe_code)]
 
 use core::sync::atomic::{AtomicU32, Ordering};
+use picolm_core::gguf::Gguf;
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -126,4 +127,34 @@ impl AsRef<OsStr> for TemporaryFile {
     fn as_ref(&self) -> &OsStr {
         self.0.as_os_str()
     }
+}
+
+/// Value types of GGUF, by its numbers.
+pub(crate) mod value_type {
+    pub(crate) const UINT32: u32 = 4;
+    pub(crate) const BOOL: u32 = 7;
+    pub(crate) const STRING: u32 = 8;
+    pub(crate) const ARRAY: u32 = 9;
+}
+
+/// A model file with this value of `key`, instead of its own or beside the others.
+pub(crate) fn with_key(file: &[u8], key: &str, value_type: u32, value: &[u8]) -> Vec<u8> {
+    let gguf = Gguf::parse(file, file.len() as u64).unwrap();
+    let mut header = gguf.header_bytes().to_vec();
+    if let Some(offset) = gguf.offset_of(key) {
+        // Its name becomes one that nobody asks for.
+        header[offset as usize + 8] = b'~';
+    }
+    let pairs = gguf.metadata_count() + 1;
+    let key_bytes = (key.len() as u64).to_le_bytes();
+    let pair = [&key_bytes[..], key.as_bytes(), &value_type.to_le_bytes(), value].concat();
+    let mut changed = [&header[..16], &pairs.to_le_bytes(), &pair, &header[24..]].concat();
+    changed.resize(changed.len().next_multiple_of(gguf.alignment() as usize), 0);
+    changed.extend(&file[gguf.data_offset() as usize..]);
+    changed
+}
+
+/// The bytes of a reference model.
+pub(crate) fn model_bytes(name: &str) -> Vec<u8> {
+    std::fs::read(model(name)).unwrap()
 }

@@ -69,8 +69,8 @@ kinds! {
     ArrayLength = "array runs past the end of the file";
     /// A key is empty or longer than [`MAX_KEY_BYTES`](super::MAX_KEY_BYTES).
     KeyLength = "key is empty or too long";
-    /// A key has a byte that is not printable ASCII.
-    KeyBytes = "key is not printable ASCII";
+    /// A key has a NUL or another control character.
+    KeyBytes = "key has a control character";
     /// A key occurs twice.
     DuplicateKey = "key occurs twice";
     /// A value type that GGUF does not define.
@@ -104,7 +104,7 @@ kinds! {
     TensorTooLarge = "tensor is larger than any file";
     /// A tensor does not begin where the one before it ends: misaligned, overlap or gap.
     TensorOffset = "tensor does not begin where the one before it ends";
-    /// A tensor's data, with its padding, goes beyond the end of the file.
+    /// A tensor's data goes beyond the end of the file.
     DataTruncated = "tensor data runs past the end of the file";
 }
 

@@ -52,7 +52,7 @@ fn read_key<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], GgufError> {
         return Err(GgufErrorKind::KeyLength.at(offset));
     }
     let key = reader.string()?;
-    if !key.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+    if key.iter().any(u8::is_ascii_control) {
         return Err(GgufErrorKind::KeyBytes.at(offset));
     }
     Ok(key)

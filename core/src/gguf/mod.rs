@@ -232,6 +232,35 @@ impl<'a> Gguf<'a> {
     }
 }
 
+/// What lies at byte `offset` of the file that begins with `header`, for a message: the key of a
+/// pair, or the name of a tensor, as the file spells it. Finds its way in a file that
+/// [`Gguf::parse`] refuses, too, up to what is wrong with it.
+pub fn name_at(header: &[u8], offset: u64) -> Option<&[u8]> {
+    let mut reader = Reader::new(header, header.len() as u64);
+    let (_, tensors, pairs) = read_counts(&mut reader).ok()?;
+    let mut name = None;
+    for index in 0..pairs.saturating_add(tensors) {
+        if reader.offset() > offset {
+            break;
+        }
+        let mut record = reader;
+        name = Some(record.string().ok()?);
+        let rest = match index < pairs {
+            true => Value::read(&mut record).and_then(|value| value.skip_rest(&mut record)),
+            false => TensorInfo::read(&mut reader, 0).map(|_| record = reader),
+        };
+        // Beyond what is wrong nothing can be found, so this is what was meant.
+        if rest.is_err() {
+            break;
+        }
+        reader = record;
+    }
+    name.filter(|_| offset >= FIRST_RECORD)
+}
+
+/// Where pairs begin: behind magic, version and two counts.
+const FIRST_RECORD: u64 = 4 + 4 + 8 + 8;
+
 /// Magic, version and the counts of tensors and pairs.
 fn read_counts(reader: &mut Reader<'_>) -> Result<(u32, u64, u64), GgufError> {
     if reader.array()? != *b"GGUF" {

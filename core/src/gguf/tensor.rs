@@ -1,8 +1,9 @@
 //! Tensor infos: name, shape, type and place of each tensor.
 //!
-//! Tensors lie one after the other in the order of their infos, each padded to the alignment, the
-//! last one too. ggml's reader demands it and every writer does it; checking it in one pass rules
-//! out overlaps and gaps without a table of ranges.
+//! Tensors lie one after the other in the order of their infos, each padded to the alignment.
+//! ggml's reader demands it and every writer does it; checking it in one pass rules out overlaps
+//! and gaps without a table of ranges. Only the padding behind the last one may be missing, for
+//! nobody reads it.
 
 use super::distinct;
 use super::error::{GgufError, GgufErrorKind};
@@ -44,7 +45,7 @@ pub struct TensorInfo<'a> {
 
 impl<'a> TensorInfo<'a> {
     /// Reads an info; the data section begins at `data_offset`.
-    fn read(reader: &mut Reader<'a>, data_offset: u64) -> Result<Self, GgufError> {
+    pub(super) fn read(reader: &mut Reader<'a>, data_offset: u64) -> Result<Self, GgufError> {
         let info_offset = reader.offset();
         let name = read_name(reader)?;
         let (n_dimensions, dimensions) = read_dimensions(reader)?;
@@ -63,6 +64,11 @@ impl<'a> TensorInfo<'a> {
             .checked_add(reader.u64()?)
             .ok_or(GgufErrorKind::TensorOffset.at(offset_offset))?;
         Ok(Self { name, dimensions, n_dimensions, tensor_type, offset, bytes, info_offset })
+    }
+
+    /// The byte behind the data.
+    const fn end(&self) -> Option<u64> {
+        self.offset.checked_add(self.bytes)
     }
 
     /// Number of elements: at most 2^63 - 1.
@@ -139,15 +145,17 @@ pub(super) fn read_infos(
     alignment: u64,
 ) -> Result<u64, GgufError> {
     let first = *reader;
-    let mut data_bytes = 0;
+    let (mut data_bytes, mut padded_bytes) = (0, 0);
     for _ in 0..count {
         let info = TensorInfo::read(reader, 0)?;
-        if info.offset != data_bytes {
+        if info.offset != padded_bytes {
             return Err(GgufErrorKind::TensorOffset.at(info.info_offset));
         }
-        data_bytes = align_up(info.bytes, alignment)
-            .and_then(|padded| padded.checked_add(data_bytes))
+        let end = info.end();
+        padded_bytes = end
+            .and_then(|end| align_up(end, alignment))
             .ok_or(GgufErrorKind::TensorTooLarge.at(info.info_offset))?;
+        data_bytes = end.filter(|_| info.bytes > 0).unwrap_or(data_bytes);
     }
     let names = Tensors::new(first, count, 0);
     if let Some(info) = distinct::find_duplicate(|| names.clone(), |info| info.name) {
@@ -159,13 +167,11 @@ pub(super) fn read_infos(
     let header_end = reader.offset();
     let data_offset =
         align_up(header_end, alignment).ok_or(GgufErrorKind::HeaderTooLarge.at(header_end))?;
-    if data_offset.checked_add(data_bytes).is_none_or(|end| end > reader.file_bytes()) {
+    let end = data_offset.checked_add(data_bytes);
+    if data_bytes > 0 && end.is_none_or(|end| end > reader.file_bytes()) {
         let mut infos = Tensors::new(first, count, data_offset);
-        let beyond = infos.find(|info| {
-            align_up(info.bytes, alignment)
-                .and_then(|padded| padded.checked_add(info.offset))
-                .is_none_or(|end| end > reader.file_bytes())
-        });
+        let beyond = infos
+            .find(|info| info.bytes > 0 && info.end().is_none_or(|end| end > reader.file_bytes()));
         let offset = beyond.map_or(first.offset(), |info| info.info_offset);
         return Err(GgufErrorKind::DataTruncated.at(offset));
     }

@@ -406,7 +406,9 @@ impl<'a, T: Number> Numbers<'a, T> {
 
     /// All elements, in order.
     pub fn iter(self) -> impl Iterator<Item = T> + use<'a, T> {
-        (0..self.len()).map_while(move |index| self.get(index))
+        let (element, mut reader) = (self.array.element, self.array.reader);
+        (0..self.len())
+            .map_while(move |_| T::from_value(Value::read_element(element, &mut reader).ok()?).ok())
     }
 }
 

@@ -75,3 +75,5 @@ impl fmt::Display for GrammarError {
         write!(f, " (at byte {})", self.offset)
     }
 }
+
+impl core::error::Error for GrammarError {}

@@ -26,34 +26,41 @@ const MAX_EXPONENT_DIGITS: u32 = 2;
 /// Most spaces of an indented line: twenty levels of two.
 const MAX_INDENT: u32 = 40;
 
-/// Every JSON text.
-pub fn any(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
-    compile(words, |builder| document(builder, Space::Any, true))
+/// What a text is as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Root {
+    /// An object: what OpenAI's `json_object` means, and what readers of a model's JSON expect.
+    Object,
+    /// Any value.
+    Value,
 }
 
-/// Objects and arrays without white space that means nothing but at most one space after `,` and
-/// `:`. Models lose themselves in white space, and some readers look for `{"name"`. Numbers have at
-/// most 16 digits before and after the point and 2 of exponent.
-pub fn compact(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
-    compile(words, |builder| document(builder, Space::Compact, false))
+/// Every JSON text.
+pub fn any(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
+    compile(words, |builder| document(builder, Space::Any, Root::Value))
+}
+
+/// JSON without white space that means nothing but at most one space after `,` and `:`. Models lose
+/// themselves in white space, and some readers look for `{"name"`. Numbers have at most 16 digits
+/// before and after the point and 2 of exponent.
+pub fn compact(root: Root, words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
+    compile(words, |builder| document(builder, Space::Compact, root))
 }
 
 /// [`compact`], where lines may break and be indented by up to 40 spaces.
-pub fn pretty(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
-    compile(words, |builder| document(builder, Space::Pretty, false))
+pub fn pretty(root: Root, words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
+    compile(words, |builder| document(builder, Space::Pretty, root))
 }
 
-/// The root rule of JSON; with `scalars` also numbers, strings and names.
-pub(super) fn document(
-    builder: &mut Builder<'_>,
-    space: Space,
-    scalars: bool,
-) -> Result<Rule, GrammarError> {
+/// The root rule of JSON.
+fn document(builder: &mut Builder<'_>, space: Space, whole: Root) -> Result<Rule, GrammarError> {
     let root = builder.rule(0, 0)?;
     let parts = Parts::new(builder, space)?;
     let value = parts.any_value(builder)?;
-    let called = builder.call(value)?;
-    let body = if scalars { called } else { parts.any_container(builder, value)? };
+    let body = match whole {
+        Root::Object => parts.any_object(builder, value)?,
+        Root::Value => builder.call(value)?,
+    };
     let (before, after) = match space {
         Space::Any => (parts.white(builder)?, parts.white(builder)?),
         _ => (builder.empty()?, builder.empty()?),

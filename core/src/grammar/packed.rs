@@ -139,9 +139,12 @@ mod tests {
     fn what_is_packed_is_unpacked() {
         let mut memory = std::vec![0; 1 << 16];
         let mut unpacked = memory.clone();
-        let grammars: [Compile; 4] = [json::any, json::compact, json::pretty, |words| {
-            gbnf(b"root ::= \"x\"{3,9} [a-c]*", words)
-        }];
+        let grammars: [Compile; 4] = [
+            json::any,
+            |words| json::compact(json::Root::Object, words),
+            |words| json::pretty(json::Root::Value, words),
+            |words| gbnf(b"root ::= \"x\"{3,9} [a-c]*", words),
+        ];
         for compile in grammars {
             let grammar = compile(&mut memory).unwrap();
             let mut packed = Vec::new();

@@ -78,7 +78,8 @@ pub struct Config {
     pub pooling: Option<Pooling>,
     /// Lengths of that vector after the matrices that it goes through; 0 for no such matrix.
     pub n_dense: [u32; 2],
-    /// Positions that the model was trained for, context extension included.
+    /// Positions that the model was trained for, context extension included;
+    /// [`Self::CONTEXT_UNKNOWN`] where the file says 0.
     pub context_trained: u32,
 }
 
@@ -166,20 +167,20 @@ pub enum RopeTable {
 }
 
 impl LayerShape {
-    /// All blocks alike: each with the window.
-    pub fn alike(config: &Config, number: u32) -> Self {
-        let window = config.window;
-        Self { number, mixer: 0, feed_forward: 0, window, rope: RopeTable::Global }
+    /// All blocks alike. Without a window: whatever their files name, llama.cpp gives one only to
+    /// families that mark some blocks.
+    pub fn alike(_: &Config, number: u32) -> Self {
+        Self { number, mixer: 0, feed_forward: 0, window: 0, rope: RopeTable::Global }
     }
 
     /// The marked blocks have the window and the local angles.
     pub fn local_if_marked(config: &Config, number: u32) -> Self {
         let alike = Self::alike(config, number);
-        match config.marked.contains(number) {
-            true if config.local_rope.is_some() => Self { rope: RopeTable::Local, ..alike },
-            true => alike,
-            false => Self { window: 0, ..alike },
+        if !config.marked.contains(number) {
+            return alike;
         }
+        let rope = if config.local_rope.is_some() { RopeTable::Local } else { RopeTable::Global };
+        Self { window: config.window, rope, ..alike }
     }
 }
 
@@ -197,6 +198,9 @@ pub(super) mod bound {
 pub(super) const VOCABULARY_MAX: u64 = 1 << 24;
 
 impl Config {
+    /// The trained context of a file that does not know it: any context is possible.
+    pub const CONTEXT_UNKNOWN: u32 = bound::CONTEXT;
+
     /// What most architectures have in common. `n_vocab` is the length of the embedding.
     pub(super) fn common(
         keys: &Keys<'_, '_>,
@@ -225,7 +229,8 @@ impl Config {
             n_ff_expert = length("expert_feed_forward_length")?.unwrap_or(n_ff);
             n_ff_shared = length("expert_shared_feed_forward_length")?.unwrap_or(0);
         }
-        let context_trained = keys.size("context_length", bound::CONTEXT)?;
+        let context_trained = keys.u32("context_length")?;
+        let context_trained = context_trained.ok_or(ModelError::MissingKey("context_length"))?;
         let epsilon = habits.norm.epsilon_key;
         Ok(Self {
             architecture: keys.architecture,
@@ -243,10 +248,10 @@ impl Config {
             n_expert,
             n_expert_used,
             shares_are_normed: true,
-            epsilon: keys.optional_positive(epsilon)?.ok_or(ModelError::MissingKey(epsilon))?,
+            epsilon: keys.from_zero(epsilon)?.ok_or(ModelError::MissingKey(epsilon))?,
             rope: rope(keys, habits.pairing, key_dim, context_trained)?,
             local_rope: None,
-            window: keys.u32("attention.sliding_window")?.unwrap_or(0),
+            window: 0,
             marked: LayerSet::EMPTY,
             head_norm: habits.head_norm,
             is_parallel: false,
@@ -260,14 +265,24 @@ impl Config {
             is_causal: keys.bool("attention.causal")?.unwrap_or(true),
             pooling: Pooling::read(keys)?,
             n_dense: [0; 2],
-            context_trained,
+            context_trained: match context_trained {
+                0 => Self::CONTEXT_UNKNOWN,
+                length => in_bounds(length, bound::CONTEXT, "context_length")?,
+            },
         })
     }
 
-    /// Marks the blocks that `attention.sliding_window_pattern` lists, or else all but every n-th
-    /// one, n being that key or `every`. Without a window there are none.
-    pub(super) fn mark_local(&mut self, keys: &Keys<'_, '_>, every: u32) -> Result<(), ModelError> {
+    /// Reads the window, `window` where the file names none, and marks the blocks that have it:
+    /// those that `attention.sliding_window_pattern` lists, or else all but every n-th one, n being
+    /// that key or `every`. Without a window there are none.
+    pub(super) fn mark_local(
+        &mut self,
+        keys: &Keys<'_, '_>,
+        window: u32,
+        every: u32,
+    ) -> Result<(), ModelError> {
         const PATTERN: &str = "attention.sliding_window_pattern";
+        self.window = keys.u32("attention.sliding_window")?.unwrap_or(window);
         if self.window == 0 {
             return Ok(());
         }
@@ -290,16 +305,15 @@ impl Config {
         Ok(())
     }
 
-    /// Lets marked blocks be rotated by the frequencies of `rope.freq_base_swa` or of `base`, and
-    /// in this way in a longer context.
+    /// Lets marked blocks be rotated as `rope` says, by the frequencies of `rope.freq_base_swa` if
+    /// the file names them.
     pub(super) fn rotate_locally(
         &mut self,
         keys: &Keys<'_, '_>,
-        base: f32,
-        scaling: RopeScaling,
+        rope: Rope,
     ) -> Result<(), ModelError> {
-        let frequency_base = keys.positive("rope.freq_base_swa", base)?;
-        let local = Rope { frequency_base, scaling, ..self.rope };
+        let frequency_base = keys.positive("rope.freq_base_swa", rope.frequency_base)?;
+        let local = Rope { frequency_base, ..rope };
         self.local_rope =
             Some(local).filter(|local| !self.marked.is_empty() && *local != self.rope);
         Ok(())
@@ -309,9 +323,7 @@ impl Config {
     pub(super) fn extend_by_factors(&mut self, keys: &Keys<'_, '_>) -> Result<(), ModelError> {
         let original_context = original_context(keys, self.context_trained)?;
         if self.rope.scaling == RopeScaling::None && original_context != self.context_trained {
-            let attention_factor = keys.positive("rope.scaling.attn_factor", 1.0)?;
-            self.rope.scaling =
-                RopeScaling::Long { factor: 1.0, original_context, attention_factor };
+            self.rope.scaling = RopeScaling::Long { factor: 1.0, original_context };
         }
         Ok(())
     }
@@ -461,14 +473,13 @@ fn rope(
         None | Some(b"linear") if factor == 1.0 => RopeScaling::None,
         None | Some(b"linear") => RopeScaling::Linear { factor },
         Some(b"yarn") => yarn(keys, factor, context_trained)?,
-        Some(b"longrope") => RopeScaling::Long {
-            factor,
-            original_context: original_context(keys, context_trained)?,
-            attention_factor: keys.positive("rope.scaling.attn_factor", 1.0)?,
-        },
+        Some(b"longrope") => {
+            RopeScaling::Long { factor, original_context: original_context(keys, context_trained)? }
+        }
         Some(_) => return Err(ModelError::InvalidKey("rope.scaling.type")),
     };
-    Ok(Rope { dimensions, frequency_base, pairing, scaling })
+    let magnitude = attention_factor(keys)? * yarn_magnitude(keys, scaling)?;
+    Ok(Rope { dimensions, frequency_base, pairing, scaling, magnitude })
 }
 
 /// Positions of a model before its context was extended.
@@ -480,7 +491,6 @@ fn original_context(keys: &Keys<'_, '_>, context_trained: u32) -> Result<u32, Mo
 }
 
 fn yarn(keys: &Keys<'_, '_>, factor: f32, context_trained: u32) -> Result<RopeScaling, ModelError> {
-    const LOG_MULTIPLIER: &str = "rope.scaling.yarn_log_multiplier";
     // As in llama.cpp, negative means "not set".
     let extrapolation = keys.f32("rope.scaling.yarn_ext_factor")?.unwrap_or(1.0);
     if !extrapolation.is_finite() {
@@ -493,11 +503,23 @@ fn yarn(keys: &Keys<'_, '_>, factor: f32, context_trained: u32) -> Result<RopeSc
         beta_fast: keys.positive("rope.scaling.yarn_beta_fast", 32.0)?,
         beta_slow: keys.positive("rope.scaling.yarn_beta_slow", 1.0)?,
         extrapolation,
-        attention_factor: keys.positive("rope.scaling.attn_factor", 1.0)?,
-        log_multiplier: match keys.f32(LOG_MULTIPLIER)? {
-            None => 0.0,
-            Some(share) if share.is_finite() && share >= 0.0 => share,
-            Some(_) => return Err(ModelError::InvalidKey(LOG_MULTIPLIER)),
-        },
     })
+}
+
+/// What a file says that rotated values are multiplied by, whatever extends the context.
+pub(super) fn attention_factor(keys: &Keys<'_, '_>) -> Result<f32, ModelError> {
+    keys.positive("rope.scaling.attn_factor", 1.0)
+}
+
+/// What YaRN multiplies rotated values by: what the file says, as the model's own configuration
+/// does (`attention_factor`, which llama.cpp's converter writes and only its Grok reads), or what
+/// follows from the factor.
+fn yarn_magnitude(keys: &Keys<'_, '_>, scaling: RopeScaling) -> Result<f32, ModelError> {
+    let RopeScaling::Yarn { factor, extrapolation, .. } = scaling else { return Ok(1.0) };
+    let taken_back = keys.from_zero("rope.scaling.yarn_log_multiplier")?.unwrap_or(0.0);
+    let follows = match extrapolation {
+        0.0 => 1.0,
+        _ => Rope::yarn_magnitude(factor, taken_back),
+    };
+    keys.positive("rope.scaling.yarn_attn_factor", follows)
 }

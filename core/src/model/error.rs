@@ -73,6 +73,10 @@ pub enum ModelError {
     MissingKey(&'static str),
     /// A key's value makes no sense, alone or beside others.
     InvalidKey(&'static str),
+    /// A key's value means something that this engine does not do.
+    UnsupportedKey(&'static str),
+    /// A key has one number for each block, and they differ.
+    UnequalKey(&'static str),
     /// A tensor that the architecture needs is not there.
     MissingTensor(TensorSlot),
     /// A tensor's shape is not what the configuration says.
@@ -162,6 +166,12 @@ impl fmt::Display for ModelError {
             }
             Self::MissingKey(key) => write!(f, "the model lacks the key '{key}'"),
             Self::InvalidKey(key) => write!(f, "the model's key '{key}' has an impossible value"),
+            Self::UnsupportedKey(key) => {
+                write!(f, "the model's key '{key}' has a value that is not supported")
+            }
+            Self::UnequalKey(key) => {
+                write!(f, "the model's key '{key}' differs between blocks: not supported")
+            }
             Self::MissingTensor(slot) => write!(f, "the model lacks the tensor '{slot}'"),
             Self::WrongShape(slot) => write!(f, "tensor '{slot}' has the wrong shape"),
             Self::DuplicateTensor(slot) => write!(f, "tensor '{slot}' is there twice"),
@@ -212,6 +222,8 @@ impl fmt::Display for ModelError {
     }
 }
 
+impl core::error::Error for ModelError {}
+
 /// Why a pass failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForwardError {
@@ -258,3 +270,5 @@ impl fmt::Display for ForwardError {
         }
     }
 }
+
+impl core::error::Error for ForwardError {}

@@ -119,7 +119,7 @@ impl<'m> Model<'m> {
         let angles = cosines.zip(state.sines.chunks_exact_mut(table));
         let ropes = core::iter::once(rope).chain(local_rope);
         for (rope, (frequencies, (cosines, sines))) in ropes.zip(frequencies.zip(angles)) {
-            let magnitude = rope.magnitude();
+            let magnitude = rope.magnitude;
             let angles = cosines.chunks_exact_mut(pairs).zip(sines.chunks_exact_mut(pairs));
             for (at, (cosines, sines)) in state.positions[..rows].iter().zip(angles) {
                 ops::angles(frequencies, at.position, magnitude, cosines, sines);

@@ -1,7 +1,7 @@
 //! The metadata keys of an architecture, without its name.
 
 use super::error::ModelError;
-use crate::gguf::{Gguf, Key, Numbers, Value};
+use crate::gguf::{Array, Gguf, Key, Number, Numbers, Value, ValueType};
 
 /// Reads `ARCHITECTURE.suffix`.
 pub struct Keys<'g, 'a> {
@@ -10,14 +10,28 @@ pub struct Keys<'g, 'a> {
 }
 
 impl<'a> Keys<'_, 'a> {
-    /// A whole number; `None` where the key is absent.
+    /// A whole number, or a list of equal ones; `None` where the key is absent.
     pub fn u32(&self, suffix: &'static str) -> Result<Option<u32>, ModelError> {
-        Ok(self.gguf.u32(Key::of(self.architecture, suffix))?)
+        match self.list(suffix) {
+            Some(list) => equal(list.u32s()?, suffix).map(Some),
+            None => Ok(self.gguf.u32(Key::of(self.architecture, suffix))?),
+        }
     }
 
-    /// A number; `None` where the key is absent.
+    /// A number, or a list of equal ones; `None` where the key is absent.
     pub fn f32(&self, suffix: &'static str) -> Result<Option<f32>, ModelError> {
-        Ok(self.gguf.f32(Key::of(self.architecture, suffix))?)
+        match self.list(suffix) {
+            Some(list) => equal(list.f32s()?, suffix).map(Some),
+            None => Ok(self.gguf.f32(Key::of(self.architecture, suffix))?),
+        }
+    }
+
+    /// A list that is not empty: converters write one with a number for each block.
+    fn list(&self, suffix: &'static str) -> Option<Array<'a>> {
+        match self.gguf.get(Key::of(self.architecture, suffix)) {
+            Some(Value::Array(list)) if !list.is_empty() => Some(list),
+            _ => None,
+        }
     }
 
     /// A text; `None` where the key is absent.
@@ -30,11 +44,10 @@ impl<'a> Keys<'_, 'a> {
         Ok(self.gguf.bool(Key::of(self.architecture, suffix))?)
     }
 
-    /// A list of yes and no; `None` where the key is absent or no list.
+    /// A list of yes and no; `None` where the key is absent or something else.
     pub fn bools(&self, suffix: &'static str) -> Result<Option<Numbers<'a, bool>>, ModelError> {
-        let value = self.gguf.get(Key::of(self.architecture, suffix));
-        let Some(Value::Array(list)) = value else { return Ok(None) };
-        Ok(Some(list.bools()?))
+        let list = self.list(suffix).filter(|list| list.element_type() == ValueType::Bool);
+        Ok(list.map(|list| list.bools()).transpose()?)
     }
 
     /// A required size in `1..=most`.
@@ -51,12 +64,21 @@ impl<'a> Keys<'_, 'a> {
         self.u32(suffix)?.map(|size| in_bounds(size, most, suffix)).transpose()
     }
 
+    /// A number from 0 on; `None` where the key is absent.
+    pub fn from_zero(&self, suffix: &'static str) -> Result<Option<f32>, ModelError> {
+        match self.f32(suffix)? {
+            Some(value) if !(value.is_finite() && value >= 0.0) => {
+                Err(ModelError::InvalidKey(suffix))
+            }
+            value => Ok(value),
+        }
+    }
+
     /// A number above 0; `None` where the key is absent.
     pub fn optional_positive(&self, suffix: &'static str) -> Result<Option<f32>, ModelError> {
-        match self.f32(suffix)? {
-            Some(value) if value.is_finite() && value > 0.0 => Ok(Some(value)),
-            Some(_) => Err(ModelError::InvalidKey(suffix)),
-            None => Ok(None),
+        match self.from_zero(suffix)? {
+            Some(0.0) => Err(ModelError::InvalidKey(suffix)),
+            value => Ok(value),
         }
     }
 
@@ -64,6 +86,16 @@ impl<'a> Keys<'_, 'a> {
     pub fn positive(&self, suffix: &'static str, default: f32) -> Result<f32, ModelError> {
         Ok(self.optional_positive(suffix)?.unwrap_or(default))
     }
+}
+
+/// The number that all of `numbers` are.
+fn equal<T: Number + PartialEq>(
+    numbers: Numbers<'_, T>,
+    suffix: &'static str,
+) -> Result<T, ModelError> {
+    let unequal = ModelError::UnequalKey(suffix);
+    let first = numbers.get(0).ok_or(unequal)?;
+    if numbers.iter().all(|number| number == first) { Ok(first) } else { Err(unequal) }
 }
 
 /// `size`, the value of the key `suffix`, if it lies in `1..=most`.

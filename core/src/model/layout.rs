@@ -89,7 +89,7 @@ impl<'g, 'a> Layout<'g, 'a> {
     ) -> Result<Self, ModelError> {
         let family = Family::find(gguf, build.families)?;
         let keys = Keys { gguf, architecture: family.architecture };
-        let mut config = Config::common(&keys, &family.block.habits, vocabulary(gguf, &keys)?)?;
+        let mut config = Config::common(&keys, &family.block.habits, vocabulary(gguf)?)?;
         (family.configure)(&keys, &mut config)?;
         let mut layout = Self {
             gguf,
@@ -318,8 +318,9 @@ impl<'g, 'a> Layout<'g, 'a> {
     }
 }
 
-/// The vocabulary's length: rows of the embedding, and what the token list and the key say.
-fn vocabulary(gguf: &Gguf<'_>, keys: &Keys<'_, '_>) -> Result<u32, ModelError> {
+/// The vocabulary's length: rows of the embedding, which are the tokens of the list. What the key
+/// `vocab_size` says beside them changes nothing.
+fn vocabulary(gguf: &Gguf<'_>) -> Result<u32, ModelError> {
     const EMBEDDING: TensorSlot = slot(None, Tensor::TokenEmbedding.name(), Part::Weight);
     let is_embedding = |name: &[u8]| {
         name.strip_prefix(EMBEDDING.name.as_bytes()) == Some(EMBEDDING.suffix.as_bytes())
@@ -333,11 +334,6 @@ fn vocabulary(gguf: &Gguf<'_>, keys: &Keys<'_, '_>) -> Result<u32, ModelError> {
         && tokens.len() != rows
     {
         return Err(ModelError::VocabularyLength { tokens: tokens.len(), rows });
-    }
-    if let Some(size) = keys.u32("vocab_size")?
-        && u64::from(size) != rows
-    {
-        return Err(ModelError::InvalidKey("vocab_size"));
     }
     if !(1..=VOCABULARY_MAX).contains(&rows) {
         return Err(ModelError::WrongShape(EMBEDDING));

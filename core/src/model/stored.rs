@@ -78,7 +78,7 @@ impl Model<'_> {
             Pairing::Adjacent => 0,
             Pairing::Halves => 1,
         });
-        show(rope.magnitude().to_bits());
+        show(rope.magnitude.to_bits());
         for frequency in self.loaded.tensors.inverse_frequencies {
             show(frequency.to_bits());
         }

@@ -2,8 +2,8 @@
 //! pass reads it.
 //!
 //! Counting, placing, checking, binding of kernels, the schedule and what a token reads are loops
-//! over this table. Rows are in the order in which a pass reads them, experts last. A name is followed by
-//! `.weight`, `.bias` or, of some, by nothing; within a block `blk.N.` comes before it.
+//! over this table. Rows are in the order in which a pass reads them, experts last. A name is
+//! followed by `.weight`, `.bias` or, of some, by nothing; within a block `blk.N.` comes before it.
 
 use super::config::{Config, LayerShape};
 

@@ -38,10 +38,6 @@ pub enum RopeScaling {
         beta_slow: f32,
         /// How much of the blend applies (1 by default).
         extrapolation: f32,
-        /// Further factor on the rotated values (1 by default).
-        attention_factor: f32,
-        /// How much of the growth with `factor` is taken back (0 by default).
-        log_multiplier: f32,
     },
     /// LongRoPE (Ding et al. 2024, arXiv 2402.13753): the file divides each frequency by a factor,
     /// by others in a context that is longer than the original one.
@@ -50,8 +46,6 @@ pub enum RopeScaling {
         factor: f32,
         /// Positions of the model before it was extended.
         original_context: u32,
-        /// Factor on the rotated values (1 by default).
-        attention_factor: f32,
     },
 }
 
@@ -66,22 +60,21 @@ pub struct Rope {
     pub pairing: Pairing,
     /// Context extension.
     pub scaling: RopeScaling,
+    /// What rotated values are multiplied by: 1 but where the context is extended.
+    pub magnitude: f32,
 }
 
 impl Rope {
-    /// What rotated values are multiplied by: YaRN's `1 + 0.1 ln(factor)`, else 1.
-    pub fn magnitude(&self) -> f32 {
-        match self.scaling {
-            RopeScaling::Yarn {
-                factor, extrapolation, attention_factor, log_multiplier, ..
-            } if extrapolation != 0.0 => {
-                let grown = |share: f32| 1.0 + 0.1 * share * libm::logf(factor);
-                attention_factor * (grown(1.0) / grown(log_multiplier))
-            }
-            RopeScaling::Yarn { attention_factor, .. }
-            | RopeScaling::Long { attention_factor, .. } => attention_factor,
-            RopeScaling::None | RopeScaling::Linear { .. } => 1.0,
-        }
+    /// The same in a context that is not extended.
+    pub const fn unscaled(self) -> Self {
+        Self { scaling: RopeScaling::None, magnitude: 1.0, ..self }
+    }
+
+    /// YaRN's magnitude for contexts `factor` times as long, of which `share` is taken back.
+    pub fn yarn_magnitude(factor: f32, share: f32) -> f32 {
+        // Shorter ones are not shrunk.
+        let grown = |share: f32| 1.0 + 0.1 * share * libm::logf(factor.max(1.0));
+        grown(1.0) / grown(share)
     }
 
     /// The pair at which a frequency makes `rotations` turns over the original context.
@@ -192,19 +185,18 @@ mod tests {
         frequency_base: 10_000.0,
         pairing: Pairing::Adjacent,
         scaling: RopeScaling::None,
+        magnitude: 1.0,
     };
 
-    const fn yarn(factor: f32) -> Rope {
+    fn yarn(factor: f32) -> Rope {
         let scaling = RopeScaling::Yarn {
             factor,
             original_context: 4096,
             beta_fast: 32.0,
             beta_slow: 1.0,
             extrapolation: 1.0,
-            attention_factor: 1.0,
-            log_multiplier: 0.0,
         };
-        Rope { scaling, ..PLAIN }
+        Rope { scaling, magnitude: Rope::yarn_magnitude(factor, 0.0), ..PLAIN }
     }
 
     fn frequencies(rope: &Rope, factors: &[f32]) -> Vec<f32> {
@@ -217,7 +209,7 @@ mod tests {
     fn turned(rope: &Rope, row: &[f32], head_dim: usize, position: u32) -> Vec<f32> {
         let frequencies = frequencies(rope, &[]);
         let (mut cosines, mut sines) = (frequencies.clone(), frequencies.clone());
-        angles(&frequencies, position, rope.magnitude(), &mut cosines, &mut sines);
+        angles(&frequencies, position, rope.magnitude, &mut cosines, &mut sines);
         let mut row = row.to_vec();
         rotate(&mut row, head_dim, rope.pairing, &cosines, &sines).unwrap();
         row
@@ -238,7 +230,7 @@ mod tests {
     #[test]
     fn linear_scaling_divides_positions() {
         let linear = Rope { scaling: RopeScaling::Linear { factor: 4.0 }, ..PLAIN };
-        assert_eq!(linear.magnitude(), 1.0);
+        assert_eq!(linear.magnitude, 1.0);
         for (scaled, plain) in frequencies(&linear, &[]).iter().zip(frequencies(&PLAIN, &[])) {
             assert_eq!(*scaled, plain / 4.0);
         }
@@ -248,7 +240,7 @@ mod tests {
 
     #[test]
     fn yarn_by_one_changes_nothing() {
-        assert_eq!(yarn(1.0).magnitude(), 1.0);
+        assert_eq!(yarn(1.0).magnitude, 1.0);
         assert_eq!(frequencies(&yarn(1.0), &[]), frequencies(&PLAIN, &[]));
     }
 
@@ -269,8 +261,11 @@ mod tests {
         for pair in 21..46 {
             assert!((share(pair) - (46 - pair) as f64 / 26.0).abs() < 1e-6);
         }
+        // A context that shrinks leaves values as they are.
+        assert_eq!(Rope::yarn_magnitude(0.5, 0.0), 1.0);
+        assert_eq!(Rope::yarn_magnitude(16.0, 1.0), 1.0);
         // 1 + 0.1 ln 16
-        assert!((f64::from(yarn(16.0).magnitude()) - 1.277_258_872).abs() < 1e-6);
+        assert!((f64::from(yarn(16.0).magnitude) - 1.277_258_872).abs() < 1e-6);
     }
 
     #[test]
@@ -286,14 +281,11 @@ mod tests {
                 beta_fast,
                 beta_slow,
                 extrapolation: 0.0,
-                attention_factor: 0.75,
-                log_multiplier: 0.0,
             },
             ..PLAIN
         };
         let linear = Rope { scaling: RopeScaling::Linear { factor: 4.0 }, ..PLAIN };
         assert_eq!(frequencies(&rope, &[]), frequencies(&linear, &[]));
-        assert_eq!(rope.magnitude(), 0.75);
     }
 
     #[test]
@@ -302,7 +294,7 @@ mod tests {
         for pairing in [Pairing::Adjacent, Pairing::Halves] {
             assert_eq!(turned(&Rope { pairing, ..PLAIN }, &row, 128, 0), row);
             let rope = Rope { pairing, ..yarn(16.0) };
-            let scaled: Vec<f32> = row.iter().map(|x| x * rope.magnitude()).collect();
+            let scaled: Vec<f32> = row.iter().map(|x| x * rope.magnitude).collect();
             assert_eq!(turned(&rope, &row, 128, 0), scaled);
         }
     }

@@ -5,7 +5,7 @@
 use super::candidates::Candidates;
 use super::filters;
 use super::history::History;
-use super::mask::{allowed, mask_words};
+use super::mask::{allowed, allows, mask_words};
 use super::mirostat::Limit;
 use super::nucleus::top_p;
 use super::options::{ALL_STAGES, SamplerError, SamplerOptions};
@@ -39,6 +39,8 @@ impl fmt::Display for SampleError {
         }
     }
 }
+
+impl core::error::Error for SampleError {}
 
 /// Chooses tokens, one draw each.
 #[derive(Debug)]
@@ -163,15 +165,17 @@ impl<'m> Sampler<'m> {
         if logits.len() != n_vocab || !mask_fits {
             return Err(SampleError::WrongLength);
         }
-        let mut fallback = argmax(logits)?;
+        let best = argmax(logits)?;
+        let mut fallback = best;
         if let Some(mask) = mask {
             let mut ids = allowed(mask, n_vocab);
             fallback = ids.next().ok_or(SampleError::NothingPossible)?;
             if ids.next().is_none() {
                 return Ok(fallback);
             }
-        } else if self.options.is_greedy() {
-            return Ok(fallback);
+        }
+        if self.options.is_greedy() && allows(mask, best) {
+            return Ok(best);
         }
         if self.options.changes_scores() {
             self.change_scores(logits);
@@ -254,7 +258,9 @@ fn filter(
         return top_p(candidates, scores, options.top_p);
     }
     filters::top_k(candidates, scores, options.top_k);
-    if options.typical_p < 1.0 {
+    // What is not left to chance is the likeliest token, which these two may leave out.
+    let is_random = options.is_random();
+    if is_random && options.typical_p < 1.0 {
         filters::typical(candidates, scores, options.typical_p);
         settle(candidates, scores);
     }
@@ -263,7 +269,8 @@ fn filter(
     // Whether to exclude follows from the bits of the one draw, mixed so that it says nothing
     // about them.
     let chance = || Rng::new(bits).next_f64();
-    if options.xtc.excludes() && chance() < f64::from(options.xtc.probability) {
+    let excludes = is_random && options.xtc.excludes();
+    if excludes && chance() < f64::from(options.xtc.probability) {
         filters::exclude_top(candidates, scores, options.xtc.threshold);
         settle(candidates, scores);
     }

@@ -186,6 +186,8 @@ impl fmt::Display for SamplerError {
     }
 }
 
+impl core::error::Error for SamplerError {}
+
 impl SamplerOptions<'_> {
     /// Checks every number once, for a vocabulary of `n_vocab` tokens.
     pub(super) fn check(&self, n_vocab: u32) -> Result<(), SamplerError> {
@@ -248,15 +250,12 @@ impl SamplerOptions<'_> {
 
     /// Whether anything is left to chance.
     pub(super) fn is_random(&self) -> bool {
-        let by_others = self.dynamic.range > 0.0 || self.xtc.excludes();
-        self.temperature > 0.0 || ALL_STAGES && by_others
+        self.temperature > 0.0 || ALL_STAGES && self.dynamic.range > 0.0
     }
 
     /// Whether the likeliest token is the answer whatever the others are.
     pub(super) fn is_greedy(&self) -> bool {
-        !self.is_random()
-            && !self.changes_scores()
-            && (!ALL_STAGES || self.typical_p == 1.0 || self.mirostat.is_some())
+        !self.is_random() && !self.changes_scores()
     }
 }
 

@@ -63,3 +63,5 @@ impl fmt::Display for SessionError {
         }
     }
 }
+
+impl core::error::Error for SessionError {}

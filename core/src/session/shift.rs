@@ -57,6 +57,8 @@ impl fmt::Display for ShiftError {
     }
 }
 
+impl core::error::Error for ShiftError {}
+
 impl Shift {
     /// Tokens that are dropped of a full context, and 0 where there are none to drop: half of those
     /// that need not stay, rounded down.

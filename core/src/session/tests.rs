@@ -198,7 +198,7 @@ fn with_json<R>(tokenizer: &Tokenizer<'_>, work: impl FnOnce(&mut Constraint<'_>
     let (mut words, mut masks) =
         (std::vec![0; 1 << 15], std::vec![0; Constraint::words(tokens, 8)]);
     let ends = (0..tokens).filter(|&token| tokenizer.is_end_of_generation(token));
-    let grammar: Grammar<'_> = json::compact(&mut words).unwrap();
+    let grammar: Grammar<'_> = json::compact(json::Root::Value, &mut words).unwrap();
     work(&mut Constraint::new(grammar, trie, tokens, ends, &mut masks).unwrap())
 }
 

@@ -179,14 +179,12 @@ impl Writer {
         self.stop.get_or_insert(stop);
     }
 
-    /// Shows what is left of a text that has ended: bytes of a character that did not become whole.
-    /// Does so once.
+    /// Ends the output of a text that has ended, once. Bytes of a character that did not become
+    /// whole are never shown: many readers refuse a text that is not UTF-8.
     pub fn finish(&mut self, output: &mut dyn Output) {
-        if core::mem::replace(&mut self.is_finished, true) {
-            return;
+        if !core::mem::replace(&mut self.is_finished, true) {
+            output.ended();
         }
-        self.decoder.finish(&mut |bytes| output.text(bytes));
-        output.ended();
     }
 
     /// Tokens of the text that are not evaluated; the last one of a text that has ended needs not
@@ -254,7 +252,11 @@ impl Writer {
             let token = match only {
                 Some(token) => token,
                 None => {
-                    let mask = policy.constraint.as_ref().map(|constraint| constraint.mask());
+                    // A constraint allows only tokens that have text, or end it.
+                    let mask = match &policy.constraint {
+                        Some(constraint) => Some(constraint.mask()),
+                        None => policy.tokenizer.possible(),
+                    };
                     policy.sampler.sample(logits(self.rows.accepted), mask)?
                 }
             };

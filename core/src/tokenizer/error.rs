@@ -58,13 +58,25 @@ pub enum TokenizerError {
         /// The token's id.
         token: u32,
     },
-    /// A key names a special token that the vocabulary does not have.
-    SpecialToken {
-        /// Of the key.
-        offset: u64,
-    },
     /// The arena is too small.
     Memory(ArenaFull),
+}
+
+impl TokenizerError {
+    /// The byte of the file that is meant, if it is one.
+    pub const fn offset(self) -> Option<u64> {
+        match self {
+            Self::Gguf(GgufError { offset, .. })
+            | Self::UnsupportedModel { offset, .. }
+            | Self::UnsupportedPreTokenizer { offset }
+            | Self::NoTokens { offset }
+            | Self::TooManyTokens { offset }
+            | Self::TooManyMerges { offset }
+            | Self::LengthMismatch { offset }
+            | Self::EqualTokens { offset } => Some(offset),
+            Self::MissingKey { .. } | Self::Score { .. } | Self::Memory(_) => None,
+        }
+    }
 }
 
 impl From<GgufError> for TokenizerError {
@@ -104,7 +116,6 @@ impl fmt::Display for TokenizerError {
             Self::EqualTokens { offset } => {
                 (offset, "too many tokens with equal or colliding text")
             }
-            Self::SpecialToken { offset } => (offset, "special token is not in the vocabulary"),
         };
         write!(f, "byte {offset}: {message}")
     }

@@ -11,8 +11,8 @@
 //!
 //! Defined where llama.cpp aborts or is silent: of tokens with equal text the lowest id is found;
 //! an empty token is never found, nor is one whose type is unused or undefined; a merge that names
-//! a text that is no token is left out; a special id beyond the vocabulary is an error where a key
-//! names it and nothing where it is a default; a token typed as a byte but not spelled `<0xXX>` is
+//! a text that is no token is left out; a key that names a special id beyond the vocabulary counts
+//! as absent, and a default there as nothing; a token typed as a byte but not spelled `<0xXX>` is
 //! text; a character without a token becomes byte tokens, then the unknown token (SentencePiece),
 //! or vanishes (BPE: few vocabularies lack a byte, and then a rare one).
 
@@ -104,6 +104,8 @@ pub struct Tokenizer<'m> {
     algorithm: Algorithm<'m>,
     /// The token of each byte, or [`NO_TOKEN`]. `[256]`
     byte_tokens: &'m [u32],
+    /// A bit for each token that may be chosen; empty where all may.
+    possible: &'m [u32],
     add_bos: bool,
     add_eos: bool,
     add_space_prefix: bool,
@@ -118,11 +120,24 @@ fn take_byte_tokens<'m>(memory: &mut dyn Memory<'m>) -> Result<&'m mut [u32], Ar
     Ok(byte_tokens)
 }
 
+/// Takes room for a bit for each token, if there are tokens that stand for nothing.
+fn take_possible<'m>(
+    gguf: &Gguf<'_>,
+    memory: &mut dyn Memory<'m>,
+) -> Result<&'m mut [u32], TokenizerError> {
+    let words =
+        if Vocabulary::has_unused(gguf)? { Vocabulary::count(gguf)?.div_ceil(32) } else { 0 };
+    let possible = memory.take(Purpose::Tokenizer, words);
+    memory.check()?;
+    Ok(possible)
+}
+
 impl<'m> Tokenizer<'m> {
     /// Counts the memory that [`Self::new`] takes, to the byte.
     pub fn plan(gguf: &Gguf<'_>, plan: &mut MemoryPlan) -> Result<(), TokenizerError> {
         Vocabulary::take(gguf, plan)?;
         take_byte_tokens(plan)?;
+        take_possible(gguf, plan)?;
         if matches!(model_name(gguf)?, b"gpt2" | b"gemma4") {
             Bpe::take(gguf, plan)?;
         }
@@ -149,6 +164,12 @@ impl<'m> Tokenizer<'m> {
         for (slot, byte) in byte_tokens.iter_mut().zip(0..=255) {
             *slot = byte_token(&vocabulary, model.spelling(), byte).unwrap_or(NO_TOKEN);
         }
+        let possible = take_possible(gguf, memory)?;
+        for (word, ids) in possible.iter_mut().zip((0..).step_by(32)) {
+            let is_possible =
+                |id: u32| special.is_end(id) || special.kind(&vocabulary, id) != TokenKind::Unused;
+            *word = (0..32).fold(0, |word, bit| word | u32::from(is_possible(ids + bit)) << bit);
+        }
         let algorithm = match model {
             Model::Spm => Algorithm::Spm(Spm::new(gguf, &vocabulary)?),
             Model::Bpe(pre) => Algorithm::Bpe(Bpe::new(gguf, &vocabulary, pre, memory)?),
@@ -168,6 +189,7 @@ impl<'m> Tokenizer<'m> {
             special,
             algorithm,
             byte_tokens,
+            possible,
         })
     }
 
@@ -302,6 +324,21 @@ impl<'m> Tokenizer<'m> {
     /// Whether `token` is structure, not text.
     pub fn is_control(&self, token: u32) -> bool {
         self.kind(token) == TokenKind::Control
+    }
+
+    /// The tokens that a model may choose, a bit each as a sampler's mask has it: all but rows
+    /// without a meaning. `None` where there are no such rows.
+    pub const fn possible(&self) -> Option<&[u32]> {
+        if self.possible.is_empty() { None } else { Some(self.possible) }
+    }
+
+    /// The keys of special tokens, without `tokenizer.ggml.`, that name no token of the file's
+    /// vocabulary. The format's defaults count in their place, or nothing.
+    pub fn bad_special_keys<'g>(
+        &self,
+        gguf: &'g Gguf<'_>,
+    ) -> impl Iterator<Item = &'static str> + 'g {
+        special::bad_ids(gguf, self.vocabulary.len())
     }
 
     /// Whether a model that has generated `token` is done.

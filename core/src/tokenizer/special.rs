@@ -7,7 +7,7 @@ use heapless::Vec;
 
 use super::error::TokenizerError;
 use super::vocabulary::Vocabulary;
-use crate::gguf::Gguf;
+use crate::gguf::{Gguf, GgufError, GgufErrorKind, Key};
 
 /// What a token is, which decides how it is recognised and shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +141,7 @@ impl SpecialTokens {
         defaults: Defaults,
     ) -> Result<Self, TokenizerError> {
         let id = |name| id_of_key(gguf, name, vocabulary.len());
-        // A default beyond a tiny vocabulary means nothing.
+        // A default beyond a tiny vocabulary means nothing, as does an id that a key names.
         let known = |default: Option<u32>| default.filter(|&id| id < vocabulary.len());
         let mut special = Self {
             bos: id("bos_token_id")?.or(known(defaults.bos)),
@@ -150,10 +150,6 @@ impl SpecialTokens {
             ends: Vec::new(),
             overrides: Vec::new(),
         };
-        // Not used, but an id that is not there is an error all the same.
-        for name in ["seperator_token_id", "padding_token_id", "mask_token_id"] {
-            id(name)?;
-        }
         let turn = id("eot_token_id")?;
         let message = id("eom_token_id")?;
         let fim_pad = id("fim_pad_token_id")?;
@@ -264,13 +260,30 @@ fn role(role: u16, id: Option<u32>) -> u16 {
     if id.is_some() { role } else { 0 }
 }
 
-/// The id that key `tokenizer.ggml.<name>` names; an error where there is no such token.
-fn id_of_key(gguf: &Gguf<'_>, name: &str, tokens: u32) -> Result<Option<u32>, TokenizerError> {
-    let key = crate::gguf::Key::of("tokenizer.ggml", name);
-    match gguf.u32(key)? {
-        Some(id) if id >= tokens => {
-            Err(TokenizerError::SpecialToken { offset: gguf.offset_of(key).unwrap_or(0) })
-        }
-        id => Ok(id),
+/// The keys of special tokens that are read and decide what the model gets, or where it ends.
+const DECISIVE: [&str; 5] =
+    ["bos_token_id", "eos_token_id", "unknown_token_id", "eot_token_id", "eom_token_id"];
+
+/// The keys among [`DECISIVE`] that name no token of the vocabulary, and count as absent.
+pub(super) fn bad_ids<'g>(
+    gguf: &'g Gguf<'_>,
+    tokens: u32,
+) -> impl Iterator<Item = &'static str> + 'g {
+    let is_bad = move |name: &str| {
+        gguf.get(key_of(name)).is_some() && matches!(id_of_key(gguf, name, tokens), Ok(None))
+    };
+    DECISIVE.into_iter().filter(move |name| is_bad(name))
+}
+
+/// The id that key `tokenizer.ggml.<name>` names; `None` where there is no such token: like
+/// llama.cpp, which then uses the default.
+fn id_of_key(gguf: &Gguf<'_>, name: &str, tokens: u32) -> Result<Option<u32>, GgufError> {
+    match gguf.u32(key_of(name)) {
+        Err(error) if error.kind == GgufErrorKind::OutOfRange => Ok(None),
+        id => Ok(id?.filter(|&id| id < tokens)),
     }
+}
+
+fn key_of(name: &str) -> Key<'_> {
+    Key::of("tokenizer.ggml", name)
 }

@@ -175,9 +175,15 @@ impl<'m> Vocabulary<'m> {
         self.types.map_or(Some(1), |types| types.get(u64::from(token))).unwrap_or(1)
     }
 
-    /// Whether the file says that a token stands for nothing: type 5 is unused, and 0 undefined.
+    /// Whether the file says that a token stands for nothing.
     pub(super) fn is_unused(&self, token: u32) -> bool {
-        matches!(self.file_type(token), 0 | 5)
+        is_unused(self.file_type(token))
+    }
+
+    /// Whether there are such tokens in the file.
+    pub(super) fn has_unused(gguf: &Gguf<'_>) -> Result<bool, TokenizerError> {
+        let types = read_types(gguf, Self::count(gguf)?)?;
+        Ok(types.is_some_and(|types| types.iter().any(is_unused)))
     }
 
     /// The token that text with this spelling becomes: the lowest id where several have it. None
@@ -267,6 +273,11 @@ fn fill_index(
         *end += 1;
     }
     Ok(())
+}
+
+/// Whether a token of this type stands for nothing: 5 is unused, and 0 undefined.
+const fn is_unused(file_type: i32) -> bool {
+    matches!(file_type, 0 | 5)
 }
 
 fn read_types<'m>(

@@ -1,7 +1,8 @@
 //! JSON against JSONTestSuite: `y_` must be accepted, `n_` refused.
 
 use crate::common::{Verdict, least_words, verdict, with_automaton};
-use picolm_core::grammar::json;
+use picolm_core::grammar::json::{self, Root};
+use picolm_core::grammar::{Grammar, GrammarError};
 use std::path::PathBuf;
 
 /// `(name, text)` of the suite's files.
@@ -78,35 +79,62 @@ fn the_first_impossible_byte_is_refused() {
     });
 }
 
+/// Compiles into the words given.
+type Compile = fn(&mut [u32]) -> Result<Grammar<'_>, GrammarError>;
+
 #[test]
-fn compact_has_objects_and_arrays_and_little_space() {
-    with_automaton(json::compact, |automaton| {
-        let automaton = automaton.unwrap();
-        for text in [
-            "{}",
-            "[]",
-            "[1, 2,3]",
-            "{\"a\": {\"b\":[]}, \"c\": \"}}\"}",
-            "[[[[1e5]]],\"\u{e9}\"]",
-            "{\"tool_calls\":[{\"id\":\"1\",\"arguments\":\"{\\\"a\\\":1}\"}]}",
-        ] {
-            assert_eq!(verdict(&automaton, text.as_bytes()), Verdict::Accepted, "{text}");
-        }
-        for (text, refused) in [
-            ("1", 1),
-            ("\"a\"", 1),
-            (" {}", 1),
-            ("{ }", 2),
-            ("[1,  2]", 5),
-            ("[ 1]", 2),
-            ("[1 ,2]", 3),
-            ("{\"a\" :1}", 5),
-            ("{\"a\":1}\n", 8),
-            ("[1]]", 4),
-        ] {
-            assert_eq!(verdict(&automaton, text.as_bytes()), Verdict::Refused(refused), "{text}");
-        }
-    });
+fn an_object_is_no_other_value() {
+    let compilers: [Compile; 2] =
+        [|words| json::compact(Root::Object, words), |words| json::pretty(Root::Object, words)];
+    for compile in compilers {
+        with_automaton(compile, |automaton| {
+            let automaton = automaton.unwrap();
+            for text in ["{}", "{\"a\":[1,\"[\"]}", "{\"a\":{\"a\":null}}"] {
+                assert_eq!(verdict(&automaton, text.as_bytes()), Verdict::Accepted, "{text}");
+            }
+            for text in ["[]", "[{}]", "1", "\"a\"", "null", " {}"] {
+                assert_eq!(verdict(&automaton, text.as_bytes()), Verdict::Refused(1), "{text}");
+            }
+            assert_eq!(verdict(&automaton, b"{}{}"), Verdict::Refused(3));
+        });
+    }
+}
+
+#[test]
+fn compact_has_every_value_and_little_space() {
+    with_automaton(
+        |words| json::compact(Root::Value, words),
+        |automaton| {
+            let automaton = automaton.unwrap();
+            for text in [
+                "{}",
+                "[]",
+                "[1, 2,3]",
+                "{\"a\": {\"b\":[]}, \"c\": \"}}\"}",
+                "[[[[1e5]]],\"\u{e9}\"]",
+                "{\"tool_calls\":[{\"id\":\"1\",\"arguments\":\"{\\\"a\\\":1}\"}]}",
+            ] {
+                assert_eq!(verdict(&automaton, text.as_bytes()), Verdict::Accepted, "{text}");
+            }
+            for (text, refused) in [
+                (" {}", 1),
+                ("\"a\" ", 4),
+                ("{ }", 2),
+                ("[1,  2]", 5),
+                ("[ 1]", 2),
+                ("[1 ,2]", 3),
+                ("{\"a\" :1}", 5),
+                ("{\"a\":1}\n", 8),
+                ("[1]]", 4),
+            ] {
+                assert_eq!(
+                    verdict(&automaton, text.as_bytes()),
+                    Verdict::Refused(refused),
+                    "{text}"
+                );
+            }
+        },
+    );
 }
 
 /// 256 calls, and not one more, whatever the text.

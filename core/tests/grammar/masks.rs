@@ -2,17 +2,26 @@
 
 use crate::common::{Verdict, verdict, with_automaton};
 use crate::vocabulary::{END, Random, Tokens, random_text};
+use picolm_core::grammar::json::Root;
 use picolm_core::grammar::{Constrain, Constraint, Grammar, GrammarError, gbnf, json, schema};
 use std::time::Instant;
 
 /// Compiles into the words given.
 type Compile = fn(&mut [u32]) -> Result<Grammar<'_>, GrammarError>;
 
+fn compact(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
+    json::compact(Root::Object, words)
+}
+
+fn pretty(words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
+    json::pretty(Root::Value, words)
+}
+
 /// A token is allowed where the text with it can still be completed, by trying each one alone.
 #[test]
 fn masks_are_what_trying_each_token_says() {
     let tokens = Tokens::small();
-    for compile in [json::compact, json::any, json::pretty] {
+    for compile in [compact, json::any, pretty] {
         tokens.with_constraint(compile, 0, |trying| {
             let mut trying = trying.unwrap();
             tokens.with_constraint(compile, 16, |constraint| {
@@ -122,7 +131,7 @@ fn every_text_is_json() {
     let tokens = Tokens::small();
     with_automaton(json::any, |any| {
         let any = any.unwrap();
-        for compile in [json::compact, json::any, json::pretty] {
+        for compile in [compact, json::any, pretty] {
             tokens.with_constraint(compile, 24, |constraint| {
                 let mut constraint = constraint.unwrap();
                 let least = constraint.tokens_to_close();
@@ -145,8 +154,8 @@ fn every_text_is_json() {
 
 /// Schemas and JSON as they are asked for; each is walked with the model's own tokens.
 const WALKED: [(&str, Compile); 6] = [
-    ("json", json::compact),
-    ("pretty json", json::pretty),
+    ("json", compact),
+    ("pretty json", pretty),
     ("tool call", |words| schema(TOOL_CALL, false, words)),
     ("gbnf", |words| gbnf(br#"root ::= ([A-Z] [a-z ,]{9,90} [.!?] " ")+"#, words)),
     ("short texts", |words| schema(SHORT_TEXTS, false, words)),

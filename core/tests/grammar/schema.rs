@@ -87,6 +87,18 @@ fn schemas_allow_what_they_say() {
     require(r#"{"const":{"a": [1, "b c"]}}"#, &["{\"a\":[1,\"b c\"]}"], &["{\"a\":[1]}"]);
 }
 
+/// Not a reference to elsewhere, but one to nothing.
+#[test]
+fn references_to_nothing_are_named() {
+    for reference in ["#missing", "#/$defs/x", "#/$defs/d/no", "#/0"] {
+        let source = format!(r#"{{"$ref":"{reference}","$defs":{{"d":{{}}}}}}"#);
+        let error = refusal(&source).unwrap_or_else(|| panic!("{source}"));
+        assert_eq!(error.kind, GrammarErrorKind::UnknownRule, "{source}: {error}");
+        let named = String::from_utf8_lossy(error.part(source.as_bytes())).into_owned();
+        assert!(named.contains(reference), "{source}: {named}");
+    }
+}
+
 #[test]
 fn what_is_not_supported_is_named() {
     for (source, part) in [
@@ -95,7 +107,6 @@ fn what_is_not_supported_is_named() {
         ("{\"contains\":{\"items\":{\"type\":\"null\"}},\"maxContains\":2}", "\"items\""),
         ("{\"unevaluatedItems\":false,\"contains\":{}}", "\"unevaluatedItems\""),
         ("{\"const\":{\"a\":1},\"unevaluatedProperties\":false}", "\"unevaluatedProperties\""),
-        ("{\"$ref\":\"#missing\"}", "\"#missing\""),
         ("{\"properties\":{\"a\":{\"nott\":{}}}}", "\"nott\""),
         ("{\"$ref\":\"other.json\"}", "\"other.json\""),
         ("{\"type\":\"string\",\"format\":\"regex\"}", "\"regex\""),

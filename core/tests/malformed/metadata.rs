@@ -1,6 +1,6 @@
 //! Keys, value types, lengths.
 
-use picolm_core::gguf::{DIRECTORY_KEYS, Gguf, GgufErrorKind::*};
+use picolm_core::gguf::{DIRECTORY_KEYS, Gguf, GgufErrorKind::*, name_at};
 
 use crate::writer::value_type::*;
 use crate::writer::{File, HEADER_BYTES, PATIENCE, accepted, array, least_time, pair, string};
@@ -32,11 +32,46 @@ fn key_lengths() {
 
 #[test]
 fn key_bytes() {
-    for key in ["a\0b", "caf\u{e9}", "a\nb", "\u{1b}[31m", "\u{7f}"] {
+    for key in ["a\0b", "a\nb", "\u{1b}[31m", "\u{7f}"] {
         one(pair(key, UINT8, &[0])).refused(KeyBytes, HEADER_BYTES);
     }
+    // Keys that nobody reads may be in any language.
+    for key in ["caf\u{e9}", "\u{4f5c}\u{8005}.\u{540d}", "\u{1f600}", "with space"] {
+        one(pair(key, UINT8, &[0])).accepted();
+        let file = one(pair(key, UINT8, &[7]));
+        accepted(&file.bytes(), |gguf| assert_eq!(gguf.u32(key), Ok(Some(7))));
+    }
     let not_utf8 = [&string(b"k\xff")[..], &UINT8.to_le_bytes(), &[0]].concat();
-    one(not_utf8).refused(KeyBytes, HEADER_BYTES);
+    accepted(&one(not_utf8).bytes(), |gguf| {
+        assert_eq!(gguf.metadata().next().expect("a pair").0, b"k\xff");
+    });
+}
+
+/// Whoever shows an error can say whose byte that is.
+#[test]
+fn bytes_belong_to_keys_and_tensors() {
+    let file = File::valid();
+    let bytes = file.bytes();
+    let name = |offset| name_at(&bytes, offset).map(String::from_utf8_lossy);
+    assert_eq!(name(0), None);
+    assert_eq!(name(HEADER_BYTES - 1), None);
+    accepted(&bytes, |gguf| {
+        for (index, (key, _)) in gguf.metadata().enumerate() {
+            let (first, next) = (file.pair_offset(index), file.pair_offset(index + 1));
+            for offset in [first, first + 9, next - 1] {
+                assert_eq!(name_at(&bytes, offset), Some(key));
+            }
+        }
+        for (index, tensor) in gguf.tensors().enumerate() {
+            assert_eq!(name_at(&bytes, file.tensor_offset(index)), Some(tensor.name));
+            assert_eq!(name_at(&bytes, file.tensor_offset(index + 1) - 1), Some(tensor.name));
+        }
+    });
+    // What is wrong ends the walk, and is itself found.
+    let wrong = File::with_pairs(&[pair("a", UINT8, &[0]), pair("b", 13, &[0])]);
+    let error = Gguf::parse(&wrong.bytes(), 1 << 20).expect_err("an unknown type");
+    assert_eq!(name_at(&wrong.bytes(), error.offset), Some(&b"b"[..]));
+    assert_eq!(name_at(b"GGUF", 4), None);
 }
 
 #[test]

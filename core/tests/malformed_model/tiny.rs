@@ -5,7 +5,7 @@
 use picolm_core::gguf::Gguf;
 use picolm_core::kernels::portable;
 use picolm_core::mem::{Arena, MemoryPlan};
-use picolm_core::model::{Build, LayerSet, Layout, ModelError, family};
+use picolm_core::model::{Build, Config, LayerSet, Layout, ModelError, family};
 use picolm_core::port::{CpuFeatures, FlashWeights, Serial, Weights};
 use picolm_core::quant::TensorType;
 use picolm_core::session::{Options, Session};
@@ -350,13 +350,25 @@ impl Tiny {
 
     /// The model loads and evaluates two tokens.
     pub(crate) fn runs(&self) {
+        self.logits();
+    }
+
+    /// Scores after two tokens.
+    pub(crate) fn logits(&self) -> Vec<f32> {
         let file = self.bytes();
         let logits = with_session(&file, |session| {
             session.decode(0).expect("evaluates");
             session.decode(session.config().n_vocab - 1).expect("evaluates");
             session.logits().to_vec()
         });
-        assert!(logits.expect("loads").iter().all(|logit| logit.is_finite()));
+        let logits = logits.expect("loads");
+        assert!(logits.iter().all(|logit| logit.is_finite()));
+        logits
+    }
+
+    /// What `look` finds in the sizes of a model that loads.
+    pub(crate) fn config<R>(&self, look: impl FnOnce(&Config) -> R) -> R {
+        with_session(&self.bytes(), |session| look(session.config())).expect("loads")
     }
 
     /// The tokenizer is refused with this error, in time.

@@ -1,7 +1,9 @@
 //! Vocabularies that do not fit the model, or that break what tokenizers take for granted: an error
 //! that says where, or a defined meaning.
 
-use picolm_core::gguf::GgufErrorKind;
+use picolm_core::gguf::{Gguf, GgufErrorKind};
+use picolm_core::mem::Arena;
+use picolm_core::sampler::{Sampler, SamplerOptions};
 use picolm_core::text::Segment;
 use picolm_core::tokenizer::{Tokenizer, TokenizerError};
 
@@ -78,7 +80,7 @@ fn tokens_must_be_strings() {
 }
 
 #[test]
-fn special_tokens_must_exist() {
+fn special_ids_beyond_the_vocabulary_are_none() {
     for name in [
         "bos",
         "eos",
@@ -97,16 +99,69 @@ fn special_tokens_must_exist() {
     ] {
         let key = format!("tokenizer.ggml.{name}_token_id");
         runs(&Tiny::new().u32(&key, 11));
-        for id in [12, 1 << 31, u32::MAX] {
-            let error = Tiny::new().u32(&key, id).tokenizer_refusal();
-            assert!(matches!(error, TokenizerError::SpecialToken { offset: 25.. }), "{key}");
-        }
         let negative = Tiny::new().set(&key, INT32, &(-1i32).to_le_bytes());
-        let error = negative.tokenizer_refusal();
-        assert!(
-            matches!(error, TokenizerError::Gguf(error) if error.kind == GgufErrorKind::OutOfRange),
-            "{key}: {error}"
-        );
+        let beyond = [12, 1 << 31, u32::MAX].map(|id| Tiny::new().u32(&key, id));
+        for tiny in beyond.into_iter().chain([negative]) {
+            runs(&tiny);
+            let file = tiny.bytes();
+            let gguf = Gguf::parse(&file, file.len() as u64).unwrap();
+            with_tokenizer(&file, |tokenizer| {
+                let tokenizer = tokenizer.unwrap();
+                // The defaults of SentencePiece.
+                assert_eq!((tokenizer.bos(), tokenizer.eos()), (Some(1), Some(2)), "{key}");
+                let named: Vec<&str> = tokenizer.bad_special_keys(&gguf).collect();
+                let decides = ["bos", "eos", "unknown", "eot", "eom"].contains(&name);
+                assert_eq!(!named.is_empty(), decides, "{key}");
+                assert!(named.iter().all(|suffix| key.ends_with(suffix)), "{key}");
+            });
+        }
+    }
+}
+
+/// Rows that fill the vocabulary up: never shown, never chosen, whatever their scores.
+#[test]
+fn unused_tokens_are_not_possible() {
+    let with_types = |types: &[i32; 12]| Tiny::new().i32s("tokenizer.ggml.token_type", types);
+    let possible = |tiny: &Tiny| {
+        with_tokenizer(&tiny.bytes(), |tokenizer| {
+            tokenizer.unwrap().possible().map(<[u32]>::to_vec)
+        })
+    };
+    assert_eq!(possible(&Tiny::new()), None);
+    assert_eq!(possible(&Tiny::new().without("tokenizer.ggml.token_type")), None);
+    // Those that end a text end it whatever their type: "</s>" is token 2.
+    for (types, bits) in [
+        ([2, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 5], 0b0111_1111_1111),
+        ([2, 3, 3, 1, 0, 1, 1, 1, 1, 1, 1, 5], 0b0111_1110_1111),
+        ([2, 3, 5, 1, 1, 1, 1, 1, 5, 5, 1, 1], 0b1100_1111_1111),
+    ] {
+        let found = possible(&with_types(&types)).expect("a mask");
+        // Bits beyond the vocabulary mean nothing.
+        assert_eq!((found.len(), found[0] & 0xfff), (1, bits));
+    }
+    // The likeliest one stands for nothing: the next is taken.
+    let choose = |tiny: &Tiny| {
+        with_session(&tiny.bytes(), |session| {
+            session.prefill(&[1, 4], &mut |_| true).unwrap();
+            session.logits().to_vec()
+        })
+        .unwrap()
+    };
+    let logits = choose(&Tiny::new());
+    let mut best: Vec<usize> = (0..12).collect();
+    best.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    let mut types = [1; 12];
+    types[best[0]] = 5;
+    let mask = possible(&with_types(&types)).unwrap();
+    let mut memory = vec![0; 1 << 16];
+    for temperature in [0.0, 5.0] {
+        let options = SamplerOptions { temperature, ..SamplerOptions::default() };
+        let mut arena = Arena::new(&mut memory);
+        let mut sampler = Sampler::new(options, 12, &mut arena).unwrap();
+        let drawn: Vec<u32> =
+            (0..300).map(|_| sampler.sample(&logits, Some(&mask)).unwrap()).collect();
+        assert!(!drawn.contains(&(best[0] as u32)));
+        assert!(drawn.contains(&(best[1] as u32)));
     }
 }
 

@@ -90,7 +90,7 @@ type Compile = fn(&mut [u32]) -> Result<Grammar<'_>, GrammarError>;
 
 /// Texts that may be much, that are mostly forced, and that are forced but for short choices.
 const GRAMMARS: [Compile; 4] = [
-    json::compact,
+    |words| json::compact(json::Root::Object, words),
     |words| gbnf(br#"root ::= ("abcabc" | "abd")+ "; the end""#, words),
     |words| gbnf(br#"root ::= ([a-c] "fixed " [0-9]?){1,9}"#, words),
     |words| {

@@ -8,7 +8,7 @@
 // Unsafe: asks and sets the terminal, installs signal handlers, reads the keyboard's descriptor.
 #![allow(unsafe_code)]
 
-use super::{INTERRUPTED, Ordering};
+use super::{INTERRUPTED, InterruptEnds, Ordering};
 use core::time::Duration;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
@@ -167,7 +167,11 @@ impl RawTerminal {
             libc::SIGWINCH => {}
             // After SIGSTOP, which nobody sees come: the shell has had the terminal.
             libc::SIGCONT => self.set_raw()?,
-            _ => self.without_terminal(|| raise(signal))?,
+            _ => self.without_terminal(|| {
+                // What ends the program does so now: there is nothing to finish.
+                let _ends = InterruptEnds::begin();
+                raise(signal);
+            })?,
         }
         Ok(Input::Redraw)
     }

@@ -276,8 +276,8 @@ impl<'m> Engine<'m> {
         if self.session.logits().is_empty() {
             return Err(PICOLM_NO_TOKENS.into());
         }
-        let token =
-            self.sampler.sample(self.session.logits(), None).map_err(SessionError::Sample)?;
+        let (logits, possible) = (self.session.logits(), self.tokenizer.possible());
+        let token = self.sampler.sample(logits, possible).map_err(SessionError::Sample)?;
         if self.tokenizer.is_end_of_generation(token) {
             return Err(Failure { code: PICOLM_END, detail: token.into() });
         }

@@ -17,10 +17,11 @@ impl<'s> Compiler<'s, '_, '_> {
     /// The schema that a reference names: `#`, a path of names, or an anchor, from the schema with
     /// the next `$id` around it or with the `$id` that is before the fragment.
     pub(super) fn resolve(&mut self, reference: Value) -> Result<Value, GrammarError> {
-        let error =
-            self.value_error(GrammarErrorKind::Unsupported("a reference to elsewhere"), reference);
+        let elsewhere = GrammarErrorKind::Unsupported("a reference to elsewhere");
+        let elsewhere = self.value_error(elsewhere, reference);
+        let error = self.value_error(GrammarErrorKind::UnknownRule, reference);
         let text = self.string(reference);
-        let mut at = self.start_of(reference)?.ok_or(error)?;
+        let mut at = self.start_of(reference)?.ok_or(elsewhere)?;
         let base = at;
         let mut characters = text.characters();
         characters.find(|&point| point == u32::from(b'#'));
@@ -61,7 +62,7 @@ impl<'s> Compiler<'s, '_, '_> {
             Json::Object | Json::True | Json::False if self.base(at) == base => Ok(at),
             // The pointer may name the base itself, which is its own.
             Json::Object if self.identifier(at).is_some() => Ok(at),
-            _ => Err(error),
+            _ => Err(elsewhere),
         }
     }
 

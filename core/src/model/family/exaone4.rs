@@ -1,5 +1,5 @@
-//! EXAONE 4: norms after each half instead of before, and in the model of 64 blocks windows in three
-//! of four blocks, of which the others do not rotate.
+//! EXAONE 4: norms after each half instead of before, and in the model of 64 blocks windows in
+//! three of four blocks, of which the others do not rotate.
 
 use super::Family;
 use crate::model::block::{ATTENTION_UNNORMED, Block, GATED_UNNORMED, Needs};
@@ -30,12 +30,9 @@ pub static EXAONE4: Family = Family {
         Tensor::AttentionPostNorm,
         Tensor::FeedForwardPostNorm,
     ]),
-    configure: |keys, config| {
-        config.window = match config.n_layer {
-            WITH_WINDOWS => keys.u32("attention.sliding_window")?.unwrap_or(4096),
-            _ => 0,
-        };
-        config.mark_local(keys, 4)
+    configure: |keys, config| match config.n_layer {
+        WITH_WINDOWS => config.mark_local(keys, 4096, 4),
+        _ => Ok(()),
     },
     ..Family::PLAIN
 };

@@ -3,12 +3,12 @@
 
 use super::Family;
 use crate::model::block::{Block, Needs};
-use crate::model::config::{Config, LayerShape, Pooling, bound};
+use crate::model::config::{Config, LayerShape, Pooling, attention_factor, bound};
 use crate::model::error::ModelError;
 use crate::model::keys::Keys;
 use crate::model::tensor::Tensor;
 use crate::num;
-use crate::ops::{RopeScaling, gelu};
+use crate::ops::{Rope, gelu};
 
 const BLOCK: Block =
     Block { activation: gelu, shape: LayerShape::local_if_marked, ..Block::HALVES };
@@ -22,7 +22,6 @@ pub static GEMMA: Family = Family {
     block: BLOCK,
     configure: |_, config| {
         config.embedding_scale = num::sqrt(config.n_embd as f32);
-        config.window = 0;
         Ok(())
     },
     ..Family::PLAIN
@@ -35,9 +34,8 @@ pub static GEMMA2: Family = Family {
     needs: POST_NORMS,
     configure: |keys, config| {
         config.embedding_scale = num::sqrt(config.n_embd as f32);
-        config.window = keys.u32("attention.sliding_window")?.unwrap_or(4096);
-        config.mark_local(keys, 2)?;
-        config.rotate_locally(keys, config.rope.frequency_base, config.rope.scaling)?;
+        config.mark_local(keys, 4096, 2)?;
+        config.rotate_locally(keys, config.rope)?;
         config.attention_cap = keys.positive("attn_logit_softcapping", 50.0)?;
         config.logit_cap = keys.positive("final_logit_softcapping", 30.0)?;
         scale_attention(config, 46);
@@ -79,8 +77,10 @@ pub static GEMMA_EMBEDDING: Family = Family {
 
 fn gemma3(keys: &Keys<'_, '_>, config: &mut Config) -> Result<(), ModelError> {
     config.embedding_scale = num::sqrt(config.n_embd as f32);
-    config.mark_local(keys, 6)?;
-    config.rotate_locally(keys, 10_000.0, RopeScaling::None)
+    config.mark_local(keys, 0, 6)?;
+    let magnitude = attention_factor(keys)?;
+    let local = Rope { frequency_base: 10_000.0, magnitude, ..config.rope.unscaled() };
+    config.rotate_locally(keys, local)
 }
 
 /// The models of 27 billion parameters, which have `largest` blocks, divide by the square root of

@@ -106,7 +106,10 @@ impl Family {
             }
             let experts = match has_experts {
                 Some(experts) => experts,
-                None => gguf.u32(Key::of(family.architecture, "expert_count"))?.unwrap_or(0) > 0,
+                None => {
+                    let keys = Keys { gguf, architecture: family.architecture };
+                    keys.u32("expert_count")?.unwrap_or(0) > 0
+                }
             };
             has_experts = Some(experts);
             if family.has_experts() == experts {

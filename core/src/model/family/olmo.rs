@@ -4,7 +4,6 @@ use super::Family;
 use crate::model::block::{ATTENTION_UNNORMED, Block, EXPERTS, GATED_UNNORMED, Needs};
 use crate::model::config::{Habits, HeadNorm, LayerShape};
 use crate::model::tensor::Tensor;
-use crate::ops::RopeScaling;
 
 const BLOCK: Block =
     Block { habits: Habits { head_norm: HeadNorm::Row, ..Block::HALVES.habits }, ..Block::HALVES };
@@ -23,8 +22,8 @@ pub static OLMO2: Family = Family {
     needs: HEAD_NORMS
         .and(Needs::required(&[Tensor::AttentionPostNorm, Tensor::FeedForwardPostNorm])),
     configure: |keys, config| {
-        config.mark_local(keys, 4)?;
-        config.rotate_locally(keys, config.rope.frequency_base, RopeScaling::None)
+        config.mark_local(keys, 0, 4)?;
+        config.rotate_locally(keys, config.rope.unscaled())
     },
     ..Family::PLAIN
 };

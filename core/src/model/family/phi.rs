@@ -30,9 +30,6 @@ pub static PHI3: Family = Family {
     block: Block::HALVES,
     outside: Needs::optional(&[Tensor::RopeFactorsLong, Tensor::RopeFactorsShort]),
     fused: &[Fused::ATTENTION, Fused::GATE_UP],
-    configure: |keys, config| {
-        config.window = 0;
-        config.extend_by_factors(keys)
-    },
+    configure: |keys, config| config.extend_by_factors(keys),
     ..Family::PLAIN
 };

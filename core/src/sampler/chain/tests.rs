@@ -242,6 +242,19 @@ fn filters_leave_what_llama_cpp_expects() {
     assert_left(typical, &[0.4, 0.2, 0.2, 0.2], &[], &[0.0, 0.2, 0.2, 0.2]);
 }
 
+/// At temperature 0 nothing is left to chance, and the likeliest token is the answer.
+#[test]
+fn temperature_0_is_the_likeliest_token_whatever_may_be_excluded() {
+    let xtc = Xtc { probability: 1.0, threshold: 0.05 };
+    let options = SamplerOptions { xtc, temperature: 0.0, ..OPTIONS };
+    assert_left(options, &[0.1, 0.4, 0.3, 0.2], &[], &[0.0, 1.0, 0.0, 0.0]);
+    let options = SamplerOptions { typical_p: 0.5, ..options };
+    assert_left(options, &[0.4, 0.2, 0.2, 0.2], &[], &[1.0, 0.0, 0.0, 0.0]);
+    let penalties = Penalties { last: 1, presence: 0.1, ..OPTIONS.penalties };
+    let options = SamplerOptions { penalties, ..options };
+    assert_left(options, &[0.1, 0.4, 0.3, 0.2], &[], &[0.0, 1.0, 0.0, 0.0]);
+}
+
 /// The cases of llama.cpp's `tests/test-sampling.cpp`: penalties.
 #[test]
 fn penalties_are_what_llama_cpp_expects() {
