@@ -8,7 +8,7 @@ use std::thread::Builder;
 /// what is not touched takes no memory.
 const STACK_BYTES: usize = 1 << 20;
 
-/// Runs `work` on a stack of at least [`STACK_BYTES`]: the first thread's, or a thread's of its own
+/// Runs `work` on a stack of at least 1 MiB: the first thread's, or a thread's of its own
 /// if that is shorter. For a program's `main`.
 pub fn with_room<R: Send + 'static>(work: fn() -> R) -> R {
     // Where there is no memory for a thread, the stack that there is may do.

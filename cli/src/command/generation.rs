@@ -213,6 +213,9 @@ impl Output for Stdout<'_> {
         self.pending.extend_from_slice(bytes);
     }
 
+    /// Readers of the output want UTF-8: half a character is left out.
+    fn unfinished(&mut self, _: &[u8]) {}
+
     fn token_done(&mut self) -> ControlFlow<()> {
         let written = if self.pending.is_empty() { Ok(()) } else { self.flush() };
         if let Err(end) = written {

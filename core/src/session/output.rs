@@ -8,6 +8,12 @@ pub trait Output {
     /// as long as the model writes such; one call may have a part of one.
     fn text(&mut self, bytes: &[u8]);
 
+    /// The beginning of a character that the end of the text cuts. Who writes on, and joins the
+    /// texts, needs it; who shows a text as a whole leaves it out, for it is not UTF-8.
+    fn unfinished(&mut self, bytes: &[u8]) {
+        self.text(bytes);
+    }
+
     /// A token is complete: the place to flush, and to say whether to go on.
     fn token_done(&mut self) -> ControlFlow<()>;
 

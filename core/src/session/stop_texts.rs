@@ -30,14 +30,19 @@ impl<'t, 'o> StopTexts<'t, 'o> {
 
     /// The text has ended: shows what was held back. Where a stop text was the reason, says how
     /// many tokens were shown whole before it began.
-    pub fn finish(self) -> Option<u32> {
-        let (text, bytes) = self.held;
-        if !self.found && bytes > 0 {
-            self.output.text(&text[..bytes]);
+    pub fn finish(mut self) -> Option<u32> {
+        if !self.found && self.held.1 > 0 {
+            self.release();
             // The text has ended: whether to go on is no question any more.
             let _ = self.output.token_done();
         }
         self.found.then_some(self.shown)
+    }
+
+    /// Shows what was held back.
+    fn release(&mut self) {
+        let (text, bytes) = core::mem::take(&mut self.held);
+        self.output.text(&text[..bytes]);
     }
 
     fn texts(&self) -> impl Iterator<Item = &'t [u8]> + use<'t> {
@@ -81,6 +86,13 @@ impl Output for StopTexts<'_, '_> {
             if !self.found {
                 self.push(byte);
             }
+        }
+    }
+
+    fn unfinished(&mut self, bytes: &[u8]) {
+        if !self.found {
+            self.release();
+            self.output.unfinished(bytes);
         }
     }
 

@@ -179,12 +179,14 @@ impl Writer {
         self.stop.get_or_insert(stop);
     }
 
-    /// Ends the output of a text that has ended, once. Bytes of a character that did not become
-    /// whole are never shown: many readers refuse a text that is not UTF-8.
+    /// Hands out what is left of a text that has ended: bytes of a character that did not become
+    /// whole. Does so once.
     pub fn finish(&mut self, output: &mut dyn Output) {
-        if !core::mem::replace(&mut self.is_finished, true) {
-            output.ended();
+        if core::mem::replace(&mut self.is_finished, true) {
+            return;
         }
+        self.decoder.finish(&mut |bytes| output.unfinished(bytes));
+        output.ended();
     }
 
     /// Tokens of the text that are not evaluated; the last one of a text that has ended needs not

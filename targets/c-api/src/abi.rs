@@ -60,7 +60,7 @@ pub const PICOLM_TEXT_WHOLE: u32 = 1;
 /// Names of special tokens in the text count: for a template's text, never for a user's.
 pub const PICOLM_TEXT_SPECIAL: u32 = 2;
 
-/// Any JSON object or array.
+/// Any JSON object. (Any value is the JSON Schema `true`.)
 pub const PICOLM_JSON: u32 = 1;
 /// What a JSON Schema asks for.
 pub const PICOLM_JSON_SCHEMA: u32 = 2;

@@ -46,7 +46,7 @@ pub(crate) fn open<'w>(
 fn compiled_words(kind: u32, source: &[u8], words: &mut [u32]) -> Result<usize, Failure> {
     let given = words.len() as u64;
     let compiled = match kind {
-        PICOLM_JSON => json::compact(words),
+        PICOLM_JSON => json::compact(json::Root::Object, words),
         PICOLM_JSON_SCHEMA => schema(source, false, words),
         PICOLM_GBNF => gbnf(source, words),
         _ => return Err(PICOLM_VALUE.into()),
