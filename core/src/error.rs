@@ -212,7 +212,7 @@ const fn model(error: ModelError) -> (u16, u64) {
         ModelError::UnknownArchitecture(_) | ModelError::NoExperts(_) => (ARCHITECTURE, 0),
         ModelError::MissingKey(_) => (MISSING_KEY, 0),
         ModelError::InvalidKey(_) => (INVALID_KEY, 0),
-        ModelError::UnsupportedKey(_) | ModelError::UnequalKey(_) => (UNSUPPORTED_KEY, 0),
+        ModelError::UnequalKey(_) => (UNSUPPORTED_KEY, 0),
         ModelError::MissingTensor(_) => (MISSING_TENSOR, 0),
         ModelError::WrongShape(_) => (WRONG_SHAPE, 0),
         ModelError::DuplicateTensor(_) => (DUPLICATE_TENSOR, 0),

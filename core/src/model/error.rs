@@ -73,8 +73,6 @@ pub enum ModelError {
     MissingKey(&'static str),
     /// A key's value makes no sense, alone or beside others.
     InvalidKey(&'static str),
-    /// A key's value means something that this engine does not do.
-    UnsupportedKey(&'static str),
     /// A key has one number for each block, and they differ.
     UnequalKey(&'static str),
     /// A tensor that the architecture needs is not there.
@@ -166,9 +164,6 @@ impl fmt::Display for ModelError {
             }
             Self::MissingKey(key) => write!(f, "the model lacks the key '{key}'"),
             Self::InvalidKey(key) => write!(f, "the model's key '{key}' has an impossible value"),
-            Self::UnsupportedKey(key) => {
-                write!(f, "the model's key '{key}' has a value that is not supported")
-            }
             Self::UnequalKey(key) => {
                 write!(f, "the model's key '{key}' differs between blocks: not supported")
             }

@@ -199,7 +199,9 @@ fn every_way_is_one(fixture: &Fixture) {
         let ours = logits(fixture, &streamed, KvType::F16, 64, &Serial);
         let what = format!("{leases} leases of {stripe_bytes} bytes");
         assert_same(&fixture.name, &what, &ours, &reference);
-        assert_eq!(streamed.most_held.get(), leases, "{}: {what}", fixture.name);
+        // Queries, keys and values may be three stripes, and no group more.
+        let most = streamed.most_held.get();
+        assert!(most == leases || most == 3, "{}: {what}: {most} held", fixture.name);
         assert_eq!(streamed.held.get(), 0, "{}: {what}", fixture.name);
     }
 }
@@ -271,8 +273,8 @@ fn a_block_is_five_jobs() {
             *session.config()
         });
         // An expert's gate and up are one job and its down another, after one for the router.
-        let feed_forward =
-            if config.n_expert > 0 { 1 + 2 * config.n_expert_used as usize } else { 2 };
+        let experts = config.n_expert_used as usize + usize::from(config.n_ff_shared > 0);
+        let feed_forward = if config.n_expert > 0 { 1 + 2 * experts } else { 2 };
         let most = config.n_layer as usize * (3 + feed_forward) + 1;
         let jobs = counting.jobs.load(Ordering::Relaxed);
         assert!(jobs <= most, "{}: {jobs} jobs, {most} are enough", fixture.name);
