@@ -20,6 +20,9 @@ _RMS_6 = (sum(s * s for s in range(64)) / 64) ** 0.5
 _RMS_6_SIGNED = (sum((s - 32) ** 2 for s in range(64)) / 64) ** 0.5
 _RMS_8_SIGNED = (sum((s - 128) ** 2 for s in range(256)) / 256) ** 0.5
 _RMS_4 = (sum(s * s for s in range(16)) / 16) ** 0.5
+# The numbers of IQ4_NL and IQ4_XS.
+_NON_LINEAR = (-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)
+_RMS_NON_LINEAR = (sum(q * q for q in _NON_LINEAR) / 16) ** 0.5
 
 # Per format: elements and bytes of a block, offset of the factor `d`, offset of the minimum's
 # factor and what it is in units of `d` (it moves the middle of the quants to 0), and the deviation
@@ -35,6 +38,12 @@ FORMATS = {
     "Q4_K": (256, 144, 0, 2, 7.5, _RMS_6 * _uniform_deviation(16)),
     "Q5_K": (256, 176, 0, 2, 15.5, _RMS_6 * _uniform_deviation(32)),
     "Q6_K": (256, 210, 208, None, 0.0, _RMS_8_SIGNED * _uniform_deviation(64)),
+    "IQ4_NL": (32, 18, 0, None, 0.0, _RMS_NON_LINEAR),
+    "IQ4_XS": (256, 136, 0, None, 0.0, _RMS_6_SIGNED * _RMS_NON_LINEAR),
+    "Q1_0": (128, 18, 0, None, 0.0, 1.0),
+    "Q2_0": (64, 18, 0, None, 0.0, 1.5**0.5),
+    "TQ1_0": (256, 54, 52, None, 0.0, (2 / 3) ** 0.5),
+    "TQ2_0": (256, 66, 64, None, 0.0, 1.5**0.5),
 }
 
 

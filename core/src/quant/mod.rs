@@ -30,7 +30,7 @@ pub mod layout;
 pub mod nvfp4;
 mod points;
 pub mod scales;
-mod ternary;
+pub(crate) mod ternary;
 mod types;
 
 pub use block::{Block, BlockFormat, GROUP_ELEMENTS};

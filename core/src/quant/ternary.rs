@@ -9,26 +9,33 @@
 use super::GROUP_ELEMENTS;
 use super::layout::part;
 
-/// Bytes of a block's 256 quants.
-pub(super) const BYTES: usize = 32 + 16 + 4;
+/// The runs: first byte and number of bytes.
+pub(crate) const RUNS: [(usize, usize); 3] = [(0, 32), (32, 16), (48, 4)];
 
-/// Powers of 3.
-const POWERS: [u8; 5] = [1, 3, 9, 27, 81];
+/// Bytes of a block's 256 quants.
+pub(super) const BYTES: usize = RUNS[2].0 + RUNS[2].1;
+
+/// Powers of 3: what moves each digit of a byte to its front.
+pub(crate) const POWERS: [u8; 5] = [1, 3, 9, 27, 81];
+
+/// Bytes from which on the first digit is 1, or 2: a third and two thirds of 256, rounded up.
+#[allow(dead_code, reason = "for instruction sets that compare bytes")]
+pub(crate) const THIRDS: [u8; 2] = [86, 171];
 
 /// Quants `16 * group ..`: digits less 1.
 #[inline(always)]
 pub(super) fn digits(block: &[u8], group: usize) -> [i8; GROUP_ELEMENTS] {
     match group {
         0..10 => {
-            let bytes: &[u8; 16] = part(block, group % 2 * 16);
+            let bytes: &[u8; 16] = part(block, RUNS[0].0 + group % 2 * 16);
             bytes.map(|byte| digit(byte, POWERS[group / 2]))
         }
         10..15 => {
-            let bytes: &[u8; 16] = part(block, 32);
+            let bytes: &[u8; 16] = part(block, RUNS[1].0);
             bytes.map(|byte| digit(byte, POWERS[group - 10]))
         }
         _ => {
-            let bytes: &[u8; 4] = part(block, 48);
+            let bytes: &[u8; 4] = part(block, RUNS[2].0);
             core::array::from_fn(|index| digit(bytes[index % 4], POWERS[index / 4]))
         }
     }

@@ -215,8 +215,15 @@ unsafe fn decode<F: Format, D: Dot>(
             };
             for (row, terms) in terms.iter_mut().enumerate().take(out.len()) {
                 let first = (group * LANES + row) * row_blocks + start;
+                let blocks = &weights[first..][..count];
                 // SAFETY: the caller has what `F` and `D` need.
-                unsafe { row_terms::<F, D>(&weights[first..][..count], x, &last, terms) };
+                unsafe {
+                    match F::Block::PARTS {
+                        1 => row_terms::<F, D, LANES>(blocks, x, &last, terms),
+                        2 => row_terms::<F, D, { LANES / 2 }>(blocks, x, &last, terms),
+                        _ => row_terms::<F, D, { LANES / 4 }>(blocks, x, &last, terms),
+                    }
+                }
             }
             // SAFETY: the caller has AVX2.
             dots = unsafe { add_terms(dots, &terms, count * F::Block::PARTS) };
@@ -251,18 +258,18 @@ unsafe fn add_terms(
     dots
 }
 
-/// The terms of up to [`TERMS`] blocks of one weight row.
+/// The terms of up to [`TERMS`] blocks (or parts) of one weight row, `STEP` blocks at a time.
 #[inline(always)]
-unsafe fn row_terms<F: Format, D: Dot>(
+unsafe fn row_terms<F: Format, D: Dot, const STEP: usize>(
     blocks: &[Bytes<F>],
     x: Row<'_>,
     last: &Last<'_>,
     terms: &mut [__m256; TERMS / LANES],
 ) {
     let groups = F::Block::ELEMENTS / SUM_ELEMENTS;
-    let whole = blocks.chunks_exact(LANES / F::Block::PARTS);
-    let (count, rest) = (whole.len(), whole.remainder());
-    for (index, (blocks, terms)) in whole.zip(&mut *terms).enumerate() {
+    debug_assert!(STEP * F::Block::PARTS == LANES);
+    let (whole, rest) = blocks.as_chunks::<STEP>();
+    for (index, (blocks, terms)) in whole.iter().zip(&mut *terms).enumerate() {
         // SAFETY: `x` has as many blocks as the weight row; the caller has what `F` and `D` need.
         *terms = unsafe {
             let x = Terms {
@@ -273,7 +280,7 @@ unsafe fn row_terms<F: Format, D: Dot>(
             F::terms::<D>(blocks, &x)
         };
     }
-    if let Some(terms) = terms.get_mut(count)
+    if let Some(terms) = terms.get_mut(whole.len())
         && !rest.is_empty()
     {
         let x = Terms { quants: last.quants, scales: &last.scales, sums: &last.sums };

@@ -5,8 +5,8 @@
 #![allow(unsafe_code)]
 
 use super::lanes::*;
+use super::planeless::{Unpacked, unpacked};
 use crate::quant::BlockFormat;
-use crate::quant::grid::{Grid, Signs};
 use crate::quant::layout::{Code, Place, Plane, part};
 use crate::quant::scales::{Factor, Scales};
 use core::arch::x86_64::*;
@@ -39,18 +39,12 @@ pub(super) struct Source<'a, F: BlockFormat> {
     unpacked: Option<Unpacked>,
 }
 
-/// Quants that were not in planes, and their groups' scales.
-struct Unpacked {
-    quants: [__m256i; 256 / VECTOR],
-    scales: __m256i,
-}
-
 impl<'a, F: BlockFormat> Source<'a, F> {
     #[inline(always)]
     pub(super) unsafe fn new(block: &'a F::Bytes) -> Self {
         let has_no_planes = const { F::LAYOUT.code.has_no_planes() };
         // SAFETY: the caller has AVX2.
-        Self { block, unpacked: has_no_planes.then(|| unsafe { without_planes::<F>(block) }) }
+        Self { block, unpacked: has_no_planes.then(|| unsafe { unpacked::<F>(block) }) }
     }
 
     /// Quants `32 * vector ..`, without what the format subtracts from them.
@@ -74,31 +68,6 @@ impl<'a, F: BlockFormat> Source<'a, F> {
             }
         }
     }
-}
-
-/// Unpacks a block without planes. Once for each format: it is much code, and no level has a better
-/// way.
-#[inline(never)]
-#[target_feature(enable = "avx2")]
-fn without_planes<F: BlockFormat>(block: &F::Bytes) -> Unpacked {
-    let (layout, block) = (const { &F::LAYOUT }, block.as_ref());
-    let mut quants = [_mm256_setzero_si256(); 256 / VECTOR];
-    for (vector, quants) in quants.iter_mut().enumerate() {
-        *quants = match const { F::LAYOUT.code } {
-            // SAFETY: this function has AVX2.
-            Code::Grid(grid) => unsafe { points(&grid, block, vector) },
-            _ => {
-                let group = 2 * vector;
-                let halves = [layout.sixteen(block, group), layout.sixteen(block, group + 1)];
-                // SAFETY: the arrays have 32 bytes.
-                unsafe { _mm256_loadu_si256(halves.as_ptr().cast()) }
-            }
-        };
-    }
-    let [scales, _] = const { F::LAYOUT.scales }.unpack(block);
-    // SAFETY: the array has 16 bytes.
-    let scales = _mm256_cvtepi8_epi16(unsafe { _mm_loadu_si128(scales.as_ptr().cast()) });
-    Unpacked { quants, scales }
 }
 
 /// Weights without their signs, and the activations that have taken them over: what a
@@ -154,7 +123,7 @@ unsafe fn nibbles(bytes: &[u8; 16]) -> __m256i {
 
 /// All ones in byte `i` where bit `i` of a word is 1.
 #[inline(always)]
-unsafe fn spread_bits(word: u32) -> __m256i {
+pub(super) unsafe fn spread_bits(word: u32) -> __m256i {
     // SAFETY: the caller has AVX2.
     unsafe {
         let word = _mm256_set1_epi32(word as i32);
@@ -172,7 +141,7 @@ unsafe fn spread_bits(word: u32) -> __m256i {
 
 /// 32 numbers of 2 bits, the lowest first.
 #[inline(always)]
-unsafe fn pairs(bits: u64) -> __m256i {
+pub(super) unsafe fn pairs(bits: u64) -> __m256i {
     // SAFETY: the caller has AVX2.
     unsafe {
         // Each byte to the lowest bits of four: 6 bits further on for every 2 that a byte has less.
@@ -185,42 +154,11 @@ unsafe fn pairs(bits: u64) -> __m256i {
 
 /// What numbers below 16 stand for.
 #[inline(always)]
-unsafe fn looked_up(table: &[i8; 16], numbers: __m256i) -> __m256i {
+pub(super) unsafe fn looked_up(table: &[i8; 16], numbers: __m256i) -> __m256i {
     // SAFETY: the caller has AVX2.
     unsafe {
         let table = load16(&table.map(|quant| quant as u8));
         _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), numbers)
-    }
-}
-
-/// 32 weights of a grid.
-#[inline(always)]
-unsafe fn points(grid: &Grid, block: &[u8], vector: usize) -> __m256i {
-    // A closure may become a call, whose grid is no constant.
-    let (mut codes, mut signs) = ([0u64; 4], [0u8; 4]);
-    for index in 0..4 {
-        codes[index] = u64::from(grid.codes(block, 4 * vector + index));
-        signs[index] = grid.sign_bits(block, 4 * vector + index);
-    }
-    let [a, b, c, d] = codes;
-    // SAFETY: the caller has AVX2.
-    unsafe {
-        let codes = if grid.code_bits() == 2 {
-            pairs(a | b << 16 | c << 32 | d << 48)
-        } else {
-            let both = _mm_set_epi64x((c | d << 32) as i64, (a | b << 32) as i64);
-            let mask = _mm_set1_epi8(0x0f);
-            let even = _mm_and_si128(both, mask);
-            let odd = _mm_and_si128(_mm_srli_epi16::<4>(both), mask);
-            _mm256_set_m128i(_mm_unpackhi_epi8(even, odd), _mm_unpacklo_epi8(even, odd))
-        };
-        let values = looked_up(grid.values, codes);
-        let signs = spread_bits(u32::from_le_bytes(signs));
-        let signs = _mm256_or_si256(signs, _mm256_set1_epi8(1));
-        match grid.signs {
-            Signs::Delta(..) => _mm256_add_epi8(values, signs),
-            Signs::Each(_) | Signs::Even(_) => _mm256_sign_epi8(values, signs),
-        }
     }
 }
 
