@@ -52,7 +52,7 @@ fn json_is_the_same_numbers_and_a_length_can_be_1() {
     assert_eq!(json.last(), Some(&b'\n'));
     assert_eq!(serde_json::from_slice::<Vec<f32>>(&json).unwrap(), raw);
     let one = floats(&stdout_of(&["embed", &path, "-p", "to be", "--normalize"]));
-    let length = |vector: &[f32]| vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+    let length = |vector: &[f32]| picolm_core::num::sqrt(vector.iter().map(|x| x * x).sum());
     assert!((length(&one) - 1.0).abs() < 1e-6);
     let scale = length(&raw);
     assert!(one.iter().zip(&raw).all(|(one, raw)| (one * scale - raw).abs() < 1e-5));

@@ -38,7 +38,9 @@ pub enum JoinError {
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Part { index } => write!(f, "is not part {} of the model", index + 1),
+            Self::Part { index } => {
+                write!(f, "is not part {} of the model", index.saturating_add(1))
+            }
             Self::TensorCount { counted, found } => {
                 write!(f, "the model has {counted} tensors, and its parts have {found}")
             }

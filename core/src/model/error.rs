@@ -199,7 +199,8 @@ impl fmt::Display for ModelError {
             Self::NoLayersLeft => f.write_str("all layers are skipped: at least one must stay"),
             Self::NotCausal => f.write_str("the model turns texts into vectors and writes none"),
             Self::NoPooling => f.write_str(
-                "the model writes texts: its file does not say how one becomes a vector (pooling_type)",
+                "the model writes texts: its file does not say how one becomes a vector \
+                 (pooling_type)",
             ),
             Self::Options => f.write_str(
                 "context, sequences, batch or workers are out of range: a batch has 1 to 1024 rows",

@@ -27,8 +27,8 @@ pub struct Options {
     /// Most rows of one pass, 1 to 1024; 0 for as many as suit `cache_bytes` and 3 MB of memory.
     pub batch: u32,
     /// Most rows of one pass whose logits are wanted, 1 to `batch`. More than 1 are of use to
-    /// [`super::Session::prefill_scored`], and to drafts, which have one token less. 0 for a session
-    /// that turns texts into vectors: [`super::Session::embed`].
+    /// [`super::Session::prefill_scored`], and to drafts, which have one token less. 0 for a
+    /// session that turns texts into vectors: [`super::Session::embed`].
     pub logit_rows: u32,
     /// [`crate::port::Parallel::workers`] of the platform.
     pub workers: usize,

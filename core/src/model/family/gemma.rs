@@ -1,5 +1,5 @@
-//! Gemma 1 to 3 and EmbeddingGemma: scaled embeddings, GELU, and from the second on norms after each half and windows
-//! in most blocks.
+//! Gemma 1 to 3 and EmbeddingGemma: scaled embeddings, GELU, and from the second on norms after
+//! each half and windows in most blocks.
 
 use super::Family;
 use crate::model::block::{Block, Needs};
