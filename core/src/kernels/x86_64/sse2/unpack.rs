@@ -110,8 +110,8 @@ fn single_bits(word: &[u8; 4], half: usize, position: usize) -> __m128i {
     }
 }
 
-/// What numbers below 16 stand for. There is no instruction that reads a table: each entry adds what
-/// it has more than the one before, modulo 256, where a number reaches it.
+/// What numbers below 16 stand for. There is no instruction that reads a table: each entry adds
+/// what it has more than the one before, modulo 256, where a number reaches it.
 #[inline(always)]
 fn looked_up(table: &[i8; 16], numbers: __m128i) -> __m128i {
     // SAFETY: SSE2 is part of x86-64.
