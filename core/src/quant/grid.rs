@@ -1,6 +1,6 @@
 //! Quants as points of a grid: what the IQ1, IQ2 and IQ3 types have in place of planes.
 //!
-//! Four or eight neighbouring weights are a point of a [`points`](super::points) table, which is
+//! Four or eight neighbouring weights are a point of a `points` table, which is
 //! stored as its index, and a bit each says which of them are negative; of IQ1 a bit for the whole
 //! point says that it is moved down by an eighth, not up. All these numbers, and the groups'
 //! scales, lie in [`Bits`].

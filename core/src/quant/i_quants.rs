@@ -1,7 +1,7 @@
 //! IQ4_XS, and the types whose quants are points of a grid: IQ1_S to IQ3_XXS. Blocks of 256.
 //!
-//! The grid types' scales are odd multiples of a fraction of the f16, `d * (2 s + 1) / 8` for
-//! ggml's `d * (0.5 + s) / 4`: a power of 2 and else small integers keep every product exact,
+//! The grid types' scales are odd multiples of a fraction of the f16, `d * (2 s + 1) / 8` for what
+//! ggml has as `d * (0.5 + s) / 4`: a power of 2 and else small integers keep every product exact,
 //! whatever the order. After ggml's `block_iq1_s` and its kin.
 
 use super::TensorType;

@@ -72,7 +72,7 @@ pub enum Code {
     Codebook(&'static [i8; 16]),
     /// A bit that is set for 1 and clear for -1.
     Sign,
-    /// TQ1_0: digits of base 3, without planes; see [`ternary`].
+    /// TQ1_0: digits of base 3, without planes; see `ternary`.
     Ternary,
     /// Points of a grid, without planes.
     Grid(Grid),

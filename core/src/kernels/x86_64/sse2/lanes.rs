@@ -78,15 +78,6 @@ pub(super) fn stored(lanes: __m128) -> [f32; 4] {
     values
 }
 
-/// 16 bytes as an array.
-#[inline(always)]
-pub(super) fn stored_bytes(lanes: __m128i) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    // SAFETY: the array has the 16 bytes that are written.
-    unsafe { _mm_storeu_si128(bytes.as_mut_ptr().cast(), lanes) };
-    bytes
-}
-
 /// The sum of each vector's 4 numbers, vector `i`'s in lane `i`.
 #[inline(always)]
 pub(super) fn reduce(vectors: &[__m128i; 4]) -> __m128i {

@@ -63,10 +63,7 @@ fn quants<F: BlockFormat>(block: &F::Bytes, group: usize) -> __m128i {
         None => low,
     };
     match layout.code {
-        // There is no instruction that reads a table.
-        Code::Codebook(table) => load_bytes(
-            &stored_bytes(stored).map(|index| table[usize::from(index) % table.len()] as u8),
-        ),
+        Code::Codebook(table) => looked_up(table, stored),
         _ => stored,
     }
 }
@@ -110,6 +107,22 @@ fn single_bits(word: &[u8; 4], half: usize, position: usize) -> __m128i {
         let bit = _mm_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
         let set = _mm_cmpeq_epi8(_mm_and_si128(bytes, bit), bit);
         _mm_and_si128(set, _mm_set1_epi8(1 << position))
+    }
+}
+
+/// What numbers below 16 stand for. There is no instruction that reads a table: each entry adds
+/// what it has more than the one before, modulo 256, where a number reaches it.
+#[inline(always)]
+fn looked_up(table: &[i8; 16], numbers: __m128i) -> __m128i {
+    // SAFETY: SSE2 is part of x86-64.
+    unsafe {
+        let mut quants = _mm_set1_epi8(table[0]);
+        for index in 1..table.len() {
+            let step = _mm_set1_epi8(table[index].wrapping_sub(table[index - 1]));
+            let reached = _mm_cmpgt_epi8(numbers, _mm_set1_epi8(index as i8 - 1));
+            quants = _mm_add_epi8(quants, _mm_and_si128(reached, step));
+        }
+        quants
     }
 }
 
