@@ -86,8 +86,8 @@ CASES = [
     # Folders and sizes.
     ("core/src/blob.bin", b"x" * ((64 << 10) + 1), "bytes; only"),
     ("targets/firmware/model/stories.gguf", b"x" * 300_001, "bytes, 300000 are allowed"),
-    ("core/tests/data/a.gguf", b"x" * 12_000_001, "bytes in all"),
-    ("core/tests/data/a.gguf", b"x" * 12_000_000, None),
+    ("core/tests/data/a.gguf", b"x" * 20_000_001, "bytes in all"),
+    ("core/tests/data/a.gguf", b"x" * 20_000_000, None),
     ("notes.txt", b"x", "does not belong to the top level"),
     ("LICENSE", None, "is missing at the top level"),
     (".gitignore", b"x", None),
