@@ -261,6 +261,7 @@ mod tests {
         assert!(refused("m --json=array").contains("'array'"));
         assert!(refused("m -n 999999999999").contains("to 4294967295"));
         assert!(refused("m -j 33").contains("from 1 to 32"));
+        assert!(refused("embed m -j 33").contains("from 1 to 32"));
         assert!(refused("logits m").contains("--tokens"));
         assert!(refused("perplexity m").contains("-f FILE"));
         assert!(refused("embed m -p a --tokens 1").contains("one text"));

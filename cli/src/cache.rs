@@ -81,8 +81,8 @@ impl CacheFile {
 /// Most links that lead to a file, as Linux has it.
 const MAX_LINKS: u32 = 40;
 
-/// Where `path` leads: a new version of the file is made beside it, not beside a link, and takes
-/// its place there. Links without end are refused as the links that they are.
+/// The file that `path` links to. A new version replaces that file, not the link. A loop of links
+/// stays a link, which is refused later.
 fn followed(mut path: PathBuf) -> PathBuf {
     for _ in 0..MAX_LINKS {
         let Ok(target) = std::fs::read_link(&path) else { break };

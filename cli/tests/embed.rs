@@ -67,6 +67,11 @@ fn what_cannot_be_done_is_said() {
     assert!(llama.contains("pooling_type"), "{llama}");
     let nothing = error_line(&run_with_input(&["embed", &model("qwen3"), "-p", ""], b""), 1);
     assert!(nothing.contains("pooling_type"), "{nothing}");
+    let long = ["5"; 1025].join(",");
+    let long = error_line(&run(&["embed", &path, "--tokens", &long]), 1);
+    assert!(long.contains("1025 tokens") && long.contains("1024"), "{long}");
+    let info = String::from_utf8(stdout_of(&["info", &path])).unwrap();
+    assert!(info.contains("memory for"), "{info}");
     let unknown = error_line(&run(&["embed", &path, "--tokens", "99999"]), 1);
     assert!(unknown.contains("99999"), "{unknown}");
 }

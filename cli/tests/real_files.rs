@@ -10,7 +10,7 @@ use picolm_core::quant::TensorType;
 
 const TEXT: [&str; 7] = ["-p", "Once upon", "-n", "12", "-t", "0", "--quiet"];
 
-/// What the model at `path` writes, and the lines on stderr beside it.
+/// The text that the model at `path` writes, and its lines on stderr.
 fn text_and_lines(path: &str) -> (Vec<u8>, String) {
     let output = run(&[&[path], &TEXT[..]].concat());
     let lines = String::from_utf8(output.stderr).unwrap();
@@ -171,7 +171,7 @@ fn a_template_that_writes_bos_writes_the_only_one() {
     }
 }
 
-/// The reference model of which only tokens of one small letter stand for something.
+/// The reference model with every token unused but single lower-case letters.
 fn with_unused(unused: i32) -> TemporaryFile {
     let file = model_bytes("llama");
     let gguf = Gguf::parse(&file, file.len() as u64).unwrap();

@@ -8,27 +8,21 @@ pub(super) fn parse_embed(mut options: Options) -> Result<Command, Failure> {
     let (mut source, mut json, mut normalize) = (Source::Stdin, false, false);
     while let Some(option) = options.next()? {
         let given = match option.as_str() {
-            "-p" | "--prompt" => Source::Text(options.bytes(&option)?),
-            "--tokens" => Source::Tokens(options.ids(&option)?),
-            "--json" => {
-                json = true;
-                continue;
-            }
-            "--normalize" => {
-                normalize = true;
-                continue;
-            }
-            "-j" | "--threads" => {
-                options.engine.threads = options.integer(&option, 1)?;
-                continue;
-            }
-            _ if options.take(&option)? => continue,
-            _ => return Err(unknown(&option)),
+            "-p" | "--prompt" => Some(Source::Text(options.bytes(&option)?)),
+            "--tokens" => Some(Source::Tokens(options.ids(&option)?)),
+            _ => None,
         };
-        if source != Source::Stdin {
-            return Err(Failure::usage("embed: one text: -p TEXT or --tokens 1,2,3"));
+        match (given, option.as_str()) {
+            (Some(given), _) if source == Source::Stdin => source = given,
+            (Some(_), _) => {
+                return Err(Failure::usage("embed: one text: -p TEXT or --tokens 1,2,3"));
+            }
+            (None, "--json") => json = true,
+            (None, "--normalize") => normalize = true,
+            (None, "-j" | "--threads") => options.engine.threads = options.threads(&option)?,
+            (None, _) if options.take(&option)? => {}
+            (None, _) => return Err(unknown(&option)),
         }
-        source = given;
     }
     options.finish(|engine| Command::Embed(Embed { engine, source, json, normalize }))
 }

@@ -186,7 +186,9 @@ impl Options {
     pub(super) fn word(&mut self, word: &str, option: &str) -> Result<bool, Failure> {
         let refusal = |value: &OsStr| {
             let value = value.to_string_lossy();
-            Failure::usage(format!("{option}: '{value}' is not {word}, its only value"))
+            Failure::usage(format!(
+                "{option}: '{value}' is not known: it takes nothing or '{word}'"
+            ))
         };
         if let Some(value) = self.parser.optional_value() {
             return if value == word { Ok(true) } else { Err(refusal(&value)) };

@@ -9,7 +9,6 @@ use crate::ceiling;
 use crate::engine::{Machine, Model, ModelFile, Needs, Plan, text};
 use crate::report::Failure;
 use picolm_core::gguf::Gguf;
-use picolm_core::session::Options;
 
 pub(super) fn embed(arguments: &Embed) -> Result<Outcome, Failure> {
     let Embed { engine, source, json, normalize } = arguments;
@@ -19,11 +18,7 @@ pub(super) fn embed(arguments: &Embed) -> Result<Outcome, Failure> {
     let model = Model::of(&machine, &file, &gguf, engine.skipped)?;
     let tokens = ids(source, &file, &gguf)?;
     let count = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
-    let mut options = Options { context: count.max(1), ..engine.options(0) };
-    if !model.layout.config().is_causal {
-        // One pass reads all of the text.
-        options.batch = options.context;
-    }
+    let options = model.for_vectors(engine.options(0), count)?;
     let plan = Plan::new(&model, Needs { options, ..Needs::default() })?;
     let source = ceiling::open(&model, plan, engine.ram)?;
     let mut memory = source.plan.reserve()?;

@@ -10,7 +10,7 @@ use crate::engine::{Machine, Model, ModelFile, Needs, Plan, text};
 use crate::report::{Bytes, Failure, printable};
 use core::fmt::{Display, Write};
 use picolm_core::gguf::Gguf;
-use picolm_core::mem::Purpose;
+use picolm_core::mem::{MAX_CHUNKS, Purpose};
 use picolm_core::model::Config;
 use picolm_core::quant::TensorType;
 use picolm_core::sampler::SamplerOptions;
@@ -40,7 +40,7 @@ pub(super) fn info(engine: &Engine) -> Result<Outcome, Failure> {
         page.line("read per token", Bytes(traffic.weights_bytes));
     }
     tensors(&mut page, &gguf);
-    memory(&mut page, &source.plan, model.context(engine.context));
+    memory(&mut page, &source.plan, model.context(source.plan.needs.options.context));
     if let Ok(vocabulary) = vocabulary(&file, &gguf) {
         page.bytes("a constraint", vocabulary.bytes(), " more");
     }
@@ -53,7 +53,15 @@ pub(super) fn info(engine: &Engine) -> Result<Outcome, Failure> {
 /// The memory to write text with `model`.
 fn plan(model: &Model<'_>, engine: &Engine) -> Result<Plan, Failure> {
     let text = text::plan_with_sampler(model, &SamplerOptions::NEUTRAL)?;
-    Plan::new(model, Needs { options: engine.options(1), text, other_bytes: 0 })
+    let config = model.layout.config();
+    let options = match config.is_causal {
+        true => engine.options(1),
+        false => {
+            let longest = model.context(engine.context).min(MAX_CHUNKS as u32);
+            model.for_vectors(engine.options(0), longest)?
+        }
+    };
+    Plan::new(model, Needs { options, text, other_bytes: 0 })
 }
 
 /// The vocabulary as a constraint holds it.

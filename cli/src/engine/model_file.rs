@@ -8,6 +8,7 @@ use crate::report::Failure;
 use core::fmt::Display;
 use picolm_core::error::Error;
 use picolm_core::gguf::{self, Gguf, GgufErrorKind};
+use picolm_core::mem::MAX_CHUNKS;
 use picolm_core::model::{LayerSet, Layout, ModelError};
 use picolm_core::port::{ReadError, Weights};
 use picolm_core::session::Options;
@@ -188,6 +189,20 @@ impl<'f> Model<'f> {
     /// Positions of the context. `asked` is 0 for the default.
     pub(crate) fn context(&self, asked: u32) -> u32 {
         Options { context: asked, ..Options::DEFAULT }.context(self.layout.config())
+    }
+
+    /// `options` for the vectors of texts of up to `tokens` tokens. A model that is not causal
+    /// reads each in one pass.
+    pub(crate) fn for_vectors(&self, options: Options, tokens: u32) -> Result<Options, Failure> {
+        let (context, causal) = (tokens.max(1), self.layout.config().is_causal);
+        if !causal && context as usize > MAX_CHUNKS {
+            return Err(self.file.failure(format_args!(
+                "{tokens} tokens are too many: the model reads a text in one pass, which has room \
+                 for {MAX_CHUNKS}"
+            )));
+        }
+        let batch = if causal { options.batch } else { context };
+        Ok(Options { context, batch, logit_rows: 0, ..options })
     }
 
     /// A failure that names the file and says what can be done about `error`.

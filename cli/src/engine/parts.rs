@@ -35,7 +35,7 @@ impl<'n> PartName<'n> {
         (1..=count).contains(&number).then_some(Self { stem, number, count })
     }
 
-    /// The path of part `number` beside that of this one.
+    /// The path of part `number`, in the same folder.
     fn path(self, own: &Path, number: u32) -> PathBuf {
         own.with_file_name(format!("{}-{number:05}-of-{:05}.gguf", self.stem, self.count))
     }

@@ -205,7 +205,7 @@ const SMOLLM_3_ANSWER: &[Piece] = &[
     Thought(ByThinking { unasked: "", on: "", off: "<think>\n\n</think>\n" }),
 ];
 
-/// What SmolLM 3 is told by default, word for word.
+/// SmolLM 3's default system text, word for word.
 const SMOLLM_3_THINKS: &str = "\
     You are a helpful AI assistant named SmolLM, trained by Hugging Face. Your role as an \
     assistant involves thoroughly exploring questions through a systematic thinking \

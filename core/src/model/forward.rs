@@ -162,8 +162,7 @@ impl<'m> Model<'m> {
             return Ok(());
         }
         let tensors = &model.tensors;
-        let norm = [tensors.vector(0, Tensor::OutputNorm), tensors.bias(0, Tensor::OutputNorm)];
-        let norm = model.norm(state.x, norm);
+        let norm = model.norm(state.x, tensors.output_norm());
         let y = &mut state.y[..wanted * n_embd];
         let output = self.output().ok_or(OpError::Shape)?;
         let output = model.product(output, wanted, state.logits)?;

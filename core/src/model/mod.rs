@@ -49,7 +49,7 @@ mod traffic;
 
 pub use block::{
     ATTENTION, ATTENTION_UNNORMED, Block, EXPERTS, FEED_FORWARD, FEED_FORWARD_UNNORMED, GATED,
-    GATED_UNNORMED, Half, Needs, SUB_NORMED,
+    GATED_UNNORMED, Half, Needs, SHARED_EXPERT, SUB_NORMED,
 };
 pub use config::{Config, LayerShape, Pooling};
 pub use error::{ForwardError, ModelError, Name, TensorSlot};

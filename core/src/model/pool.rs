@@ -26,9 +26,7 @@ impl<'m> Model<'m> {
         let dense = self.dense();
         let rows = self.blocks(state, rows, &dense)?;
         let n_embd = model.config.n_embd as usize;
-        let tensors = &model.tensors;
-        let norm = [tensors.vector(0, Tensor::OutputNorm), tensors.bias(0, Tensor::OutputNorm)];
-        let norm = model.norm(state.x, norm);
+        let norm = model.norm(state.x, model.tensors.output_norm());
         let pooled = state.logits.get_mut(..n_embd).ok_or(ForwardError::Pooling)?;
         let normed = &mut state.y[..n_embd];
         for row in 0..rows {

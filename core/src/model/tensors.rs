@@ -153,6 +153,11 @@ impl<'m> Tensors<'m> {
         self.values_of(self.columns.bias(layer, tensor))
     }
 
+    /// Weight and bias of the norm before the output head.
+    pub(super) fn output_norm(&self) -> [&'m [f32]; 2] {
+        [self.vector(0, Tensor::OutputNorm), self.bias(0, Tensor::OutputNorm)]
+    }
+
     fn values_of(&self, place: Option<usize>) -> &'m [f32] {
         let vector = place.and_then(|place| self.vectors.get(place)).copied().unwrap_or_default();
         let start = vector.start as usize;

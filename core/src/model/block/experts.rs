@@ -16,24 +16,31 @@ use crate::model::tensor::Tensor;
 use crate::model::tensors::Layer;
 use crate::ops::{self, KEEP, OpError};
 
-/// Experts of which every row uses a few, and where the model has one, an expert that all use.
-pub static EXPERTS: Half = Half {
+/// Experts. Each row uses a few of them.
+pub static EXPERTS: Half = ROUTED;
+
+/// Experts, and one more that every row uses, whole or by a share of its own.
+pub static SHARED_EXPERT: Half = Half {
+    needs: ROUTED
+        .needs
+        .and(Needs::required(&[Tensor::SharedGate, Tensor::SharedUp, Tensor::SharedDown]))
+        .and(Needs::optional(&[Tensor::SharedRouter])),
+    ..ROUTED
+};
+
+const ROUTED: Half = Half {
     needs: Needs::required(&[
         Tensor::FeedForwardNorm,
         Tensor::Router,
         Tensor::ExpertGates,
         Tensor::ExpertUps,
         Tensor::ExpertDowns,
-    ])
-    .and(Needs::optional(SHARED)),
+    ]),
     sizes: feed_forward::sizes,
     recurrent: None,
     buffers: Some(take),
     run,
 };
-
-const SHARED: &[Tensor] =
-    &[Tensor::SharedRouter, Tensor::SharedGate, Tensor::SharedUp, Tensor::SharedDown];
 
 fn take<'m>(config: &Config, batch: u64, memory: &mut dyn Memory<'m>) -> ExpertBuffers<'m> {
     let (n_embd, n_expert) = (u64::from(config.n_embd), u64::from(config.n_expert));
@@ -80,7 +87,7 @@ fn run<'m>(
     let end = layer.expert_stripes(n_expert.saturating_sub(1)).end;
     model.weights.want(end..end);
     let mut buffers = Hidden { work, encoder, hidden };
-    if model.config.n_ff_shared > 0 {
+    if layer.matrix(Tensor::SharedUp).is_some() {
         add_shared(model, layer, rows, x, y, &mut buffers, experts.outputs)?;
     }
     for expert in 0..n_expert {

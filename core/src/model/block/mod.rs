@@ -9,7 +9,7 @@ mod feed_forward;
 mod sub_normed;
 
 pub use attention::{ATTENTION, ATTENTION_UNNORMED};
-pub use experts::EXPERTS;
+pub use experts::{EXPERTS, SHARED_EXPERT};
 pub use feed_forward::{FEED_FORWARD, FEED_FORWARD_UNNORMED, GATED, GATED_UNNORMED};
 pub use sub_normed::SUB_NORMED;
 

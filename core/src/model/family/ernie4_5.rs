@@ -1,8 +1,8 @@
 //! ERNIE 4.5. Its mixtures begin with dense blocks, raise some experts by a bias when they are
-//! picked, and have an expert that every token uses.
+//! picked, and may have an expert that every token uses.
 
 use super::Family;
-use crate::model::block::{Block, EXPERTS, GATED, Needs};
+use crate::model::block::{Block, EXPERTS, GATED, Needs, SHARED_EXPERT};
 use crate::model::config::LayerShape;
 use crate::model::error::ModelError;
 use crate::model::tensor::Tensor;
@@ -14,10 +14,11 @@ pub static ERNIE4_5: Family = Family { architecture: "ernie4_5", ..Family::PLAIN
 pub static ERNIE4_5_EXPERTS: Family = Family {
     architecture: "ernie4_5-moe",
     block: Block {
-        feed_forwards: &[&GATED, &EXPERTS],
+        feed_forwards: &[&GATED, &EXPERTS, &SHARED_EXPERT],
         // The marked blocks have experts.
         shape: |config, number| {
-            let feed_forward = u8::from(config.marked.contains(number));
+            let experts = 1 + u8::from(config.n_ff_shared > 0);
+            let feed_forward = if config.marked.contains(number) { experts } else { 0 };
             LayerShape { feed_forward, ..LayerShape::alike(config, number) }
         },
         ..Block::LLAMA

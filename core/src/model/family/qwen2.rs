@@ -2,7 +2,7 @@
 //! of a head rotated together. Its mixtures have an expert that every token uses.
 
 use super::Family;
-use crate::model::block::{Block, EXPERTS};
+use crate::model::block::{Block, SHARED_EXPERT};
 
 /// Dense models.
 pub static QWEN2: Family = Family { architecture: "qwen2", block: Block::HALVES, ..Family::PLAIN };
@@ -10,9 +10,12 @@ pub static QWEN2: Family = Family { architecture: "qwen2", block: Block::HALVES,
 /// Mixtures of experts.
 pub static QWEN2_EXPERTS: Family = Family {
     architecture: "qwen2moe",
-    block: Block { feed_forwards: &[&EXPERTS], ..Block::HALVES },
+    block: Block { feed_forwards: &[&SHARED_EXPERT], ..Block::HALVES },
     configure: |_, config| {
         config.shares_are_normed = false;
+        if config.n_ff_shared == 0 {
+            config.n_ff_shared = config.n_ff;
+        }
         Ok(())
     },
     ..Family::PLAIN

@@ -131,8 +131,8 @@ fn add_blocks<F: BlockFormat, const ROWS: usize>(
     }
 }
 
-/// Up to four blocks' (or parts') terms of each dot product; lanes beyond are arbitrary. `first` is
-/// the first block's place in `x`, which reaches as far as `blocks`.
+/// Up to four blocks' (or parts') terms of each dot product; lanes beyond are arbitrary. `blocks`
+/// begins at block `first` of `x`, and is no longer than the rest of `x`.
 #[inline(always)]
 fn terms<F: BlockFormat, const ROWS: usize>(
     blocks: &[F::Bytes],
