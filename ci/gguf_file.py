@@ -19,12 +19,12 @@ _CODES = {UINT32: "I", INT32: "i", FLOAT32: "f", BOOL: "?"}
 
 
 class Tensor(NamedTuple):
-    """A tensor to be written: dimensions fastest first, data in pieces of any length."""
+    """A tensor to be written: dimensions fastest first, data in pieces of any length, or a hole."""
 
     name: str
     dimensions: tuple
     type: GGMLQuantizationType
-    pieces: Callable[[], Iterable[bytes]]
+    pieces: Callable[[], Iterable[bytes]] | None
 
     def data_bytes(self) -> int:
         block, size = GGML_QUANT_SIZES[self.type]
@@ -68,9 +68,14 @@ def write(path: str, metadata: bytes, entries: int, tensors: list, alignment: in
         with open(part, "wb") as out:
             out.write(header + padding(len(header)))
             for tensor in tensors:
-                written = sum(out.write(piece) for piece in tensor.pieces())
-                assert written == tensor.data_bytes(), f"{tensor.name}: {written} bytes"
+                if tensor.pieces is None:
+                    written = tensor.data_bytes()
+                    out.seek(written, os.SEEK_CUR)
+                else:
+                    written = sum(out.write(piece) for piece in tensor.pieces())
+                    assert written == tensor.data_bytes(), f"{tensor.name}: {written} bytes"
                 out.write(padding(written))
+            out.truncate()
         os.replace(part, path)
     finally:
         if os.path.exists(part):
