@@ -58,7 +58,7 @@ fn folders() -> Vec<PathBuf> {
 
 /// A text of a file's metadata.
 fn text<'m>(gguf: &Gguf<'m>, key: &'static str) -> &'m str {
-    std::str::from_utf8(gguf.string(Key::new(key)).unwrap().unwrap()).unwrap()
+    core::str::from_utf8(gguf.string(Key::new(key)).unwrap().unwrap()).unwrap()
 }
 
 /// Files that stand for a family are of that family, and have the tokenizer that is named.
