@@ -6,6 +6,9 @@ format's random quants have, so that values have mean 0 and the deviation that i
 
 import numpy as np
 
+from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+from gguf.quants import dequantize
+
 # A piece is at most so many blocks of 256, or as many elements: 8 MiB as F32.
 PIECE_ELEMENTS = 1 << 21
 
@@ -45,6 +48,9 @@ FORMATS = {
     "TQ1_0": (256, 54, 52, None, 0.0, (2 / 3) ** 0.5),
     "TQ2_0": (256, 66, 64, None, 0.0, 1.5**0.5),
 }
+# Formats whose quants stand for points of a table. The deviation of random ones is measured.
+POINTS = ("IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ1_S", "IQ1_M", "MXFP4", "NVFP4")
+_MEASURED_BLOCKS = 512
 
 
 def deviation(columns: int) -> float:
@@ -88,6 +94,38 @@ def _blocks(generator, name: str, count: int, spread: float):
     return blocks
 
 
+def _set_factors(name: str, blocks, factors) -> None:
+    """Writes each block's factor where the format has it, as exactly as it can be written."""
+    if name == "MXFP4":
+        # E8M0 of half the value: the format's points are doubled.
+        blocks[:, 0] = np.round(np.log2(factors)) + 127
+    elif name == "NVFP4":
+        # Four UE4M3 scales: steps of 2^-9 below 2^-6, powers of 2 from there on.
+        normal = (np.round(np.log2(factors)) + 7) * 8
+        blocks[:, 0:4] = np.where(factors < 2**-6, np.round(factors * 512), normal)[:, None]
+    elif name == "IQ1_M":
+        # The four nibbles of an f16, lowest first, each above 12 bits of scales.
+        bits = factors.astype("<f2").view("<u2")
+        for nibble in range(4):
+            at = 49 + 2 * nibble
+            blocks[:, at] = blocks[:, at] & 15 | (bits >> 4 * nibble & 15).astype(np.uint8) << 4
+    else:
+        blocks[:, 0:2] = factors.astype("<f2").view(np.uint8).reshape(-1, 2)
+
+
+def _points(generator, name: str, count: int, spread: float):
+    """`[count, block_bytes]` of random blocks of a format of POINTS."""
+    kind = GGMLQuantizationType[name]
+    size = GGML_QUANT_SIZES[kind][1]
+    sample = _bytes(np.random.PCG64(0), _MEASURED_BLOCKS * size).reshape(-1, size).copy()
+    _set_factors(name, sample, np.ones(_MEASURED_BLOCKS, np.float32))
+    factor = spread / float(np.std(dequantize(sample, kind)))
+    blocks = _bytes(generator, count * size).reshape(count, size).copy()
+    jitter = _bytes(generator, 2 * count).view("<u2").astype(np.float32) / 2**16 * 0.4 + 0.8
+    _set_factors(name, blocks, jitter * factor)
+    return blocks
+
+
 def pieces(name: str, columns: int, rows: int, stream: tuple):
     """The data of a random matrix, piece by piece; `stream` (numbers) seeds it."""
     generator = np.random.PCG64(stream)
@@ -97,6 +135,9 @@ def pieces(name: str, columns: int, rows: int, stream: tuple):
         elements = min(left, PIECE_ELEMENTS)
         if name in FORMATS:
             yield _blocks(generator, name, elements // FORMATS[name][0], spread).tobytes()
+        elif name in POINTS:
+            block = GGML_QUANT_SIZES[GGMLQuantizationType[name]][0]
+            yield _points(generator, name, elements // block, spread).tobytes()
         else:
             values = _floats(generator, elements, spread)
             if name == "F32":
