@@ -187,10 +187,10 @@ impl LayerShape {
 /// Upper bounds: far above every model there is, low enough that no product of four overflows.
 pub(super) mod bound {
     pub(in crate::model) const EMBEDDING: u32 = 1 << 17;
-    pub(super) const FEED_FORWARD: u32 = 1 << 20;
+    pub(in crate::model) const FEED_FORWARD: u32 = 1 << 20;
     pub(super) const HEADS: u32 = 1024;
     pub(super) const HEAD_DIM: u32 = 1 << 13;
-    pub(super) const EXPERTS: u32 = 1024;
+    pub(in crate::model) const EXPERTS: u32 = 1024;
     pub(super) const CONTEXT: u32 = (1 << 31) - 1;
 }
 
@@ -221,14 +221,7 @@ impl Config {
         };
         let key_dim = head_dim("attention.key_length")?;
         let value_dim = head_dim("attention.value_length")?;
-        let (n_expert, n_expert_used) = experts(keys)?;
         let n_ff = keys.size("feed_forward_length", bound::FEED_FORWARD)?;
-        let (mut n_ff_expert, mut n_ff_shared) = (0, 0);
-        if n_expert > 0 {
-            let length = |suffix| keys.optional_size(suffix, bound::FEED_FORWARD);
-            n_ff_expert = length("expert_feed_forward_length")?.unwrap_or(n_ff);
-            n_ff_shared = length("expert_shared_feed_forward_length")?.unwrap_or(0);
-        }
         let context_trained = keys.u32("context_length")?;
         let context_trained = context_trained.ok_or(ModelError::MissingKey("context_length"))?;
         let epsilon = habits.norm.epsilon_key;
@@ -243,10 +236,10 @@ impl Config {
             key_dim,
             value_dim,
             n_ff,
-            n_ff_expert,
-            n_ff_shared,
-            n_expert,
-            n_expert_used,
+            n_ff_expert: 0,
+            n_ff_shared: 0,
+            n_expert: 0,
+            n_expert_used: 0,
             shares_are_normed: true,
             epsilon: keys.from_zero(epsilon)?.ok_or(ModelError::MissingKey(epsilon))?,
             rope: rope(keys, habits.pairing, key_dim, context_trained)?,
@@ -432,20 +425,6 @@ impl Config {
     pub fn has_context_extension(&self) -> bool {
         self.rope.scaling != RopeScaling::None
     }
-}
-
-/// Experts, and how many of them a token uses.
-fn experts(keys: &Keys<'_, '_>) -> Result<(u32, u32), ModelError> {
-    let n_expert = keys.u32("expert_count")?.unwrap_or(0);
-    let used = keys.u32("expert_used_count")?.unwrap_or(0);
-    if n_expert > bound::EXPERTS {
-        return Err(ModelError::InvalidKey("expert_count"));
-    }
-    // A dense model may say 0 of 0; experts of which none is used would be a model without layers.
-    if used > n_expert || (n_expert > 0 && used == 0) {
-        return Err(ModelError::InvalidKey("expert_used_count"));
-    }
-    Ok((n_expert, used))
 }
 
 fn rope(

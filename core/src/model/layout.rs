@@ -90,6 +90,9 @@ impl<'g, 'a> Layout<'g, 'a> {
         let family = Family::find(gguf, build.families)?;
         let keys = Keys { gguf, architecture: family.architecture };
         let mut config = Config::common(&keys, &family.block.habits, vocabulary(gguf)?)?;
+        for half in family.block.all() {
+            (half.configure)(&keys, &mut config)?;
+        }
         (family.configure)(&keys, &mut config)?;
         let mut layout = Self {
             gguf,

@@ -21,6 +21,7 @@ pub static ATTENTION: Half = Half {
 /// Attention that reads the residual stream as it is.
 pub const ATTENTION_UNNORMED: Half = Half {
     needs: Needs { biases: MATRICES, ..Needs::required(MATRICES_LIST) },
+    configure: Half::NO_KEYS,
     sizes,
     recurrent: None,
     buffers: None,

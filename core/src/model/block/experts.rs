@@ -8,8 +8,9 @@ use super::feed_forward::{self, Hidden, Network};
 use super::{Half, Needs};
 use crate::kernels::VectorKernels;
 use crate::mem::{Disjoint, Memory, MemoryExt, Purpose};
-use crate::model::config::Config;
-use crate::model::error::ForwardError;
+use crate::model::config::{Config, bound};
+use crate::model::error::{ForwardError, ModelError};
+use crate::model::keys::Keys;
 use crate::model::loaded::Loaded;
 use crate::model::state::{ExpertBuffers, State};
 use crate::model::tensor::Tensor;
@@ -36,11 +37,29 @@ const ROUTED: Half = Half {
         Tensor::ExpertUps,
         Tensor::ExpertDowns,
     ]),
+    configure,
     sizes: feed_forward::sizes,
     recurrent: None,
     buffers: Some(take),
     run,
 };
+
+fn configure(keys: &Keys<'_, '_>, config: &mut Config) -> Result<(), ModelError> {
+    let n_expert = keys.u32("expert_count")?.unwrap_or(0);
+    let used = keys.u32("expert_used_count")?.unwrap_or(0);
+    if n_expert > bound::EXPERTS {
+        return Err(ModelError::InvalidKey("expert_count"));
+    }
+    // Experts of which none is used would be a model without layers.
+    if used > n_expert || (n_expert > 0 && used == 0) {
+        return Err(ModelError::InvalidKey("expert_used_count"));
+    }
+    let length = |suffix| keys.optional_size(suffix, bound::FEED_FORWARD);
+    config.n_ff_expert = length("expert_feed_forward_length")?.unwrap_or(config.n_ff);
+    config.n_ff_shared = length("expert_shared_feed_forward_length")?.unwrap_or(0);
+    (config.n_expert, config.n_expert_used) = (n_expert, used);
+    Ok(())
+}
 
 fn take<'m>(config: &Config, batch: u64, memory: &mut dyn Memory<'m>) -> ExpertBuffers<'m> {
     let (n_embd, n_expert) = (u64::from(config.n_embd), u64::from(config.n_expert));

@@ -30,6 +30,7 @@ pub const FEED_FORWARD_UNNORMED: Half = Half {
         Tensor::Up,
         Tensor::Down,
     ])),
+    configure: Half::NO_KEYS,
     sizes,
     recurrent: None,
     buffers: None,

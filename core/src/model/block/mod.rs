@@ -14,7 +14,8 @@ pub use feed_forward::{FEED_FORWARD, FEED_FORWARD_UNNORMED, GATED, GATED_UNNORME
 pub use sub_normed::SUB_NORMED;
 
 use super::config::{Config, Habits, HeadNorm, LayerShape};
-use super::error::ForwardError;
+use super::error::{ForwardError, ModelError};
+use super::keys::Keys;
 use super::loaded::Loaded;
 use super::recurrent::Recurring;
 use super::state::{ExpertBuffers, Sizes, State};
@@ -84,6 +85,8 @@ type Run = for<'m> fn(
 #[derive(Clone, Copy)]
 pub struct Half {
     pub(super) needs: Needs,
+    /// Reads keys of its own, after those that all architectures have.
+    pub(super) configure: fn(&Keys<'_, '_>, &mut Config) -> Result<(), ModelError>,
     /// For a batch of this many rows.
     pub(super) sizes: fn(&Config, batch: usize) -> Sizes,
     /// State of each block and sequence that cannot go back to an earlier position.
@@ -93,6 +96,9 @@ pub struct Half {
 }
 
 impl Half {
+    /// [`Self::configure`] of a half without keys of its own.
+    const NO_KEYS: fn(&Keys<'_, '_>, &mut Config) -> Result<(), ModelError> = |_, _| Ok(());
+
     /// f32 of a block's recurrent state.
     pub(super) fn recurrent_len(&self, config: &Config) -> usize {
         self.recurrent.map_or(0, |recurring| (recurring.len)(config))
