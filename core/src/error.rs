@@ -141,6 +141,8 @@ codes! {
     BUDGET_TOO_SMALL = 711 c"the constraint asks for room for more tokens";
     NOTHING_ALLOWED = 712 c"the constraint allows no token";
     NO_VECTORS = 713 c"the engine was not opened for the vectors of texts";
+    ONLY_VECTORS = 714 c"the engine was opened for the vectors of texts alone";
+    VECTOR = 715 c"a vector is not finite: is the model file damaged?";
 }
 
 /// What a code means, as half a line of English; `None` for a number that is no code of the
@@ -283,11 +285,13 @@ const fn session(error: SessionError) -> (u16, u64) {
     match error {
         SessionError::ContextFull { tokens, .. } => (CONTEXT_FULL, tokens as u64),
         SessionError::NoTokens => (NO_TOKENS, 0),
+        SessionError::Vector { index } => (VECTOR, index as u64),
         SessionError::Forward(error) => match error {
             ForwardError::Token(token) => (NO_SUCH_TOKEN, token as u64),
             ForwardError::Position(at) => (POSITION, at.position as u64),
             ForwardError::Batch => (BATCH, 0),
             ForwardError::Pooling => (NO_VECTORS, 0),
+            ForwardError::NoLogits => (ONLY_VECTORS, 0),
             ForwardError::Op(OpError::Read(error)) => read(error),
             ForwardError::Op(OpError::Parallel) => (PARALLEL, 0),
             ForwardError::Op(OpError::Shape) => (SHAPE, 0),
@@ -406,6 +410,8 @@ mod tests {
         (711, "the constraint asks for room for more tokens"),
         (712, "the constraint allows no token"),
         (713, "the engine was not opened for the vectors of texts"),
+        (714, "the engine was opened for the vectors of texts alone"),
+        (715, "a vector is not finite: is the model file damaged?"),
     ];
 
     #[test]

@@ -201,8 +201,7 @@ impl<'f> Model<'f> {
                  for {MAX_CHUNKS}"
             )));
         }
-        let batch = if causal { options.batch } else { context };
-        Ok(Options { context, batch, logit_rows: 0, ..options })
+        Ok(Options { context, logit_rows: 0, ..options })
     }
 
     /// A failure that names the file and says what can be done about `error`.

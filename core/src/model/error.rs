@@ -231,6 +231,8 @@ pub enum ForwardError {
     Batch,
     /// The engine was not made to turn texts into vectors.
     Pooling,
+    /// The engine was made to turn texts into vectors.
+    NoLogits,
     /// An operation failed.
     Op(OpError),
 }
@@ -260,6 +262,7 @@ impl fmt::Display for ForwardError {
             Self::Position(at) => write!(f, "position {} is beyond the context", at.position),
             Self::Batch => f.write_str("more rows than the batch holds"),
             Self::Pooling => f.write_str("the engine was not made for the vectors of texts"),
+            Self::NoLogits => f.write_str("the engine was made for the vectors of texts alone"),
             Self::Op(OpError::Read(error)) => write!(f, "the weights could not be read: {error}"),
             Self::Op(OpError::Parallel) => f.write_str("the thread pool lost or repeated work"),
             Self::Op(OpError::Shape) => f.write_str("internal error: buffer sizes do not match"),

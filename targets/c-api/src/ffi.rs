@@ -23,7 +23,7 @@ use core::mem::MaybeUninit;
 use picolm_core::error;
 use picolm_core::grammar::Constraint;
 use picolm_core::mem::{ARENA_ALIGN, Arena};
-use picolm_core::session::Stop;
+use picolm_core::session::{Stop, normalize};
 
 type SessionSlot = Slot<Engine<'static>>;
 type ConstraintSlot = Slot<Constraint<'static>>;
@@ -35,6 +35,10 @@ const _: () = assert!(PICOLM_GRAMMAR_MEMORY == error::GRAMMAR_MEMORY as i32);
 const _: () = assert!(PICOLM_CONTEXT_FULL == error::CONTEXT_FULL as i32);
 const _: () = assert!(PICOLM_NO_TOKENS == error::NO_TOKENS as i32);
 const _: () = assert!(PICOLM_BUDGET_TOO_SMALL == error::BUDGET_TOO_SMALL as i32);
+const _: () = assert!(PICOLM_NOT_CAUSAL == error::NOT_CAUSAL as i32);
+const _: () = assert!(PICOLM_NO_POOLING == error::NO_POOLING as i32);
+const _: () = assert!(PICOLM_NO_VECTORS == error::NO_VECTORS as i32);
+const _: () = assert!(PICOLM_ONLY_VECTORS == error::ONLY_VECTORS as i32);
 
 /// What a session's memory begins with: the session, then the source that it borrows.
 const SESSION_HEAD: usize =
@@ -201,6 +205,7 @@ pub unsafe extern "C" fn picolm_session_info(
                 bos: tokenizer.bos().unwrap_or(u32::MAX),
                 eos: tokenizer.eos().unwrap_or(u32::MAX),
                 detail,
+                vector_length: session.vector_len(),
             };
             write_struct(info, size, &found)
         })
@@ -378,6 +383,83 @@ pub unsafe extern "C" fn picolm_logits(
             put(logits, found.as_ptr())
         })
     }
+}
+
+/// The vector of the text that `count` tokens are, in a session that was opened for vectors; the
+/// text before is forgotten. It has `length` elements, `vector_length` of the session's info: with
+/// more than `capacity` the status is PICOLM_TOO_SMALL, and nothing is evaluated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn picolm_embed(
+    session: *mut picolm_session,
+    tokens: *const u32,
+    count: usize,
+    vector: *mut f32,
+    capacity: usize,
+    length: *mut usize,
+) -> i32 {
+    // SAFETY: the caller's promises.
+    unsafe {
+        with_session(session, |engine, _| {
+            let tokens = slice(tokens, count)?;
+            write_vector(engine, vector, capacity, length, |engine| engine.embed(tokens))
+        })
+    }
+}
+
+/// The vector of a text: of the tokens that `picolm_tokenize` would give.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn picolm_embed_text(
+    session: *mut picolm_session,
+    text: *const c_char,
+    text_length: usize,
+    flags: u32,
+    vector: *mut f32,
+    capacity: usize,
+    length: *mut usize,
+) -> i32 {
+    // SAFETY: the caller's promises.
+    unsafe {
+        with_session(session, |engine, _| {
+            let text = slice(text.cast::<u8>(), text_length)?;
+            let (is_whole, special) = text_flags(flags)?;
+            write_vector(engine, vector, capacity, length, |engine| {
+                engine.embed_text(text, is_whole, special)
+            })
+        })
+    }
+}
+
+/// Writes the vector that `embed` makes to where the caller wants it.
+///
+/// # Safety
+///
+/// `vector` is NULL or has room for `capacity` elements, and `length` is NULL or can be written.
+unsafe fn write_vector(
+    engine: &mut Engine<'static>,
+    vector: *mut f32,
+    capacity: usize,
+    length: *mut usize,
+    embed: impl for<'e> FnOnce(&'e mut Engine<'static>) -> Checked<&'e [f32]>,
+) -> Checked {
+    let needed = engine.session().vector_len() as usize;
+    // SAFETY: the caller's promises.
+    let places = unsafe {
+        put(length, needed)?;
+        places(vector, capacity)?
+    };
+    if needed > capacity {
+        return Err(PICOLM_TOO_SMALL.into());
+    }
+    let normalizes = engine.normalizes();
+    let found = embed(engine)?;
+    for (place, &element) in places.iter_mut().zip(found) {
+        place.write(element);
+    }
+    if normalizes {
+        // SAFETY: the place of each was just written, and `places` is used no more.
+        normalize(unsafe { core::slice::from_raw_parts_mut(vector, found.len()) });
+    }
+    Ok(())
 }
 
 /// Chooses the tokens that follow by `options`, of which only what says how to choose is looked at,
