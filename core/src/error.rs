@@ -17,6 +17,11 @@ use crate::sampler::{SampleError, SamplerError};
 use crate::session::SessionError;
 use crate::tokenizer::{EncodeError, TokenizerError};
 use core::ffi::CStr;
+use core::fmt;
+
+mod explained;
+
+pub use explained::Explained;
 
 /// Anything that can go wrong between a model file and its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +44,16 @@ pub enum Error {
 
 macro_rules! union_of {
     ($($variant:ident($error:ty)),*) => {
+        impl fmt::Display for Error {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$variant(error) => error.fmt(f),)*
+                }
+            }
+        }
+
+        impl core::error::Error for Error {}
+
         $(impl From<$error> for Error {
             fn from(error: $error) -> Self {
                 Self::$variant(error)
@@ -239,7 +254,7 @@ const fn tokenizer(error: TokenizerError) -> (u16, u64) {
         TokenizerError::Gguf(error) => gguf(error),
         TokenizerError::MissingKey { .. } => (TOKENIZER_KEY, 0),
         TokenizerError::UnsupportedModel { offset, .. } => (TOKENIZER_MODEL, offset),
-        TokenizerError::UnsupportedPreTokenizer { offset } => (PRE_TOKENIZER, offset),
+        TokenizerError::UnsupportedPreTokenizer { offset, .. } => (PRE_TOKENIZER, offset),
         TokenizerError::NoTokens { offset } => (NO_VOCABULARY, offset),
         TokenizerError::TooManyTokens { offset } => (TOO_MANY_TOKENS, offset),
         TokenizerError::TooManyMerges { offset } => (TOO_MANY_MERGES, offset),

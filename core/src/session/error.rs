@@ -58,10 +58,9 @@ impl fmt::Display for SessionError {
                 "{tokens} tokens do not fit: {left} of the context's {context} positions are left"
             ),
             Self::NoTokens => f.write_str("no tokens to evaluate"),
-            Self::Vector { index } => write!(
-                f,
-                "element {index} of the vector is not finite: is the model file damaged?"
-            ),
+            Self::Vector { index } => {
+                write!(f, "element {index} of the vector is not finite: is the model file damaged?")
+            }
             Self::Forward(error) => error.fmt(f),
             Self::Sample(error) => error.fmt(f),
             Self::BudgetTooSmall { needed, left } => write!(

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::slot::Mark;
 use crate::source::{Model, Source, buffer_bytes};
 use core::ops::ControlFlow;
+use picolm_core::error::Error;
 use picolm_core::gguf::Gguf;
 use picolm_core::grammar::Constraint;
 use picolm_core::kernels;
@@ -49,13 +50,13 @@ const FORMATS: &[kernels::Candidate] = &{
 };
 
 impl Settings {
-    fn build(&self) -> Build<'static> {
+    pub(crate) fn build(&self) -> Build<'static> {
         Build { formats: FORMATS, vectors: kernels::VECTORS, families: family::ALL, cpu: self.cpu }
     }
 }
 
 /// The header of a model's file.
-pub(crate) fn header<'m>(model: &Model<'m>) -> Result<Gguf<'m>, Failure> {
+pub(crate) fn header<'m>(model: &Model<'m>) -> Result<Gguf<'m>, Error> {
     Ok(Gguf::parse(model.bytes, model.file_bytes())?)
 }
 
@@ -95,7 +96,7 @@ impl<'g, 'm> Plan<'g, 'm> {
         model: &Model<'m>,
         gguf: &'g Gguf<'m>,
         mut settings: Settings,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Error> {
         settings.session.stripe_bytes = Source::stripe_bytes_of(model, settings.read_bytes);
         let layout = Layout::of(gguf, &settings.build(), LayerSet::EMPTY)?;
         let buffer_bytes = buffer_bytes(model, gguf, settings.read_bytes);
@@ -120,9 +121,12 @@ impl<'g, 'm> Plan<'g, 'm> {
     }
 
     /// The buffer of the source, the first thing that is taken.
-    pub(crate) fn buffer<'a>(&self, memory: &mut dyn Memory<'a>) -> Result<&'a mut [u8], Failure> {
+    pub(crate) fn buffer<'a>(
+        &self,
+        memory: &mut dyn Memory<'a>,
+    ) -> Result<&'a mut [u8], ModelError> {
         let buffer = memory.take(Purpose::Scratch, self.buffer_bytes);
-        memory.check().map_err(ModelError::from)?;
+        memory.check()?;
         Ok(buffer)
     }
 }

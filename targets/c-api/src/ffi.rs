@@ -19,8 +19,9 @@ use crate::slot::{Slot, kept};
 use crate::source::{Model, Source};
 use crate::{constraint, cpu};
 use core::ffi::{CStr, c_char, c_void};
+use core::fmt::Write;
 use core::mem::MaybeUninit;
-use picolm_core::error;
+use picolm_core::error::{self, Explained};
 use picolm_core::grammar::Constraint;
 use picolm_core::mem::{ARENA_ALIGN, Arena};
 use picolm_core::session::{Stop, normalize};
@@ -112,6 +113,53 @@ pub unsafe extern "C" fn picolm_session_size(
     })();
     // SAFETY: as above.
     unsafe { status_with(result, detail) }
+}
+
+/// Says why `picolm_session_size` refuses a model, in a line of ASCII: the architecture, type,
+/// tokenizer, key or tensor that it is about, and what is supported where that is not; nothing where
+/// it does not refuse it. At most `capacity` bytes are written to `text`, with no NUL behind them,
+/// and `length` says how many there are: with more than `capacity` the status is PICOLM_TOO_SMALL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn picolm_explain(
+    model: *const picolm_model,
+    options: *const picolm_options,
+    text: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+) -> i32 {
+    let result = (|| {
+        // SAFETY: the caller's promises.
+        let (model, settings, places) = unsafe {
+            (read_model(model)?, read_options(options)?, places(text.cast::<u8>(), capacity)?)
+        };
+        let planned = header(&model).and_then(|gguf| Plan::new(&model, &gguf, settings).map(drop));
+        let mut line = Line { places: places.iter_mut(), length: 0 };
+        if let Err(error) = planned {
+            let build = Some(&settings.build());
+            // A line takes whatever is written to it.
+            let _ = write!(line, "{}", Explained { error, header: model.bytes, build });
+        }
+        // SAFETY: as above.
+        unsafe { put(length, line.length)? };
+        if line.length > capacity { Err(PICOLM_TOO_SMALL.into()) } else { Ok(()) }
+    })();
+    status(result)
+}
+
+/// Places for text, and how much there was for them.
+struct Line<'p> {
+    places: core::slice::IterMut<'p, MaybeUninit<u8>>,
+    length: usize,
+}
+
+impl Write for Line<'_> {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.length = self.length.saturating_add(text.len());
+        for (byte, place) in text.bytes().zip(self.places.by_ref()) {
+            place.write(byte);
+        }
+        Ok(())
+    }
 }
 
 /// Loads the model in `size` bytes of `memory` and says where the session is. What the memory holds
