@@ -27,6 +27,18 @@ static int fail(const char *what, int32_t status, uint64_t detail) {
     return EXIT_FAILURE;
 }
 
+/* In full what is wrong with a model. */
+static int refuse(const char *path, const picolm_model *model, const picolm_options *options,
+                  int32_t status, uint64_t detail) {
+    char line[2048];
+    size_t length = 0;
+    if (picolm_explain(model, options, line, sizeof line, &length) != PICOLM_OK || length == 0) {
+        return fail(path, status, detail);
+    }
+    fprintf(stderr, "hosted: %s: %.*s\n", path, (int)length, line);
+    return EXIT_FAILURE;
+}
+
 /* A picolm_read: `user` is the file's descriptor. */
 static int32_t read_file(void *user, uint64_t offset, uint8_t *into, size_t length) {
     const int file = *(const int *)user;
@@ -235,7 +247,7 @@ int main(int count, char **arguments) {
     void *const memory = status == PICOLM_OK ? memory_of(size) : NULL;
     picolm_session *session = NULL;
     if (status != PICOLM_OK) {
-        fail(arguments[1], status, detail);
+        refuse(arguments[1], &model, &options, status, detail);
     } else if (memory == NULL) {
         fprintf(stderr, "hosted: no %zu bytes of memory\n", size);
     } else {

@@ -32,12 +32,22 @@ pub const PICOLM_END: i32 = 10;
 
 /// The header of a model in pieces goes on: bring more of the file.
 pub const PICOLM_HEADER_INCOMPLETE: i32 = 106;
+/// One of several files that make up a model: it has to be made one (`llama-gguf-split --merge`).
+pub const PICOLM_SPLIT: i32 = 117;
+/// The model's architecture is not supported: `picolm_explain` names it and those that are.
+pub const PICOLM_ARCHITECTURE: i32 = 201;
+/// A tensor has a type without kernels; the detail is GGUF's number of it.
+pub const PICOLM_UNSUPPORTED_TYPE: i32 = 207;
 /// The memory is too small; the detail says how many bytes are needed, all of the session's.
 pub const PICOLM_NOT_ENOUGH_MEMORY: i32 = 220;
 /// The model turns texts into vectors and writes none: see `vectors` of the options.
 pub const PICOLM_NOT_CAUSAL: i32 = 222;
 /// The model writes texts: its file does not say how one becomes a vector.
 pub const PICOLM_NO_POOLING: i32 = 223;
+/// The tokenizer's model is not supported; the detail is the byte of the file that names it.
+pub const PICOLM_TOKENIZER_MODEL: i32 = 302;
+/// The pre-tokenizer is not supported; the detail is the byte of the file that names it.
+pub const PICOLM_PRE_TOKENIZER: i32 = 303;
 /// A run of text is too long for `text_bytes` of the options; the detail says how many would do.
 pub const PICOLM_SCRATCH: i32 = 401;
 /// The constraint needs more memory; the detail says how many bytes to try next.

@@ -31,6 +31,10 @@ type ConstraintSlot = Slot<Constraint<'static>>;
 
 const _: () = assert!(PICOLM_ALIGN == ARENA_ALIGN);
 const _: () = assert!(PICOLM_NOT_ENOUGH_MEMORY == error::NOT_ENOUGH_MEMORY as i32);
+const _: () = assert!(PICOLM_ARCHITECTURE == error::ARCHITECTURE as i32);
+const _: () = assert!(PICOLM_UNSUPPORTED_TYPE == error::UNSUPPORTED_TYPE as i32);
+const _: () = assert!(PICOLM_TOKENIZER_MODEL == error::TOKENIZER_MODEL as i32);
+const _: () = assert!(PICOLM_PRE_TOKENIZER == error::PRE_TOKENIZER as i32);
 const _: () = assert!(PICOLM_SCRATCH == error::SCRATCH as i32);
 const _: () = assert!(PICOLM_GRAMMAR_MEMORY == error::GRAMMAR_MEMORY as i32);
 const _: () = assert!(PICOLM_CONTEXT_FULL == error::CONTEXT_FULL as i32);

@@ -315,6 +315,76 @@ static void mistakes_have_a_status(void) {
     free(memory - GUARD);
 }
 
+/* Where `name` ends in the model, counted from its beginning; 0 if it is not there. */
+static size_t behind(const char *name) {
+    const size_t length = strlen(name);
+    for (size_t at = 0; at + length <= model.length; at++) {
+        if (memcmp(model.bytes + at, name, length) == 0) {
+            return at + length;
+        }
+    }
+    return 0;
+}
+
+/* What is not supported is named, beside what is. */
+static void a_refusal_says_what_is_missing(void) {
+    /* Behind a key are its type and its value's length, behind a norm's name its dimensions. */
+    static const struct {
+        const char *behind;
+        size_t skipped;
+        uint8_t byte;
+        int32_t status;
+        const char *says[2];
+    } wrong[] = {
+        {"general.architecture", 4 + 8, '#', PICOLM_ARCHITECTURE, {"'#", ", llama, "}},
+        {"tokenizer.ggml.model", 4 + 8, '#', PICOLM_TOKENIZER_MODEL, {"'#", "supported are llama"}},
+        {"tokenizer.ggml.pre", 4 + 8, '#', PICOLM_PRE_TOKENIZER, {"'#", ", llama-bpe, "}},
+        {"output_norm.weight", 4 + 8, 26, PICOLM_UNSUPPORTED_TYPE, {"I32", ", Q4_0, "}},
+        {"output_norm.weight", 4 + 8, 99, 124, {"unknown tensor type", "('output_norm.weight')"}},
+    };
+    picolm_options options = small_options();
+    size_t size, length = 7;
+    IS(picolm_session_size(&model, &options, &size, NULL), PICOLM_OK);
+    OK(picolm_explain(&model, &options, NULL, 0, &length));
+    CHECK(length == 0);
+    IS(picolm_explain(&model, &options, NULL, 0, NULL), PICOLM_NULL);
+    IS(picolm_explain(NULL, &options, NULL, 0, &length), PICOLM_NULL);
+    options.vectors = 3;
+    IS(picolm_explain(&model, &options, NULL, 0, &length), PICOLM_VALUE);
+    options.vectors = PICOLM_VECTORS_NONE;
+
+    uint8_t *const copy = malloc(model.length);
+    CHECK(copy != NULL);
+    picolm_model other = model;
+    other.bytes = copy;
+    for (size_t index = 0; index < sizeof wrong / sizeof *wrong; index++) {
+        const size_t at = behind(wrong[index].behind);
+        /* SentencePiece has no pre-tokenizer. */
+        if (at == 0 || (index == 2 && memcmp(model.bytes + behind("tokenizer.ggml.model") + 12,
+                                             "gpt2", 4) != 0)) {
+            continue;
+        }
+        memcpy(copy, model.bytes, model.length);
+        copy[at + wrong[index].skipped] = wrong[index].byte;
+        IS(picolm_session_size(&other, &options, &size, NULL), wrong[index].status);
+        char line[2048];
+        memset(line, '~', sizeof line);
+        IS(picolm_explain(&other, &options, line, 20, &length), PICOLM_TOO_SMALL);
+        CHECK(length > 20 && length < sizeof line && line[19] != '~' && line[20] == '~');
+        const size_t all = length;
+        OK(picolm_explain(&other, &options, line, all, &length));
+        CHECK(length == all && line[all] == '~');
+        line[all] = 0;
+        for (size_t said = 0; said < 2; said++) {
+            if (strstr(line, wrong[index].says[said]) == NULL) {
+                fprintf(stderr, "contract: no %s: %s\n", wrong[index].says[said], line);
+            }
+            CHECK(strstr(line, wrong[index].says[said]) != NULL);
+        }
+    }
+    free(copy);
+}
+
 /* A struct of an older program, and one of a newer. */
 static void structs_may_grow(void) {
     struct {
@@ -813,6 +883,7 @@ int main(int count, char **arguments) {
     sizes_are_right_to_the_byte();
     reading_gives_the_same_bits_as_memory();
     mistakes_have_a_status();
+    a_refusal_says_what_is_missing();
     structs_may_grow();
     texts_and_tokens_are_each_others();
     callbacks_can_stop();
