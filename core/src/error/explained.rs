@@ -1,7 +1,7 @@
 //! What is wrong with a model file, as a line for who has to find another one.
 
 use super::Error;
-use crate::gguf::name_at;
+use crate::gguf::{GgufError, GgufErrorKind, name_at};
 use crate::kernels;
 use crate::model::{Build, ModelError};
 use crate::quant::TensorType;
@@ -38,6 +38,9 @@ impl Display for Explained<'_> {
             }
             (Error::Tokenizer(TokenizerError::UnsupportedPreTokenizer { .. }), _) => {
                 list(f, pre_tokenizer::ALL.iter().map(|known| known.name()))
+            }
+            (Error::Gguf(GgufError { kind: GgufErrorKind::Split, .. }), _) => {
+                f.write_str("; make it one file (llama-gguf-split --merge)")
             }
             _ => Ok(()),
         }

@@ -120,9 +120,10 @@ pub unsafe extern "C" fn picolm_session_size(
 }
 
 /// Says why `picolm_session_size` refuses a model, in a line of ASCII: the architecture, type,
-/// tokenizer, key or tensor that it is about, and what is supported where that is not; nothing where
-/// it does not refuse it. At most `capacity` bytes are written to `text`, with no NUL behind them,
-/// and `length` says how many there are: with more than `capacity` the status is PICOLM_TOO_SMALL.
+/// tokenizer, key or tensor that it is about, and what is supported where that is not; nothing
+/// where it does not refuse it. At most `capacity` bytes are written to `text`, with no NUL behind
+/// them, and `length` says how many there are: with more than `capacity` the status is
+/// PICOLM_TOO_SMALL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn picolm_explain(
     model: *const picolm_model,
