@@ -116,7 +116,7 @@ fn a_file_may_end_with_its_data() {
     assert!(line.contains("past the end"), "{line}");
 }
 
-/// A type without kernels: one verdict, with what there is instead.
+/// What is not supported: one verdict, that names it and what there is instead.
 #[test]
 fn a_plan_is_made_only_for_what_runs() {
     // An F32 matrix called one of I32, which is as long.
@@ -127,13 +127,32 @@ fn a_plan_is_made_only_for_what_runs() {
     let type_at = place + name.len() + 4 + 2 * 8;
     assert_eq!(bytes[type_at..type_at + 4], [0; 4]);
     bytes[type_at] = TensorType::I32 as u8;
-    let file = TemporaryFile::new("i32.gguf", &bytes);
+    assert_refused(&bytes, &["info", "", "bench"], &["I32", "supported are", "Q4_0", "F16"]);
+    // Strings behind their keys, type and length.
+    for (key, says) in [
+        ("general.architecture", ["'#lama'", "supported are", "llama, m"]),
+        ("tokenizer.ggml.model", ["'#pt2'", "supported are", "gpt2"]),
+        ("tokenizer.ggml.pre", ["'#lama-bpe'", "supported are", "llama-bpe, "]),
+    ] {
+        let mut bytes = model_bytes("llama3_rope");
+        let place = bytes.windows(key.len()).position(|window| window == key.as_bytes()).unwrap();
+        bytes[place + key.len() + 4 + 8] = b'#';
+        assert_refused(&bytes, &["info", ""], &says);
+    }
+}
+
+/// Each of the commands, of which "" writes a text, says this of a file and plans nothing.
+fn assert_refused(bytes: &[u8], commands: &[&str], says: &[&str]) {
+    let file = TemporaryFile::new("refused.gguf", bytes);
     let path = file.path();
-    for arguments in [&["info", path][..], &[&[path], &TEXT[..]].concat(), &["bench", path]] {
-        let output = run(arguments);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    for command in commands {
+        let output = match *command {
+            "" => run(&[&[path], &TEXT[..]].concat()),
+            command => run(&[command, path]),
+        };
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
         let errors = String::from_utf8(output.stderr).unwrap();
-        for says in ["I32", "supported are", "Q4_0", "F16"] {
+        for says in says {
             assert!(errors.contains(says), "{errors}");
         }
         let memory = String::from_utf8(output.stdout).unwrap();

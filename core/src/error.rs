@@ -17,6 +17,11 @@ use crate::sampler::{SampleError, SamplerError};
 use crate::session::SessionError;
 use crate::tokenizer::{EncodeError, TokenizerError};
 use core::ffi::CStr;
+use core::fmt;
+
+mod explained;
+
+pub use explained::Explained;
 
 /// Anything that can go wrong between a model file and its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +44,16 @@ pub enum Error {
 
 macro_rules! union_of {
     ($($variant:ident($error:ty)),*) => {
+        impl fmt::Display for Error {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$variant(error) => error.fmt(f),)*
+                }
+            }
+        }
+
+        impl core::error::Error for Error {}
+
         $(impl From<$error> for Error {
             fn from(error: $error) -> Self {
                 Self::$variant(error)
@@ -141,6 +156,8 @@ codes! {
     BUDGET_TOO_SMALL = 711 c"the constraint asks for room for more tokens";
     NOTHING_ALLOWED = 712 c"the constraint allows no token";
     NO_VECTORS = 713 c"the engine was not opened for the vectors of texts";
+    ONLY_VECTORS = 714 c"the engine was opened for the vectors of texts alone";
+    VECTOR = 715 c"a vector is not finite: is the model file damaged?";
 }
 
 /// What a code means, as half a line of English; `None` for a number that is no code of the
@@ -237,7 +254,7 @@ const fn tokenizer(error: TokenizerError) -> (u16, u64) {
         TokenizerError::Gguf(error) => gguf(error),
         TokenizerError::MissingKey { .. } => (TOKENIZER_KEY, 0),
         TokenizerError::UnsupportedModel { offset, .. } => (TOKENIZER_MODEL, offset),
-        TokenizerError::UnsupportedPreTokenizer { offset } => (PRE_TOKENIZER, offset),
+        TokenizerError::UnsupportedPreTokenizer { offset, .. } => (PRE_TOKENIZER, offset),
         TokenizerError::NoTokens { offset } => (NO_VOCABULARY, offset),
         TokenizerError::TooManyTokens { offset } => (TOO_MANY_TOKENS, offset),
         TokenizerError::TooManyMerges { offset } => (TOO_MANY_MERGES, offset),
@@ -283,11 +300,13 @@ const fn session(error: SessionError) -> (u16, u64) {
     match error {
         SessionError::ContextFull { tokens, .. } => (CONTEXT_FULL, tokens as u64),
         SessionError::NoTokens => (NO_TOKENS, 0),
+        SessionError::Vector { index } => (VECTOR, index as u64),
         SessionError::Forward(error) => match error {
             ForwardError::Token(token) => (NO_SUCH_TOKEN, token as u64),
             ForwardError::Position(at) => (POSITION, at.position as u64),
             ForwardError::Batch => (BATCH, 0),
             ForwardError::Pooling => (NO_VECTORS, 0),
+            ForwardError::NoLogits => (ONLY_VECTORS, 0),
             ForwardError::Op(OpError::Read(error)) => read(error),
             ForwardError::Op(OpError::Parallel) => (PARALLEL, 0),
             ForwardError::Op(OpError::Shape) => (SHAPE, 0),
@@ -406,6 +425,8 @@ mod tests {
         (711, "the constraint asks for room for more tokens"),
         (712, "the constraint allows no token"),
         (713, "the engine was not opened for the vectors of texts"),
+        (714, "the engine was opened for the vectors of texts alone"),
+        (715, "a vector is not finite: is the model file damaged?"),
     ];
 
     #[test]

@@ -56,6 +56,11 @@ pub fn sqrt(x: f32) -> f32 {
     libm::sqrtf(x)
 }
 
+/// [`sqrt`] in 64 bits.
+pub fn sqrt_f64(x: f64) -> f64 {
+    libm::sqrt(x)
+}
+
 /// The nearest integer, ties to even, for `|x| < 2^22`: adding 1.5 * 2^23 leaves no bits below 1,
 /// so the addition itself rounds.
 pub fn round_ties_even(x: f32) -> f32 {

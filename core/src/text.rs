@@ -1,7 +1,9 @@
-//! Layer 5: text on its way to the tokenizer.
+//! Layer 5: text on its way to the tokenizer, and names from the file on their way to a message.
 //!
-//! Chat templates and tokenizers are peers that never import each other; what passes between them
-//! is here.
+//! Models, chat templates and tokenizers are peers that never import each other; what passes
+//! between them or is common to them is here.
+
+use core::fmt;
 
 /// A piece of text that says whether it may name special tokens.
 ///
@@ -26,5 +28,37 @@ impl<'a> Segment<'a> {
     /// Text of a template, in which control tokens are recognised.
     pub const fn template(bytes: &'a [u8]) -> Self {
         Self { bytes, special: true }
+    }
+}
+
+/// Up to 31 bytes of a name that the file gave, for a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Name {
+    bytes: [u8; Self::LONGEST],
+    length: u8,
+}
+
+impl Name {
+    const LONGEST: usize = 31;
+
+    /// The start of `bytes`; what is not printable ASCII becomes `?`.
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut name = Self { bytes: [0; Self::LONGEST], length: 0 };
+        for (to, &from) in name.bytes.iter_mut().zip(bytes) {
+            *to = if (0x20..0x7f).contains(&from) { from } else { b'?' };
+            name.length += 1;
+        }
+        name
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        self.bytes.get(..usize::from(self.length)).map_or("", |b| str::from_utf8(b).unwrap_or(""))
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
     }
 }

@@ -9,6 +9,7 @@ use crate::ceiling;
 use crate::engine::{Machine, Model, ModelFile, Needs, Plan, text};
 use crate::report::Failure;
 use picolm_core::gguf::Gguf;
+use picolm_core::session;
 
 pub(super) fn embed(arguments: &Embed) -> Result<Outcome, Failure> {
     let Embed { engine, source, json, normalize } = arguments;
@@ -24,13 +25,8 @@ pub(super) fn embed(arguments: &Embed) -> Result<Outcome, Failure> {
     let mut memory = source.plan.reserve()?;
     let mut session = source.session(&mut memory)?;
     let mut vector = session.embed(&tokens).map_err(Failure::new)?.to_vec();
-    if let Some(index) = vector.iter().position(|element| !element.is_finite()) {
-        return Err(Failure::new(format!(
-            "element {index} of the vector is not finite: is the model file damaged?"
-        )));
-    }
     if *normalize {
-        scale_to_one(&mut vector);
+        session::normalize(&mut vector);
     }
     let written = if *json { json_array(&vector) } else { little_endian(&vector) };
     write(&written).map(|_| Outcome::Done)
@@ -49,15 +45,6 @@ fn ids(source: &EmbedSource, file: &ModelFile, gguf: &Gguf<'_>) -> Result<Vec<u3
     let mut memory = None;
     let tokenizer = text::tokenizer(file, gguf, &mut memory)?;
     text::encode(&tokenizer, &bytes, true, true)
-}
-
-/// Makes the vector's length 1; one of zeros stays.
-fn scale_to_one(vector: &mut [f32]) {
-    let squares: f64 = vector.iter().map(|&element| f64::from(element) * f64::from(element)).sum();
-    if squares > 0.0 {
-        let scale = 1.0 / squares.sqrt();
-        vector.iter_mut().for_each(|element| *element = (f64::from(*element) * scale) as f32);
-    }
 }
 
 fn little_endian(vector: &[f32]) -> Vec<u8> {

@@ -7,7 +7,6 @@ use crate::report::Failure;
 use picolm_core::kernels::{self, Candidate, VectorCandidate, portable};
 use picolm_core::model::{Build, ModelError, family};
 use picolm_core::port::CpuFeatures;
-use picolm_core::quant::TensorType;
 use std::ffi::OsString;
 
 /// Workers, and the kernels that they may use.
@@ -29,20 +28,9 @@ impl Machine {
         match error {
             ModelError::Context { .. } => file
                 .failure(format_args!("{error}: ask for fewer tokens (-c, or bench's -p and -n)")),
-            ModelError::UnsupportedType { .. } => {
-                file.failure(format_args!("{error}; supported are {}", self.type_names()))
-            }
             ModelError::Read(read) => file.failure(read_words(read)),
-            _ => file.failure_in(error),
+            _ => file.explained(error, Some(&self.build)),
         }
-    }
-
-    /// The weight types for which this build has kernels.
-    fn type_names(&self) -> String {
-        let is_known = |kind| kernels::bind(self.build.formats, self.build.cpu, kind).is_some();
-        let known = TensorType::ALL.iter().filter(|&&kind| is_known(kind));
-        let names: Vec<_> = known.map(|kind| kind.name()).collect();
-        names.join(", ")
     }
 }
 

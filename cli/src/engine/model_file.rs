@@ -6,10 +6,10 @@ use crate::platform::map::{MapError, MappedFile};
 use crate::platform::stream::{StreamOptions, StreamedFile};
 use crate::report::Failure;
 use core::fmt::Display;
-use picolm_core::error::Error;
-use picolm_core::gguf::{self, Gguf, GgufErrorKind};
+use picolm_core::error::{Error, Explained};
+use picolm_core::gguf::{Gguf, GgufErrorKind};
 use picolm_core::mem::MAX_CHUNKS;
-use picolm_core::model::{LayerSet, Layout, ModelError};
+use picolm_core::model::{Build, LayerSet, Layout, ModelError};
 use picolm_core::port::{ReadError, Weights};
 use picolm_core::session::Options;
 use std::io::ErrorKind;
@@ -119,17 +119,13 @@ impl ModelFile {
     }
 
     /// A failure that names this file, and the key or tensor that `error` is about.
-    pub(crate) fn failure_in(&self, error: impl Into<Error> + Display + Copy) -> Failure {
-        match self.name_at(error.into().offset()) {
-            Some(name) => self.failure(format_args!("{error} ('{name}')")),
-            None => self.failure(error),
-        }
+    pub(crate) fn failure_in(&self, error: impl Into<Error>) -> Failure {
+        self.explained(error, None)
     }
 
-    /// The key or tensor whose record lies at a byte of the header.
-    fn name_at(&self, offset: Option<u64>) -> Option<String> {
-        let name = gguf::name_at(self.header(), offset?)?;
-        Some(String::from_utf8_lossy(name).into_owned())
+    /// [`Self::failure_in`] that says what `build` supports instead of what it does not.
+    pub(super) fn explained(&self, error: impl Into<Error>, build: Option<&Build<'_>>) -> Failure {
+        self.failure(Explained { error: error.into(), header: self.header(), build })
     }
 }
 
@@ -201,8 +197,7 @@ impl<'f> Model<'f> {
                  for {MAX_CHUNKS}"
             )));
         }
-        let batch = if causal { options.batch } else { context };
-        Ok(Options { context, batch, logit_rows: 0, ..options })
+        Ok(Options { context, logit_rows: 0, ..options })
     }
 
     /// A failure that names the file and says what can be done about `error`.

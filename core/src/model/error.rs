@@ -6,39 +6,8 @@ use crate::mem::ArenaFull;
 use crate::ops::{OpError, RowPosition};
 use crate::port::ReadError;
 use crate::quant::{KvType, TensorType};
+pub use crate::text::Name;
 use core::fmt;
-
-/// Up to 31 bytes of a name that the file gave, for a message.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Name {
-    bytes: [u8; Self::LONGEST],
-    length: u8,
-}
-
-impl Name {
-    const LONGEST: usize = 31;
-
-    /// The start of `bytes`; what is not printable ASCII becomes `?`.
-    pub fn new(bytes: &[u8]) -> Self {
-        let mut name = Self { bytes: [0; Self::LONGEST], length: 0 };
-        for (to, &from) in name.bytes.iter_mut().zip(bytes) {
-            *to = if (0x20..0x7f).contains(&from) { from } else { b'?' };
-            name.length += 1;
-        }
-        name
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        self.bytes.get(..usize::from(self.length)).map_or("", |b| str::from_utf8(b).unwrap_or(""))
-    }
-}
-
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.as_str())
-    }
-}
 
 /// A tensor by its place: `blk.3.attn_q.weight`, `output_norm.weight`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,6 +200,8 @@ pub enum ForwardError {
     Batch,
     /// The engine was not made to turn texts into vectors.
     Pooling,
+    /// The engine was made to turn texts into vectors.
+    NoLogits,
     /// An operation failed.
     Op(OpError),
 }
@@ -260,6 +231,7 @@ impl fmt::Display for ForwardError {
             Self::Position(at) => write!(f, "position {} is beyond the context", at.position),
             Self::Batch => f.write_str("more rows than the batch holds"),
             Self::Pooling => f.write_str("the engine was not made for the vectors of texts"),
+            Self::NoLogits => f.write_str("the engine was made for the vectors of texts alone"),
             Self::Op(OpError::Read(error)) => write!(f, "the weights could not be read: {error}"),
             Self::Op(OpError::Parallel) => f.write_str("the thread pool lost or repeated work"),
             Self::Op(OpError::Shape) => f.write_str("internal error: buffer sizes do not match"),

@@ -34,6 +34,9 @@ impl<'m> Model<'m> {
         state: &mut State<'m>,
         rows: impl Iterator<Item = Row>,
     ) -> Result<(), ForwardError> {
+        if state.options.logit_rows == 0 {
+            return Err(ForwardError::NoLogits);
+        }
         let rows = self.blocks(state, rows, self.output().as_slice())?;
         self.head(state, rows)
     }

@@ -71,6 +71,11 @@ impl<'m> Model<'m> {
         Ok(&from[..length])
     }
 
+    /// Elements of a text's vector.
+    pub(crate) fn vector_len(&self) -> u32 {
+        self.dense().last().map_or(self.loaded.config.n_embd, |matrix| matrix.rows)
+    }
+
     /// The matrices behind pooling.
     fn dense(&self) -> heapless::Vec<Matrix, 2> {
         let tensors = [Tensor::Dense2, Tensor::Dense3];

@@ -3,26 +3,35 @@
 use super::Session;
 use super::error::SessionError;
 use super::options::pass_rows;
+use crate::model::ForwardError;
+use crate::num;
 
 impl Session<'_> {
     /// The vector of a text, as the file says how its rows become one, and not normalised. The
     /// session has no rows of logits ([`super::Options::logit_rows`] is 0); it forgets the text
     /// before.
     ///
-    /// A model that is not causal reads all of a text in one pass: a batch is the longest one.
+    /// A model that is not causal reads all of a text in one pass, which is as long as the context.
     pub fn embed(&mut self, tokens: &[u32]) -> Result<&[f32], SessionError> {
-        self.rewind(0);
-        let batch = self.engine.options().batch;
-        if !self.config().is_causal && tokens.len() > batch as usize {
-            let tokens = tokens.len();
-            return Err(SessionError::ContextFull { tokens, left: batch, context: batch });
+        if self.vector_len() == 0 {
+            return Err(ForwardError::Pooling.into());
         }
+        self.rewind(0);
         self.push(tokens)?;
         if let Err(error) = self.pool_pending() {
             self.rewind(0);
             return Err(error);
         }
-        Ok(self.engine.pooled(tokens.len() as u32)?)
+        let vector = self.engine.pooled(tokens.len() as u32)?;
+        match vector.iter().position(|element| !element.is_finite()) {
+            None => Ok(vector),
+            Some(index) => Err(SessionError::Vector { index }),
+        }
+    }
+
+    /// Elements of a text's vector; 0 in a session that has rows of logits.
+    pub fn vector_len(&self) -> u32 {
+        self.engine.vector_len()
     }
 
     fn pool_pending(&mut self) -> Result<(), SessionError> {
@@ -39,5 +48,14 @@ impl Session<'_> {
             self.text.evaluated(count);
         }
         Ok(())
+    }
+}
+
+/// Makes a vector's length 1; one of zeros stays.
+pub fn normalize(vector: &mut [f32]) {
+    let squares: f64 = vector.iter().map(|&element| f64::from(element) * f64::from(element)).sum();
+    if squares > 0.0 {
+        let scale = 1.0 / num::sqrt_f64(squares);
+        vector.iter_mut().for_each(|element| *element = (f64::from(*element) * scale) as f32);
     }
 }

@@ -61,6 +61,11 @@ impl<'m> Engine<'m> {
         self.model.pooled(&mut self.state, tokens)
     }
 
+    /// Elements of [`Self::pooled`]; 0 in an engine that has rows of logits.
+    pub fn vector_len(&self) -> u32 {
+        if self.options().logit_rows == 0 { self.model.vector_len() } else { 0 }
+    }
+
     /// Logits of the last pass: of the row with index `index` among those that wanted them.
     /// `[n_vocab]`; empty where there is no such row.
     pub fn logits(&self, index: usize) -> &[f32] {

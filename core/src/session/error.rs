@@ -18,6 +18,11 @@ pub enum SessionError {
     },
     /// Nothing to evaluate: without a token there are no logits.
     NoTokens,
+    /// A text's vector is not finite.
+    Vector {
+        /// Of its first element that is not.
+        index: usize,
+    },
     /// A pass failed.
     Forward(ForwardError),
     /// No token could be chosen: the logits are not finite, or none is possible.
@@ -53,6 +58,9 @@ impl fmt::Display for SessionError {
                 "{tokens} tokens do not fit: {left} of the context's {context} positions are left"
             ),
             Self::NoTokens => f.write_str("no tokens to evaluate"),
+            Self::Vector { index } => {
+                write!(f, "element {index} of the vector is not finite: is the model file damaged?")
+            }
             Self::Forward(error) => error.fmt(f),
             Self::Sample(error) => error.fmt(f),
             Self::BudgetTooSmall { needed, left } => write!(

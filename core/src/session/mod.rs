@@ -19,6 +19,7 @@ mod stop_texts;
 mod tests;
 mod writer;
 
+pub use embed::normalize;
 pub use engine::Engine;
 pub use error::SessionError;
 pub use options::{DEFAULT_CONTEXT, Options};

@@ -1,5 +1,6 @@
 //! How large a session is: what the caller says, and what follows from the model.
 
+use crate::mem::MAX_CHUNKS;
 use crate::model::{Config, Layout, ModelOptions};
 use crate::quant::KvType;
 
@@ -20,11 +21,13 @@ const BATCH_STEP: u64 = 16;
 /// How large a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Positions; 0 for the smaller of [`DEFAULT_CONTEXT`] and what the model was trained for.
+    /// Positions; 0 for the smaller of [`DEFAULT_CONTEXT`] and what the model was trained for, and
+    /// no more than a pass holds where a text must be read in one.
     pub context: u32,
     /// How keys and values are stored.
     pub kv_type: KvType,
     /// Most rows of one pass, 1 to 1024; 0 for as many as suit `cache_bytes` and 3 MB of memory.
+    /// Where a text must be read in one pass, the context whatever is said here.
     pub batch: u32,
     /// Most rows of one pass whose logits are wanted, 1 to `batch`. More than 1 are of use to
     /// [`super::Session::prefill_scored`], and to drafts, which have one token less. 0 for a
@@ -62,9 +65,18 @@ impl Options {
     /// Positions of a session of this model.
     pub fn context(&self, config: &Config) -> u32 {
         match self.context {
-            0 => config.context_trained.min(DEFAULT_CONTEXT),
+            0 => {
+                let in_one_pass = self.reads_in_one_pass(config);
+                let most = if in_one_pass { MAX_CHUNKS as u32 } else { DEFAULT_CONTEXT };
+                config.context_trained.min(most)
+            }
             context => context,
         }
+    }
+
+    /// Whether a text becomes a vector in one pass: its rows see what comes after them.
+    const fn reads_in_one_pass(&self, config: &Config) -> bool {
+        self.logit_rows == 0 && !config.is_causal
     }
 
     pub(super) fn model_options(&self, layout: &Layout<'_, '_>) -> ModelOptions {
@@ -72,6 +84,7 @@ impl Options {
         let Self { kv_type, logit_rows, workers, stripe_bytes, marks, .. } = *self;
         let context = self.context(config);
         let batch = match self.batch {
+            _ if self.reads_in_one_pass(config) => context,
             0 => {
                 chosen_batch(self.cache_bytes, config.widest(), layout.row_bytes()).max(logit_rows)
             }

@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::gguf::GgufError;
 use crate::mem::ArenaFull;
+use crate::text::Name;
 
 /// Why no tokenizer can be made from a file. Offsets count bytes from the start of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,13 +21,15 @@ pub enum TokenizerError {
     UnsupportedModel {
         /// Of the key.
         offset: u64,
-        /// What it is, as half a sentence.
-        kind: &'static str,
+        /// What it is instead.
+        name: Name,
     },
     /// `tokenizer.ggml.pre` names no pre-tokenizer of the list.
     UnsupportedPreTokenizer {
         /// Of the key.
         offset: u64,
+        /// What it names.
+        name: Name,
     },
     /// The vocabulary is empty.
     NoTokens {
@@ -68,7 +71,7 @@ impl TokenizerError {
         match self {
             Self::Gguf(GgufError { offset, .. })
             | Self::UnsupportedModel { offset, .. }
-            | Self::UnsupportedPreTokenizer { offset }
+            | Self::UnsupportedPreTokenizer { offset, .. }
             | Self::NoTokens { offset }
             | Self::TooManyTokens { offset }
             | Self::TooManyMerges { offset }
@@ -101,14 +104,18 @@ impl fmt::Display for TokenizerError {
                 let ArenaFull { needed_bytes, left_bytes, .. } = full;
                 return write!(f, "tokenizer needs {needed_bytes} bytes, {left_bytes} are left");
             }
-            Self::UnsupportedModel { offset, kind } => {
+            Self::UnsupportedModel { offset, name } => {
+                let (name, kind) = (name.as_str(), kind_of(name));
                 return write!(
                     f,
-                    "byte {offset}: the tokenizer is {kind}; supported are llama \
+                    "byte {offset}: the tokenizer is '{name}'{kind}; supported are llama \
                      (SentencePiece), gpt2 and gemma4 (BPE)"
                 );
             }
-            Self::UnsupportedPreTokenizer { offset } => (offset, "unsupported pre-tokenizer"),
+            Self::UnsupportedPreTokenizer { offset, name } => {
+                let name = name.as_str();
+                return write!(f, "byte {offset}: pre-tokenizer '{name}' is not supported");
+            }
             Self::NoTokens { offset } => (offset, "vocabulary is empty"),
             Self::TooManyTokens { offset } => (offset, "more than 2^21 tokens"),
             Self::TooManyMerges { offset } => (offset, "more than 2^21 merges"),
@@ -122,6 +129,16 @@ impl fmt::Display for TokenizerError {
 }
 
 impl core::error::Error for TokenizerError {}
+
+/// The kind of tokenizer that a model's name means, for those whose names say little.
+fn kind_of(model: Name) -> &'static str {
+    match model.as_str() {
+        "t5" => " (Unigram)",
+        "bert" => " (WordPiece)",
+        "no_vocab" | "none" => " (no vocabulary)",
+        _ => "",
+    }
+}
 
 /// Why a text could not be tokenized. Tokens emitted before the error are to be thrown away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

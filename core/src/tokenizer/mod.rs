@@ -61,7 +61,7 @@ use vocabulary::Vocabulary;
 
 use crate::gguf::Gguf;
 use crate::mem::{ArenaFull, Memory, MemoryExt, MemoryPlan, Purpose};
-use crate::text::Segment;
+use crate::text::{Name, Segment};
 
 /// How text becomes tokens.
 enum Algorithm<'m> {
@@ -135,6 +135,17 @@ fn take_possible<'m>(
 impl<'m> Tokenizer<'m> {
     /// Counts the memory that [`Self::new`] takes, to the byte.
     pub fn plan(gguf: &Gguf<'_>, plan: &mut MemoryPlan) -> Result<(), TokenizerError> {
+        Self::plan_with(gguf, plan, pre_tokenizer::ALL)
+    }
+
+    /// Counts the memory that [`Self::with_pre_tokenizers`] takes, to the byte.
+    pub fn plan_with(
+        gguf: &Gguf<'_>,
+        plan: &mut MemoryPlan,
+        pre_tokenizers: &[&'static PreTokenizer],
+    ) -> Result<(), TokenizerError> {
+        // No memory is worth planning for a text that cannot be tokenized.
+        model_of(gguf, pre_tokenizers)?;
         Vocabulary::take(gguf, plan)?;
         take_byte_tokens(plan)?;
         take_possible(gguf, plan)?;
@@ -382,7 +393,10 @@ fn model_of(
             .iter()
             .find(|pre| pre.names.iter().any(|known| known.as_bytes() == name))
             .map(|pre| Model::Bpe(pre))
-            .ok_or(TokenizerError::UnsupportedPreTokenizer { offset: offset(key) })
+            .ok_or(TokenizerError::UnsupportedPreTokenizer {
+                offset: offset(key),
+                name: Name::new(name),
+            })
     };
     match model_name(gguf)? {
         b"llama" => Ok(Model::Spm),
@@ -395,20 +409,8 @@ fn model_of(
         }
         name => {
             let offset = offset("tokenizer.ggml.model");
-            Err(TokenizerError::UnsupportedModel { offset, kind: kind_of(name) })
+            Err(TokenizerError::UnsupportedModel { offset, name: Name::new(name) })
         }
-    }
-}
-
-/// The kind of tokenizer that a model's name means, for those that there are elsewhere.
-fn kind_of(model: &[u8]) -> &'static str {
-    match model {
-        b"t5" => "t5 (Unigram)",
-        b"bert" => "bert (WordPiece)",
-        b"rwkv" => "rwkv",
-        b"plamo2" => "plamo2",
-        b"no_vocab" | b"none" => "none (no vocabulary)",
-        _ => "of an unknown name",
     }
 }
 

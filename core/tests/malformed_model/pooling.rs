@@ -1,9 +1,9 @@
 //! Texts as vectors: what they are made of, and models that do one thing are not asked for the
 //! other.
 
-use picolm_core::model::{LayerSet, ModelError};
+use picolm_core::model::{ForwardError, LayerSet, ModelError};
 use picolm_core::port::FlashWeights;
-use picolm_core::session::{Options, SessionError};
+use picolm_core::session::{Options, SessionError, normalize};
 
 use crate::tiny::{Tiny, with_options};
 
@@ -79,9 +79,9 @@ fn a_row_sees_what_follows_only_where_attention_is_not_causal() {
 }
 
 #[test]
-fn a_text_that_one_pass_must_see_fits_in_a_batch() {
+fn a_text_that_one_pass_must_see_may_be_as_long_as_the_context() {
     let file = pooled(1).set("llama.attention.causal", 7, &[0]).bytes();
-    let options = Options { context: 64, batch: 4, logit_rows: 0, ..Options::DEFAULT };
+    let options = Options { context: 4, batch: 1, logit_rows: 0, ..Options::DEFAULT };
     let weights = FlashWeights::new(&file);
     let error = with_options(&file, &weights, &options, LayerSet::EMPTY, |session| {
         let error = session.embed(&TEXT).map(<[f32]>::to_vec).expect_err("too long");
@@ -117,8 +117,47 @@ fn an_engine_of_scores_makes_no_vector() {
     let weights = FlashWeights::new(&file);
     let options = Options { context: 64, ..Options::DEFAULT };
     let outcome = with_options(&file, &weights, &options, LayerSet::EMPTY, |session| {
+        session.prefill(&TEXT, &mut |_| true)?;
         assert!(session.embed(&TEXT).is_err());
-        session.prefill(&TEXT, &mut |_| true)
+        assert!(!session.logits().is_empty());
+        session.decode(1)
     });
     assert_eq!(outcome, Ok(Ok(())));
+}
+
+#[test]
+fn an_engine_of_vectors_makes_no_scores() {
+    let file = pooled(1).bytes();
+    let weights = FlashWeights::new(&file);
+    let options = Options { context: 64, logit_rows: 0, ..Options::DEFAULT };
+    let outcome = with_options(&file, &weights, &options, LayerSet::EMPTY, |session| {
+        let expected = session.embed(&TEXT).map(<[f32]>::to_vec);
+        let scores = session.prefill(&TEXT, &mut |_| true);
+        assert_eq!(scores, Err(SessionError::Forward(ForwardError::NoLogits)));
+        assert!(session.logits().is_empty());
+        assert_eq!(session.embed(&TEXT).map(<[f32]>::to_vec), expected);
+        assert_eq!(expected.expect("a vector").len(), session.vector_len() as usize);
+    });
+    assert_eq!(outcome, Ok(()));
+}
+
+#[test]
+fn a_vector_is_finite_or_an_error() {
+    let file = pooled(1).poke("output_norm.weight", 2, f32::INFINITY).bytes();
+    let weights = FlashWeights::new(&file);
+    let options = Options { context: 64, logit_rows: 0, ..Options::DEFAULT };
+    let error = with_options(&file, &weights, &options, LayerSet::EMPTY, |session| {
+        session.embed(&TEXT).map(<[f32]>::to_vec)
+    });
+    assert_eq!(error, Ok(Err(SessionError::Vector { index: 2 })));
+}
+
+#[test]
+fn a_normal_vector_has_length_1() {
+    let mut vector = [3.0, 0.0, -4.0];
+    normalize(&mut vector);
+    assert_eq!(vector, [0.6, 0.0, -0.8]);
+    let mut zeros = [0.0; 3];
+    normalize(&mut zeros);
+    assert_eq!(zeros, [0.0; 3]);
 }

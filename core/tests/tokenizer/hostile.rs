@@ -36,14 +36,18 @@ fn what_is_missing_is_named() {
 fn unknown_models_and_pre_tokenizers_are_refused() {
     let file = Writer::default().model("t5").strings("tokens", &["a"]);
     assert!(matches!(error_of(file), TokenizerError::UnsupportedModel { offset: 24, .. }));
-    for (model, kind) in [("t5", "t5 (Unigram)"), ("bert", "bert (WordPiece)"), ("x", "unknown")] {
+    for (model, kind) in
+        [("t5", "'t5' (Unigram)"), ("bert", "'bert' (WordPiece)"), ("x", "is 'x';")]
+    {
         let file = Writer::default().model(model).strings("tokens", &["a"]);
         let message = error_of(file).to_string();
         assert!(message.contains(kind), "{message}");
         assert!(message.contains("supported are llama (SentencePiece), gpt2 and"), "{message}");
     }
     let file = Vocabulary::bpe(&[]).bpe_writer("no-such", &[] as &[&str]);
-    assert!(matches!(error_of(file), TokenizerError::UnsupportedPreTokenizer { offset: 24.. }));
+    let error = error_of(file);
+    assert!(matches!(error, TokenizerError::UnsupportedPreTokenizer { offset: 24.., .. }));
+    assert!(error.to_string().contains("pre-tokenizer 'no-such' is not"), "{error}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 /* Asks a model something, on a system with files: the model is mapped, or read piece by piece.
  *
- *     hosted MODEL PROMPT [MAX_TOKENS [CONTEXT]] [--read] [--json] [--template]
+ *     hosted MODEL PROMPT [MAX_TOKENS [CONTEXT]] [--read] [--json] [--template] [--embed]
  *
+ * With --embed the answer is the prompt's vector, as floats of this machine.
  * With --template the prompt is a template's text, in which the names of special tokens count: never
  * a text that a user wrote.
  * Standard output is the answer; standard error says what it took, and a hash of the scores after
@@ -23,6 +24,18 @@
 static int fail(const char *what, int32_t status, uint64_t detail) {
     fprintf(stderr, "hosted: %s: %s (%llu)\n", what, picolm_error_text(status),
             (unsigned long long)detail);
+    return EXIT_FAILURE;
+}
+
+/* In full what is wrong with a model. */
+static int refuse(const char *path, const picolm_model *model, const picolm_options *options,
+                  int32_t status, uint64_t detail) {
+    char line[2048];
+    size_t length = 0;
+    if (picolm_explain(model, options, line, sizeof line, &length) != PICOLM_OK || length == 0) {
+        return fail(path, status, detail);
+    }
+    fprintf(stderr, "hosted: %s: %.*s\n", path, (int)length, line);
     return EXIT_FAILURE;
 }
 
@@ -122,6 +135,27 @@ static int answer(picolm_session *session, const char *prompt, uint32_t max_toke
     return EXIT_SUCCESS;
 }
 
+/* The vector of a text. */
+static int embed(picolm_session *session, const char *text, uint32_t flags) {
+    picolm_info info = {.struct_size = sizeof info};
+    picolm_session_info(session, &info);
+    size_t length = info.vector_length;
+    float *const vector = malloc(length * sizeof *vector);
+    if (vector == NULL) {
+        return fail("embed", PICOLM_NOT_ENOUGH_MEMORY, length * sizeof *vector);
+    }
+    const int32_t status = picolm_embed_text(session, text, strlen(text), PICOLM_TEXT_WHOLE | flags,
+                                             vector, length, &length);
+    const int written =
+        status == PICOLM_OK && fwrite(vector, sizeof *vector, length, stdout) == length;
+    free(vector);
+    if (status != PICOLM_OK) {
+        picolm_session_info(session, &info);
+        return fail("embed", status, info.detail);
+    }
+    return written ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 /* The file's header in memory, as much of it as it takes; all else is read when it is wanted. */
 static int32_t read_header(picolm_model *model, const picolm_options *options, uint8_t **header,
                            size_t *size, uint64_t *detail) {
@@ -150,17 +184,19 @@ static int32_t read_header(picolm_model *model, const picolm_options *options, u
 int main(int count, char **arguments) {
     if (count < 3) {
         fprintf(stderr, "usage: hosted MODEL PROMPT [MAX_TOKENS [CONTEXT]] [--read] [--json]"
-                        " [--template]\n");
+                        " [--template] [--embed]\n");
         return 2;
     }
     uint32_t numbers[2] = {256, 0}; /* tokens at most, context */
-    int reads = 0, json = 0, given = 0;
+    int reads = 0, json = 0, embeds = 0, given = 0;
     uint32_t flags = 0;
     for (int index = 3; index < count; index++) {
         if (strcmp(arguments[index], "--read") == 0) {
             reads = 1;
         } else if (strcmp(arguments[index], "--json") == 0) {
             json = 1;
+        } else if (strcmp(arguments[index], "--embed") == 0) {
+            embeds = 1;
         } else if (strcmp(arguments[index], "--template") == 0) {
             flags = PICOLM_TEXT_SPECIAL;
         } else if (given < 2) {
@@ -179,6 +215,7 @@ int main(int count, char **arguments) {
     picolm_options_default(&options, sizeof options);
     options.temperature = 0;
     options.context = numbers[1];
+    options.vectors = embeds ? PICOLM_VECTORS_RAW : PICOLM_VECTORS_NONE;
     size_t size = 0;
     uint64_t detail = 0;
     int32_t status;
@@ -210,7 +247,7 @@ int main(int count, char **arguments) {
     void *const memory = status == PICOLM_OK ? memory_of(size) : NULL;
     picolm_session *session = NULL;
     if (status != PICOLM_OK) {
-        fail(arguments[1], status, detail);
+        refuse(arguments[1], &model, &options, status, detail);
     } else if (memory == NULL) {
         fprintf(stderr, "hosted: no %zu bytes of memory\n", size);
     } else {
@@ -219,7 +256,8 @@ int main(int count, char **arguments) {
             fail(arguments[1], status, detail);
         } else {
             fprintf(stderr, "memory: %zu bytes\n", size);
-            result = answer(session, arguments[2], numbers[0], json, flags);
+            result = embeds ? embed(session, arguments[2], flags)
+                            : answer(session, arguments[2], numbers[0], json, flags);
             picolm_session_close(session);
         }
     }

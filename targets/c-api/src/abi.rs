@@ -32,8 +32,22 @@ pub const PICOLM_END: i32 = 10;
 
 /// The header of a model in pieces goes on: bring more of the file.
 pub const PICOLM_HEADER_INCOMPLETE: i32 = 106;
+/// One of several files that make up a model: it has to be made one (`llama-gguf-split --merge`).
+pub const PICOLM_SPLIT: i32 = 117;
+/// The model's architecture is not supported: `picolm_explain` names it and those that are.
+pub const PICOLM_ARCHITECTURE: i32 = 201;
+/// A tensor has a type without kernels; the detail is GGUF's number of it.
+pub const PICOLM_UNSUPPORTED_TYPE: i32 = 207;
 /// The memory is too small; the detail says how many bytes are needed, all of the session's.
 pub const PICOLM_NOT_ENOUGH_MEMORY: i32 = 220;
+/// The model turns texts into vectors and writes none: see `vectors` of the options.
+pub const PICOLM_NOT_CAUSAL: i32 = 222;
+/// The model writes texts: its file does not say how one becomes a vector.
+pub const PICOLM_NO_POOLING: i32 = 223;
+/// The tokenizer's model is not supported; the detail is the byte of the file that names it.
+pub const PICOLM_TOKENIZER_MODEL: i32 = 302;
+/// The pre-tokenizer is not supported; the detail is the byte of the file that names it.
+pub const PICOLM_PRE_TOKENIZER: i32 = 303;
 /// A run of text is too long for `text_bytes` of the options; the detail says how many would do.
 pub const PICOLM_SCRATCH: i32 = 401;
 /// The constraint needs more memory; the detail says how many bytes to try next.
@@ -44,6 +58,10 @@ pub const PICOLM_CONTEXT_FULL: i32 = 701;
 pub const PICOLM_NO_TOKENS: i32 = 702;
 /// The constraint cannot be kept to with so few tokens; the detail says how many are enough.
 pub const PICOLM_BUDGET_TOO_SMALL: i32 = 711;
+/// The session was not opened for vectors.
+pub const PICOLM_NO_VECTORS: i32 = 713;
+/// The session was opened for vectors, and writes nothing.
+pub const PICOLM_ONLY_VECTORS: i32 = 714;
 
 /// What a handle's memory begins at a multiple of.
 pub const PICOLM_ALIGN: usize = 64;
@@ -54,6 +72,13 @@ pub const PICOLM_KV_F16: u32 = 0;
 pub const PICOLM_KV_Q8_0: u32 = 1;
 /// Keys and values of 4.5 bits.
 pub const PICOLM_KV_Q4_0: u32 = 2;
+
+/// The session writes texts.
+pub const PICOLM_VECTORS_NONE: u32 = 0;
+/// The session turns texts into vectors, as the model's file says, and writes none.
+pub const PICOLM_VECTORS_RAW: u32 = 1;
+/// The same, and the vectors' length is 1.
+pub const PICOLM_VECTORS_NORMALIZED: u32 = 2;
 
 /// Tokenize with what the model wants around a text (BOS): for the first text of a session.
 pub const PICOLM_TEXT_WHOLE: u32 = 1;
@@ -149,11 +174,12 @@ pub struct picolm_options {
     /// sizeof(picolm_options)
     pub struct_size: usize,
     /// Tokens of prompt and answer together; 0 for 2048, or what the model was trained for where
-    /// that is less.
+    /// that is less. A model that reads a text in one pass to make it a vector has 1024 at most.
     pub context: u32,
     /// A PICOLM_KV_ number.
     pub kv_type: u32,
-    /// Most tokens that are evaluated in one pass, 1 to 1024; 0 for as many as 3 MB hold.
+    /// Most tokens that are evaluated in one pass, 1 to 1024; 0 for as many as 3 MB hold. Where a
+    /// text is read in one pass it is the context whatever is said here.
     pub batch: u32,
     /// Longest run of text that is tokenized as a whole, in bytes: a word for most models, all of a
     /// text for some of SentencePiece's. Costs 16 bytes of memory each.
@@ -184,6 +210,8 @@ pub struct picolm_options {
     pub penalty_last: u32,
     /// Most tokens that are chosen among; 0 for all.
     pub top_k: u32,
+    /// A PICOLM_VECTORS_ number: whether texts are written or turned into vectors.
+    pub vectors: u32,
 }
 
 /// What a session is and has.
@@ -206,6 +234,8 @@ pub struct picolm_info {
     pub eos: u32,
     /// The number that goes with the last error of the session.
     pub detail: u64,
+    /// Elements of a text's vector; 0 in a session that was not opened for vectors.
+    pub vector_length: u32,
 }
 
 /// A text that was written.

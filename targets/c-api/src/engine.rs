@@ -5,11 +5,12 @@ use crate::failure::Failure;
 use crate::slot::Mark;
 use crate::source::{Model, Source, buffer_bytes};
 use core::ops::ControlFlow;
+use picolm_core::error::Error;
 use picolm_core::gguf::Gguf;
 use picolm_core::grammar::Constraint;
 use picolm_core::kernels;
 use picolm_core::mem::{Memory, MemoryExt, MemoryPlan, Purpose};
-use picolm_core::model::{Build, LayerSet, Layout, ModelError, family};
+use picolm_core::model::{Build, ForwardError, LayerSet, Layout, ModelError, family};
 use picolm_core::port::{CpuFeatures, Serial};
 use picolm_core::sampler::{Sampler, SamplerOptions};
 use picolm_core::session::{Generated, Options, Output, Policy, Session, SessionError};
@@ -24,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) cpu: CpuFeatures,
     pub(crate) text_bytes: u32,
     pub(crate) read_bytes: u32,
+    /// Vectors have length 1.
+    pub(crate) normalizes: bool,
 }
 
 /// Kernels of every format that the target's assembler takes.
@@ -47,13 +50,13 @@ const FORMATS: &[kernels::Candidate] = &{
 };
 
 impl Settings {
-    fn build(&self) -> Build<'static> {
+    pub(crate) fn build(&self) -> Build<'static> {
         Build { formats: FORMATS, vectors: kernels::VECTORS, families: family::ALL, cpu: self.cpu }
     }
 }
 
 /// The header of a model's file.
-pub(crate) fn header<'m>(model: &Model<'m>) -> Result<Gguf<'m>, Failure> {
+pub(crate) fn header<'m>(model: &Model<'m>) -> Result<Gguf<'m>, Error> {
     Ok(Gguf::parse(model.bytes, model.file_bytes())?)
 }
 
@@ -93,7 +96,7 @@ impl<'g, 'm> Plan<'g, 'm> {
         model: &Model<'m>,
         gguf: &'g Gguf<'m>,
         mut settings: Settings,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Error> {
         settings.session.stripe_bytes = Source::stripe_bytes_of(model, settings.read_bytes);
         let layout = Layout::of(gguf, &settings.build(), LayerSet::EMPTY)?;
         let buffer_bytes = buffer_bytes(model, gguf, settings.read_bytes);
@@ -102,10 +105,15 @@ impl<'g, 'm> Plan<'g, 'm> {
         plan.buffer(&mut memory)?;
         Tokenizer::plan(gguf, &mut memory)?;
         Session::plan(&plan.layout, &settings.session, &mut memory)?;
-        Sampler::plan(&settings.sampler, plan.layout.config().n_vocab, &mut memory)?;
+        Sampler::plan(&settings.sampler, plan.n_sampled(), &mut memory)?;
         Room::take(&plan, &mut memory)?;
         plan.bytes = memory.total();
         Ok(plan)
+    }
+
+    /// Tokens that are chosen among: none where nothing is written.
+    fn n_sampled(&self) -> u32 {
+        if self.settings.session.logit_rows == 0 { 0 } else { self.layout.config().n_vocab }
     }
 
     pub(crate) const fn read_bytes(&self) -> u32 {
@@ -113,9 +121,12 @@ impl<'g, 'm> Plan<'g, 'm> {
     }
 
     /// The buffer of the source, the first thing that is taken.
-    pub(crate) fn buffer<'a>(&self, memory: &mut dyn Memory<'a>) -> Result<&'a mut [u8], Failure> {
+    pub(crate) fn buffer<'a>(
+        &self,
+        memory: &mut dyn Memory<'a>,
+    ) -> Result<&'a mut [u8], ModelError> {
         let buffer = memory.take(Purpose::Scratch, self.buffer_bytes);
-        memory.check().map_err(ModelError::from)?;
+        memory.check()?;
         Ok(buffer)
     }
 }
@@ -131,6 +142,8 @@ pub(crate) struct Engine<'m> {
     tokenizer: Tokenizer<'m>,
     sampler: Sampler<'m>,
     seed: u64,
+    /// Vectors have length 1.
+    normalizes: bool,
     /// `[4 * (text_bytes + 1)]`
     scratch: &'m mut [u32],
     /// Tokens on their way to the session, behind the unread one where there is one. `[context]`
@@ -156,10 +169,10 @@ impl<'m> Engine<'m> {
         let Plan { gguf, layout, settings, .. } = plan;
         let tokenizer = Tokenizer::new(gguf, memory)?;
         let session = Session::new(layout, source, &Serial, &settings.session, memory)?;
-        let sampler = Sampler::new(settings.sampler, layout.config().n_vocab, memory)?;
+        let sampler = Sampler::new(settings.sampler, plan.n_sampled(), memory)?;
         let Room { scratch, tokens } = Room::take(plan, memory)?;
-        let seed = settings.sampler.seed;
-        Ok(Self { session, tokenizer, sampler, seed, scratch, tokens, unread: None })
+        let Settings { sampler: SamplerOptions { seed, .. }, normalizes, .. } = *settings;
+        Ok(Self { session, tokenizer, sampler, seed, normalizes, scratch, tokens, unread: None })
     }
 
     pub(crate) const fn session(&self) -> &Session<'m> {
@@ -199,6 +212,13 @@ impl<'m> Engine<'m> {
         special: bool,
         progress: Progress<'_>,
     ) -> Result<(), Failure> {
+        let count = self.place(text, is_whole, special)?;
+        self.evaluate(count, progress)
+    }
+
+    /// Puts the tokens of `text` where those to evaluate are, as many as fit; says how many there
+    /// are.
+    fn place(&mut self, text: &[u8], is_whole: bool, special: bool) -> Result<usize, Failure> {
         let segment = Segment { bytes: text, special };
         let mut count = 0usize;
         let mut places = self.tokens.iter_mut().skip(self.unread.iter().len());
@@ -208,7 +228,31 @@ impl<'m> Engine<'m> {
                 *place = token;
             }
         })?;
-        self.evaluate(count, progress)
+        Ok(count)
+    }
+
+    /// Whether vectors have length 1.
+    pub(crate) const fn normalizes(&self) -> bool {
+        self.normalizes
+    }
+
+    /// The vector of the text of `tokens`.
+    pub(crate) fn embed(&mut self, tokens: &[u32]) -> Result<&[f32], Failure> {
+        Ok(self.session.embed(tokens)?)
+    }
+
+    /// The vector of `text`.
+    pub(crate) fn embed_text(
+        &mut self,
+        text: &[u8],
+        is_whole: bool,
+        special: bool,
+    ) -> Result<&[f32], Failure> {
+        let count = self.place(text, is_whole, special)?;
+        let Some(tokens) = self.tokens.get(..count) else {
+            return Err(Failure { code: PICOLM_CONTEXT_FULL, detail: count as u64 });
+        };
+        Ok(self.session.embed(tokens)?)
     }
 
     /// Evaluates the unread token, if there is one, and `count` tokens that were put behind it.
@@ -240,6 +284,9 @@ impl<'m> Engine<'m> {
 
     /// Evaluates what was written last and not read yet, so that there are scores.
     fn catch_up(&mut self) -> Result<(), Failure> {
+        if self.session.vector_len() > 0 {
+            return Err(SessionError::from(ForwardError::NoLogits).into());
+        }
         if self.unread.is_some() { self.evaluate(0, &mut |_, _| true) } else { Ok(()) }
     }
 

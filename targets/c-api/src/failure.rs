@@ -32,7 +32,7 @@ macro_rules! failures {
         })*
     };
 }
-failures!(GgufError, GrammarError, ModelError, SamplerError, SessionError, TokenizerError);
+failures!(Error, GgufError, GrammarError, ModelError, SamplerError, SessionError, TokenizerError);
 
 impl From<EncodeError> for Failure {
     fn from(error: EncodeError) -> Self {

@@ -19,22 +19,31 @@ use crate::slot::{Slot, kept};
 use crate::source::{Model, Source};
 use crate::{constraint, cpu};
 use core::ffi::{CStr, c_char, c_void};
+use core::fmt::Write;
 use core::mem::MaybeUninit;
-use picolm_core::error;
+use picolm_core::error::{self, Explained};
 use picolm_core::grammar::Constraint;
 use picolm_core::mem::{ARENA_ALIGN, Arena};
-use picolm_core::session::Stop;
+use picolm_core::session::{Stop, normalize};
 
 type SessionSlot = Slot<Engine<'static>>;
 type ConstraintSlot = Slot<Constraint<'static>>;
 
 const _: () = assert!(PICOLM_ALIGN == ARENA_ALIGN);
 const _: () = assert!(PICOLM_NOT_ENOUGH_MEMORY == error::NOT_ENOUGH_MEMORY as i32);
+const _: () = assert!(PICOLM_ARCHITECTURE == error::ARCHITECTURE as i32);
+const _: () = assert!(PICOLM_UNSUPPORTED_TYPE == error::UNSUPPORTED_TYPE as i32);
+const _: () = assert!(PICOLM_TOKENIZER_MODEL == error::TOKENIZER_MODEL as i32);
+const _: () = assert!(PICOLM_PRE_TOKENIZER == error::PRE_TOKENIZER as i32);
 const _: () = assert!(PICOLM_SCRATCH == error::SCRATCH as i32);
 const _: () = assert!(PICOLM_GRAMMAR_MEMORY == error::GRAMMAR_MEMORY as i32);
 const _: () = assert!(PICOLM_CONTEXT_FULL == error::CONTEXT_FULL as i32);
 const _: () = assert!(PICOLM_NO_TOKENS == error::NO_TOKENS as i32);
 const _: () = assert!(PICOLM_BUDGET_TOO_SMALL == error::BUDGET_TOO_SMALL as i32);
+const _: () = assert!(PICOLM_NOT_CAUSAL == error::NOT_CAUSAL as i32);
+const _: () = assert!(PICOLM_NO_POOLING == error::NO_POOLING as i32);
+const _: () = assert!(PICOLM_NO_VECTORS == error::NO_VECTORS as i32);
+const _: () = assert!(PICOLM_ONLY_VECTORS == error::ONLY_VECTORS as i32);
 
 /// What a session's memory begins with: the session, then the source that it borrows.
 const SESSION_HEAD: usize =
@@ -108,6 +117,54 @@ pub unsafe extern "C" fn picolm_session_size(
     })();
     // SAFETY: as above.
     unsafe { status_with(result, detail) }
+}
+
+/// Says why `picolm_session_size` refuses a model, in a line of ASCII: the architecture, type,
+/// tokenizer, key or tensor that it is about, and what is supported where that is not; nothing
+/// where it does not refuse it. At most `capacity` bytes are written to `text`, with no NUL behind
+/// them, and `length` says how many there are: with more than `capacity` the status is
+/// PICOLM_TOO_SMALL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn picolm_explain(
+    model: *const picolm_model,
+    options: *const picolm_options,
+    text: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+) -> i32 {
+    let result = (|| {
+        // SAFETY: the caller's promises.
+        let (model, settings, places) = unsafe {
+            (read_model(model)?, read_options(options)?, places(text.cast::<u8>(), capacity)?)
+        };
+        let planned = header(&model).and_then(|gguf| Plan::new(&model, &gguf, settings).map(drop));
+        let mut line = Line { places: places.iter_mut(), length: 0 };
+        if let Err(error) = planned {
+            let build = Some(&settings.build());
+            // A line takes whatever is written to it.
+            let _ = write!(line, "{}", Explained { error, header: model.bytes, build });
+        }
+        // SAFETY: as above.
+        unsafe { put(length, line.length)? };
+        if line.length > capacity { Err(PICOLM_TOO_SMALL.into()) } else { Ok(()) }
+    })();
+    status(result)
+}
+
+/// Places for text, and how much there was for them.
+struct Line<'p> {
+    places: core::slice::IterMut<'p, MaybeUninit<u8>>,
+    length: usize,
+}
+
+impl Write for Line<'_> {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.length = self.length.saturating_add(text.len());
+        for (byte, place) in text.bytes().zip(self.places.by_ref()) {
+            place.write(byte);
+        }
+        Ok(())
+    }
 }
 
 /// Loads the model in `size` bytes of `memory` and says where the session is. What the memory holds
@@ -201,6 +258,7 @@ pub unsafe extern "C" fn picolm_session_info(
                 bos: tokenizer.bos().unwrap_or(u32::MAX),
                 eos: tokenizer.eos().unwrap_or(u32::MAX),
                 detail,
+                vector_length: session.vector_len(),
             };
             write_struct(info, size, &found)
         })
@@ -378,6 +436,83 @@ pub unsafe extern "C" fn picolm_logits(
             put(logits, found.as_ptr())
         })
     }
+}
+
+/// The vector of the text that `count` tokens are, in a session that was opened for vectors; the
+/// text before is forgotten. It has `length` elements, `vector_length` of the session's info: with
+/// more than `capacity` the status is PICOLM_TOO_SMALL, and nothing is evaluated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn picolm_embed(
+    session: *mut picolm_session,
+    tokens: *const u32,
+    count: usize,
+    vector: *mut f32,
+    capacity: usize,
+    length: *mut usize,
+) -> i32 {
+    // SAFETY: the caller's promises.
+    unsafe {
+        with_session(session, |engine, _| {
+            let tokens = slice(tokens, count)?;
+            write_vector(engine, vector, capacity, length, |engine| engine.embed(tokens))
+        })
+    }
+}
+
+/// The vector of a text: of the tokens that `picolm_tokenize` would give.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn picolm_embed_text(
+    session: *mut picolm_session,
+    text: *const c_char,
+    text_length: usize,
+    flags: u32,
+    vector: *mut f32,
+    capacity: usize,
+    length: *mut usize,
+) -> i32 {
+    // SAFETY: the caller's promises.
+    unsafe {
+        with_session(session, |engine, _| {
+            let text = slice(text.cast::<u8>(), text_length)?;
+            let (is_whole, special) = text_flags(flags)?;
+            write_vector(engine, vector, capacity, length, |engine| {
+                engine.embed_text(text, is_whole, special)
+            })
+        })
+    }
+}
+
+/// Writes the vector that `embed` makes to where the caller wants it.
+///
+/// # Safety
+///
+/// `vector` is NULL or has room for `capacity` elements, and `length` is NULL or can be written.
+unsafe fn write_vector(
+    engine: &mut Engine<'static>,
+    vector: *mut f32,
+    capacity: usize,
+    length: *mut usize,
+    embed: impl for<'e> FnOnce(&'e mut Engine<'static>) -> Checked<&'e [f32]>,
+) -> Checked {
+    let needed = engine.session().vector_len() as usize;
+    // SAFETY: the caller's promises.
+    let places = unsafe {
+        put(length, needed)?;
+        places(vector, capacity)?
+    };
+    if needed > capacity {
+        return Err(PICOLM_TOO_SMALL.into());
+    }
+    let normalizes = engine.normalizes();
+    let found = embed(engine)?;
+    for (place, &element) in places.iter_mut().zip(found) {
+        place.write(element);
+    }
+    if normalizes {
+        // SAFETY: the place of each was just written, and `places` is used no more.
+        normalize(unsafe { core::slice::from_raw_parts_mut(vector, found.len()) });
+    }
+    Ok(())
 }
 
 /// Chooses the tokens that follow by `options`, of which only what says how to choose is looked at,

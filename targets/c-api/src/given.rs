@@ -54,6 +54,12 @@ pub(crate) unsafe fn read_options(options: *const picolm_options) -> Checked<Set
         PICOLM_KV_Q4_0 => KvType::Q4_0,
         _ => return Err(PICOLM_VALUE.into()),
     };
+    let logit_rows = match given.vectors {
+        PICOLM_VECTORS_NONE => Options::DEFAULT.logit_rows,
+        PICOLM_VECTORS_RAW | PICOLM_VECTORS_NORMALIZED => 0,
+        _ => return Err(PICOLM_VALUE.into()),
+    };
+    let normalizes = given.vectors == PICOLM_VECTORS_NORMALIZED;
     // SAFETY: the caller's claim.
     let cpu = unsafe { cpu::claimed(given.cpu) }.ok_or(PICOLM_VALUE)?;
     let picolm_options { context, batch, text_bytes, read_bytes, .. } = given;
@@ -72,8 +78,8 @@ pub(crate) unsafe fn read_options(options: *const picolm_options) -> Checked<Set
         seed: given.seed,
         ..SamplerOptions::NEUTRAL
     };
-    let session = Options { context, kv_type, batch, ..Options::default() };
-    Ok(Settings { session, sampler, cpu, text_bytes, read_bytes })
+    let session = Options { context, kv_type, batch, logit_rows, ..Options::DEFAULT };
+    Ok(Settings { session, sampler, cpu, text_bytes, read_bytes, normalizes })
 }
 
 /// What the command line program has without options, where it has the same.
@@ -96,5 +102,6 @@ pub(crate) fn default_options() -> picolm_options {
         presence_penalty: 0.0,
         penalty_last: 64,
         top_k: 0,
+        vectors: PICOLM_VECTORS_NONE,
     }
 }

@@ -315,6 +315,76 @@ static void mistakes_have_a_status(void) {
     free(memory - GUARD);
 }
 
+/* Where `name` ends in the model, counted from its beginning; 0 if it is not there. */
+static size_t behind(const char *name) {
+    const size_t length = strlen(name);
+    for (size_t at = 0; at + length <= model.length; at++) {
+        if (memcmp(model.bytes + at, name, length) == 0) {
+            return at + length;
+        }
+    }
+    return 0;
+}
+
+/* What is not supported is named, beside what is. */
+static void a_refusal_says_what_is_missing(void) {
+    /* Behind a key are its type and its value's length, behind a norm's name its dimensions. */
+    static const struct {
+        const char *behind;
+        size_t skipped;
+        uint8_t byte;
+        int32_t status;
+        const char *says[2];
+    } wrong[] = {
+        {"general.architecture", 4 + 8, '#', PICOLM_ARCHITECTURE, {"'#", ", llama, "}},
+        {"tokenizer.ggml.model", 4 + 8, '#', PICOLM_TOKENIZER_MODEL, {"'#", "supported are llama"}},
+        {"tokenizer.ggml.pre", 4 + 8, '#', PICOLM_PRE_TOKENIZER, {"'#", ", llama-bpe, "}},
+        {"output_norm.weight", 4 + 8, 26, PICOLM_UNSUPPORTED_TYPE, {"I32", ", Q4_0, "}},
+        {"output_norm.weight", 4 + 8, 99, 124, {"unknown tensor type", "('output_norm.weight')"}},
+    };
+    picolm_options options = small_options();
+    size_t size, length = 7;
+    IS(picolm_session_size(&model, &options, &size, NULL), PICOLM_OK);
+    OK(picolm_explain(&model, &options, NULL, 0, &length));
+    CHECK(length == 0);
+    IS(picolm_explain(&model, &options, NULL, 0, NULL), PICOLM_NULL);
+    IS(picolm_explain(NULL, &options, NULL, 0, &length), PICOLM_NULL);
+    options.vectors = 3;
+    IS(picolm_explain(&model, &options, NULL, 0, &length), PICOLM_VALUE);
+    options.vectors = PICOLM_VECTORS_NONE;
+
+    uint8_t *const copy = malloc(model.length);
+    CHECK(copy != NULL);
+    picolm_model other = model;
+    other.bytes = copy;
+    for (size_t index = 0; index < sizeof wrong / sizeof *wrong; index++) {
+        const size_t at = behind(wrong[index].behind);
+        /* SentencePiece has no pre-tokenizer. */
+        if (at == 0 || (index == 2 && memcmp(model.bytes + behind("tokenizer.ggml.model") + 12,
+                                             "gpt2", 4) != 0)) {
+            continue;
+        }
+        memcpy(copy, model.bytes, model.length);
+        copy[at + wrong[index].skipped] = wrong[index].byte;
+        IS(picolm_session_size(&other, &options, &size, NULL), wrong[index].status);
+        char line[2048];
+        memset(line, '~', sizeof line);
+        IS(picolm_explain(&other, &options, line, 20, &length), PICOLM_TOO_SMALL);
+        CHECK(length > 20 && length < sizeof line && line[19] != '~' && line[20] == '~');
+        const size_t all = length;
+        OK(picolm_explain(&other, &options, line, all, &length));
+        CHECK(length == all && line[all] == '~');
+        line[all] = 0;
+        for (size_t said = 0; said < 2; said++) {
+            if (strstr(line, wrong[index].says[said]) == NULL) {
+                fprintf(stderr, "contract: no %s: %s\n", wrong[index].says[said], line);
+            }
+            CHECK(strstr(line, wrong[index].says[said]) != NULL);
+        }
+    }
+    free(copy);
+}
+
 /* A struct of an older program, and one of a newer. */
 static void structs_may_grow(void) {
     struct {
@@ -676,6 +746,121 @@ static void sessions_do_not_mind_each_other(void) {
     }
 }
 
+/* A vector is the same bits however its text comes, and a session does one thing. */
+static void a_text_has_a_vector(void) {
+    picolm_options options = small_options();
+    size_t size, length = 7;
+    float vector[1024], other[1024];
+    uint32_t tokens[CONTEXT + 1];
+    uint8_t *memory, *reading_memory;
+    options.vectors = PICOLM_VECTORS_NORMALIZED + 1;
+    IS(picolm_session_size(&model, &options, &size, NULL), PICOLM_VALUE);
+    options.vectors = PICOLM_VECTORS_RAW;
+    const int32_t status = picolm_session_size(&model, &options, &size, NULL);
+    if (status == PICOLM_NO_POOLING) {
+        options.vectors = PICOLM_VECTORS_NONE;
+        picolm_session *const writes = opened(&options, &memory);
+        picolm_info info = {.struct_size = sizeof info};
+        feed(writes);
+        IS(picolm_embed_text(writes, prompt, strlen(prompt), 0, vector, 1024, &length),
+           PICOLM_NO_VECTORS);
+        OK(picolm_session_info(writes, &info));
+        CHECK(length == 0 && info.vector_length == 0 && info.position > 3);
+        CHECK(written(writes, 5).length > 0);
+        OK(picolm_session_close(writes));
+        free(memory - GUARD);
+        return;
+    }
+    OK(status);
+    picolm_session *const session = opened(&options, &memory);
+    picolm_info info = {.struct_size = sizeof info};
+    OK(picolm_session_info(session, &info));
+    const size_t all = info.vector_length;
+    CHECK(all > 1 && all <= 1024 && info.context == CONTEXT);
+
+    /* The length is told before anything is evaluated. */
+    for (size_t index = 0; index < 1024; index++) {
+        vector[index] = 77;
+    }
+    IS(picolm_embed_text(session, prompt, strlen(prompt), PICOLM_TEXT_WHOLE, NULL, 0, &length),
+       PICOLM_TOO_SMALL);
+    CHECK(length == all);
+    IS(picolm_embed_text(session, prompt, strlen(prompt), 0, vector, all - 1, &length),
+       PICOLM_TOO_SMALL);
+    OK(picolm_session_info(session, &info));
+    CHECK(length == all && info.position == 0 && vector[0] == 77);
+    OK(picolm_embed_text(session, prompt, strlen(prompt), PICOLM_TEXT_WHOLE, vector, 1024,
+                         &length));
+    CHECK(length == all && vector[0] != 77 && vector[all] == 77);
+
+    /* As tokens, after another text, by a session that reads the file. */
+    size_t count;
+    OK(picolm_tokenize(session, prompt, strlen(prompt), PICOLM_TEXT_WHOLE, tokens, CONTEXT, &count));
+    OK(picolm_embed(session, tokens + 1, 2, other, all, &length));
+    CHECK(memcmp(vector, other, all * sizeof *vector) != 0);
+    OK(picolm_embed(session, tokens, count, other, all, &length));
+    CHECK(memcmp(vector, other, all * sizeof *vector) == 0);
+    OK(picolm_session_info(session, &info));
+    CHECK(info.position == count);
+    const picolm_model whole = model;
+    model.read = reads;
+    model.user = (void *)(uintptr_t)whole.bytes;
+    model.file_bytes = whole.length;
+    options.vectors = PICOLM_VECTORS_NORMALIZED;
+    options.read_bytes = 1000;
+    picolm_session *const reading = opened(&options, &reading_memory);
+    OK(picolm_embed(reading, tokens, count, other, all, &length));
+    OK(picolm_session_close(reading));
+    free(reading_memory - GUARD);
+    model = whole;
+    float squares = 0, dot = 0, raw_squares = 0;
+    for (size_t index = 0; index < all; index++) {
+        squares += other[index] * other[index];
+        raw_squares += vector[index] * vector[index];
+        dot += vector[index] * other[index];
+    }
+    CHECK(squares > 0.999f && squares < 1.001f);
+    CHECK(dot * dot > 0.999f * raw_squares && dot * dot < 1.001f * raw_squares);
+
+    /* What is wrong has a status, and none changes the next vector. */
+    for (size_t index = 0; index <= CONTEXT; index++) {
+        tokens[index] = tokens[index % count];
+    }
+    OK(picolm_embed(session, tokens, CONTEXT, other, all, &length));
+    IS(picolm_embed(session, tokens, CONTEXT + 1, other, all, &length), PICOLM_CONTEXT_FULL);
+    OK(picolm_session_info(session, &info));
+    CHECK(info.detail == CONTEXT + 1);
+    char long_text[600];
+    memset(long_text, ' ', sizeof long_text);
+    for (size_t index = 0; index < sizeof long_text; index += 4) {
+        long_text[index] = 'q';
+    }
+    const int32_t too_long =
+        picolm_embed_text(session, long_text, sizeof long_text, 0, other, all, &length);
+    CHECK(too_long == PICOLM_CONTEXT_FULL || too_long == PICOLM_SCRATCH);
+    IS(picolm_embed(session, NULL, 0, other, all, &length), PICOLM_NO_TOKENS);
+    IS(picolm_embed(session, NULL, 1, other, all, &length), PICOLM_NULL);
+    IS(picolm_embed(session, tokens, count, NULL, all, &length), PICOLM_NULL);
+    IS(picolm_embed(session, tokens, count, other, all, NULL), PICOLM_NULL);
+    IS(picolm_embed(session, tokens, count, (float *)(void *)((char *)other + 1), 1022, &length),
+       PICOLM_MISALIGNED);
+    IS(picolm_embed(session, tokens, count, other, SIZE_MAX, &length), PICOLM_LENGTH);
+    IS(picolm_embed_text(session, prompt, 3, 4, other, all, &length), PICOLM_VALUE);
+    IS(picolm_embed_text(NULL, prompt, 3, 0, other, all, &length), PICOLM_NULL);
+    tokens[1] = UINT32_MAX;
+    IS(picolm_embed(session, tokens, count, other, all, &length), 703);
+    IS(picolm_feed(session, tokens, 1, NULL, NULL), PICOLM_ONLY_VECTORS);
+    IS(picolm_generate(session, NULL, 3, NULL, NULL, NULL, NULL), PICOLM_ONLY_VECTORS);
+    IS(picolm_next(session, tokens), PICOLM_ONLY_VECTORS);
+    const float *logits;
+    IS(picolm_logits(session, &logits, &count), PICOLM_ONLY_VECTORS);
+    OK(picolm_embed_text(session, prompt, strlen(prompt), PICOLM_TEXT_WHOLE, other, all, &length));
+    CHECK(memcmp(vector, other, all * sizeof *vector) == 0);
+    CHECK(is_untouched(memory, size));
+    OK(picolm_session_close(session));
+    free(memory - GUARD);
+}
+
 int main(int count, char **arguments) {
     FILE *const file = count == 2 ? fopen(arguments[1], "rb") : NULL;
     CHECK(file != NULL && fseek(file, 0, SEEK_END) == 0);
@@ -687,9 +872,18 @@ int main(int count, char **arguments) {
     model.bytes = bytes;
     model.length = (size_t)length;
 
+    a_text_has_a_vector();
+    const picolm_options options = small_options();
+    size_t size;
+    if (picolm_session_size(&model, &options, &size, NULL) == PICOLM_NOT_CAUSAL) {
+        free(bytes);
+        printf("picolm %s: %d checks passed: only vectors\n", picolm_version(), checks);
+        return EXIT_SUCCESS;
+    }
     sizes_are_right_to_the_byte();
     reading_gives_the_same_bits_as_memory();
     mistakes_have_a_status();
+    a_refusal_says_what_is_missing();
     structs_may_grow();
     texts_and_tokens_are_each_others();
     callbacks_can_stop();

@@ -99,7 +99,7 @@ pub fn layout<'g, 'a>(gguf: &'g Gguf<'a>) -> Result<Layout<'g, 'a>, ModelError> 
 pub fn plan(gguf: &Gguf<'_>, layout: &Layout<'_, '_>) -> Result<MemoryPlan, PlanError> {
     let mut plan = MemoryPlan::new();
     Session::plan(layout, &OPTIONS, &mut plan).map_err(PlanError::Model)?;
-    Tokenizer::plan(gguf, &mut plan).map_err(PlanError::Tokenizer)?;
+    Tokenizer::plan_with(gguf, &mut plan, &[]).map_err(PlanError::Tokenizer)?;
     let n_vocab = layout.config().n_vocab;
     Sampler::plan(&SAMPLING, n_vocab, &mut plan).map_err(PlanError::Sampler)?;
     Ok(plan)
