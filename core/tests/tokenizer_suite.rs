@@ -6,6 +6,10 @@
 
 #[path = "tokenizer/common.rs"]
 mod common;
+#[path = "tokenizer/pre_tokenizers.rs"]
+mod pre_tokenizers;
+#[path = "tokenizer/texts.rs"]
+mod texts;
 
 use core::time::Duration;
 use std::path::PathBuf;
