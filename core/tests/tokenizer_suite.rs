@@ -10,6 +10,9 @@ mod common;
 mod pre_tokenizers;
 #[path = "tokenizer/texts.rs"]
 mod texts;
+#[allow(dead_code)] // Other tests need all of it.
+#[path = "tokenizer/writer.rs"]
+mod writer;
 
 use core::time::Duration;
 use std::path::PathBuf;
