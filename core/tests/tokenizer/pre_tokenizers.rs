@@ -1,5 +1,5 @@
-//! Pre-tokenizers for which llama.cpp has no cases: two vocabularies under every name that there
-//! is, random texts, and hashes of the ids that llama.cpp gives for them.
+//! Every pre-tokenizer, also those for which llama.cpp has no cases: two vocabularies under their
+//! names, random texts, and hashes of the ids that llama.cpp gives for them.
 //!
 //! `data/pre_tokenizers.txt` says how the hashes came about.
 
@@ -98,7 +98,7 @@ fn check(file: &[u8], list: &'static str) {
 }
 
 #[test]
-fn gpt_2s_vocabulary_gives_llama_cpps_ids_under_every_name() {
+fn gpt_2s_vocabulary_gives_llama_cpps_ids_with_every_pre_tokenizer() {
     check(&read_vocabulary("gpt-2"), OF_GPT_2);
 }
 
