@@ -6,6 +6,13 @@
 
 #[path = "tokenizer/common.rs"]
 mod common;
+#[path = "tokenizer/pre_tokenizers.rs"]
+mod pre_tokenizers;
+#[path = "tokenizer/texts.rs"]
+mod texts;
+#[allow(dead_code)] // Other tests need all of it.
+#[path = "tokenizer/writer.rs"]
+mod writer;
 
 use core::time::Duration;
 use std::path::PathBuf;
