@@ -43,18 +43,20 @@ use riscv64 as native;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as native;
 
+// Statics: the kernels of a constant are compiled again in each crate that names it.
+
 /// Every kernel of this target, best first; those of `portable` close the list.
-pub const ALL: &[Candidate] = native::ALL;
+pub static ALL: &[Candidate] = native::ALL;
 
 /// A kernel or two for each type: of this target's instruction set for the usual types (Q4_0, Q8_0,
 /// Q4_K, Q6_K), portable ones for the others. Some tens of kilobytes less than [`ALL`].
-pub const FEW: &[Candidate] = native::FEW;
+pub static FEW: &[Candidate] = native::FEW;
 
 /// The vector kernels of this target, best first.
-pub const VECTORS: &[VectorCandidate] = native::VECTORS;
+pub static VECTORS: &[VectorCandidate] = native::VECTORS;
 
 /// The vector kernels that go with [`FEW`].
-pub const FEW_VECTORS: &[VectorCandidate] = native::FEW_VECTORS;
+pub static FEW_VECTORS: &[VectorCandidate] = native::FEW_VECTORS;
 
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) use portable::prefetch_stored;
