@@ -15,3 +15,10 @@ cargo_from_source() {
         RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="${build_folder:-$cache/build-std}" \
         "${cargo_program:-/usr/bin/cargo}" "$@"
 }
+
+# build_unoptimised COMMAND...: runs it with settings for what is built to be looked at: a library
+# for another target takes a third of the time.
+build_unoptimised() {
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
+        CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 "$@"
+}

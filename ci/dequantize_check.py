@@ -1,8 +1,11 @@
 """The comparison of ci/dequantize-check: PROGRAM [BLOCKS [TYPE...]]."""
 
+import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import numpy as np
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
@@ -93,8 +96,11 @@ def check(program, name, count):
 
 def main():
     program, count = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
-    for name in sys.argv[3:] or HALVES:
-        print(f"{name}: {check(program, name, count)} blocks equal", flush=True)
+    names = sys.argv[3:] or list(HALVES)
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for name, compared in zip(names, pool.map(partial(check, program, count=count), names)):
+            print(f"{name}: {compared} blocks equal", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

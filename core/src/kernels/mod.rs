@@ -43,20 +43,11 @@ use riscv64 as native;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as native;
 
-// Statics: the kernels of a constant are compiled again in each crate that names it.
-
-/// Every kernel of this target, best first; those of `portable` close the list.
-pub static ALL: &[Candidate] = native::ALL;
-
-/// A kernel or two for each type: of this target's instruction set for the usual types (Q4_0, Q8_0,
-/// Q4_K, Q6_K), portable ones for the others. Some tens of kilobytes less than [`ALL`].
-pub static FEW: &[Candidate] = native::FEW;
-
-/// The vector kernels of this target, best first.
-pub static VECTORS: &[VectorCandidate] = native::VECTORS;
-
-/// The vector kernels that go with [`FEW`].
-pub static FEW_VECTORS: &[VectorCandidate] = native::FEW_VECTORS;
+/// `ALL` has every kernel of this target, best first; those of `portable` close the list. `FEW` has a
+/// kernel or two for each type: of this target's instruction set for the usual types (Q4_0, Q8_0,
+/// Q4_K, Q6_K), portable ones for the others; some tens of kilobytes less. `VECTORS` and
+/// `FEW_VECTORS` are the vector kernels that go with them.
+pub use native::{ALL, FEW, FEW_VECTORS, VECTORS};
 
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) use portable::prefetch_stored;

@@ -10,8 +10,11 @@ pub mod sse2;
 use super::{Candidate, VectorCandidate, join, portable};
 use avx2::avx_vnni;
 
+// Statics: a constant's kernels are compiled again in each crate that names it. Other targets have
+// constants, because not every core of a target can assemble all of its kernels.
+
 /// Every format's kernels, best first.
-pub const ALL: &[Candidate] = join!(
+pub static ALL: &[Candidate] = join!(
     avx512::vnni::ALL,
     avx512::plain::ALL,
     avx_vnni::ALL,
@@ -21,13 +24,13 @@ pub const ALL: &[Candidate] = join!(
 );
 
 /// AVX2 and SSE2 for the usual types.
-pub const FEW: &[Candidate] = join!(avx2::USUAL, sse2::USUAL, portable::UNUSUAL);
+pub static FEW: &[Candidate] = join!(avx2::USUAL, sse2::USUAL, portable::UNUSUAL);
 
 /// The vector kernels, best first.
-pub const VECTORS: &[VectorCandidate] = &[avx512::vector::VECTOR, avx2::VECTOR, portable::VECTOR];
+pub static VECTORS: &[VectorCandidate] = &[avx512::vector::VECTOR, avx2::VECTOR, portable::VECTOR];
 
 /// Those of AVX2, and portable ones, which a compiler makes SSE2 of.
-pub const FEW_VECTORS: &[VectorCandidate] = &[avx2::VECTOR, portable::VECTOR];
+pub static FEW_VECTORS: &[VectorCandidate] = &[avx2::VECTOR, portable::VECTOR];
 
 #[cfg(test)]
 pub(crate) mod tests;
