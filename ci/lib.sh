@@ -39,10 +39,12 @@ need_packages() {
         as_root=(sudo)
     fi
     {
+        # Another script may be at it: apt does not wait.
+        flock 9
         "${as_root[@]}" apt-get update -qq
         "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
             apt-get install -qq -y --no-install-recommends "${missing[@]}"
-    } >"$cache/apt.log" 2>&1 </dev/null || {
+    } >"$cache/apt.log" 2>&1 </dev/null 9>"$cache/apt.lock" || {
         tail -n 5 "$cache/apt.log" >&2
         fail "apt-get could not install ${missing[*]} (log: $cache/apt.log)"
     }
