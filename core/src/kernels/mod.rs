@@ -43,8 +43,8 @@ use riscv64 as native;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as native;
 
-/// `ALL` has every kernel of this target, best first; those of `portable` close the list. `FEW` has a
-/// kernel or two for each type: of this target's instruction set for the usual types (Q4_0, Q8_0,
+/// `ALL` has every kernel of this target, best first; those of `portable` close the list. `FEW` has
+/// a kernel or two for each type: of this target's instruction set for the usual types (Q4_0, Q8_0,
 /// Q4_K, Q6_K), portable ones for the others; some tens of kilobytes less. `VECTORS` and
 /// `FEW_VECTORS` are the vector kernels that go with them.
 pub use native::{ALL, FEW, FEW_VECTORS, VECTORS};
