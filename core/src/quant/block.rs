@@ -284,7 +284,7 @@ fn decode(code: Code, stored: u8) -> i8 {
     match code {
         Code::Unsigned(offset) => stored as i8 - offset as i8,
         Code::Signed => stored as i8,
-        Code::Codebook(table) => table[usize::from(stored) % table.len()],
+        Code::Codebook(table, offset) => table[usize::from(stored) % table.len()] - offset as i8,
         Code::Sign => (stored << 1) as i8 - 1,
         Code::Ternary | Code::Grid(_) => 0,
     }

@@ -6,7 +6,7 @@
 //! scales, lie in [`Bits`].
 
 use super::GROUP_ELEMENTS;
-use super::layout::{max_magnitude, part};
+use super::layout::{max_distance, part};
 
 /// Numbers of a few bits each, in words. The words of a block lie `stride` bytes apart.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl Grid {
 
     /// Greatest magnitude of a quant.
     pub(super) const fn max(&self) -> i32 {
-        max_magnitude(self.values) + matches!(self.signs, Signs::Delta(..)) as i32
+        max_distance(self.values, 0) + matches!(self.signs, Signs::Delta(..)) as i32
     }
 
     /// The numbers of eight weights' coordinates, [`Self::code_bits`] each.

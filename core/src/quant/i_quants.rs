@@ -72,7 +72,7 @@ block_formats! {
     IQ4_XS = BlockLayout {
         scales: Scales::SplitSixBits(2),
         low: Plane { at: 8, bits: 4, run: 16 },
-        code: Code::Codebook(&NON_LINEAR),
+        code: Code::Codebook(&NON_LINEAR, 0),
         ..BlockLayout::PLAIN
     };
     /// 8 bits for eight weights and 7 for their signs; 4-bit scale for every 32.

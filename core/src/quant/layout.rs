@@ -68,8 +68,9 @@ pub enum Code {
     Unsigned(u8),
     /// A byte with a sign.
     Signed,
-    /// An index into this table.
-    Codebook(&'static [i8; 16]),
+    /// An index into this table, from whose numbers the format subtracts this: 0, or what leaves
+    /// none of them below 0.
+    Codebook(&'static [i8; 16], u8),
     /// A bit that is set for 1 and clear for -1.
     Sign,
     /// TQ1_0: digits of base 3, without planes; see `ternary`.
@@ -241,9 +242,9 @@ impl BlockLayout {
     #[inline(always)]
     pub const fn offset(&self) -> i16 {
         match self.code {
-            Code::Unsigned(offset) => offset as i16,
+            Code::Unsigned(offset) | Code::Codebook(_, offset) => offset as i16,
             Code::Sign => 1,
-            Code::Signed | Code::Codebook(_) | Code::Ternary | Code::Grid(_) => 0,
+            Code::Signed | Code::Ternary | Code::Grid(_) => 0,
         }
     }
 
@@ -263,12 +264,16 @@ impl BlockLayout {
 
     /// Whether quants have signs before an offset is subtracted.
     pub const fn is_signed(&self) -> bool {
-        !matches!(self.code, Code::Unsigned(_) | Code::Sign)
+        !matches!(self.code, Code::Unsigned(_) | Code::Sign | Code::Codebook(_, 1..))
     }
 
     /// Greatest magnitude of a quant to which the offset is still to be added.
     pub const fn max_before_offset(&self) -> i32 {
-        if self.is_signed() { self.max_quant() } else { self.max_stored() }
+        match self.code {
+            Code::Codebook(table, _) => max_distance(table, 0),
+            _ if self.is_signed() => self.max_quant(),
+            _ => self.max_stored(),
+        }
     }
 
     /// Greatest magnitude of a quant.
@@ -279,7 +284,7 @@ impl BlockLayout {
                 if below > above { below } else { above }
             }
             Code::Signed => 1 << (self.bits() - 1),
-            Code::Codebook(table) => max_magnitude(table),
+            Code::Codebook(table, offset) => max_distance(table, offset as i32),
             Code::Sign | Code::Ternary => 1,
             Code::Grid(grid) => grid.max(),
         }
@@ -350,20 +355,22 @@ impl BlockLayout {
         }
         // An unsigned quant of 8 bits would not be an i8.
         assert!(matches!(self.code, Code::Signed) == (self.bits() == 8));
-        assert!(!matches!(self.code, Code::Codebook(_)) || self.bits() <= 4);
+        assert!(!matches!(self.code, Code::Codebook(..)) || self.bits() <= 4);
     }
 }
 
 /// Most bits of a block: those of Q6_K's 210 bytes, and a few.
 pub(super) const MAX_BITS: usize = 8 * 256;
 
-/// The greatest magnitude among `numbers`.
-pub(super) const fn max_magnitude(numbers: &[i8]) -> i32 {
-    let (mut max, mut at) = (0, 0);
-    while at < numbers.len() {
-        let magnitude = numbers[at].unsigned_abs() as i32;
-        max = if magnitude > max { magnitude } else { max };
-        at += 1;
+/// Greatest distance of a table's numbers from another number.
+pub(super) const fn max_distance(table: &[i8; 16], from: i32) -> i32 {
+    let (mut max, mut index) = (0, 0);
+    while index < table.len() {
+        let distance = (table[index] as i32 - from).abs();
+        if distance > max {
+            max = distance;
+        }
+        index += 1;
     }
     max
 }

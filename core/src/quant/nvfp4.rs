@@ -6,7 +6,7 @@
 use super::TensorType;
 use super::block::{BlockFormat, GROUP_ELEMENTS, Size, assert_exact, block_formats, part_elements};
 use super::blocks32::FP4;
-use super::layout::{BlockLayout, Code, Plane};
+use super::layout::{BlockLayout, Plane};
 use super::scales::Factor;
 
 block_formats! {
@@ -14,7 +14,7 @@ block_formats! {
     NVFP4 = BlockLayout {
         factor: Factor::Small,
         low: Plane { at: 4, bits: 4, run: 8 },
-        code: Code::Codebook(&FP4),
+        code: FP4,
         ..BlockLayout::PLAIN
     };
 }

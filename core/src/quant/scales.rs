@@ -31,16 +31,15 @@ impl Factor {
         }
     }
 
-    /// The scale at byte `at` as 16 bits: of an f16 or, of [`Self::Exponent`], those that a bf16
-    /// has. [`Self::Small`] is none of them.
+    /// The scale at byte `at` as 16 bits: of an f16 or, of [`Self::Exponent`], the byte.
+    /// [`Self::Small`] is none of them.
     #[inline(always)]
     pub fn stored(self, block: &[u8], at: usize) -> u16 {
         match self {
             Self::Half | Self::Small => u16::from_le_bytes(*part(block, at)),
             Self::Exponent => {
                 let [exponent] = *part(block, at);
-                // 2^-128 and 2^-127 are subnormal.
-                if exponent < 2 { 0x20 << exponent } else { u16::from(exponent - 1) << 7 }
+                u16::from(exponent)
             }
             Self::Nibbles => {
                 let word = |index: usize| u16::from_le_bytes(*part(block, at + 2 * index)) >> 12;
@@ -54,7 +53,12 @@ impl Factor {
     pub fn value(self, block: &[u8], at: usize, index: usize) -> f32 {
         match self {
             Self::Half | Self::Nibbles => num::f16_to_f32(self.stored(block, at)),
-            Self::Exponent => f32::from_bits(u32::from(self.stored(block, at)) << 16),
+            Self::Exponent => {
+                let exponent = u32::from(self.stored(block, at));
+                // 2^-128 and 2^-127 are subnormal.
+                let bits = if exponent < 2 { (exponent + 1) << 21 } else { (exponent - 1) << 23 };
+                f32::from_bits(bits)
+            }
             Self::Small => small(block.get(at + index).copied().unwrap_or(0)),
         }
     }

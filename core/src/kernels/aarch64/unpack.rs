@@ -107,7 +107,7 @@ fn masked(packed: uint8x16_t, shift: usize, plane: Plane) -> uint8x16_t {
 #[inline(always)]
 fn decoded(code: Code, stored: uint8x16_t) -> uint8x16_t {
     match code {
-        Code::Codebook(table) => vqtbl1q_u8(vreinterpretq_u8_s8(load_i8(table)), stored),
+        Code::Codebook(table, _) => vqtbl1q_u8(vreinterpretq_u8_s8(load_i8(table)), stored),
         _ => stored,
     }
 }

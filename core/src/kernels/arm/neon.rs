@@ -147,7 +147,7 @@ fn sums_of_32<F: BlockFormat>(block: &F::Bytes, x: &Quants<F>, x_sums: &Sums<F>)
     }
     let block = block.as_ref();
     let above = F::LAYOUT.high.map_or(0, |high| word(block, high.at));
-    let table = if let Code::Codebook(table) = F::LAYOUT.code { table } else { &BIT_OF_LANE };
+    let table = if let Code::Codebook(table, _) = F::LAYOUT.code { table } else { &BIT_OF_LANE };
     let sum: i32;
     // SAFETY: reads 16 bytes of `table`, 32 of `x` and the low plane, which lies within the block
     // (`BlockLayout::assert_gap_free`). A table with this code is had by showing that the CPU has
@@ -199,7 +199,7 @@ fn sums_of_32<F: BlockFormat>(block: &F::Bytes, x: &Quants<F>, x_sums: &Sums<F>)
             table = in(reg) table.as_ptr(),
             low_bits = const F::LAYOUT.low.bits,
             high_bits = const F::LAYOUT.bits() - F::LAYOUT.low.bits,
-            is_codebook = const matches!(F::LAYOUT.code, Code::Codebook(_)) as u8,
+            is_codebook = const matches!(F::LAYOUT.code, Code::Codebook(..)) as u8,
             group = const group_of_32::<F>(),
             sum = lateout(reg) sum,
         );

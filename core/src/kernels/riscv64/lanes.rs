@@ -98,7 +98,7 @@ pub(super) fn lanes<F: BlockFormat, const PER: usize>(
             Code::Unsigned(_) | Code::Sign | Code::Ternary | Code::Grid(_) => spread(bytes),
             // Flipping its sign bit adds 128 to a signed byte.
             Code::Signed => spread(bytes ^ moved(u64::MAX, 0, 1, 7)),
-            Code::Codebook(table) => spread(u64::from_le_bytes(
+            Code::Codebook(table, _) => spread(u64::from_le_bytes(
                 bytes.to_le_bytes().map(|index| table[usize::from(index) % 16] as u8 ^ 0x80),
             )),
         };

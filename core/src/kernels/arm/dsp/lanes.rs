@@ -89,7 +89,7 @@ pub(super) fn lanes<F: BlockFormat>(
                 [stored[0] | above[0], stored[1] | above[1]]
             }
             Code::Signed => [widened_even(low), widened_odd(low)],
-            Code::Codebook(table) => stored.map(|indices| looked_up(table, indices)),
+            Code::Codebook(table, _) => stored.map(|indices| looked_up(table, indices)),
         };
     }
     all

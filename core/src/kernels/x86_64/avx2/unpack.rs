@@ -26,7 +26,7 @@ pub(super) unsafe fn quants<F: BlockFormat>(block: &F::Bytes, vector: usize) -> 
             None => low,
         };
         match layout.code {
-            Code::Codebook(table) => looked_up(table, stored),
+            Code::Codebook(table, _) => looked_up(table, stored),
             _ => stored,
         }
     }
@@ -171,8 +171,13 @@ pub(super) unsafe fn factors<F: BlockFormat>(stored: &[u16; 8]) -> __m256 {
     unsafe {
         let scale = match const { F::LAYOUT.factor } {
             Factor::Exponent => {
-                let words = _mm256_cvtepu16_epi32(_mm_loadu_si128(stored.as_ptr().cast()));
-                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(words))
+                let exponents = _mm256_cvtepu16_epi32(_mm_loadu_si128(stored.as_ptr().cast()));
+                let one = _mm256_set1_epi32(1);
+                let normal = _mm256_slli_epi32::<23>(_mm256_sub_epi32(exponents, one));
+                // See `Factor::value`.
+                let subnormal = _mm256_slli_epi32::<21>(_mm256_add_epi32(exponents, one));
+                let is_normal = _mm256_cmpgt_epi32(exponents, one);
+                _mm256_castsi256_ps(_mm256_blendv_epi8(subnormal, normal, is_normal))
             }
             Factor::Half | Factor::Nibbles | Factor::Small => from_halves(stored),
         };

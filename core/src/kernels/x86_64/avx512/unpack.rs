@@ -39,7 +39,7 @@ pub(super) unsafe fn quants_of_two<F: BlockFormat>(blocks: [*const u8; 2]) -> __
         };
         match layout.code {
             Code::Signed => return _mm512_xor_si512(stored, _mm512_set1_epi8(-128)),
-            Code::Codebook(table) => {
+            Code::Codebook(table, _) => {
                 let table = _mm512_broadcast_i32x4(_mm_loadu_si128(table.as_ptr().cast()));
                 let quants = _mm512_shuffle_epi8(table, stored);
                 return _mm512_xor_si512(quants, _mm512_set1_epi8(-128));

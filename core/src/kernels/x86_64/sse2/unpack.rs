@@ -63,7 +63,7 @@ fn quants<F: BlockFormat>(block: &F::Bytes, group: usize) -> __m128i {
         None => low,
     };
     match layout.code {
-        Code::Codebook(table) => looked_up(table, stored),
+        Code::Codebook(table, _) => looked_up(table, stored),
         _ => stored,
     }
 }
@@ -150,7 +150,17 @@ pub(super) fn factors<F: BlockFormat>(stored: __m128i) -> __m128 {
     // SAFETY: SSE2 is part of x86-64.
     unsafe {
         let scale = match const { F::LAYOUT.factor } {
-            Factor::Exponent => _mm_castsi128_ps(_mm_slli_epi32::<16>(stored)),
+            Factor::Exponent => {
+                let one = _mm_set1_epi32(1);
+                let normal = _mm_slli_epi32::<23>(_mm_sub_epi32(stored, one));
+                // See `Factor::value`.
+                let subnormal = _mm_slli_epi32::<21>(_mm_add_epi32(stored, one));
+                let is_normal = _mm_cmpgt_epi32(stored, one);
+                _mm_castsi128_ps(_mm_or_si128(
+                    _mm_and_si128(is_normal, normal),
+                    _mm_andnot_si128(is_normal, subnormal),
+                ))
+            }
             Factor::Half | Factor::Nibbles | Factor::Small => from_halves(stored),
         };
         match const { F::LAYOUT.unit } {
