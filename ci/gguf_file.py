@@ -7,6 +7,7 @@ of pieces, and metadata may be the bytes of another file, which keeps them exact
 import os
 import struct
 from collections.abc import Callable, Iterable
+from enum import IntEnum
 from math import prod
 from typing import NamedTuple
 
@@ -18,16 +19,31 @@ UINT32, INT32, FLOAT32, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9
 _CODES = {UINT32: "I", INT32: "i", FLOAT32: "f", BOOL: "?"}
 
 
+class NewerType(IntEnum):
+    """Tensor types that gguf-py does not know yet."""
+
+    Q2_0 = 42
+
+
+_BLOCK_SIZES = GGML_QUANT_SIZES | {NewerType.Q2_0: (64, 18)}
+
+
+def type_named(name: str) -> IntEnum:
+    """The number of a tensor type."""
+    known = NewerType if name in NewerType.__members__ else GGMLQuantizationType
+    return known[name]
+
+
 class Tensor(NamedTuple):
     """A tensor to be written: dimensions fastest first, data in pieces of any length, or a hole."""
 
     name: str
     dimensions: tuple
-    type: GGMLQuantizationType
+    type: IntEnum
     pieces: Callable[[], Iterable[bytes]] | None
 
     def data_bytes(self) -> int:
-        block, size = GGML_QUANT_SIZES[self.type]
+        block, size = _BLOCK_SIZES[self.type]
         assert self.dimensions[0] % block == 0, self.name
         return prod(self.dimensions) // block * size
 
