@@ -70,6 +70,11 @@ def _floats(generator, count: int, spread: float):
     return (words.astype(np.float64) - 2**31).astype(np.float32) * scale
 
 
+def _jitter(generator, count: int):
+    """Factors differ by a fifth either way, as those of a real tensor do."""
+    return _bytes(generator, 2 * count).view("<u2").astype(np.float32) / 2**16 * 0.4 + 0.8
+
+
 def _blocks(generator, name: str, count: int, spread: float):
     """`[count, block_bytes]` of random blocks."""
     _, size, d_at, minimum_at, minimum, deviation_of_one = FORMATS[name]
@@ -84,9 +89,7 @@ def _blocks(generator, name: str, count: int, spread: float):
         blocks[:, 8:12] = blocks[:, 4:8]
         low = blocks[:, 12:16] & 15
         blocks[:, 12:16] = low | low << 4
-    # Factors differ by a fifth either way, as those of a real tensor do.
-    jitter = _bytes(generator, 2 * count).view("<u2").astype(np.float32) / 2**16 * 0.4 + 0.8
-    factor = (jitter * (spread / deviation_of_one)).astype("<f2")
+    factor = (_jitter(generator, count) * (spread / deviation_of_one)).astype("<f2")
     blocks[:, d_at : d_at + 2] = factor.view(np.uint8).reshape(count, 2)
     if minimum_at is not None:
         lowest = (factor.astype(np.float32) * minimum).astype("<f2")
@@ -121,8 +124,7 @@ def _points(generator, name: str, count: int, spread: float):
     _set_factors(name, sample, np.ones(_MEASURED_BLOCKS, np.float32))
     factor = spread / float(np.std(dequantize(sample, kind)))
     blocks = _bytes(generator, count * size).reshape(count, size).copy()
-    jitter = _bytes(generator, 2 * count).view("<u2").astype(np.float32) / 2**16 * 0.4 + 0.8
-    _set_factors(name, blocks, jitter * factor)
+    _set_factors(name, blocks, _jitter(generator, count) * factor)
     return blocks
 
 

@@ -15,7 +15,7 @@ use std::thread::sleep;
 
 const LATE: Duration = Duration::from_millis(300);
 
-/// A pipe, one end of which does not block: (read, write).
+/// A pipe `(read, write)`. One end does not block.
 fn pipe(is_blocking: impl Fn(usize) -> bool) -> (File, File) {
     let mut ends = [0; 2];
     // SAFETY: the calls fill two descriptors, which are then owned, and set a flag.

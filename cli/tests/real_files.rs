@@ -141,7 +141,7 @@ fn a_plan_is_made_only_for_what_runs() {
     }
 }
 
-/// Each of the commands, of which "" writes a text, says this of a file and plans nothing.
+/// Every command refuses the file with this message and plans nothing; "" generates text.
 fn assert_refused(bytes: &[u8], commands: &[&str], says: &[&str]) {
     let file = TemporaryFile::new("refused.gguf", bytes);
     let path = file.path();

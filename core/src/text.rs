@@ -41,7 +41,7 @@ pub struct Name {
 impl Name {
     const LONGEST: usize = 31;
 
-    /// The start of `bytes`; what is not printable ASCII becomes `?`.
+    /// The first bytes, with `?` for any that is not printable ASCII.
     pub fn new(bytes: &[u8]) -> Self {
         let mut name = Self { bytes: [0; Self::LONGEST], length: 0 };
         for (to, &from) in name.bytes.iter_mut().zip(bytes) {

@@ -163,7 +163,8 @@ impl BlockLayout {
     pub(super) const fn is_plain(&self) -> bool {
         let has_half = matches!(self.factor, Factor::Half) && self.unit == 1.0;
         let has_others = matches!(self.scales, Scales::SplitSixBits(_) | Scales::Odd { .. });
-        has_half && !has_others && !matches!(self.code, Code::Sign) && !self.code.has_no_planes()
+        let has_numbers = !matches!(self.code, Code::Sign | Code::Codebook(_, 1..));
+        has_half && !has_others && has_numbers && !self.code.has_no_planes()
     }
 
     /// Whether there are minima.
@@ -355,7 +356,11 @@ impl BlockLayout {
         }
         // An unsigned quant of 8 bits would not be an i8.
         assert!(matches!(self.code, Code::Signed) == (self.bits() == 8));
-        assert!(!matches!(self.code, Code::Codebook(..)) || self.bits() <= 4);
+        if let Code::Codebook(table, offset) = self.code {
+            assert!(self.bits() <= 4);
+            // Only numbers below 0 are further than 127 from 127.
+            assert!(offset == 0 || max_distance(table, 127) <= 127);
+        }
     }
 }
 

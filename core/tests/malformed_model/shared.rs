@@ -9,7 +9,7 @@ use picolm_core::session::Options;
 use crate::tiny::{Tiny, build, with_build};
 use crate::writer::tensor_type::F32;
 
-/// Llama with experts, of which one is everyone's.
+/// Llama with routed experts and a shared one.
 static SHARING: Family = Family {
     architecture: "llama",
     block: Block { feed_forwards: &[&SHARED_EXPERT], ..Block::LLAMA },

@@ -34,7 +34,8 @@ pub const PICOLM_END: i32 = 10;
 pub const PICOLM_HEADER_INCOMPLETE: i32 = 106;
 /// One of several files that make up a model: it has to be made one (`llama-gguf-split --merge`).
 pub const PICOLM_SPLIT: i32 = 117;
-/// The model's architecture is not supported: `picolm_explain` names it and those that are.
+/// The model's architecture is not supported. `picolm_explain` names it and lists the supported
+/// ones.
 pub const PICOLM_ARCHITECTURE: i32 = 201;
 /// A tensor has a type without kernels; the detail is GGUF's number of it.
 pub const PICOLM_UNSUPPORTED_TYPE: i32 = 207;

@@ -505,12 +505,16 @@ unsafe fn write_vector(
     }
     let normalizes = engine.normalizes();
     let found = embed(engine)?;
+    let Some(places) = places.get_mut(..found.len()) else {
+        return Err(PICOLM_TOO_SMALL.into());
+    };
     for (place, &element) in places.iter_mut().zip(found) {
         place.write(element);
     }
     if normalizes {
-        // SAFETY: the place of each was just written, and `places` is used no more.
-        normalize(unsafe { core::slice::from_raw_parts_mut(vector, found.len()) });
+        let first = places.as_mut_ptr().cast::<f32>();
+        // SAFETY: the loop has written each of these places, as many as `found` has elements.
+        normalize(unsafe { core::slice::from_raw_parts_mut(first, places.len()) });
     }
     Ok(())
 }

@@ -50,8 +50,8 @@ fn configure(keys: &Keys<'_, '_>, config: &mut Config) -> Result<(), ModelError>
     if n_expert > bound::EXPERTS {
         return Err(ModelError::InvalidKey("expert_count"));
     }
-    // Experts of which none is used would be a model without layers.
-    if used > n_expert || (n_expert > 0 && used == 0) {
+    // Without one, the block would have no feed-forward network.
+    if !(1..=n_expert).contains(&used) {
         return Err(ModelError::InvalidKey("expert_used_count"));
     }
     let length = |suffix| keys.optional_size(suffix, bound::FEED_FORWARD);

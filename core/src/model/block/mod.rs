@@ -85,7 +85,7 @@ type Run = for<'m> fn(
 #[derive(Clone, Copy)]
 pub struct Half {
     pub(super) needs: Needs,
-    /// Reads keys of its own, after those that all architectures have.
+    /// Reads the keys that only this half has, after the common ones.
     pub(super) configure: fn(&Keys<'_, '_>, &mut Config) -> Result<(), ModelError>,
     /// For a batch of this many rows.
     pub(super) sizes: fn(&Config, batch: usize) -> Sizes,
