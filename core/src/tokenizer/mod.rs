@@ -59,7 +59,7 @@ use spelling::Spelling;
 use spm::Spm;
 use vocabulary::Vocabulary;
 
-use crate::gguf::Gguf;
+use crate::gguf::{Gguf, Numbers};
 use crate::mem::{ArenaFull, Memory, MemoryExt, MemoryPlan, Purpose};
 use crate::text::{Name, Segment};
 
@@ -120,13 +120,25 @@ fn take_byte_tokens<'m>(memory: &mut dyn Memory<'m>) -> Result<&'m mut [u32], Ar
     Ok(byte_tokens)
 }
 
-/// Takes room for a bit for each token, if there are tokens that stand for nothing.
+/// The tokens that the file's model must not choose, as whisper's and other conversions list them;
+/// ids that do not exist are passed over, as llama.cpp does.
+fn suppressed(gguf: &Gguf<'_>) -> Result<impl Iterator<Item = u32>, TokenizerError> {
+    let ids = match gguf.array("tokenizer.ggml.suppress_tokens")? {
+        Some(array) => Some(array.i32s()?),
+        None => None,
+    };
+    let tokens = Vocabulary::count(gguf)?;
+    let ids = ids.into_iter().flat_map(Numbers::iter).filter_map(|id| u32::try_from(id).ok());
+    Ok(ids.filter(move |&id| u64::from(id) < tokens))
+}
+
+/// Takes room for a bit for each token, if there are tokens that must not be chosen.
 fn take_possible<'m>(
     gguf: &Gguf<'_>,
     memory: &mut dyn Memory<'m>,
 ) -> Result<&'m mut [u32], TokenizerError> {
-    let words =
-        if Vocabulary::has_unused(gguf)? { Vocabulary::count(gguf)?.div_ceil(32) } else { 0 };
+    let has_some = Vocabulary::has_unused(gguf)? || suppressed(gguf)?.next().is_some();
+    let words = if has_some { Vocabulary::count(gguf)?.div_ceil(32) } else { 0 };
     let possible = memory.take(Purpose::Tokenizer, words);
     memory.check()?;
     Ok(possible)
@@ -180,6 +192,9 @@ impl<'m> Tokenizer<'m> {
             let is_possible =
                 |id: u32| special.is_end(id) || special.kind(&vocabulary, id) != TokenKind::Unused;
             *word = (0..32).fold(0, |word, bit| word | u32::from(is_possible(ids + bit)) << bit);
+        }
+        for id in suppressed(gguf)? {
+            possible[id as usize / 32] &= !(1 << (id % 32));
         }
         let algorithm = match model {
             Model::Spm => Algorithm::Spm(Spm::new(gguf, &vocabulary)?),
@@ -338,7 +353,7 @@ impl<'m> Tokenizer<'m> {
     }
 
     /// The tokens that a model may choose, a bit each as a sampler's mask has it: all but rows
-    /// without a meaning. `None` where there are no such rows.
+    /// without a meaning and those that the file suppresses. `None` where there are neither.
     pub const fn possible(&self) -> Option<&[u32]> {
         if self.possible.is_empty() { None } else { Some(self.possible) }
     }

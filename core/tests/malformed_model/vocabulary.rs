@@ -139,6 +139,20 @@ fn unused_tokens_are_not_possible() {
         // Bits beyond the vocabulary mean nothing.
         assert_eq!((found.len(), found[0] & 0xfff), (1, bits));
     }
+    // The file may name others, even one that ends a text; ids that do not exist are no error.
+    for (ids, bits) in [
+        (&[3, 11][..], Some(0b0111_1111_0111)),
+        (&[2, -1, 12, i32::MAX], Some(0b1111_1111_1011)),
+        (&[-1, 12], None),
+        (&[], None),
+    ] {
+        let tiny = Tiny::new().i32s("tokenizer.ggml.suppress_tokens", ids);
+        assert_eq!(possible(&tiny).map(|mask| mask[0] & 0xfff), bits);
+        runs(&tiny);
+    }
+    let tiny = Tiny::new().u32("tokenizer.ggml.suppress_tokens", 3);
+    let error = tiny.tokenizer_refusal();
+    assert!(matches!(error, TokenizerError::Gguf(error) if error.kind == GgufErrorKind::WrongType));
     // The likeliest one stands for nothing: the next is taken.
     let choose = |tiny: &Tiny| {
         with_session(&tiny.bytes(), |session| {

@@ -8,7 +8,8 @@
 use super::dot::Dot;
 use super::lanes::*;
 use super::matmul::{Format, LANES, PANEL_COLUMNS, Panel, Row, Terms, broadcast, combine};
-use super::unpack::{VECTOR, factors, quants, unsigned};
+use super::pairs::{self, is_paired};
+use super::unpack::{VECTOR, factors, halves, quants, unsigned};
 use crate::kernels::x86_64::prefetch::prefetch_beyond;
 use crate::quant::{BlockFormat, GROUP_ELEMENTS};
 use core::arch::x86_64::*;
@@ -25,27 +26,33 @@ impl<F: BlockFormat> Format for Blocks32<F> {
     type Block = F;
 
     #[inline(always)]
-    unsafe fn terms<D: Dot>(blocks: &[F::Bytes], x: &Terms<'_>) -> __m256 {
-        let (mut scales, mut minima) = ([0; LANES], [0; LANES]);
+    unsafe fn terms<D: Dot>(blocks: &[F::Bytes], count: usize, x: &Terms<'_>) -> __m256 {
         // SAFETY: the caller has what `D` needs, AVX2 and F16C.
         unsafe {
-            if blocks.len() == LANES / F::PARTS {
-                prefetch_beyond(blocks);
+            if count == LANES / F::PARTS {
+                prefetch_beyond(&blocks[..count]);
             }
-            let zero = _mm256_setzero_si256();
-            let mut isums = [zero; LANES];
-            for index in 0..(blocks.len() * F::PARTS).min(LANES) {
-                // SAFETY: `x` has as many blocks.
-                let x = load_quants(x.quants.as_chunks().0.get_unchecked(index));
-                let block = &blocks[index / F::PARTS];
-                [scales[index], minima[index]] = const { &F::LAYOUT }.halves(block.as_ref());
-                let [weights, x] = unsigned::<F>(quants::<F>(block, index % F::PARTS), x);
-                isums[index] = D::dot(zero, weights, x);
-            }
+            let isums = if is_paired::<F>() {
+                // SAFETY: `x` has as many blocks, in pairs.
+                let [isums, _] = pairs::integer_sums::<F, D>(blocks, count, x);
+                isums
+            } else {
+                let zero = _mm256_setzero_si256();
+                let mut isums = [zero; LANES];
+                for index in 0..(count * F::PARTS).min(LANES) {
+                    // SAFETY: `x` has as many blocks.
+                    let x = load_quants(x.quants.as_chunks().0.get_unchecked(index));
+                    let block = &blocks[index / F::PARTS];
+                    let [weights, x] = unsigned::<F>(quants::<F>(block, index % F::PARTS), x);
+                    isums[index] = D::dot(zero, weights, x);
+                }
+                reduce(&isums)
+            };
             // SAFETY: `x` has at least 16 sums.
             let sums = load_sums(x.sums.as_chunks().0.get_unchecked(0));
-            let [isum, msum] = add_sums::<F>(reduce(&isums), sums);
-            let (scale, minimum) = (factors::<F>(&scales), from_halves(&minima));
+            let [isum, msum] = add_sums::<F>(isums, sums);
+            let [scales, minima] = part_halves::<F>(blocks, count);
+            let (scale, minimum) = (factors::<F>(scales), _mm256_cvtph_ps(minima));
             combine::<F>(scale, minimum, load_floats(x.scales), isum, msum)
         }
     }
@@ -64,8 +71,8 @@ impl<F: BlockFormat> Format for Blocks32<F> {
                     vectors[row] = quants::<F>(bytes, part);
                 }
                 panel.quants.as_chunks_mut().0[block] = transpose(&vectors);
-                panel.scale[block] = factors::<F>(&scales);
-                panel.minimum[block] = from_halves(&minima);
+                panel.scale[block] = factors::<F>(load_halves(&scales));
+                panel.minimum[block] = _mm256_cvtph_ps(load_halves(&minima));
             }
         }
     }
@@ -99,6 +106,22 @@ impl<F: BlockFormat> Format for Blocks32<F> {
             }
         }
     }
+}
+
+/// [`halves`] of each part.
+#[inline(always)]
+unsafe fn part_halves<F: BlockFormat>(blocks: &[F::Bytes], count: usize) -> [__m128i; 2] {
+    if F::PARTS == 1 {
+        // SAFETY: the caller has AVX2.
+        return unsafe { halves::<F>(blocks, count) };
+    }
+    let (mut scales, mut minima) = ([0; LANES], [0; LANES]);
+    for index in 0..(count * F::PARTS).min(LANES) {
+        let block = &blocks[index / F::PARTS];
+        [scales[index], minima[index]] = const { &F::LAYOUT }.halves(block.as_ref());
+    }
+    // SAFETY: the caller has AVX2.
+    unsafe { [load_halves(&scales), load_halves(&minima)] }
 }
 
 /// `isum` less the offset, and `msum`, of blocks whose two sums of activations are in a lane.

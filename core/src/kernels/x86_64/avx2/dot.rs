@@ -34,6 +34,28 @@ pub(super) trait Dot {
 
     /// Adds partial sums times the 16-bit `scales`, both of a lane equal, to 32-bit sums.
     unsafe fn finish_scaled(sum: __m256i, partial: __m256i, scales: __m256i) -> __m256i;
+
+    /// [`dot_scaled`](Self::dot_scaled) of two vectors with the same scales; `4 * 127 * u` fits in
+    /// 16 bits.
+    unsafe fn dot_two_scaled(
+        sum: __m256i,
+        u: [__m256i; 2],
+        x: [__m256i; 2],
+        scales: __m256i,
+    ) -> __m256i;
+
+    /// Adds up each half: of vector `i`, the lower in lane `i`, the upper in lane `i + 4`. The
+    /// vectors are what two calls of [`add`](Self::add) gave for quants up to `max` or, where that
+    /// is too many, two of [`dot`](Self::dot).
+    unsafe fn reduce_halves(vectors: [__m256i; 4], max: i32) -> __m256i;
+}
+
+/// [`Dot::reduce_halves`] of 32-bit sums.
+#[inline(always)]
+pub(super) unsafe fn reduce_halves(vectors: [__m256i; 4]) -> __m256i {
+    let [a, b, c, d] = vectors;
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d)) }
 }
 
 /// `maddubs`, then `madd` with 1 or with the scale.
@@ -77,6 +99,42 @@ impl Dot for Avx2 {
     unsafe fn finish_scaled(sum: __m256i, partial: __m256i, scales: __m256i) -> __m256i {
         // SAFETY: the caller has AVX2.
         unsafe { _mm256_add_epi32(sum, _mm256_madd_epi16(partial, scales)) }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_two_scaled(
+        sum: __m256i,
+        u: [__m256i; 2],
+        x: [__m256i; 2],
+        scales: __m256i,
+    ) -> __m256i {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let partial = _mm256_maddubs_epi16(u[0], x[0]);
+            Self::finish_scaled(sum, Self::add(partial, u[1], x[1]), scales)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn reduce_halves(vectors: [__m256i; 4], max: i32) -> __m256i {
+        let [a, b, c, d] = vectors;
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let zero = _mm256_setzero_si256();
+            match Self::adds(max, 8) {
+                // A half is eight 16-bit sums: two of them, then four, stay within 16 bits.
+                8 => {
+                    let [ab, cd] = [_mm256_hadd_epi16(a, b), _mm256_hadd_epi16(c, d)];
+                    Self::finish(zero, _mm256_hadd_epi16(ab, cd))
+                }
+                4 => {
+                    let [ab, cd] = [_mm256_hadd_epi16(a, b), _mm256_hadd_epi16(c, d)];
+                    _mm256_hadd_epi32(Self::finish(zero, ab), Self::finish(zero, cd))
+                }
+                2 => reduce_halves(vectors.map(|vector| Self::finish(zero, vector))),
+                _ => reduce_halves(vectors),
+            }
+        }
     }
 }
 
@@ -124,6 +182,26 @@ macro_rules! vnni_dot {
                     let scales = _mm256_srai_epi32::<16>(s);
                     _mm256_add_epi32(sum, _mm256_mullo_epi32(partial, scales))
                 }
+            }
+
+            #[inline(always)]
+            unsafe fn dot_two_scaled(
+                sum: __m256i,
+                u: [__m256i; 2],
+                x: [__m256i; 2],
+                scales: __m256i,
+            ) -> __m256i {
+                // SAFETY: the caller has the instruction and AVX2.
+                unsafe {
+                    let [a, b] = [_mm256_maddubs_epi16(u[0], x[0]), _mm256_maddubs_epi16(u[1], x[1])];
+                    $dpwssd(sum, _mm256_add_epi16(a, b), scales)
+                }
+            }
+
+            #[inline(always)]
+            unsafe fn reduce_halves(vectors: [__m256i; 4], _: i32) -> __m256i {
+                // SAFETY: the caller has AVX2.
+                unsafe { reduce_halves(vectors) }
             }
         }
     };

@@ -9,11 +9,11 @@
 use super::dot::Dot;
 use super::lanes::*;
 use super::matmul::{Format, LANES, PANEL_COLUMNS, Panel, Row, Terms, broadcast, combine};
-use super::unpack::{Source, VECTOR, factors, unsigned};
+use super::pairs::{self, is_paired};
+use super::unpack::{Source, VECTOR, factors, halves, unsigned};
 use crate::kernels::x86_64::prefetch::prefetch_beyond;
 use crate::quant::BlockFormat;
 use core::arch::x86_64::*;
-use core::hint::black_box;
 use core::marker::PhantomData;
 
 const ELEMENTS: usize = 256;
@@ -26,26 +26,28 @@ impl<F: BlockFormat> Format for KQuants<F> {
     type Block = F;
 
     #[inline(always)]
-    unsafe fn terms<D: Dot>(blocks: &[F::Bytes], x: &Terms<'_>) -> __m256 {
-        let (mut scales, mut minima) = ([0; LANES], [0; LANES]);
+    unsafe fn terms<D: Dot>(blocks: &[F::Bytes], count: usize, x: &Terms<'_>) -> __m256 {
         // SAFETY: the caller has what `D` needs, AVX2 and F16C.
         unsafe {
-            let mut isums = [_mm256_setzero_si256(); LANES];
-            let mut msums = isums;
-            // A known table would be taken apart: two cheap-looking shuffles for each of these.
-            let table = black_box(&BROADCASTS);
-            for index in 0..blocks.len().min(LANES) {
-                let block = &blocks[index];
-                prefetch_beyond(block);
-                // SAFETY: `x` has as many blocks.
-                let quants = x.quants.as_chunks().0.get_unchecked(index);
-                let sums = x.sums.as_chunks().0.get_unchecked(index);
-                [scales[index], minima[index]] = const { &F::LAYOUT }.halves(block.as_ref());
-                [isums[index], msums[index]] = block_sums::<F, D>(block, quants, sums, table);
-            }
-            let isum = reduce(&isums);
-            let msum = if F::HAS_MINIMUM { reduce(&msums) } else { msums[0] };
-            let (scale, minimum) = (factors::<F>(&scales), from_halves(&minima));
+            let [isum, msum] = if is_paired::<F>() {
+                // SAFETY: `x` has as many blocks, in pairs.
+                pairs::integer_sums::<F, D>(blocks, count, x)
+            } else {
+                let mut isums = [_mm256_setzero_si256(); LANES];
+                let mut msums = isums;
+                let table = broadcasts();
+                for index in 0..count.min(LANES) {
+                    let block = &blocks[index];
+                    prefetch_beyond(block);
+                    // SAFETY: `x` has as many blocks.
+                    let quants = x.quants.as_chunks().0.get_unchecked(index);
+                    let sums = x.sums.as_chunks().0.get_unchecked(index);
+                    [isums[index], msums[index]] = block_sums::<F, D>(block, quants, sums, table);
+                }
+                [reduce(&isums), if F::HAS_MINIMUM { reduce(&msums) } else { msums[0] }]
+            };
+            let [scales, minima] = halves::<F>(blocks, count);
+            let (scale, minimum) = (factors::<F>(scales), _mm256_cvtph_ps(minima));
             combine::<F>(scale, minimum, load_floats(x.scales), isum, msum)
         }
     }
@@ -82,8 +84,8 @@ impl<F: BlockFormat> Format for KQuants<F> {
                 *scales = [twice::<0>(pair), twice::<2>(pair)];
             }
             panel.sum_scales = transpose(&sum_scales);
-            panel.scale[0] = factors::<F>(&scale);
-            panel.minimum[0] = from_halves(&minimum);
+            panel.scale[0] = factors::<F>(load_halves(&scale));
+            panel.minimum[0] = _mm256_cvtph_ps(load_halves(&minimum));
         }
     }
 
@@ -148,17 +150,6 @@ unsafe fn products_of_sums(panel: &Panel, x: &Row<'_>) -> __m256i {
 }
 
 const _: () = assert!(ELEMENTS == PANEL_COLUMNS);
-
-/// Shuffles that put word `v` of each half everywhere in it.
-static BROADCASTS: [[u8; VECTOR]; ELEMENTS / VECTOR] = {
-    let mut table = [[0; VECTOR]; ELEMENTS / VECTOR];
-    let mut at = 0;
-    while at < ELEMENTS {
-        table[at / VECTOR][at % VECTOR] = (2 * (at / VECTOR) + at % 2) as u8;
-        at += 1;
-    }
-    table
-};
 
 /// A block's integer sums, each in eight lanes: of quants, and of minima if there are any.
 #[inline(always)]

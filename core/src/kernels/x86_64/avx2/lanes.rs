@@ -7,6 +7,7 @@
 
 use crate::port::{CpuFeature, CpuFeatures};
 use core::arch::x86_64::*;
+use core::hint::black_box;
 
 /// Whether the CPU has what every entry point of this folder is compiled for.
 pub(super) const fn runs_on(cpu: CpuFeatures) -> bool {
@@ -55,11 +56,11 @@ pub(super) unsafe fn store_floats(values: &mut [f32; 8], lanes: __m256) {
     unsafe { _mm256_storeu_ps(values.as_mut_ptr(), lanes) }
 }
 
-/// 8 numbers from f16 bits.
+/// 8 numbers of 16 bits.
 #[inline(always)]
-pub(super) unsafe fn from_halves(bits: &[u16; 8]) -> __m256 {
-    // SAFETY: the array has the 16 bytes that are read; the caller has F16C.
-    unsafe { _mm256_cvtph_ps(_mm_loadu_si128(bits.as_ptr().cast())) }
+pub(super) unsafe fn load_halves(bits: &[u16; 8]) -> __m128i {
+    // SAFETY: the array has the 16 bytes that are read.
+    unsafe { _mm_loadu_si128(bits.as_ptr().cast()) }
 }
 
 /// The sum of each vector's 8 numbers, vector `i`'s in lane `i`.
@@ -123,4 +124,20 @@ pub(super) unsafe fn tree_sum(low: __m256, high: __m256) -> f32 {
         let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
         _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
     }
+}
+
+/// Shuffles that put word `v` of each half everywhere in it.
+#[inline(always)]
+pub(super) fn broadcasts() -> &'static [[u8; 32]; 8] {
+    static SHUFFLES: [[u8; 32]; 8] = {
+        let mut shuffles = [[0; 32]; 8];
+        let mut at = 0;
+        while at < 256 {
+            shuffles[at / 32][at % 32] = (2 * (at / 32) + at % 2) as u8;
+            at += 1;
+        }
+        shuffles
+    };
+    // A known table would be taken apart: two cheap-looking shuffles for each of these.
+    black_box(&SHUFFLES)
 }

@@ -11,6 +11,7 @@
 
 use super::dot::Dot;
 use super::lanes::{load_floats, store_floats, transpose};
+use super::pairs::{self, ORDER, Paired, is_paired};
 use crate::kernels::{Activations, SUM_ELEMENTS};
 use crate::mem::Tile;
 use crate::quant::BlockFormat;
@@ -26,7 +27,7 @@ pub(super) const PANEL_COLUMNS: usize = 256;
 
 /// Most terms of a row that are kept: eight rows' are 2 KiB of stack, and 64 blocks of 32 are 2048
 /// columns. Longer rows are walked in pieces.
-const TERMS: usize = 64;
+pub(super) const TERMS: usize = 64;
 
 /// Activation rows that are multiplied with a panel together: their partial and 32-bit sums and
 /// a weight's vector are 9 of 16 registers.
@@ -46,8 +47,9 @@ pub(super) trait Format {
     /// The format.
     type Block: BlockFormat;
 
-    /// Up to eight blocks' terms of the dot product with `x`; lanes beyond are arbitrary.
-    unsafe fn terms<D: Dot>(blocks: &[Bytes<Self>], x: &Terms<'_>) -> __m256;
+    /// The terms of the first `count` blocks' dot product with `x`, of eight parts or fewer, in the
+    /// lanes of [`order`]; the others are arbitrary.
+    unsafe fn terms<D: Dot>(blocks: &[Bytes<Self>], count: usize, x: &Terms<'_>) -> __m256;
 
     /// Unpacks `rows`, each [`PANEL_COLUMNS`] columns or fewer.
     unsafe fn fill(panel: &mut Panel, rows: &[&[Bytes<Self>]; LANES]);
@@ -66,6 +68,12 @@ type Bytes<F> = <<F as Format>::Block as BlockFormat>::Bytes;
 /// Weights of a block with all its parts. What else is said of blocks here is said of parts.
 const fn block_elements<F: Format + ?Sized>() -> usize {
     F::Block::ELEMENTS * F::Block::PARTS
+}
+
+/// The lane of each of eight terms.
+#[inline(always)]
+pub(super) const fn order<F: BlockFormat>() -> [usize; LANES] {
+    if is_paired::<F>() { ORDER } else { [0, 1, 2, 3, 4, 5, 6, 7] }
 }
 
 /// Eight weight rows, [`PANEL_COLUMNS`] columns.
@@ -92,30 +100,30 @@ pub(super) struct Row<'a> {
     pub(super) sums: &'a [i16],
 }
 
-/// The activations that eight blocks meet; those beyond the last block are zeros.
+/// The activations that eight blocks meet: [`Paired`] ones where [`is_paired`] says so. Scales and
+/// sums beyond the last block are zeros.
 pub(super) struct Terms<'a> {
     /// `[blocks * elements]`
     pub(super) quants: &'a [i8],
     /// One a block.
     pub(super) scales: &'a [f32; LANES],
-    /// At least `[blocks * elements / 16]` and 16.
+    /// At least `[blocks * elements / 16]` and 16; [`pairs::sums_of`] a block where they are paired.
     pub(super) sums: &'a [i16],
 }
 
-/// The activations that a row's last blocks meet where they are fewer than eight.
-struct Last<'a> {
-    quants: &'a [i8],
+/// What is known of the activations that a row's last blocks meet where they are fewer than eight.
+struct Last {
     /// Zeros behind the last, so that whole vectors can be loaded.
     scales: [f32; LANES],
     /// As are these.
     sums: [i16; LANES * PANEL_COLUMNS / SUM_ELEMENTS],
 }
 
-impl<'a> Last<'a> {
-    fn new(x: Row<'a>, elements: usize) -> Self {
+impl Last {
+    fn new(x: Row<'_>, elements: usize) -> Self {
         let (scales, sums) = ([0.0; LANES], [0; LANES * PANEL_COLUMNS / SUM_ELEMENTS]);
         let first = x.scales.len() / LANES * LANES;
-        let mut last = Self { quants: &x.quants[first * elements..], scales, sums };
+        let mut last = Self { scales, sums };
         for (to, from) in last.scales.iter_mut().zip(&x.scales[first..]) {
             *to = *from;
         }
@@ -127,6 +135,16 @@ impl<'a> Last<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// What is left from block `start` on.
+    #[inline(always)]
+    pub(super) fn from<F: BlockFormat>(self, start: usize) -> Self {
+        Self {
+            quants: &self.quants[start * F::ELEMENTS..],
+            scales: &self.scales[start..],
+            sums: &self.sums[start * (F::ELEMENTS / SUM_ELEMENTS)..],
+        }
+    }
+
     /// Row `row` of the batch, from block `first` (of `elements` elements) on: within it. The
     /// caller knows that the activations have the lengths that their rows and columns say.
     #[inline(always)]
@@ -199,34 +217,38 @@ unsafe fn decode<F: Format, D: Dot>(
     x: Row<'_>,
     out: &mut [f32],
 ) {
+    debug_assert!(weights.len() == out.len() * row_blocks);
     // SAFETY: the caller has AVX2.
     let zero = unsafe { _mm256_setzero_ps() };
     let mut terms = [[zero; TERMS / LANES]; LANES];
     let last = Last::new(x, F::Block::ELEMENTS);
+    let mut paired = Paired::new();
     for (group, out) in out.chunks_mut(LANES).enumerate() {
+        let weights = &weights[group * LANES * row_blocks..];
         let mut dots = zero;
-        let step = TERMS / F::Block::PARTS;
+        let step = match is_paired::<F::Block>() {
+            true => pairs::step::<F::Block>(),
+            false => TERMS / F::Block::PARTS,
+        };
         for start in (0..row_blocks).step_by(step) {
             let count = step.min(row_blocks - start);
-            let x = Row {
-                quants: &x.quants[start * block_elements::<F>()..],
-                scales: &x.scales[start * F::Block::PARTS..],
-                sums: &x.sums[start * (block_elements::<F>() / SUM_ELEMENTS)..],
+            let x = match is_paired::<F::Block>() {
+                true => paired.get::<F::Block>(x, start, count),
+                false => x.from::<F::Block>(start * F::Block::PARTS),
             };
             for (row, terms) in terms.iter_mut().enumerate().take(out.len()) {
-                let first = (group * LANES + row) * row_blocks + start;
-                let blocks = &weights[first..][..count];
-                // SAFETY: the caller has what `F` and `D` need.
+                // SAFETY: `weights` has a row for each of `out`; the caller has what `F` and `D` need.
                 unsafe {
+                    let blocks = weights.get_unchecked(row * row_blocks + start..);
                     match F::Block::PARTS {
-                        1 => row_terms::<F, D, LANES>(blocks, x, &last, terms),
-                        2 => row_terms::<F, D, { LANES / 2 }>(blocks, x, &last, terms),
-                        _ => row_terms::<F, D, { LANES / 4 }>(blocks, x, &last, terms),
+                        1 => row_terms::<F, D, LANES>(blocks, count, x, &last, terms),
+                        2 => row_terms::<F, D, { LANES / 2 }>(blocks, count, x, &last, terms),
+                        _ => row_terms::<F, D, { LANES / 4 }>(blocks, count, x, &last, terms),
                     }
                 }
             }
             // SAFETY: the caller has AVX2.
-            dots = unsafe { add_terms(dots, &terms, count * F::Block::PARTS) };
+            dots = unsafe { add_terms::<F>(dots, &terms, count * F::Block::PARTS) };
         }
         let mut stored = [0.0; LANES];
         // SAFETY: as above.
@@ -237,7 +259,7 @@ unsafe fn decode<F: Format, D: Dot>(
 
 /// Adds the first `count` terms of each row to its lane of `dots`, one after the other.
 #[inline(always)]
-unsafe fn add_terms(
+unsafe fn add_terms<F: Format>(
     mut dots: __m256,
     terms: &[[__m256; TERMS / LANES]; LANES],
     count: usize,
@@ -250,42 +272,55 @@ unsafe fn add_terms(
                 *row = _mm256_castps_si256(terms[first / LANES]);
             }
             let columns = transpose(&rows);
-            for column in &columns[..LANES.min(count - first)] {
-                dots = _mm256_add_ps(dots, _mm256_castsi256_ps(*column));
+            for &lane in &order::<F::Block>()[..LANES.min(count - first)] {
+                dots = _mm256_add_ps(dots, _mm256_castsi256_ps(columns[lane]));
             }
         }
     }
     dots
 }
 
-/// The terms of up to [`TERMS`] blocks (or parts) of one weight row, `STEP` blocks at a time.
+/// The terms of the first `count` blocks, up to [`TERMS`] (or as many parts), which are of one
+/// weight row, `STEP` blocks at a time.
 #[inline(always)]
 unsafe fn row_terms<F: Format, D: Dot, const STEP: usize>(
     blocks: &[Bytes<F>],
+    count: usize,
     x: Row<'_>,
-    last: &Last<'_>,
+    last: &Last,
     terms: &mut [__m256; TERMS / LANES],
 ) {
-    let groups = F::Block::ELEMENTS / SUM_ELEMENTS;
+    let (elements, mut groups) = (F::Block::ELEMENTS, F::Block::ELEMENTS / SUM_ELEMENTS);
+    if is_paired::<F::Block>() {
+        groups = pairs::sums_of::<F::Block>();
+    }
     debug_assert!(STEP * F::Block::PARTS == LANES);
-    let (whole, rest) = blocks.as_chunks::<STEP>();
-    for (index, (blocks, terms)) in whole.iter().zip(&mut *terms).enumerate() {
+    for (index, terms) in terms.iter_mut().enumerate().take(count / STEP) {
         // SAFETY: `x` has as many blocks as the weight row; the caller has what `F` and `D` need.
         *terms = unsafe {
             let x = Terms {
-                quants: x.quants.get_unchecked(index * LANES * F::Block::ELEMENTS..),
+                quants: x.quants.get_unchecked(index * LANES * elements..),
                 scales: x.scales.as_chunks().0.get_unchecked(index),
                 sums: x.sums.get_unchecked(index * LANES * groups..),
             };
-            F::terms::<D>(blocks, &x)
+            F::terms::<D>(blocks.get_unchecked(index * STEP..(index + 1) * STEP), STEP, &x)
         };
     }
-    if let Some(terms) = terms.get_mut(whole.len())
-        && !rest.is_empty()
+    let whole = count / STEP;
+    if let Some(terms) = terms.get_mut(whole)
+        && whole * STEP < count
     {
-        let x = Terms { quants: last.quants, scales: &last.scales, sums: &last.sums };
+        let quants = &x.quants[whole * LANES * elements..];
+        let x = match is_paired::<F::Block>() {
+            true => Terms {
+                quants,
+                scales: x.scales.as_chunks().0.get(whole).unwrap_or(&last.scales),
+                sums: &x.sums[whole * LANES * groups..],
+            },
+            false => Terms { quants, scales: &last.scales, sums: &last.sums },
+        };
         // SAFETY: the caller has what `F` and `D` need.
-        *terms = unsafe { F::terms::<D>(rest, &x) };
+        *terms = unsafe { F::terms::<D>(&blocks[whole * STEP..], count - whole * STEP, &x) };
     }
 }
 

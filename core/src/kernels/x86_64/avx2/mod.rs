@@ -15,6 +15,7 @@ mod float;
 mod k_quants;
 mod lanes;
 mod matmul;
+mod pairs;
 mod planeless;
 mod unpack;
 mod vector;

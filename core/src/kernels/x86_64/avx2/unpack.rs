@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::lanes::*;
+use super::matmul::order;
 use super::planeless::{Unpacked, unpacked};
 use crate::quant::BlockFormat;
 use crate::quant::layout::{Code, Place, Plane, part};
@@ -96,17 +97,67 @@ unsafe fn bits(plane: Plane, position: usize, block: &[u8], vector: usize) -> __
                 _mm256_and_si256(set, _mm256_set1_epi8(1 << position))
             }
             16 => nibbles(part(block, byte)),
-            _ => {
-                let bytes = load32(part(block, byte));
-                // Shifts go by 16 bits: what comes from the byte beside is masked away.
-                let shifted = if shift < position {
-                    _mm256_sll_epi16(bytes, _mm_cvtsi32_si128((position - shift) as i32))
-                } else {
-                    _mm256_srl_epi16(bytes, _mm_cvtsi32_si128((shift - position) as i32))
-                };
-                _mm256_and_si256(shifted, _mm256_set1_epi8((plane.mask() << position) as i8))
-            }
+            _ => moved(load32(part(block, byte)), shift, position, plane.mask()),
         }
+    }
+}
+
+/// Quants `16 * half ..` of two blocks with planes, without what the format subtracts from them.
+#[inline(always)]
+pub(super) unsafe fn quants_of_two<F: BlockFormat>(blocks: [&F::Bytes; 2], half: usize) -> __m256i {
+    let (layout, blocks) = (const { &F::LAYOUT }, blocks.map(AsRef::as_ref));
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let low = bits_of_two(layout.low, layout.code.position(), blocks, half);
+        let stored = match layout.high {
+            Some(high) => _mm256_or_si256(low, bits_of_two(high, layout.low.bits, blocks, half)),
+            None => low,
+        };
+        match layout.code {
+            Code::Codebook(table, _) => looked_up(table, stored),
+            _ => stored,
+        }
+    }
+}
+
+/// [`bits`] of weights `16 * half ..` of two blocks.
+#[inline(always)]
+unsafe fn bits_of_two(plane: Plane, position: usize, blocks: [&[u8]; 2], half: usize) -> __m256i {
+    debug_assert!(matches!((plane.run, plane.bits), (1, 1) | (16 | 32, _)));
+    let Place { byte, shift } = plane.place(VECTOR / 2 * half);
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        if plane.run == 1 {
+            // Both halves of 32 bits, so that they are loaded once.
+            let [low, high] =
+                blocks.map(|block| i32::from_le_bytes(*part(block, byte - half % 2 * 2)));
+            let words = _mm256_set_m128i(_mm_set1_epi32(high), _mm_set1_epi32(low));
+            let first = (half % 2 * 2) as i64 * 0x0101_0101_0101_0101;
+            let second = first + 0x0101_0101_0101_0101;
+            let bytes = _mm256_setr_epi64x(first, second, first, second);
+            let bit = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
+            let spread = _mm256_and_si256(_mm256_shuffle_epi8(words, bytes), bit);
+            let set = _mm256_cmpeq_epi8(spread, bit);
+            return _mm256_and_si256(set, _mm256_set1_epi8(1 << position));
+        }
+        let [low, high] = blocks.map(|block| part(block, byte));
+        let bytes = _mm256_set_m128i(load16(high), load16(low));
+        moved(bytes, shift, position, plane.mask())
+    }
+}
+
+/// The bits of `mask` from bit `from` of each byte on, moved to bit `to`.
+#[inline(always)]
+unsafe fn moved(bytes: __m256i, from: usize, to: usize, mask: u8) -> __m256i {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        // Shifts go by 16 bits: what comes from the byte beside is masked away.
+        let shifted = if from < to {
+            _mm256_sll_epi16(bytes, _mm_cvtsi32_si128((to - from) as i32))
+        } else {
+            _mm256_srl_epi16(bytes, _mm_cvtsi32_si128((from - to) as i32))
+        };
+        _mm256_and_si256(shifted, _mm256_set1_epi8((mask << to) as i8))
     }
 }
 
@@ -162,16 +213,86 @@ pub(super) unsafe fn looked_up(table: &[i8; 16], numbers: __m256i) -> __m256i {
     }
 }
 
-/// The scales of eight blocks from what [`BlockLayout::halves`] gave.
+/// What [`BlockLayout::halves`] gives of the first `count` blocks, up to eight: their scales, and
+/// their minima, in the lanes of [`order`]. What is in the others is arbitrary: that of blocks that
+/// follow, if there are any.
 ///
 /// [`BlockLayout::halves`]: crate::quant::BlockLayout::halves
 #[inline(always)]
-pub(super) unsafe fn factors<F: BlockFormat>(stored: &[u16; 8]) -> __m256 {
+pub(super) unsafe fn halves<F: BlockFormat>(blocks: &[F::Bytes], count: usize) -> [__m128i; 2] {
+    let layout = const { &F::LAYOUT };
+    if let (Some(eight), Factor::Half | Factor::Exponent) = (blocks.first_chunk(), layout.factor) {
+        // SAFETY: the caller has AVX2.
+        return unsafe {
+            let scales = words::<F>(eight, layout.scale);
+            let scales = match layout.factor {
+                Factor::Exponent => _mm_and_si128(scales, _mm_set1_epi16(0xff)),
+                _ => scales,
+            };
+            let minima = match layout.minimum_at() {
+                Some(at) => words::<F>(eight, at),
+                None => _mm_setzero_si128(),
+            };
+            [scales, minima]
+        };
+    }
+    let (mut scales, mut minima) = ([0; 8], [0; 8]);
+    for (block, lane) in blocks.iter().take(count).zip(order::<F>()) {
+        [scales[lane], minima[lane]] = layout.halves(block.as_ref());
+    }
+    // SAFETY: the caller has AVX2.
+    unsafe { [load_halves(&scales), load_halves(&minima)] }
+}
+
+/// The two bytes at byte `at` of eight blocks, in the lanes of [`order`].
+///
+/// Each is loaded into all words of a vector, or, of every second lane's block, with the two bytes
+/// before it, into every second one; the vectors are blended. Inserting words one by one takes a
+/// shuffle for each.
+#[inline(always)]
+unsafe fn words<F: BlockFormat>(blocks: &[F::Bytes; 8], at: usize) -> __m128i {
+    const { assert!(F::BYTES >= 2 && order::<F>()[0] == 0 && order::<F>()[7] == 7) };
+    debug_assert!(at + 2 <= F::BYTES);
+    let first = blocks.as_ptr().cast::<u8>().wrapping_add(at);
+    let block = |lane: usize| {
+        let mut of_lane = [0; 8];
+        for (block, lane) in order::<F>().into_iter().enumerate() {
+            of_lane[lane] = block;
+        }
+        first.wrapping_add(of_lane[lane] * F::BYTES)
+    };
+    // SAFETY: the two bytes that follow may be the next block's, but even lanes are not the last
+    // block's; the two that precede may be the previous one's, but odd lanes are not the first
+    // block's. The caller has AVX2.
+    unsafe {
+        let low =
+            _mm_blend_epi32::<0b1010>(two_words(block(0), block(1)), two_words(block(2), block(3)));
+        let high =
+            _mm_blend_epi32::<0b1010>(two_words(block(4), block(5)), two_words(block(6), block(7)));
+        _mm_blend_epi32::<0b1100>(low, high)
+    }
+}
+
+/// The two bytes at `even`, and those at `odd`, in turn. Readable are the two bytes that follow the
+/// former, and the two that precede the latter.
+#[inline(always)]
+unsafe fn two_words(even: *const u8, odd: *const u8) -> __m128i {
+    // SAFETY: the caller has AVX2, and says that both loads are of readable bytes.
+    unsafe {
+        let even = even.cast::<i32>().read_unaligned();
+        let odd = odd.sub(2).cast::<i32>().read_unaligned();
+        _mm_blend_epi16::<0b1010_1010>(_mm_set1_epi32(even), _mm_set1_epi32(odd))
+    }
+}
+
+/// The scales of eight blocks, from what [`halves`] gave.
+#[inline(always)]
+pub(super) unsafe fn factors<F: BlockFormat>(stored: __m128i) -> __m256 {
     // SAFETY: the caller has AVX2 and F16C.
     unsafe {
         let scale = match const { F::LAYOUT.factor } {
             Factor::Exponent => {
-                let exponents = _mm256_cvtepu16_epi32(_mm_loadu_si128(stored.as_ptr().cast()));
+                let exponents = _mm256_cvtepu16_epi32(stored);
                 let one = _mm256_set1_epi32(1);
                 let normal = _mm256_slli_epi32::<23>(_mm256_sub_epi32(exponents, one));
                 // See `Factor::value`.
@@ -179,7 +300,7 @@ pub(super) unsafe fn factors<F: BlockFormat>(stored: &[u16; 8]) -> __m256 {
                 let is_normal = _mm256_cmpgt_epi32(exponents, one);
                 _mm256_castsi256_ps(_mm256_blendv_epi8(subnormal, normal, is_normal))
             }
-            Factor::Half | Factor::Nibbles | Factor::Small => from_halves(stored),
+            Factor::Half | Factor::Nibbles | Factor::Small => _mm256_cvtph_ps(stored),
         };
         match const { F::LAYOUT.unit } {
             1.0 => scale,
@@ -221,21 +342,49 @@ unsafe fn scales<F: BlockFormat>(block: &F::Bytes) -> [__m256i; 2] {
 unsafe fn six_bits(bytes: &[u8; 16]) -> [__m256i; 2] {
     // SAFETY: the caller has AVX2.
     unsafe {
-        let bytes = load16(bytes);
-        // Four lanes: scales 0..4, scales 4..8, minima 0..4, minima 4..8.
-        let low = _mm_setr_epi32(0x0302_0100, 0x0b0a_0908, 0x0706_0504, 0x0b0a_0908);
-        let low = _mm_srlv_epi32(_mm_shuffle_epi8(bytes, low), _mm_setr_epi32(0, 0, 0, 4));
-        let low_mask = _mm_setr_epi32(0x3f3f_3f3f, 0x0f0f_0f0f, 0x3f3f_3f3f, 0x0f0f_0f0f);
-        let none = 0x8080_8080_u32 as i32;
-        let high = _mm_shuffle_epi8(bytes, _mm_setr_epi32(none, 0x0302_0100, none, 0x0706_0504));
-        let high = _mm_and_si128(_mm_srli_epi16::<2>(high), _mm_set1_epi8(0x30));
-        let both = _mm_or_si128(_mm_and_si128(low, low_mask), high);
+        let both = _mm256_castsi256_si128(unpacked_six_bits([bytes; 2]));
         // Each twice: groups of 32 as groups of 16.
         [
             _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(both, both)),
             _mm256_cvtepu8_epi16(_mm_unpackhi_epi8(both, both)),
         ]
     }
+}
+
+/// See [`Scales::SixBits`]: the scales of two blocks' groups of 32, and their minima, eight a half.
+#[inline(always)]
+pub(super) unsafe fn six_bits_of_two(blocks: [&[u8; 16]; 2]) -> [__m256i; 2] {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let (both, zero) = (unpacked_six_bits(blocks), _mm256_setzero_si256());
+        [_mm256_unpacklo_epi8(both, zero), _mm256_unpackhi_epi8(both, zero)]
+    }
+}
+
+/// Bytes: eight scales and eight minima of each of two blocks.
+#[inline(always)]
+unsafe fn unpacked_six_bits(blocks: [&[u8; 16]; 2]) -> __m256i {
+    // Lanes of a half: scales 0..4, scales 4..8, minima 0..4, minima 4..8.
+    const LOW: [u32; 4] = [0x0302_0100, 0x0b0a_0908, 0x0706_0504, 0x0b0a_0908];
+    const LOW_SHIFTS: [u32; 4] = [0, 0, 0, 4];
+    const LOW_MASK: [u32; 4] = [0x3f3f_3f3f, 0x0f0f_0f0f, 0x3f3f_3f3f, 0x0f0f_0f0f];
+    const HIGH: [u32; 4] = [0x8080_8080, 0x0302_0100, 0x8080_8080, 0x0706_0504];
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let bytes = _mm256_set_m128i(load16(blocks[1]), load16(blocks[0]));
+        let low = _mm256_srlv_epi32(_mm256_shuffle_epi8(bytes, twice(LOW)), twice(LOW_SHIFTS));
+        let high = _mm256_srli_epi16::<2>(_mm256_shuffle_epi8(bytes, twice(HIGH)));
+        let high = _mm256_and_si256(high, _mm256_set1_epi8(0x30));
+        _mm256_or_si256(_mm256_and_si256(low, twice(LOW_MASK)), high)
+    }
+}
+
+/// The same lanes in both halves.
+#[inline(always)]
+unsafe fn twice(lanes: [u32; 4]) -> __m256i {
+    let [a, b, c, d] = lanes.map(u32::cast_signed);
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_setr_epi32(a, b, c, d, a, b, c, d) }
 }
 
 /// See [`Scales::SignedSixBits`]: 12 of the bytes, from byte `at` on.

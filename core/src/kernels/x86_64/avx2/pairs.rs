@@ -1,0 +1,253 @@
+//! Decode with two blocks in each vector: 16 weights of either.
+//!
+//! A group of 32 then is two vectors, whose products are added before anything is widened, scaled
+//! or summed across lanes; four vectors of sums are left of eight blocks, not eight.
+// Unsafe: vector instructions, and activations that are written before they are read.
+#![allow(unsafe_code)]
+
+use super::dot::{Dot, reduce_halves};
+use super::lanes::*;
+use super::matmul::{LANES, Row, TERMS, Terms};
+use super::unpack::{VECTOR, quants_of_two, six_bits_of_two, unsigned};
+use crate::kernels::SUM_ELEMENTS;
+use crate::kernels::x86_64::prefetch::prefetch_beyond;
+use crate::quant::BlockFormat;
+use crate::quant::activations::MAX_QUANT;
+use crate::quant::layout::part;
+use crate::quant::scales::{Factor, Scales};
+use core::arch::x86_64::*;
+use core::mem::MaybeUninit;
+use core::ops::Range;
+use core::slice::from_raw_parts;
+
+/// Weights of a block in a vector.
+const HALF: usize = VECTOR / 2;
+
+/// Most activations that are kept in pairs: 32 blocks of 256.
+const MAX_ELEMENTS: usize = 8192;
+
+/// Whether a format gains by it: blocks of 32 with nibbles, and of 256 with groups of 32 that have
+/// no sign.
+pub(super) const fn is_paired<F: BlockFormat>() -> bool {
+    let low = F::LAYOUT.low;
+    let has_one_scale = matches!(F::LAYOUT.factor, Factor::Half | Factor::Exponent);
+    match F::ELEMENTS {
+        32 => F::PARTS == 1 && low.run == HALF && low.bits == 4 && has_one_scale,
+        256 => matches!(F::LAYOUT.scales, Scales::SixBits(_)),
+        _ => false,
+    }
+}
+
+/// Blocks of a row whose terms are kept, and all of whose activations are.
+pub(super) const fn step<F: BlockFormat>() -> usize {
+    let most = MAX_ELEMENTS / F::ELEMENTS;
+    if most < TERMS { most } else { TERMS }
+}
+
+/// The lane of each of eight blocks: those of the first of each two, then those of the second.
+pub(super) const ORDER: [usize; LANES] = [0, 4, 1, 5, 2, 6, 3, 7];
+
+/// Sums of activations that a block of [`Paired`] activations has: of 32 where blocks are larger.
+pub(super) const fn sums_of<F: BlockFormat>() -> usize {
+    if F::ELEMENTS == VECTOR { VECTOR / SUM_ELEMENTS } else { F::ELEMENTS / VECTOR }
+}
+
+/// Activations for whole eights of blocks; what is missing are zeros.
+pub(super) struct Paired {
+    /// Of blocks `2 i` and `2 i + 1`, 16 of either in turn.
+    quants: [MaybeUninit<[i8; HALF]>; MAX_ELEMENTS / HALF],
+    /// In the order of lanes; of blocks of 256 as the quants, 8 of either in turn.
+    sums: [MaybeUninit<i16>; MAX_ELEMENTS / SUM_ELEMENTS],
+    /// In the order of lanes.
+    scales: [MaybeUninit<f32>; MAX_ELEMENTS / VECTOR],
+    /// The blocks that are there, but for those that are zeros.
+    blocks: Range<usize>,
+}
+
+impl Paired {
+    pub(super) const fn new() -> Self {
+        Self {
+            quants: [MaybeUninit::uninit(); MAX_ELEMENTS / HALF],
+            sums: [MaybeUninit::uninit(); MAX_ELEMENTS / SUM_ELEMENTS],
+            scales: [MaybeUninit::uninit(); MAX_ELEMENTS / VECTOR],
+            blocks: 0..0,
+        }
+    }
+
+    /// `x` from block `start` on, a multiple of eight: `count` blocks or more, up to [`step`].
+    #[inline(always)]
+    pub(super) fn get<F: BlockFormat>(
+        &mut self,
+        x: Row<'_>,
+        start: usize,
+        count: usize,
+    ) -> Row<'_> {
+        if start < self.blocks.start || start + count > self.blocks.end {
+            let most = MAX_ELEMENTS / F::ELEMENTS;
+            self.fill::<F>(x.from::<F>(start));
+            self.blocks = start..start + (x.scales.len() - start).min(most);
+        }
+        let first = start - self.blocks.start;
+        let blocks = self.blocks.len().next_multiple_of(LANES) - first;
+        // SAFETY: `fill` has written whole eights of blocks.
+        unsafe {
+            let quants = self.quants.as_ptr().add(first * F::ELEMENTS / HALF);
+            let sums = self.sums.as_ptr().add(first * sums_of::<F>());
+            let scales = self.scales.as_ptr().add(first);
+            Row {
+                quants: from_raw_parts(quants.cast(), blocks * F::ELEMENTS),
+                sums: from_raw_parts(sums.cast(), blocks * sums_of::<F>()),
+                scales: from_raw_parts(scales.cast(), blocks),
+            }
+        }
+    }
+
+    /// Takes over as many blocks as there is room for.
+    #[inline(always)]
+    fn fill<F: BlockFormat>(&mut self, x: Row<'_>) {
+        let halves = F::ELEMENTS / HALF;
+        let eights = x.scales.chunks(LANES).zip(x.quants.chunks(LANES * F::ELEMENTS));
+        let eights = eights.zip(x.sums.chunks(LANES * F::ELEMENTS / SUM_ELEMENTS));
+        let out = self.quants.chunks_exact_mut(LANES * halves);
+        let out = out.zip(self.sums.chunks_exact_mut(LANES * sums_of::<F>()));
+        let out = out.zip(self.scales.as_chunks_mut::<LANES>().0);
+        for (((x_scales, x_quants), x_sums), ((quants, sums), scales)) in eights.zip(out) {
+            let x_quants = x_quants.as_chunks::<HALF>().0;
+            for (pair, quants) in quants.chunks_exact_mut(2 * halves).enumerate() {
+                for (index, [first, second]) in quants.as_chunks_mut().0.iter_mut().enumerate() {
+                    let from = 2 * pair * halves + index;
+                    first.write(x_quants.get(from).copied().unwrap_or([0; HALF]));
+                    second.write(x_quants.get(from + halves).copied().unwrap_or([0; HALF]));
+                }
+            }
+            for (block, lane) in ORDER.into_iter().enumerate() {
+                scales[lane].write(x_scales.get(block).copied().unwrap_or(0.0));
+            }
+            if F::ELEMENTS == VECTOR {
+                let x_sums = x_sums.as_chunks::<2>().0;
+                for (block, lane) in ORDER.into_iter().enumerate() {
+                    let [first, second] = x_sums.get(block).copied().unwrap_or([0; 2]);
+                    sums[2 * lane].write(first);
+                    sums[2 * lane + 1].write(second);
+                }
+            } else {
+                let x_sums = x_sums.as_chunks::<2>().0;
+                for (index, sum) in sums.iter_mut().enumerate() {
+                    let [first, second] = x_sums.get(index).copied().unwrap_or([0; 2]);
+                    sum.write(first + second);
+                }
+            }
+        }
+    }
+}
+
+/// The integer sums of the first `count` blocks, up to eight, with activations that are [`Paired`];
+/// of blocks of 256 those of the minima, too. In [`ORDER`].
+#[inline(always)]
+pub(super) unsafe fn integer_sums<F: BlockFormat, D: Dot>(
+    blocks: &[F::Bytes],
+    count: usize,
+    x: &Terms<'_>,
+) -> [__m256i; 2] {
+    // SAFETY: the caller's.
+    unsafe {
+        match blocks.first_chunk::<LANES>() {
+            // Without checks of each block.
+            Some(blocks) if count == LANES => sums_of_pairs::<F, D>(blocks, LANES / 2, x),
+            _ => sums_of_pairs::<F, D>(blocks, count.div_ceil(2).min(LANES / 2), x),
+        }
+    }
+}
+
+/// [`integer_sums`] of `pairs` pairs of blocks, whose last may lack the second.
+#[inline(always)]
+unsafe fn sums_of_pairs<F: BlockFormat, D: Dot>(
+    blocks: &[F::Bytes],
+    pairs: usize,
+    x: &Terms<'_>,
+) -> [__m256i; 2] {
+    let table = if F::ELEMENTS == VECTOR { &[[0; VECTOR]; LANES] } else { broadcasts() };
+    let vectors = x.quants.as_chunks::<VECTOR>().0;
+    // SAFETY: the caller has what `D` needs and AVX2.
+    unsafe {
+        let zero = _mm256_setzero_si256();
+        let [mut isums, mut msums] = [[zero; LANES / 2]; 2];
+        for pair in 0..pairs {
+            // Whatever stands for a block that is missing meets zeros.
+            let second = if 2 * pair + 1 < blocks.len() { 2 * pair + 1 } else { 2 * pair };
+            let two = [&blocks[2 * pair], &blocks[second]];
+            if F::ELEMENTS == VECTOR {
+                // SAFETY: `x` has as many pairs.
+                isums[pair] = small::<F, D>(two, vectors.as_chunks().0.get_unchecked(pair));
+            } else {
+                for block in two {
+                    prefetch_beyond(block);
+                }
+                // SAFETY: as above.
+                let quants = vectors.as_chunks().0.get_unchecked(pair);
+                let sums = x.sums.as_chunks().0.get_unchecked(pair);
+                [isums[pair], msums[pair]] = large::<F, D>(two, quants, sums, table);
+            }
+        }
+        let isum = match F::ELEMENTS {
+            VECTOR => D::reduce_halves(isums, F::MAX),
+            _ => reduce_halves(isums),
+        };
+        let msum = if F::HAS_MINIMUM && F::ELEMENTS > VECTOR { reduce_halves(msums) } else { zero };
+        [isum, msum]
+    }
+}
+
+/// Sums of two blocks of 32, each in a half: what [`Dot::reduce_halves`] takes.
+#[inline(always)]
+unsafe fn small<F: BlockFormat, D: Dot>(blocks: [&F::Bytes; 2], x: &[[i8; VECTOR]; 2]) -> __m256i {
+    // SAFETY: the caller has what `D` needs and AVX2.
+    unsafe {
+        let zero = _mm256_setzero_si256();
+        let [a, a_x] = unsigned::<F>(quants_of_two::<F>(blocks, 0), load_quants(&x[0]));
+        let [b, b_x] = unsigned::<F>(quants_of_two::<F>(blocks, 1), load_quants(&x[1]));
+        if D::adds(F::MAX, 2) == 2 {
+            D::add(D::add(zero, a, a_x), b, b_x)
+        } else {
+            D::dot(D::dot(zero, a, a_x), b, b_x)
+        }
+    }
+}
+
+/// Sums of two blocks of 256, of quants and of minima, each in the 32-bit lanes of a half.
+#[inline(always)]
+unsafe fn large<F: BlockFormat, D: Dot>(
+    blocks: [&F::Bytes; 2],
+    x: &[[i8; VECTOR]; 2 * LANES],
+    sums: &[i16; 2 * LANES],
+    table: &[[u8; VECTOR]; LANES],
+) -> [__m256i; 2] {
+    let Scales::SixBits(at) = (const { F::LAYOUT.scales }) else {
+        // SAFETY: the caller has AVX2.
+        return unsafe { [_mm256_setzero_si256(); 2] };
+    };
+    // SAFETY: the caller has what `D` needs and AVX2.
+    unsafe {
+        let [scales, minima] = six_bits_of_two(blocks.map(|block| part(block.as_ref(), at)));
+        let msum = _mm256_madd_epi16(minima, load_sums(sums));
+        let mut isum = _mm256_setzero_si256();
+        macro_rules! add {
+            ($($group:literal)*) => { $(
+                let quants = [
+                    quants_of_two::<F>(blocks, 2 * $group),
+                    quants_of_two::<F>(blocks, 2 * $group + 1),
+                ];
+                let pair = [load_quants(&x[2 * $group]), load_quants(&x[2 * $group + 1])];
+                let scale = _mm256_shuffle_epi8(scales, load32(&table[$group]));
+                isum = D::dot_two_scaled(isum, quants, pair, scale);
+            )* };
+        }
+        // Written out, also where loops are kept small: each group's planes are constants.
+        const {
+            let is_used = is_paired::<F>() && F::ELEMENTS > VECTOR;
+            assert!(!is_used || 4 * MAX_QUANT * F::MAX <= i16::MAX as i32);
+        }
+        add!(0 1 2 3 4 5 6 7);
+        [isum, msum]
+    }
+}
