@@ -217,15 +217,48 @@ unsafe fn decode<F: Format, D: Dot>(
     x: Row<'_>,
     out: &mut [f32],
 ) {
-    debug_assert!(weights.len() == out.len() * row_blocks);
+    let is_half = row_blocks * 2 == LANES && F::Block::ELEMENTS == PANEL_COLUMNS;
+    if !(cfg!(feature = "inlined") && is_half) {
+        // SAFETY: the caller has what `F` and `D` need.
+        return unsafe { decode_rows::<F, D, 1>(weights, row_blocks, x, out) };
+    }
+    // Two rows' terms fill a register, if the second finds the activations again behind the first.
+    let mut quants = [0; LANES * PANEL_COLUMNS];
+    let mut sums = [0; LANES * PANEL_COLUMNS / SUM_ELEMENTS];
+    let mut scales = [0.0; LANES];
+    for half in 0..2 {
+        let start = half * row_blocks;
+        quants[start * PANEL_COLUMNS..][..x.quants.len()].copy_from_slice(x.quants);
+        sums[start * PANEL_COLUMNS / SUM_ELEMENTS..][..x.sums.len()].copy_from_slice(x.sums);
+        scales[start..][..x.scales.len()].copy_from_slice(x.scales);
+    }
+    let twice = Row { quants: &quants, scales: &scales, sums: &sums };
+    let (out, last_out) = out.split_at_mut(out.len() / 2 * 2);
+    let (weights, last_weights) = weights.split_at(out.len() * row_blocks);
+    // SAFETY: as above.
+    unsafe {
+        decode_rows::<F, D, 2>(weights, LANES, twice, out);
+        decode_rows::<F, D, 1>(last_weights, row_blocks, x, last_out);
+    }
+}
+
+/// [`decode`] of `ROWS` rows in each `row_blocks` blocks: one, or several if these are eight.
+#[inline(always)]
+unsafe fn decode_rows<F: Format, D: Dot, const ROWS: usize>(
+    weights: &[Bytes<F>],
+    row_blocks: usize,
+    x: Row<'_>,
+    out: &mut [f32],
+) {
+    debug_assert!(weights.len() * ROWS == out.len() * row_blocks);
     // SAFETY: the caller has AVX2.
     let zero = unsafe { _mm256_setzero_ps() };
     let mut terms = [[zero; TERMS / LANES]; LANES];
     let last = Last::new(x, F::Block::ELEMENTS);
     let mut paired = Paired::new();
-    for (group, out) in out.chunks_mut(LANES).enumerate() {
+    for (group, out) in out.chunks_mut(LANES * ROWS).enumerate() {
         let weights = &weights[group * LANES * row_blocks..];
-        let mut dots = zero;
+        let mut dots = [zero; ROWS];
         let step = match is_paired::<F::Block>() {
             true => pairs::step::<F::Block>(),
             false => TERMS / F::Block::PARTS,
@@ -236,8 +269,8 @@ unsafe fn decode<F: Format, D: Dot>(
                 true => paired.get::<F::Block>(x, start, count),
                 false => x.from::<F::Block>(start * F::Block::PARTS),
             };
-            for (row, terms) in terms.iter_mut().enumerate().take(out.len()) {
-                // SAFETY: `weights` has a row for each of `out`; the caller has what `F` and `D` need.
+            for (row, terms) in terms.iter_mut().enumerate().take(out.len() / ROWS) {
+                // SAFETY: `weights` has the rows of `out`; the caller has what `F` and `D` need.
                 unsafe {
                     let blocks = weights.get_unchecked(row * row_blocks + start..);
                     match F::Block::PARTS {
@@ -248,22 +281,27 @@ unsafe fn decode<F: Format, D: Dot>(
                 }
             }
             // SAFETY: the caller has AVX2.
-            dots = unsafe { add_terms::<F>(dots, &terms, count * F::Block::PARTS) };
+            unsafe { add_terms::<F, ROWS>(&mut dots, &terms, count * F::Block::PARTS) };
         }
-        let mut stored = [0.0; LANES];
-        // SAFETY: as above.
-        unsafe { store_floats(&mut stored, dots) };
-        out.copy_from_slice(&stored[..out.len()]);
+        for (row, dots) in dots.into_iter().enumerate() {
+            let mut stored = [0.0; LANES];
+            // SAFETY: as above.
+            unsafe { store_floats(&mut stored, dots) };
+            for (out, stored) in out.iter_mut().skip(row).step_by(ROWS).zip(stored) {
+                *out = stored;
+            }
+        }
     }
 }
 
-/// Adds the first `count` terms of each row to its lane of `dots`, one after the other.
+/// Adds the first `count` terms of each row to its lane of `dots`, one after the other; where there
+/// are several `dots`, an equal share of the eight to each.
 #[inline(always)]
-unsafe fn add_terms<F: Format>(
-    mut dots: __m256,
+unsafe fn add_terms<F: Format, const ROWS: usize>(
+    dots: &mut [__m256; ROWS],
     terms: &[[__m256; TERMS / LANES]; LANES],
     count: usize,
-) -> __m256 {
+) {
     for first in (0..count).step_by(LANES) {
         // SAFETY: the caller has AVX2.
         unsafe {
@@ -272,12 +310,13 @@ unsafe fn add_terms<F: Format>(
                 *row = _mm256_castps_si256(terms[first / LANES]);
             }
             let columns = transpose(&rows);
-            for &lane in &order::<F::Block>()[..LANES.min(count - first)] {
-                dots = _mm256_add_ps(dots, _mm256_castsi256_ps(columns[lane]));
+            let count = LANES.min(count - first);
+            for (index, &lane) in order::<F::Block>().iter().enumerate().take(count) {
+                let dots = &mut dots[index * ROWS / LANES];
+                *dots = _mm256_add_ps(*dots, _mm256_castsi256_ps(columns[lane]));
             }
         }
     }
-    dots
 }
 
 /// The terms of the first `count` blocks, up to [`TERMS`] (or as many parts), which are of one
@@ -314,7 +353,7 @@ unsafe fn row_terms<F: Format, D: Dot, const STEP: usize>(
         let x = match is_paired::<F::Block>() {
             true => Terms {
                 quants,
-                scales: x.scales.as_chunks().0.get(whole).unwrap_or(&last.scales),
+                scales: &x.scales.as_chunks().0[whole],
                 sums: &x.sums[whole * LANES * groups..],
             },
             false => Terms { quants, scales: &last.scales, sums: &last.sums },
