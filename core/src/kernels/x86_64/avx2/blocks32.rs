@@ -78,30 +78,32 @@ impl<F: BlockFormat> Format for Blocks32<F> {
     }
 
     #[inline(always)]
-    unsafe fn multiply<D: Dot, const ROWS: usize>(
-        panel: &Panel,
+    unsafe fn multiply<D: Dot, const PANELS: usize, const ROWS: usize>(
+        panels: &[Panel; PANELS],
         x: &[Row<'_>; ROWS],
-        sums: &mut [__m256; ROWS],
+        sums: &mut [[__m256; ROWS]; PANELS],
     ) {
-        for block in 0..panel.blocks.min(LANES) {
-            let panel_quants = &panel.quants.as_chunks::<LANES>().0[block];
+        for block in 0..panels[0].blocks.min(LANES) {
             // SAFETY: the caller has what `D` needs, AVX2 and F16C.
             unsafe {
                 let mut quants = [&[0i8; VECTOR]; ROWS];
                 for row in 0..ROWS {
-                    // SAFETY: `x` begins with the panel's blocks.
+                    // SAFETY: `x` begins with the panels' blocks.
                     quants[row] = x[row].quants.as_chunks().0.get_unchecked(block);
                 }
-                let isums = integer_sums::<F, D, ROWS>(panel_quants, &quants);
+                let isums = integer_sums::<F, D, PANELS, ROWS>(panels, block, &quants);
                 for row in 0..ROWS {
                     // SAFETY: as above.
                     let pair: &[i16; GROUPS] = x[row].sums.as_chunks().0.get_unchecked(block);
-                    let [isum, msum] = add_sums::<F>(isums[row], broadcast(pair, 0));
                     // SAFETY: as above.
                     let x_scale = _mm256_set1_ps(*x[row].scales.get_unchecked(block));
-                    let (scale, minimum) = (panel.scale[block], panel.minimum[block]);
-                    let term = combine::<F>(scale, minimum, x_scale, isum, msum);
-                    sums[row] = _mm256_add_ps(sums[row], term);
+                    for (panel, sums) in sums.iter_mut().enumerate() {
+                        let [isum, msum] = add_sums::<F>(isums[panel][row], broadcast(pair, 0));
+                        let panel = &panels[panel];
+                        let (scale, minimum) = (panel.scale[block], panel.minimum[block]);
+                        let term = combine::<F>(scale, minimum, x_scale, isum, msum);
+                        sums[row] = _mm256_add_ps(sums[row], term);
+                    }
                 }
             }
         }
@@ -140,24 +142,31 @@ unsafe fn add_sums<F: BlockFormat>(isum: __m256i, sums: __m256i) -> [__m256i; 2]
 
 /// A block's integer sums with each row's activations, eight weight rows in the lanes.
 #[inline(always)]
-unsafe fn integer_sums<F: BlockFormat, D: Dot, const ROWS: usize>(
-    weights: &[__m256i; LANES],
+unsafe fn integer_sums<F: BlockFormat, D: Dot, const PANELS: usize, const ROWS: usize>(
+    panels: &[Panel; PANELS],
+    block: usize,
     x: &[&[i8; VECTOR]; ROWS],
-) -> [__m256i; ROWS] {
+) -> [[__m256i; ROWS]; PANELS] {
     // SAFETY: the caller has what `D` needs and AVX2.
     unsafe {
-        let mut sums = [_mm256_setzero_si256(); ROWS];
+        let mut sums = [[_mm256_setzero_si256(); ROWS]; PANELS];
         let adds = D::adds(F::MAX, LANES);
         let mut partial = sums;
-        for (index, &weights) in weights.iter().enumerate() {
+        for index in 0..LANES {
             for row in 0..ROWS {
-                let [weights, x] = unsigned::<F>(weights, broadcast(x[row], index));
-                partial[row] = D::add(partial[row], weights, x);
+                let x = broadcast(x[row], index);
+                for (panel, partial) in panels.iter().zip(&mut partial) {
+                    let weights = panel.quants.as_chunks::<LANES>().0[block][index];
+                    let [weights, x] = unsigned::<F>(weights, x);
+                    partial[row] = D::add(partial[row], weights, x);
+                }
             }
             if (index + 1).is_multiple_of(adds) {
-                for row in 0..ROWS {
-                    sums[row] = D::finish(sums[row], partial[row]);
-                    partial[row] = _mm256_setzero_si256();
+                for (sums, partial) in sums.iter_mut().zip(&mut partial) {
+                    for row in 0..ROWS {
+                        sums[row] = D::finish(sums[row], partial[row]);
+                        partial[row] = _mm256_setzero_si256();
+                    }
                 }
             }
         }

@@ -90,46 +90,56 @@ impl<F: BlockFormat> Format for KQuants<F> {
     }
 
     #[inline(always)]
-    unsafe fn multiply<D: Dot, const ROWS: usize>(
-        panel: &Panel,
+    unsafe fn multiply<D: Dot, const PANELS: usize, const ROWS: usize>(
+        panels: &[Panel; PANELS],
         x: &[Row<'_>; ROWS],
-        sums: &mut [__m256; ROWS],
+        sums: &mut [[__m256; ROWS]; PANELS],
     ) {
         let mut quants = [&[0i8; ELEMENTS]; ROWS];
         // SAFETY: `x` has a block; the caller has what `D` needs, AVX2 and F16C.
         unsafe {
-            let zeros = [_mm256_setzero_si256(); ROWS];
+            let zeros = [[_mm256_setzero_si256(); ROWS]; PANELS];
             let mut isums = zeros;
             for row in 0..ROWS {
                 quants[row] = x[row].quants.as_chunks().0.get_unchecked(0);
                 if F::OFFSET != 0 {
-                    isums[row] = products_of_sums(panel, &x[row]);
+                    for (panel, isums) in panels.iter().zip(&mut isums) {
+                        isums[row] = products_of_sums(panel, &x[row]);
+                    }
                 }
             }
             let adds = D::adds(F::MAX, F::GROUP / 4);
-            for (step, weights) in panel.quants.chunks_exact(adds).enumerate() {
+            for step in 0..ELEMENTS / 4 / adds {
                 let mut partial = zeros;
-                for (index, &weights) in weights.iter().enumerate() {
+                for index in step * adds..(step + 1) * adds {
                     for row in 0..ROWS {
-                        let x = broadcast(quants[row], step * adds + index);
-                        let [weights, x] = unsigned::<F>(weights, x);
-                        partial[row] = D::add(partial[row], weights, x);
+                        let x = broadcast(quants[row], index);
+                        for (panel, partial) in panels.iter().zip(&mut partial) {
+                            let [weights, x] = unsigned::<F>(panel.quants[index], x);
+                            partial[row] = D::add(partial[row], weights, x);
+                        }
                     }
                 }
-                let scales = panel.scales[step * adds * 4 / (ELEMENTS / GROUPS)];
-                for row in 0..ROWS {
-                    isums[row] = D::finish_scaled(isums[row], partial[row], scales);
+                for panel in 0..PANELS {
+                    let scales = panels[panel].scales[step * adds * 4 / (ELEMENTS / GROUPS)];
+                    for row in 0..ROWS {
+                        let isum = &mut isums[panel][row];
+                        *isum = D::finish_scaled(*isum, partial[panel][row], scales);
+                    }
                 }
             }
             for row in 0..ROWS {
                 let x_scale = _mm256_set1_ps(*x[row].scales.get_unchecked(0));
-                let mut msum = zeros[row];
-                if F::HAS_MINIMUM {
-                    msum = products_of_sums(panel, &x[row]);
+                for (index, panel) in panels.iter().enumerate() {
+                    let mut msum = _mm256_setzero_si256();
+                    if F::HAS_MINIMUM {
+                        msum = products_of_sums(panel, &x[row]);
+                    }
+                    let (scale, minimum) = (panel.scale[0], panel.minimum[0]);
+                    let isum = isums[index][row];
+                    let term = combine::<F>(scale, minimum, x_scale, isum, msum);
+                    sums[index][row] = _mm256_add_ps(sums[index][row], term);
                 }
-                let (scale, minimum) = (panel.scale[0], panel.minimum[0]);
-                let term = combine::<F>(scale, minimum, x_scale, isums[row], msum);
-                sums[row] = _mm256_add_ps(sums[row], term);
             }
         }
     }

@@ -29,9 +29,16 @@ pub(super) const PANEL_COLUMNS: usize = 256;
 /// columns. Longer rows are walked in pieces.
 pub(super) const TERMS: usize = 64;
 
-/// Activation rows that are multiplied with a panel together: their partial and 32-bit sums and
-/// a weight's vector are 9 of 16 registers.
+/// Activation rows that are multiplied with panels together.
 const BATCH: usize = 4;
+
+/// Whether two panels meet them together: what is loaded of an activation row then meets both, and
+/// their partial sums are half of the registers. Prefill gains up to a quarter, but for K-quants
+/// with minima, whose sums are twice as many: Q4_K loses a tenth.
+const fn has_two_panels<F: Format>() -> bool {
+    let has_more_sums = F::Block::HAS_MINIMUM && F::Block::ELEMENTS == PANEL_COLUMNS;
+    cfg!(feature = "inlined") && !has_more_sums
+}
 
 /// Activation rows from which on panels pay. Counted for Q4_K, filling one costs as many
 /// instructions as two decode steps of its rows, multiplying with it less than half of one:
@@ -54,11 +61,11 @@ pub(super) trait Format {
     /// Unpacks `rows`, each [`PANEL_COLUMNS`] columns or fewer.
     unsafe fn fill(panel: &mut Panel, rows: &[&[Bytes<Self>]; LANES]);
 
-    /// Adds the panel's products with `x`, which has as many blocks or more, to `sums`.
-    unsafe fn multiply<D: Dot, const ROWS: usize>(
-        panel: &Panel,
+    /// Adds the panels' products with `x`, which has as many blocks or more, to `sums`.
+    unsafe fn multiply<D: Dot, const PANELS: usize, const ROWS: usize>(
+        panels: &[Panel; PANELS],
         x: &[Row<'_>; ROWS],
-        sums: &mut [__m256; ROWS],
+        sums: &mut [[__m256; ROWS]; PANELS],
     );
 }
 
@@ -186,10 +193,16 @@ pub(super) unsafe fn matmul<F: Format, D: Dot>(
         true => activations.rows,
         false => activations.rows / BATCH * BATCH,
     };
-    for first in (0..in_panels).step_by(LANES) {
-        let rows = &weights[first * row_blocks..][..LANES * row_blocks];
+    let in_pairs = if has_two_panels::<F>() { in_panels / (2 * LANES) * (2 * LANES) } else { 0 };
+    for first in (0..in_pairs).step_by(2 * LANES) {
+        let rows = &weights[first * row_blocks..][..2 * LANES * row_blocks];
         // SAFETY: the caller has what `F` and `D` need.
-        unsafe { multiply_rows::<F, D>(rows, row_blocks, activations, panel_rows, first, out) };
+        unsafe { multiply_rows::<F, D, 2>(rows, row_blocks, activations, panel_rows, first, out) };
+    }
+    for first in (in_pairs..in_panels).step_by(LANES) {
+        let rows = &weights[first * row_blocks..][..LANES * row_blocks];
+        // SAFETY: as above.
+        unsafe { multiply_rows::<F, D, 1>(rows, row_blocks, activations, panel_rows, first, out) };
     }
     // Several activation rows meet a few weight rows while these are in L1.
     let step = if activations.rows == 1 { out.columns().max(1) } else { LANES };
@@ -363,9 +376,10 @@ unsafe fn row_terms<F: Format, D: Dot, const STEP: usize>(
     }
 }
 
-/// Eight weight rows times the first `panel_rows` activation rows: columns `first` on of `out`.
+/// Eight weight rows a panel times the first `panel_rows` activation rows: columns `first` on of
+/// `out`.
 #[inline(always)]
-unsafe fn multiply_rows<F: Format, D: Dot>(
+unsafe fn multiply_rows<F: Format, D: Dot, const PANELS: usize>(
     weights: &[Bytes<F>],
     row_blocks: usize,
     activations: &Activations<'_>,
@@ -374,37 +388,41 @@ unsafe fn multiply_rows<F: Format, D: Dot>(
     out: &mut Tile<'_>,
 ) {
     // SAFETY: all zeros are a value of integers and of floats.
-    let mut panel: Panel = unsafe { core::mem::zeroed() };
+    let mut panels: [Panel; PANELS] = unsafe { core::mem::zeroed() };
     for row in 0..panel_rows {
-        out.row_mut(row)[first..first + LANES].fill(0.0);
+        out.row_mut(row)[first..first + PANELS * LANES].fill(0.0);
     }
     let step = PANEL_COLUMNS / block_elements::<F>();
     for start in (0..row_blocks).step_by(step) {
         let end = row_blocks.min(start + step);
-        let mut rows: [&[Bytes<F>]; LANES] = [&[]; LANES];
-        for (index, row) in rows.iter_mut().enumerate() {
-            *row = &weights[index * row_blocks..][start..end];
+        for (index, panel) in panels.iter_mut().enumerate() {
+            let mut rows: [&[Bytes<F>]; LANES] = [&[]; LANES];
+            for (row, blocks) in rows.iter_mut().enumerate() {
+                *blocks = &weights[(index * LANES + row) * row_blocks..][start..end];
+            }
+            // SAFETY: the caller has what `F` and `D` need.
+            unsafe { F::fill(panel, &rows) };
         }
-        // SAFETY: the caller has what `F` and `D` need.
-        unsafe { F::fill(&mut panel, &rows) };
         let mut row = 0;
         while row + BATCH <= panel_rows {
             // SAFETY: as above.
-            unsafe { multiply::<F, D, BATCH>(&panel, activations, start, row, first, out) };
+            unsafe {
+                multiply::<F, D, PANELS, BATCH>(&panels, activations, start, row, first, out)
+            };
             row += BATCH;
         }
         while cfg!(feature = "inlined") && row < panel_rows {
             // SAFETY: as above.
-            unsafe { multiply::<F, D, 1>(&panel, activations, start, row, first, out) };
+            unsafe { multiply::<F, D, PANELS, 1>(&panels, activations, start, row, first, out) };
             row += 1;
         }
     }
 }
 
-/// A panel, whose blocks are those from `start` on, times `ROWS` activation rows from `row` on.
+/// Panels, whose blocks are those from `start` on, times `ROWS` activation rows from `row` on.
 #[inline(always)]
-unsafe fn multiply<F: Format, D: Dot, const ROWS: usize>(
-    panel: &Panel,
+unsafe fn multiply<F: Format, D: Dot, const PANELS: usize, const ROWS: usize>(
+    panels: &[Panel; PANELS],
     activations: &Activations<'_>,
     start: usize,
     row: usize,
@@ -412,26 +430,32 @@ unsafe fn multiply<F: Format, D: Dot, const ROWS: usize>(
     out: &mut Tile<'_>,
 ) {
     let mut x = [Row { quants: &[], scales: &[], sums: &[] }; ROWS];
-    let mut outputs = [core::ptr::null_mut::<[f32; LANES]>(); ROWS];
+    let mut outputs = [core::ptr::null_mut::<[[f32; LANES]; PANELS]>(); ROWS];
     // SAFETY: all zeros are a value of floats.
-    let mut sums: [__m256; ROWS] = unsafe { core::mem::zeroed() };
+    let mut sums: [[__m256; ROWS]; PANELS] = unsafe { core::mem::zeroed() };
     for index in 0..ROWS {
-        let output = &mut out.row_mut(row + index)[first..][..LANES];
+        let output = &mut out.row_mut(row + index)[first..][..PANELS * LANES];
         outputs[index] = output.as_mut_ptr().cast();
         // SAFETY: lengths are checked; `row + index` is a row, `start` one of its blocks; eight
-        // outputs are there; the caller has AVX2.
+        // outputs a panel are there; the caller has AVX2.
         unsafe {
             let start = start * F::Block::PARTS;
             x[index] = Row::new(activations, F::Block::ELEMENTS, row + index, start);
-            sums[index] = load_floats(&*outputs[index]);
+            for (sums, output) in sums.iter_mut().zip(&*outputs[index]) {
+                sums[index] = load_floats(output);
+            }
         }
     }
     // SAFETY: the caller has what `F` and `D` need.
-    unsafe { F::multiply::<D, ROWS>(panel, &x, &mut sums) };
-    for (output, &sum) in outputs.into_iter().zip(&sums) {
-        // SAFETY: eight outputs of a row of `out`, which is borrowed exclusively; the caller has
-        // AVX2.
-        unsafe { store_floats(&mut *output, sum) };
+    unsafe { F::multiply::<D, PANELS, ROWS>(panels, &x, &mut sums) };
+    for (index, output) in outputs.into_iter().enumerate() {
+        // SAFETY: eight outputs a panel of a row of `out`, which is borrowed exclusively; the
+        // caller has AVX2.
+        unsafe {
+            for (sums, output) in sums.iter().zip(&mut *output) {
+                store_floats(output, sums[index]);
+            }
+        }
     }
 }
 
