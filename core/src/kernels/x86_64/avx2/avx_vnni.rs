@@ -22,12 +22,18 @@ fn matmul<F: Format>(weights: &[u8], activations: &Activations<'_>, out: &mut Ti
     unsafe { compiled::<F>(weights, activations, out) };
 }
 
-/// The kernels of block format `F`, where the CPU has AVX2, F16C and AVX-VNNI.
+/// The kernels of block format `F`, where the CPU has AVX2, F16C and AVX-VNNI. Formats without
+/// planes have none: unpacking them takes most of the time.
 pub fn new<F: BlockFormat>(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
     let has_level = super::lanes::runs_on(cpu) && cpu.has(CpuFeature::AvxVnni);
-    let table = const { &kernels::<F>("avx-vnni", matmul::<Blocks32<F>>, matmul::<KQuants<F>>) };
+    let table = const {
+        match F::LAYOUT.code.has_no_planes() {
+            true => &None,
+            false => &kernels::<F>("avx-vnni", matmul::<Blocks32<F>>, matmul::<KQuants<F>>),
+        }
+    };
     table.as_ref().filter(|_| has_level)
 }
 
-/// Every block format's kernels.
+/// The kernels of every block format that has any.
 pub const ALL: &[Candidate] = candidates!(blocks new);

@@ -16,7 +16,7 @@ use crate::kernels::{Activations, SUM_ELEMENTS};
 use crate::mem::Tile;
 use crate::quant::BlockFormat;
 use crate::quant::block::Array;
-use crate::quant::layout::Minimum;
+use crate::quant::layout::{Code, Minimum};
 use core::arch::x86_64::*;
 
 /// Blocks whose integer sums are reduced together, and weight rows of a panel: lanes of 32 bits.
@@ -34,10 +34,16 @@ const BATCH: usize = 4;
 
 /// Whether two panels meet them together: what is loaded of an activation row then meets both, and
 /// their partial sums are half of the registers. Prefill gains up to a quarter, but for K-quants
-/// with minima, whose sums are twice as many: Q4_K loses a tenth.
+/// with minima, whose sums are twice as many (Q4_K loses a tenth), and grids, which take their time
+/// to unpack.
 const fn has_two_panels<F: Format>() -> bool {
     let has_more_sums = F::Block::HAS_MINIMUM && F::Block::ELEMENTS == PANEL_COLUMNS;
-    cfg!(feature = "inlined") && !has_more_sums
+    cfg!(feature = "inlined") && !has_more_sums && !is_slow_to_unpack::<F>()
+}
+
+/// Whether unpacking takes so long that little is gained elsewhere.
+const fn is_slow_to_unpack<F: Format>() -> bool {
+    matches!(F::Block::LAYOUT.code, Code::Grid(_))
 }
 
 /// Activation rows from which on panels pay. Counted for Q4_K, filling one costs as many
@@ -197,12 +203,28 @@ pub(super) unsafe fn matmul<F: Format, D: Dot>(
     for first in (0..in_pairs).step_by(2 * LANES) {
         let rows = &weights[first * row_blocks..][..2 * LANES * row_blocks];
         // SAFETY: the caller has what `F` and `D` need.
-        unsafe { multiply_rows::<F, D, 2>(rows, row_blocks, activations, panel_rows, first, out) };
+        unsafe {
+            multiply_rows::<F, D, 2, BATCH>(rows, row_blocks, activations, panel_rows, first, out)
+        };
     }
     for first in (in_pairs..in_panels).step_by(LANES) {
         let rows = &weights[first * row_blocks..][..LANES * row_blocks];
         // SAFETY: as above.
-        unsafe { multiply_rows::<F, D, 1>(rows, row_blocks, activations, panel_rows, first, out) };
+        unsafe {
+            // What two panels leave is little: less code matters more.
+            if has_two_panels::<F>() {
+                multiply_rows::<F, D, 1, 1>(rows, row_blocks, activations, panel_rows, first, out);
+            } else {
+                multiply_rows::<F, D, 1, BATCH>(
+                    rows,
+                    row_blocks,
+                    activations,
+                    panel_rows,
+                    first,
+                    out,
+                );
+            }
+        };
     }
     // Several activation rows meet a few weight rows while these are in L1.
     let step = if activations.rows == 1 { out.columns().max(1) } else { LANES };
@@ -230,8 +252,8 @@ unsafe fn decode<F: Format, D: Dot>(
     x: Row<'_>,
     out: &mut [f32],
 ) {
-    let is_half = row_blocks * 2 == LANES && F::Block::ELEMENTS == PANEL_COLUMNS;
-    if !(cfg!(feature = "inlined") && is_half) {
+    let is_worth_it = F::Block::ELEMENTS == PANEL_COLUMNS && !is_slow_to_unpack::<F>();
+    if !(cfg!(feature = "inlined") && is_worth_it && row_blocks * 2 == LANES) {
         // SAFETY: the caller has what `F` and `D` need.
         return unsafe { decode_rows::<F, D, 1>(weights, row_blocks, x, out) };
     }
@@ -379,7 +401,7 @@ unsafe fn row_terms<F: Format, D: Dot, const STEP: usize>(
 /// Eight weight rows a panel times the first `panel_rows` activation rows: columns `first` on of
 /// `out`.
 #[inline(always)]
-unsafe fn multiply_rows<F: Format, D: Dot, const PANELS: usize>(
+unsafe fn multiply_rows<F: Format, D: Dot, const PANELS: usize, const BATCH: usize>(
     weights: &[Bytes<F>],
     row_blocks: usize,
     activations: &Activations<'_>,
@@ -411,7 +433,7 @@ unsafe fn multiply_rows<F: Format, D: Dot, const PANELS: usize>(
             };
             row += BATCH;
         }
-        while cfg!(feature = "inlined") && row < panel_rows {
+        while BATCH > 1 && cfg!(feature = "inlined") && row < panel_rows {
             // SAFETY: as above.
             unsafe { multiply::<F, D, PANELS, 1>(&panels, activations, start, row, first, out) };
             row += 1;
