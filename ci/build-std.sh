@@ -15,10 +15,3 @@ cargo_from_source() {
         RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="${build_folder:-$cache/build-std}" \
         "${cargo_program:-/usr/bin/cargo}" "$@"
 }
-
-# build_unoptimised COMMAND...: runs it with settings for a build whose speed does not matter. The C
-# library for a Cortex-M0 takes 60 seconds instead of 105.
-build_unoptimised() {
-    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
-        CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 "$@"
-}

@@ -184,17 +184,18 @@ fn every_order_is_one(fixture: &Fixture, kv_type: KvType) -> Vec<f32> {
         let ours = logits(fixture, &flash, kv_type, batch, &Serial);
         assert_same(name, &format!("a batch of {batch}"), &ours, &reference);
     }
-    for threads in [2, 3] {
-        let ours = logits(fixture, &flash, kv_type, 64, &Threads(threads));
-        assert_same(name, &format!("{threads} threads"), &ours, &reference);
-    }
+    let ours = logits(fixture, &flash, kv_type, 64, &Threads(3));
+    assert_same(name, "3 threads", &ours, &reference);
     reference
 }
 
-fn every_way_is_one(fixture: &Fixture) {
+/// Bytes of a stripe, and how many are held at a time.
+const STRIPES: [(u64, usize); 5] = [(1, 2), (u64::MAX, 3), (3000, 1), (20_000, 4), (65_536, 2)];
+
+fn every_way_is_one(fixture: &Fixture, stripes: &[(u64, usize)]) {
     let flash = FlashWeights::new(&fixture.file);
     let reference = every_order_is_one(fixture, KvType::F16);
-    for (stripe_bytes, leases) in [(1, 2), (3000, 1), (20_000, 4), (65_536, 2), (u64::MAX, 3)] {
+    for &(stripe_bytes, leases) in stripes {
         let streamed = Streamed::new(flash, stripe_bytes, leases);
         let ours = logits(fixture, &streamed, KvType::F16, 64, &Serial);
         let what = format!("{leases} leases of {stripe_bytes} bytes");
@@ -208,12 +209,13 @@ fn every_way_is_one(fixture: &Fixture) {
 
 #[test]
 fn every_architecture_is_one() {
-    architectures().iter().for_each(every_way_is_one);
+    architectures().iter().for_each(|fixture| every_way_is_one(fixture, &STRIPES));
 }
 
 #[test]
 fn every_weight_type_is_one() {
-    weight_types().iter().for_each(every_way_is_one);
+    // Rows one by one and whole matrices: what lies between is the architectures' matter.
+    weight_types().iter().for_each(|fixture| every_way_is_one(fixture, &STRIPES[..2]));
 }
 
 #[test]

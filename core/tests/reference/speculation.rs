@@ -271,14 +271,14 @@ fn drafts_change_no_text() {
     for fixture in models {
         let n_vocab = with_model(fixture, 40, |session, _| session.config().n_vocab);
         let mut sum = Speculated::default();
-        for seed in 0..8 {
+        for seed in 0..5 {
             let run = Run { constraint: None, ..random_run(seed, n_vocab) };
             let result = identical(fixture, fixture, &run, None);
             sum.accepted += result.accepted;
             sum.drafted += result.drafted;
         }
         // Both kinds of drafts were met, many times.
-        assert!(sum.accepted > 20, "{}: {sum:?}", fixture.name);
+        assert!(sum.accepted > 12, "{}: {sum:?}", fixture.name);
         assert!(sum.drafted > sum.accepted + 10, "{}: {sum:?}", fixture.name);
     }
     // Under a constraint, too.

@@ -193,7 +193,8 @@ macro_rules! vnni_dot {
             ) -> __m256i {
                 // SAFETY: the caller has the instruction and AVX2.
                 unsafe {
-                    let [a, b] = [_mm256_maddubs_epi16(u[0], x[0]), _mm256_maddubs_epi16(u[1], x[1])];
+                    let a = _mm256_maddubs_epi16(u[0], x[0]);
+                    let b = _mm256_maddubs_epi16(u[1], x[1]);
                     $dpwssd(sum, _mm256_add_epi16(a, b), scales)
                 }
             }

@@ -34,5 +34,5 @@ pub(in crate::kernels::x86_64) fn new<F: BlockFormat>(
     table.as_ref().filter(|_| has_level)
 }
 
-/// A few formats' kernels: every block format's took a tenth of the time that tests need to compile.
+/// A few formats' kernels: compiling every block format's took a tenth of the tests' time.
 pub(in crate::kernels::x86_64) const ALL: &[Candidate] = candidates!(usual new);

@@ -120,7 +120,7 @@ pub(super) struct Terms<'a> {
     pub(super) quants: &'a [i8],
     /// One a block.
     pub(super) scales: &'a [f32; LANES],
-    /// At least `[blocks * elements / 16]` and 16; [`pairs::sums_of`] a block where they are paired.
+    /// At least `[blocks * elements / 16]` and 16; paired, [`pairs::sums_of`] a block.
     pub(super) sums: &'a [i16],
 }
 
