@@ -9,7 +9,8 @@ _PLATFORM_FILES = ("Cargo.toml", "src/lib.rs")
 
 
 def _right_tree() -> dict:
-    tree = {name: b"x\n" for name in ("Cargo.toml", "Cargo.lock", "LICENSE", "README.md")}
+    files = ("CHANGELOG.md", "Cargo.toml", "Cargo.lock", "LICENSE", "README.md")
+    tree = {name: b"x\n" for name in files}
     tree[_LINT] = b"//! Core.\npub mod mem;\n"
     tree["core/src/mem/mod.rs"] = b"//! Memory.\nuse crate::bytes::align_up;\n"
     for name in ("cli/src/main.rs", "ci/tool.py", "targets/README.md"):

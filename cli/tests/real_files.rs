@@ -128,6 +128,10 @@ fn a_plan_is_made_only_for_what_runs() {
     assert_eq!(bytes[type_at..type_at + 4], [0; 4]);
     bytes[type_at] = TensorType::I32 as u8;
     assert_refused(&bytes, &["info", "", "bench"], &["I32", "supported are", "Q4_0", "F16"]);
+    // A number that GGML does not have, or not yet.
+    bytes[type_at] = 99;
+    let says = ["('blk.0.attn_q.weight'): number 99; supported are", "Q4_0", "F16"];
+    assert_refused(&bytes, &["info", "", "bench"], &says);
     // Strings behind their keys, type and length.
     for (key, says) in [
         ("general.architecture", ["'#lama'", "supported are", "llama, m"]),

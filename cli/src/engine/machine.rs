@@ -35,7 +35,7 @@ impl Machine {
 }
 
 /// The kernels and architectures of this build, without those that the environment forbids.
-fn build() -> Result<Build<'static>, Failure> {
+pub(super) fn build() -> Result<Build<'static>, Failure> {
     if !cfg!(feature = "kernels") {
         let (formats, vectors) = (kernels::FEW, kernels::FEW_VECTORS);
         return Ok(Build { formats, vectors, families: family::ALL, cpu: cpu::detect_few() });

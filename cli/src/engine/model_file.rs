@@ -1,5 +1,6 @@
 //! A model file with its header in memory, and the model that the header describes.
 
+use super::machine;
 use super::machine::Machine;
 use super::parts::Parts;
 use crate::platform::map::{MapError, MappedFile};
@@ -97,6 +98,10 @@ impl ModelFile {
             GgufErrorKind::Split => self.failure(format_args!(
                 "{error}: let their names end in -00001-of-0000N.gguf and so on, and name the first"
             )),
+            GgufErrorKind::UnknownTensorType => match machine::build() {
+                Ok(build) => self.explained(error, Some(&build)),
+                Err(failure) => failure,
+            },
             _ => self.failure_in(error),
         })
     }

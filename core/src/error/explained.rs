@@ -27,11 +27,13 @@ impl Display for Explained<'_> {
             write!(f, " ('{}')", name.escape_ascii())?;
         }
         match (self.error, self.build) {
-            (Error::Model(ModelError::UnsupportedType { .. }), Some(build)) => {
-                let is_known =
-                    |&kind: &TensorType| kernels::bind(build.formats, build.cpu, kind).is_some();
-                let known = TensorType::ALL.iter().copied().filter(is_known);
-                list(f, known.map(TensorType::name))
+            (Error::Model(ModelError::UnsupportedType { .. }), Some(build)) => types(f, build),
+            (Error::Gguf(GgufError { kind: GgufErrorKind::UnknownTensorType, offset }), build) => {
+                let field = usize::try_from(offset).ok().and_then(|start| self.header.get(start..));
+                if let Some(number) = field.and_then(<[u8]>::first_chunk) {
+                    write!(f, ": number {}", u32::from_le_bytes(*number))?;
+                }
+                build.map_or(Ok(()), |build| types(f, build))
             }
             (Error::Model(ModelError::UnknownArchitecture(_)), Some(build)) => {
                 list(f, build.families.iter().map(|family| family.architecture))
@@ -45,6 +47,12 @@ impl Display for Explained<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Writes the types that there are kernels for.
+fn types(f: &mut fmt::Formatter<'_>, build: &Build<'_>) -> fmt::Result {
+    let has_kernels = |&kind: &TensorType| kernels::bind(build.formats, build.cpu, kind).is_some();
+    list(f, TensorType::ALL.iter().copied().filter(has_kernels).map(TensorType::name))
 }
 
 /// Writes what is supported. Families with and without experts may share a name.

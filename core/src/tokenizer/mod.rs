@@ -120,8 +120,7 @@ fn take_byte_tokens<'m>(memory: &mut dyn Memory<'m>) -> Result<&'m mut [u32], Ar
     Ok(byte_tokens)
 }
 
-/// The tokens that the file's model must not choose, as whisper's and other conversions list them;
-/// ids that do not exist are passed over, as llama.cpp does.
+/// The tokens that the file forbids the model to choose. Ids that do not exist are passed over.
 fn suppressed(gguf: &Gguf<'_>) -> Result<impl Iterator<Item = u32>, TokenizerError> {
     let ids = match gguf.array("tokenizer.ggml.suppress_tokens")? {
         Some(array) => Some(array.i32s()?),

@@ -340,7 +340,7 @@ static void a_refusal_says_what_is_missing(void) {
         {"tokenizer.ggml.model", 4 + 8, '#', PICOLM_TOKENIZER_MODEL, {"'#", "supported are llama"}},
         {"tokenizer.ggml.pre", 4 + 8, '#', PICOLM_PRE_TOKENIZER, {"'#", ", llama-bpe, "}},
         {"output_norm.weight", 4 + 8, 26, PICOLM_UNSUPPORTED_TYPE, {"I32", ", Q4_0, "}},
-        {"output_norm.weight", 4 + 8, 99, 124, {"unknown tensor type", "('output_norm.weight')"}},
+        {"output_norm.weight", 4 + 8, 99, 124, {"('output_norm.weight'): number 99", ", Q4_0, "}},
     };
     picolm_options options = small_options();
     size_t size, length = 7;

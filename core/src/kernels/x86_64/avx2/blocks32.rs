@@ -1,4 +1,5 @@
-//! Formats without integer scales: a block of 32, or a part of a block, is one vector.
+//! Formats without integer scales: a block of 32, or a part of a block, is one vector. Decode of
+//! nibbles is in [`super::pairs`].
 //!
 //! Quants stay as the file has them, without a sign; what the format subtracts from them is
 //! subtracted from the integer sum instead, times the sum of the activations, which is known.
@@ -33,7 +34,7 @@ impl<F: BlockFormat> Format for Blocks32<F> {
                 prefetch_beyond(&blocks[..count]);
             }
             let isums = if is_paired::<F>() {
-                // SAFETY: `x` has as many blocks, in pairs.
+                // SAFETY: `x` is from `Paired::get`.
                 let [isums, _] = pairs::integer_sums::<F, D>(blocks, count, x);
                 isums
             } else {

@@ -44,9 +44,9 @@ pub(super) trait Dot {
         scales: __m256i,
     ) -> __m256i;
 
-    /// Adds up each half: of vector `i`, the lower in lane `i`, the upper in lane `i + 4`. The
-    /// vectors are what two calls of [`add`](Self::add) gave for quants up to `max` or, where that
-    /// is too many, two of [`dot`](Self::dot).
+    /// Sums each half: that of vector `i`'s lower half goes to lane `i`, of its upper half to lane
+    /// `i + 4`. Each vector is the result of two [`add`](Self::add)s of quants up to `max`, where
+    /// four are possible, or of two [`dot`](Self::dot)s.
     unsafe fn reduce_halves(vectors: [__m256i; 4], max: i32) -> __m256i;
 }
 
@@ -131,7 +131,6 @@ impl Dot for Avx2 {
                     let [ab, cd] = [_mm256_hadd_epi16(a, b), _mm256_hadd_epi16(c, d)];
                     _mm256_hadd_epi32(Self::finish(zero, ab), Self::finish(zero, cd))
                 }
-                2 => reduce_halves(vectors.map(|vector| Self::finish(zero, vector))),
                 _ => reduce_halves(vectors),
             }
         }

@@ -1,9 +1,9 @@
 //! The loops of AVX-VNNI with the same instructions in the coding of AVX512-VNNI, so that more
-//! hosts can test them.
+//! hosts can test them: for a few formats, which have all that differs between formats.
 // Unsafe: entry points that need an instruction set are called behind its witness.
 #![allow(unsafe_code)]
 
-use super::super::super::{Activations, Candidate, FormatKernels, candidates};
+use super::super::super::{Activations, Candidate, FormatKernels, candidates, join};
 use super::blocks32::Blocks32;
 use super::dot::Avx512Vnni;
 use super::k_quants::KQuants;
@@ -11,7 +11,7 @@ use super::kernels;
 use super::matmul::{self as loops, Format};
 use crate::mem::Tile;
 use crate::port::{CpuFeature, CpuFeatures};
-use crate::quant::BlockFormat;
+use crate::quant::{self, BlockFormat};
 
 fn matmul<F: Format>(weights: &[u8], activations: &Activations<'_>, out: &mut Tile<'_>) {
     #[target_feature(enable = "avx2,f16c,avx512vl,avx512vnni")]
@@ -34,5 +34,8 @@ pub(in crate::kernels::x86_64) fn new<F: BlockFormat>(
     table.as_ref().filter(|_| has_level)
 }
 
-/// A few formats' kernels: compiling every block format's took a tenth of the tests' time.
-pub(in crate::kernels::x86_64) const ALL: &[Candidate] = candidates!(usual new);
+/// The kernels of these formats. Compiling every format's took a tenth of the tests' time.
+pub(in crate::kernels::x86_64) const ALL: &[Candidate] = join!(
+    candidates!(usual new),
+    &[new::<quant::IQ4_NL>, new::<quant::Q5_K>, new::<quant::Q2_0>, new::<quant::TQ2_0>]
+);

@@ -1,4 +1,5 @@
-//! Blocks of 256, those of Q2_K to Q6_K and others: eight vectors, each of two groups of 16.
+//! Blocks of 256, those of Q2_K to Q6_K and others: eight vectors, each of two groups of 16. Decode
+//! of Q4_K and Q5_K is in [`super::pairs`].
 //!
 //! A plane's run of 32 bytes is a vector, so that masked and shifted it meets 32 activations in
 //! their order. Quants stay unsigned: what Q3_K and Q6_K subtract from them is subtracted from the
@@ -30,12 +31,12 @@ impl<F: BlockFormat> Format for KQuants<F> {
         // SAFETY: the caller has what `D` needs, AVX2 and F16C.
         unsafe {
             let [isum, msum] = if is_paired::<F>() {
-                // SAFETY: `x` has as many blocks, in pairs.
+                // SAFETY: `x` is from `Paired::get`.
                 pairs::integer_sums::<F, D>(blocks, count, x)
             } else {
                 let mut isums = [_mm256_setzero_si256(); LANES];
                 let mut msums = isums;
-                let table = broadcasts();
+                let table = word_broadcasts();
                 for index in 0..count.min(LANES) {
                     let block = &blocks[index];
                     prefetch_beyond(block);

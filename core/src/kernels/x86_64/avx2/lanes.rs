@@ -128,7 +128,7 @@ pub(super) unsafe fn tree_sum(low: __m256, high: __m256) -> f32 {
 
 /// Shuffles that put word `v` of each half everywhere in it.
 #[inline(always)]
-pub(super) fn broadcasts() -> &'static [[u8; 32]; 8] {
+pub(super) fn word_broadcasts() -> &'static [[u8; 32]; 8] {
     static SHUFFLES: [[u8; 32]; 8] = {
         let mut shuffles = [[0; 32]; 8];
         let mut at = 0;

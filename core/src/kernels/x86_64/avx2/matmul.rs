@@ -1,11 +1,13 @@
 //! The two loops of a matmul with int8 activations, over any block format.
 //!
 //! Decode, one activation row: each weight row is walked to its end. Eight blocks' integer sums
-//! are reduced together and become eight terms of the row's dot product, which are added one by
-//! one, ascending, as the contract demands. Eight rows' additions share a register.
+//! are reduced together and become eight terms of the row's dot product (or four each of two rows'),
+//! which are added one by one, ascending, as the contract demands. Eight rows' additions share a
+//! register.
 //!
-//! Prefill, several activation rows: a [`Panel`] of eight weight rows and 256 columns is unpacked
-//! once, rows in lanes, and multiplied with every activation row: no sums across lanes at all.
+//! Prefill, several activation rows: a [`Panel`] of eight weight rows and 256 columns, or two, is
+//! unpacked once, rows in lanes, and multiplied with every activation row: no sums across lanes at
+//! all.
 // Unsafe: vector instructions behind the traits.
 #![allow(unsafe_code)]
 
@@ -32,10 +34,9 @@ pub(super) const TERMS: usize = 64;
 /// Activation rows that are multiplied with panels together.
 const BATCH: usize = 4;
 
-/// Whether two panels meet them together: what is loaded of an activation row then meets both, and
-/// their partial sums are half of the registers. Prefill gains up to a quarter, but for K-quants
-/// with minima, whose sums are twice as many (Q4_K loses a tenth), and grids, which take their time
-/// to unpack.
+/// Whether a batch meets two panels at once: what is loaded of an activation row then serves both,
+/// and partial sums take half of the registers. Prefill gains up to a quarter. K-quants with minima
+/// have twice the sums (Q4_K loses a tenth), and grids take their time to unpack.
 const fn has_two_panels<F: Format>() -> bool {
     let has_more_sums = F::Block::HAS_MINIMUM && F::Block::ELEMENTS == PANEL_COLUMNS;
     cfg!(feature = "inlined") && !has_more_sums && !is_slow_to_unpack::<F>()
@@ -113,22 +114,22 @@ pub(super) struct Row<'a> {
     pub(super) sums: &'a [i16],
 }
 
-/// The activations that eight blocks meet: [`Paired`] ones where [`is_paired`] says so. Scales and
-/// sums beyond the last block are zeros.
+/// The activations that eight blocks meet: where [`is_paired`] says so [`Paired`] ones, of whole
+/// eights and in their order. Scales and sums beyond the last block are zeros.
 pub(super) struct Terms<'a> {
     /// `[blocks * elements]`
     pub(super) quants: &'a [i8],
-    /// One a block.
+    /// One a block, in the lanes of [`order`].
     pub(super) scales: &'a [f32; LANES],
     /// At least `[blocks * elements / 16]` and 16; paired, [`pairs::sums_of`] a block.
     pub(super) sums: &'a [i16],
 }
 
-/// What is known of the activations that a row's last blocks meet where they are fewer than eight.
+/// Scales and sums of a row's last blocks where they are fewer than eight. [`Paired`] has its own.
 struct Last {
     /// Zeros behind the last, so that whole vectors can be loaded.
     scales: [f32; LANES],
-    /// As are these.
+    /// Padded likewise.
     sums: [i16; LANES * PANEL_COLUMNS / SUM_ELEMENTS],
 }
 
@@ -150,7 +151,7 @@ impl Last {
 impl<'a> Row<'a> {
     /// What is left from block `start` on.
     #[inline(always)]
-    pub(super) fn from<F: BlockFormat>(self, start: usize) -> Self {
+    pub(super) fn skip_blocks<F: BlockFormat>(self, start: usize) -> Self {
         Self {
             quants: &self.quants[start * F::ELEMENTS..],
             scales: &self.scales[start..],
@@ -199,35 +200,36 @@ pub(super) unsafe fn matmul<F: Format, D: Dot>(
         true => activations.rows,
         false => activations.rows / BATCH * BATCH,
     };
-    let in_pairs = if has_two_panels::<F>() { in_panels / (2 * LANES) * (2 * LANES) } else { 0 };
-    for first in (0..in_pairs).step_by(2 * LANES) {
-        let rows = &weights[first * row_blocks..][..2 * LANES * row_blocks];
-        // SAFETY: the caller has what `F` and `D` need.
-        unsafe {
-            multiply_rows::<F, D, 2, BATCH>(rows, row_blocks, activations, panel_rows, first, out)
-        };
+    let mut first = 0;
+    if const { has_two_panels::<F>() } {
+        while first + 2 * LANES <= in_panels {
+            let rows = &weights[first * row_blocks..][..2 * LANES * row_blocks];
+            // SAFETY: the caller has what `F` and `D` need.
+            unsafe {
+                multiply_rows::<F, D, 2, BATCH>(rows, activations, panel_rows, first, out);
+            }
+            first += 2 * LANES;
+        }
     }
-    for first in (in_pairs..in_panels).step_by(LANES) {
+    while first < in_panels {
         let rows = &weights[first * row_blocks..][..LANES * row_blocks];
         // SAFETY: as above.
         unsafe {
-            // What two panels leave is little: less code matters more.
-            if has_two_panels::<F>() {
-                multiply_rows::<F, D, 1, 1>(rows, row_blocks, activations, panel_rows, first, out);
+            if const { has_two_panels::<F>() } {
+                // Few columns are left: less code matters more.
+                multiply_rows::<F, D, 1, 1>(rows, activations, panel_rows, first, out);
             } else {
-                multiply_rows::<F, D, 1, BATCH>(
-                    rows,
-                    row_blocks,
-                    activations,
-                    panel_rows,
-                    first,
-                    out,
-                );
+                multiply_rows::<F, D, 1, BATCH>(rows, activations, panel_rows, first, out);
             }
-        };
+        }
+        first += LANES;
     }
-    // Several activation rows meet a few weight rows while these are in L1.
-    let step = if activations.rows == 1 { out.columns().max(1) } else { LANES };
+    // Several activation rows meet a few weight rows while these are in the nearest caches.
+    let step = match (activations.rows, in_panels) {
+        (1, _) => out.columns().max(1),
+        (_, 0) => 4 * LANES,
+        _ => LANES,
+    };
     let left = if panel_rows < activations.rows { 0 } else { in_panels };
     for first in (left..out.columns()).step_by(step) {
         let count = step.min(out.columns() - first);
@@ -252,12 +254,14 @@ unsafe fn decode<F: Format, D: Dot>(
     x: Row<'_>,
     out: &mut [f32],
 ) {
-    let is_worth_it = F::Block::ELEMENTS == PANEL_COLUMNS && !is_slow_to_unpack::<F>();
-    if !(cfg!(feature = "inlined") && is_worth_it && row_blocks * 2 == LANES) {
+    let paired = &mut Paired::new();
+    let can_join_rows = F::Block::ELEMENTS == PANEL_COLUMNS && !is_slow_to_unpack::<F>();
+    if !(cfg!(feature = "inlined") && can_join_rows && row_blocks * 2 == LANES) {
         // SAFETY: the caller has what `F` and `D` need.
-        return unsafe { decode_rows::<F, D, 1>(weights, row_blocks, x, out) };
+        return unsafe { decode_rows::<F, D, 1>(weights, row_blocks, x, paired, out) };
     }
-    // Two rows' terms fill a register, if the second finds the activations again behind the first.
+    // A row of four blocks fills half a register of terms, two rows a whole one. The second's
+    // activations are the first's again.
     let mut quants = [0; LANES * PANEL_COLUMNS];
     let mut sums = [0; LANES * PANEL_COLUMNS / SUM_ELEMENTS];
     let mut scales = [0.0; LANES];
@@ -272,25 +276,27 @@ unsafe fn decode<F: Format, D: Dot>(
     let (weights, last_weights) = weights.split_at(out.len() * row_blocks);
     // SAFETY: as above.
     unsafe {
-        decode_rows::<F, D, 2>(weights, LANES, twice, out);
-        decode_rows::<F, D, 1>(last_weights, row_blocks, x, last_out);
+        decode_rows::<F, D, 2>(weights, LANES, twice, paired, out);
+        decode_rows::<F, D, 1>(last_weights, row_blocks, x, paired, last_out);
     }
 }
 
-/// [`decode`] of `ROWS` rows in each `row_blocks` blocks: one, or several if these are eight.
+/// [`decode`] where each `row_blocks` blocks are `ROWS` rows: one, or two if these are eight.
 #[inline(always)]
 unsafe fn decode_rows<F: Format, D: Dot, const ROWS: usize>(
     weights: &[Bytes<F>],
     row_blocks: usize,
     x: Row<'_>,
+    paired: &mut Paired<F::Block>,
     out: &mut [f32],
 ) {
     debug_assert!(weights.len() * ROWS == out.len() * row_blocks);
+    debug_assert!(ROWS == 1 || row_blocks == LANES);
     // SAFETY: the caller has AVX2.
     let zero = unsafe { _mm256_setzero_ps() };
     let mut terms = [[zero; TERMS / LANES]; LANES];
     let last = Last::new(x, F::Block::ELEMENTS);
-    let mut paired = Paired::new();
+    paired.clear();
     for (group, out) in out.chunks_mut(LANES * ROWS).enumerate() {
         let weights = &weights[group * LANES * row_blocks..];
         let mut dots = [zero; ROWS];
@@ -301,13 +307,13 @@ unsafe fn decode_rows<F: Format, D: Dot, const ROWS: usize>(
         for start in (0..row_blocks).step_by(step) {
             let count = step.min(row_blocks - start);
             let x = match is_paired::<F::Block>() {
-                true => paired.get::<F::Block>(x, start, count),
-                false => x.from::<F::Block>(start * F::Block::PARTS),
+                true => paired.get(x, start, count),
+                false => x.skip_blocks::<F::Block>(start * F::Block::PARTS),
             };
             for (row, terms) in terms.iter_mut().enumerate().take(out.len() / ROWS) {
-                // SAFETY: `weights` has the rows of `out`; the caller has what `F` and `D` need.
+                let blocks = &weights[row * row_blocks + start..];
+                // SAFETY: the caller has what `F` and `D` need.
                 unsafe {
-                    let blocks = weights.get_unchecked(row * row_blocks + start..);
                     match F::Block::PARTS {
                         1 => row_terms::<F, D, LANES>(blocks, count, x, &last, terms),
                         2 => row_terms::<F, D, { LANES / 2 }>(blocks, count, x, &last, terms),
@@ -329,8 +335,8 @@ unsafe fn decode_rows<F: Format, D: Dot, const ROWS: usize>(
     }
 }
 
-/// Adds the first `count` terms of each row to its lane of `dots`, one after the other; where there
-/// are several `dots`, an equal share of the eight to each.
+/// Adds the first `count` terms of each row to its lane of `dots`, one after the other. Several
+/// `dots` take an equal share of each eight.
 #[inline(always)]
 unsafe fn add_terms<F: Format, const ROWS: usize>(
     dots: &mut [__m256; ROWS],
@@ -354,8 +360,7 @@ unsafe fn add_terms<F: Format, const ROWS: usize>(
     }
 }
 
-/// The terms of the first `count` blocks, up to [`TERMS`] (or as many parts), which are of one
-/// weight row, `STEP` blocks at a time.
+/// The terms of the first `count` blocks, at most [`TERMS`] parts, `STEP` blocks at a time.
 #[inline(always)]
 unsafe fn row_terms<F: Format, D: Dot, const STEP: usize>(
     blocks: &[Bytes<F>],
@@ -364,12 +369,14 @@ unsafe fn row_terms<F: Format, D: Dot, const STEP: usize>(
     last: &Last,
     terms: &mut [__m256; TERMS / LANES],
 ) {
-    let (elements, mut groups) = (F::Block::ELEMENTS, F::Block::ELEMENTS / SUM_ELEMENTS);
-    if is_paired::<F::Block>() {
-        groups = pairs::sums_of::<F::Block>();
-    }
+    let elements = F::Block::ELEMENTS;
+    let groups = match is_paired::<F::Block>() {
+        true => pairs::sums_of::<F::Block>(),
+        false => elements / SUM_ELEMENTS,
+    };
     debug_assert!(STEP * F::Block::PARTS == LANES);
-    for (index, terms) in terms.iter_mut().enumerate().take(count / STEP) {
+    let (whole, _) = blocks[..count].as_chunks::<STEP>();
+    for (index, (eight, terms)) in whole.iter().zip(&mut *terms).enumerate() {
         // SAFETY: `x` has as many blocks as the weight row; the caller has what `F` and `D` need.
         *terms = unsafe {
             let x = Terms {
@@ -377,10 +384,10 @@ unsafe fn row_terms<F: Format, D: Dot, const STEP: usize>(
                 scales: x.scales.as_chunks().0.get_unchecked(index),
                 sums: x.sums.get_unchecked(index * LANES * groups..),
             };
-            F::terms::<D>(blocks.get_unchecked(index * STEP..(index + 1) * STEP), STEP, &x)
+            F::terms::<D>(eight, STEP, &x)
         };
     }
-    let whole = count / STEP;
+    let whole = whole.len();
     if let Some(terms) = terms.get_mut(whole)
         && whole * STEP < count
     {
@@ -401,14 +408,14 @@ unsafe fn row_terms<F: Format, D: Dot, const STEP: usize>(
 /// Eight weight rows a panel times the first `panel_rows` activation rows: columns `first` on of
 /// `out`.
 #[inline(always)]
-unsafe fn multiply_rows<F: Format, D: Dot, const PANELS: usize, const BATCH: usize>(
+unsafe fn multiply_rows<F: Format, D: Dot, const PANELS: usize, const TOGETHER: usize>(
     weights: &[Bytes<F>],
-    row_blocks: usize,
     activations: &Activations<'_>,
     panel_rows: usize,
     first: usize,
     out: &mut Tile<'_>,
 ) {
+    let row_blocks = activations.columns / block_elements::<F>();
     // SAFETY: all zeros are a value of integers and of floats.
     let mut panels: [Panel; PANELS] = unsafe { core::mem::zeroed() };
     for row in 0..panel_rows {
@@ -426,14 +433,14 @@ unsafe fn multiply_rows<F: Format, D: Dot, const PANELS: usize, const BATCH: usi
             unsafe { F::fill(panel, &rows) };
         }
         let mut row = 0;
-        while row + BATCH <= panel_rows {
+        while row + TOGETHER <= panel_rows {
             // SAFETY: as above.
             unsafe {
-                multiply::<F, D, PANELS, BATCH>(&panels, activations, start, row, first, out)
+                multiply::<F, D, PANELS, TOGETHER>(&panels, activations, start, row, first, out)
             };
-            row += BATCH;
+            row += TOGETHER;
         }
-        while BATCH > 1 && cfg!(feature = "inlined") && row < panel_rows {
+        while TOGETHER > 1 && cfg!(feature = "inlined") && row < panel_rows {
             // SAFETY: as above.
             unsafe { multiply::<F, D, PANELS, 1>(&panels, activations, start, row, first, out) };
             row += 1;

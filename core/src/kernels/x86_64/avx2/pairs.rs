@@ -1,7 +1,8 @@
 //! Decode with two blocks in each vector: 16 weights of either.
 //!
-//! A group of 32 then is two vectors, whose products are added before anything is widened, scaled
-//! or summed across lanes; four vectors of sums are left of eight blocks, not eight.
+//! A group of 32 then is two vectors. Where 16 bits hold them, their products are added before they
+//! are widened, scaled or summed across lanes; and four vectors of sums are left of eight blocks,
+//! not eight.
 // Unsafe: vector instructions, and activations that are written before they are read.
 #![allow(unsafe_code)]
 
@@ -14,10 +15,10 @@ use crate::kernels::x86_64::prefetch::prefetch_beyond;
 use crate::quant::BlockFormat;
 use crate::quant::activations::MAX_QUANT;
 use crate::quant::layout::part;
-use crate::quant::scales::{Factor, Scales};
+use crate::quant::scales::Scales;
 use core::arch::x86_64::*;
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
-use core::ops::Range;
 use core::slice::from_raw_parts;
 
 /// Weights of a block in a vector.
@@ -26,70 +27,75 @@ const HALF: usize = VECTOR / 2;
 /// Most activations that are kept in pairs: 32 blocks of 256.
 const MAX_ELEMENTS: usize = 8192;
 
-/// Whether a format gains by it: blocks of 32 with nibbles, and of 256 with groups of 32 that have
-/// no sign.
+/// Whether decode pairs blocks of a format: those of 32 with nibbles, and those of 256 whose groups
+/// of 32 have unsigned scales of 6 bits (Q4_K, Q5_K).
 pub(super) const fn is_paired<F: BlockFormat>() -> bool {
     let low = F::LAYOUT.low;
-    let has_one_scale = matches!(F::LAYOUT.factor, Factor::Half | Factor::Exponent);
     match F::ELEMENTS {
-        32 => F::PARTS == 1 && low.run == HALF && low.bits == 4 && has_one_scale,
-        256 => matches!(F::LAYOUT.scales, Scales::SixBits(_)),
+        32 => F::PARTS == 1 && low.run == HALF && low.bits == 4,
+        256 => matches!(F::LAYOUT.scales, Scales::SixBits(_)) && !F::IS_SIGNED && F::OFFSET == 0,
         _ => false,
     }
 }
 
-/// Blocks of a row whose terms are kept, and all of whose activations are.
+/// Blocks of a row a pass: as many as there is room for, of terms and of activations.
 pub(super) const fn step<F: BlockFormat>() -> usize {
     let most = MAX_ELEMENTS / F::ELEMENTS;
     if most < TERMS { most } else { TERMS }
 }
 
-/// The lane of each of eight blocks: those of the first of each two, then those of the second.
+/// The lane of each of eight blocks: the first ones of the four pairs, then the second ones.
 pub(super) const ORDER: [usize; LANES] = [0, 4, 1, 5, 2, 6, 3, 7];
 
-/// Sums of activations that a block of [`Paired`] activations has: of 32 where blocks are larger.
+/// Sums a block in [`Paired`]: of each 16 activations in blocks of 32, of each 32 in blocks of 256.
 pub(super) const fn sums_of<F: BlockFormat>() -> usize {
     if F::ELEMENTS == VECTOR { VECTOR / SUM_ELEMENTS } else { F::ELEMENTS / VECTOR }
 }
 
-/// Activations for whole eights of blocks; what is missing are zeros.
-pub(super) struct Paired {
+/// Activations of one row for whole eights of blocks of `F`; what is missing are zeros.
+pub(super) struct Paired<F> {
     /// Of blocks `2 i` and `2 i + 1`, 16 of either in turn.
     quants: [MaybeUninit<[i8; HALF]>; MAX_ELEMENTS / HALF],
     /// In the order of lanes; of blocks of 256 as the quants, 8 of either in turn.
     sums: [MaybeUninit<i16>; MAX_ELEMENTS / SUM_ELEMENTS],
     /// In the order of lanes.
     scales: [MaybeUninit<f32>; MAX_ELEMENTS / VECTOR],
-    /// The blocks that are there, but for those that are zeros.
-    blocks: Range<usize>,
+    /// The row's block that is the first one here.
+    start: usize,
+    /// Blocks that have been written: a multiple of eight.
+    written: usize,
+    format: PhantomData<F>,
 }
 
-impl Paired {
+impl<F: BlockFormat> Paired<F> {
     pub(super) const fn new() -> Self {
         Self {
             quants: [MaybeUninit::uninit(); MAX_ELEMENTS / HALF],
             sums: [MaybeUninit::uninit(); MAX_ELEMENTS / SUM_ELEMENTS],
             scales: [MaybeUninit::uninit(); MAX_ELEMENTS / VECTOR],
-            blocks: 0..0,
+            start: 0,
+            written: 0,
+            format: PhantomData,
         }
     }
 
-    /// `x` from block `start` on, a multiple of eight: `count` blocks or more, up to [`step`].
+    /// Forgets the row that is here.
+    pub(super) const fn clear(&mut self) {
+        self.written = 0;
+    }
+
+    /// The activations `x`, the same until [`Self::clear`], from block `start` on: a multiple of
+    /// eight. There are `count` blocks or more; `count` is at most [`step`].
     #[inline(always)]
-    pub(super) fn get<F: BlockFormat>(
-        &mut self,
-        x: Row<'_>,
-        start: usize,
-        count: usize,
-    ) -> Row<'_> {
-        if start < self.blocks.start || start + count > self.blocks.end {
-            let most = MAX_ELEMENTS / F::ELEMENTS;
-            self.fill::<F>(x.from::<F>(start));
-            self.blocks = start..start + (x.scales.len() - start).min(most);
+    pub(super) fn get(&mut self, x: Row<'_>, start: usize, count: usize) -> Row<'_> {
+        if start < self.start || start + count > self.start + self.written {
+            self.start = start;
+            self.written = self.fill(x.skip_blocks::<F>(start));
         }
-        let first = start - self.blocks.start;
-        let blocks = self.blocks.len().next_multiple_of(LANES) - first;
-        // SAFETY: `fill` has written whole eights of blocks.
+        let first = (start - self.start).min(self.written);
+        let blocks = self.written - first;
+        // SAFETY: `fill` has returned `written`: it writes all quants, sums and scales of so many
+        // blocks, and of these arrays.
         unsafe {
             let quants = self.quants.as_ptr().add(first * F::ELEMENTS / HALF);
             let sums = self.sums.as_ptr().add(first * sums_of::<F>());
@@ -102,15 +108,16 @@ impl Paired {
         }
     }
 
-    /// Takes over as many blocks as there is room for.
+    /// Takes over as many blocks as there is room for, and says how many it has written.
     #[inline(always)]
-    fn fill<F: BlockFormat>(&mut self, x: Row<'_>) {
+    fn fill(&mut self, x: Row<'_>) -> usize {
         let halves = F::ELEMENTS / HALF;
         let eights = x.scales.chunks(LANES).zip(x.quants.chunks(LANES * F::ELEMENTS));
         let eights = eights.zip(x.sums.chunks(LANES * F::ELEMENTS / SUM_ELEMENTS));
         let out = self.quants.chunks_exact_mut(LANES * halves);
         let out = out.zip(self.sums.chunks_exact_mut(LANES * sums_of::<F>()));
         let out = out.zip(self.scales.as_chunks_mut::<LANES>().0);
+        let mut written = 0;
         for (((x_scales, x_quants), x_sums), ((quants, sums), scales)) in eights.zip(out) {
             let x_quants = x_quants.as_chunks::<HALF>().0;
             for (pair, quants) in quants.chunks_exact_mut(2 * halves).enumerate() {
@@ -123,21 +130,22 @@ impl Paired {
             for (block, lane) in ORDER.into_iter().enumerate() {
                 scales[lane].write(x_scales.get(block).copied().unwrap_or(0.0));
             }
+            let x_sums = x_sums.as_chunks::<2>().0;
             if F::ELEMENTS == VECTOR {
-                let x_sums = x_sums.as_chunks::<2>().0;
                 for (block, lane) in ORDER.into_iter().enumerate() {
                     let [first, second] = x_sums.get(block).copied().unwrap_or([0; 2]);
                     sums[2 * lane].write(first);
                     sums[2 * lane + 1].write(second);
                 }
             } else {
-                let x_sums = x_sums.as_chunks::<2>().0;
                 for (index, sum) in sums.iter_mut().enumerate() {
                     let [first, second] = x_sums.get(index).copied().unwrap_or([0; 2]);
                     sum.write(first + second);
                 }
             }
+            written += LANES;
         }
+        written
     }
 }
 
@@ -149,10 +157,10 @@ pub(super) unsafe fn integer_sums<F: BlockFormat, D: Dot>(
     count: usize,
     x: &Terms<'_>,
 ) -> [__m256i; 2] {
-    // SAFETY: the caller's.
+    // SAFETY: the caller has what `D` needs and AVX2, and `x` from [`Paired::get`].
     unsafe {
         match blocks.first_chunk::<LANES>() {
-            // Without checks of each block.
+            // The length is known: no block needs a check.
             Some(blocks) if count == LANES => sums_of_pairs::<F, D>(blocks, LANES / 2, x),
             _ => sums_of_pairs::<F, D>(blocks, count.div_ceil(2).min(LANES / 2), x),
         }
@@ -166,19 +174,20 @@ unsafe fn sums_of_pairs<F: BlockFormat, D: Dot>(
     pairs: usize,
     x: &Terms<'_>,
 ) -> [__m256i; 2] {
-    let table = if F::ELEMENTS == VECTOR { &[[0; VECTOR]; LANES] } else { broadcasts() };
+    debug_assert!(pairs <= LANES / 2);
     let vectors = x.quants.as_chunks::<VECTOR>().0;
     // SAFETY: the caller has what `D` needs and AVX2.
     unsafe {
         let zero = _mm256_setzero_si256();
         let [mut isums, mut msums] = [[zero; LANES / 2]; 2];
         for pair in 0..pairs {
-            // Whatever stands for a block that is missing meets zeros.
+            // The last pair may lack its second block: any will do, it meets zeros.
             let second = if 2 * pair + 1 < blocks.len() { 2 * pair + 1 } else { 2 * pair };
             let two = [&blocks[2 * pair], &blocks[second]];
             if F::ELEMENTS == VECTOR {
-                // SAFETY: `x` has as many pairs.
-                isums[pair] = small::<F, D>(two, vectors.as_chunks().0.get_unchecked(pair));
+                // SAFETY: `Paired::get` gives whole eights of blocks: four pairs, and there are no
+                // more.
+                isums[pair] = sums_of_32::<F, D>(two, vectors.as_chunks().0.get_unchecked(pair));
             } else {
                 for block in two {
                     prefetch_beyond(block);
@@ -186,7 +195,7 @@ unsafe fn sums_of_pairs<F: BlockFormat, D: Dot>(
                 // SAFETY: as above.
                 let quants = vectors.as_chunks().0.get_unchecked(pair);
                 let sums = x.sums.as_chunks().0.get_unchecked(pair);
-                [isums[pair], msums[pair]] = large::<F, D>(two, quants, sums, table);
+                [isums[pair], msums[pair]] = sums_of_256::<F, D>(two, quants, sums);
             }
         }
         let isum = match F::ELEMENTS {
@@ -200,13 +209,16 @@ unsafe fn sums_of_pairs<F: BlockFormat, D: Dot>(
 
 /// Sums of two blocks of 32, each in a half: what [`Dot::reduce_halves`] takes.
 #[inline(always)]
-unsafe fn small<F: BlockFormat, D: Dot>(blocks: [&F::Bytes; 2], x: &[[i8; VECTOR]; 2]) -> __m256i {
+unsafe fn sums_of_32<F: BlockFormat, D: Dot>(
+    blocks: [&F::Bytes; 2],
+    x: &[[i8; VECTOR]; 2],
+) -> __m256i {
     // SAFETY: the caller has what `D` needs and AVX2.
     unsafe {
         let zero = _mm256_setzero_si256();
         let [a, a_x] = unsigned::<F>(quants_of_two::<F>(blocks, 0), load_quants(&x[0]));
         let [b, b_x] = unsigned::<F>(quants_of_two::<F>(blocks, 1), load_quants(&x[1]));
-        if D::adds(F::MAX, 2) == 2 {
+        if D::adds(F::MAX, 4) == 4 {
             D::add(D::add(zero, a, a_x), b, b_x)
         } else {
             D::dot(D::dot(zero, a, a_x), b, b_x)
@@ -216,11 +228,10 @@ unsafe fn small<F: BlockFormat, D: Dot>(blocks: [&F::Bytes; 2], x: &[[i8; VECTOR
 
 /// Sums of two blocks of 256, of quants and of minima, each in the 32-bit lanes of a half.
 #[inline(always)]
-unsafe fn large<F: BlockFormat, D: Dot>(
+unsafe fn sums_of_256<F: BlockFormat, D: Dot>(
     blocks: [&F::Bytes; 2],
     x: &[[i8; VECTOR]; 2 * LANES],
     sums: &[i16; 2 * LANES],
-    table: &[[u8; VECTOR]; LANES],
 ) -> [__m256i; 2] {
     let Scales::SixBits(at) = (const { F::LAYOUT.scales }) else {
         // SAFETY: the caller has AVX2.
@@ -231,6 +242,7 @@ unsafe fn large<F: BlockFormat, D: Dot>(
         let [scales, minima] = six_bits_of_two(blocks.map(|block| part(block.as_ref(), at)));
         let msum = _mm256_madd_epi16(minima, load_sums(sums));
         let mut isum = _mm256_setzero_si256();
+        let table = word_broadcasts();
         macro_rules! add {
             ($($group:literal)*) => { $(
                 let quants = [

@@ -128,7 +128,7 @@ unsafe fn bits_of_two(plane: Plane, position: usize, blocks: [&[u8]; 2], half: u
     // SAFETY: the caller has AVX2.
     unsafe {
         if plane.run == 1 {
-            // Both halves of 32 bits, so that they are loaded once.
+            // All 32 bits, so that both halves share what is loaded.
             let [low, high] =
                 blocks.map(|block| i32::from_le_bytes(*part(block, byte - half % 2 * 2)));
             let words = _mm256_set_m128i(_mm_set1_epi32(high), _mm_set1_epi32(low));
@@ -151,7 +151,7 @@ unsafe fn bits_of_two(plane: Plane, position: usize, blocks: [&[u8]; 2], half: u
 unsafe fn moved(bytes: __m256i, from: usize, to: usize, mask: u8) -> __m256i {
     // SAFETY: the caller has AVX2.
     unsafe {
-        // Shifts go by 16 bits: what comes from the byte beside is masked away.
+        // Shifts go by 16 bits: bits of the neighbouring byte are masked away.
         let shifted = if from < to {
             _mm256_sll_epi16(bytes, _mm_cvtsi32_si128((to - from) as i32))
         } else {
@@ -213,14 +213,20 @@ pub(super) unsafe fn looked_up(table: &[i8; 16], numbers: __m256i) -> __m256i {
     }
 }
 
-/// What [`BlockLayout::halves`] gives of the first `count` blocks, up to eight: their scales, and
-/// their minima, in the lanes of [`order`]. What is in the others is arbitrary: that of blocks that
-/// follow, if there are any.
+/// Scales and minima, as [`BlockLayout::halves`] has them, of the first `count` blocks, up to eight,
+/// in the lanes of [`order`]. Other lanes are arbitrary.
 ///
 /// [`BlockLayout::halves`]: crate::quant::BlockLayout::halves
 #[inline(always)]
 pub(super) unsafe fn halves<F: BlockFormat>(blocks: &[F::Bytes], count: usize) -> [__m128i; 2] {
     let layout = const { &F::LAYOUT };
+    const {
+        let ends = match F::LAYOUT.minimum_at() {
+            Some(at) if at > F::LAYOUT.scale => at + 2,
+            _ => F::LAYOUT.scale + 2,
+        };
+        assert!(ends <= F::BYTES);
+    }
     if let (Some(eight), Factor::Half | Factor::Exponent) = (blocks.first_chunk(), layout.factor) {
         // SAFETY: the caller has AVX2.
         return unsafe {
@@ -246,35 +252,31 @@ pub(super) unsafe fn halves<F: BlockFormat>(blocks: &[F::Bytes], count: usize) -
 
 /// The two bytes at byte `at` of eight blocks, in the lanes of [`order`].
 ///
-/// Each is loaded into all words of a vector, or, of every second lane's block, with the two bytes
-/// before it, into every second one; the vectors are blended. Inserting words one by one takes a
-/// shuffle for each.
+/// Four bytes of each block are broadcast: for an even lane the two and those behind them, for an
+/// odd lane the two and those before. Blends then take each lane's own. Inserting one by one takes
+/// a shuffle for each.
 #[inline(always)]
 unsafe fn words<F: BlockFormat>(blocks: &[F::Bytes; 8], at: usize) -> __m128i {
-    const { assert!(F::BYTES >= 2 && order::<F>()[0] == 0 && order::<F>()[7] == 7) };
+    const { assert!(order::<F>()[0] == 0 && order::<F>()[7] == 7) };
     debug_assert!(at + 2 <= F::BYTES);
     let first = blocks.as_ptr().cast::<u8>().wrapping_add(at);
-    let block = |lane: usize| {
-        let mut of_lane = [0; 8];
-        for (block, lane) in order::<F>().into_iter().enumerate() {
-            of_lane[lane] = block;
-        }
-        first.wrapping_add(of_lane[lane] * F::BYTES)
-    };
-    // SAFETY: the two bytes that follow may be the next block's, but even lanes are not the last
-    // block's; the two that precede may be the previous one's, but odd lanes are not the first
-    // block's. The caller has AVX2.
+    let mut of_lane = [first; 8];
+    for (block, lane) in order::<F>().into_iter().enumerate() {
+        of_lane[lane] = first.wrapping_add(block * F::BYTES);
+    }
+    let [a, b, c, d, e, f, g, h] = of_lane;
+    // SAFETY: `halves` asserts that the two bytes are within a block. Those behind them may be the
+    // next block's, but even lanes are not the last block's; those before may be the previous
+    // one's, but odd lanes are not the first block's (both asserted). The caller has AVX2.
     unsafe {
-        let low =
-            _mm_blend_epi32::<0b1010>(two_words(block(0), block(1)), two_words(block(2), block(3)));
-        let high =
-            _mm_blend_epi32::<0b1010>(two_words(block(4), block(5)), two_words(block(6), block(7)));
+        let low = _mm_blend_epi32::<0b1010>(two_words(a, b), two_words(c, d));
+        let high = _mm_blend_epi32::<0b1010>(two_words(e, f), two_words(g, h));
         _mm_blend_epi32::<0b1100>(low, high)
     }
 }
 
-/// The two bytes at `even`, and those at `odd`, in turn. Readable are the two bytes that follow the
-/// former, and the two that precede the latter.
+/// The two bytes at `even` and those at `odd`, in turn. Readable are also the two behind the former
+/// and the two before the latter.
 #[inline(always)]
 unsafe fn two_words(even: *const u8, odd: *const u8) -> __m128i {
     // SAFETY: the caller has AVX2, and says that both loads are of readable bytes.
