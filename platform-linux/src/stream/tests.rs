@@ -271,7 +271,8 @@ fn logits(file: &[u8], weights: &dyn Weights, threads: usize, tokens: &[u32]) ->
 
 #[test]
 fn answers_are_those_of_the_whole_file_in_memory() {
-    let tokens: Vec<u32> = (0..40).map(|index| index * 37 % 384).collect();
+    // Few: each is a pass of direct reads, row by row where stripes are short.
+    let tokens: Vec<u32> = (0..16).map(|index| index * 37 % 384).collect();
     for model in ["arch/llama3_rope.gguf", "arch/llama_moe.gguf", "quant/Q4_1.gguf"] {
         let path = fixtures().join(model);
         let file = std::fs::read(&path).unwrap();
