@@ -77,6 +77,8 @@ impl<'a> Gguf<'a> {
     ///
     /// `header` is the file's first bytes, or all of them. Where it ends before the tensor infos
     /// do, the error is [`GgufErrorKind::HeaderIncomplete`]: bring more and parse again.
+    // Not inlined: what it needs of the stack is given back before a session is made.
+    #[inline(never)]
     pub fn parse(header: &'a [u8], file_bytes: u64) -> Result<Self, GgufError> {
         let gguf = Self::parse_part(header, file_bytes)?;
         match gguf.split()? {
