@@ -1,8 +1,8 @@
 //! The two loops of a matmul with int8 activations, over any block format.
 //!
 //! Decode, one activation row: each weight row is walked to its end. Eight blocks' integer sums
-//! are reduced together and become eight terms of the row's dot product (or four each of two rows'),
-//! which are added one by one, ascending, as the contract demands. Eight rows' additions share a
+//! are reduced together and become eight terms of the row's dot product, or four each of two rows'.
+//! They are added one by one, ascending, as the contract demands. Eight rows' additions share a
 //! register.
 //!
 //! Prefill, several activation rows: a [`Panel`] of eight weight rows and 256 columns, or two, is

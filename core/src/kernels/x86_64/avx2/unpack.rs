@@ -213,8 +213,8 @@ pub(super) unsafe fn looked_up(table: &[i8; 16], numbers: __m256i) -> __m256i {
     }
 }
 
-/// Scales and minima, as [`BlockLayout::halves`] has them, of the first `count` blocks, up to eight,
-/// in the lanes of [`order`]. Other lanes are arbitrary.
+/// Scales and minima, as [`BlockLayout::halves`] has them, of the first `count` blocks, up to
+/// eight, in the lanes of [`order`]. Other lanes are arbitrary.
 ///
 /// [`BlockLayout::halves`]: crate::quant::BlockLayout::halves
 #[inline(always)]
