@@ -260,8 +260,8 @@ fn check_kernels(kernels: &FormatKernels, oracle: &FormatKernels) {
     let tensor_type = kernels.tensor_type();
     let mut random = Random(0x5eed + tensor_type as u64);
     let block = (tensor_type.block_elements() as usize).max(1);
-    // One block, odd numbers of them, those that two rows need to fill a register, and the 18 of a
-    // real model's narrow rows.
+    // One block, an odd number, half a register of terms, a whole one, and the 18 of a real model's
+    // narrow rows.
     let mut sizes = std::vec![block, 3 * block, 4 * block, 8 * block, 18 * block];
     if block == 1 {
         // Rows that end within 16 lanes, and a whole number of them.

@@ -94,8 +94,8 @@ impl<F: BlockFormat> Paired<F> {
         }
         let first = (start - self.start).min(self.written);
         let blocks = self.written - first;
-        // SAFETY: `fill` has returned `written`: it writes all quants, sums and scales of so many
-        // blocks, and of these arrays.
+        // SAFETY: `fill` has written every quant, sum and scale of the first `written` blocks, and
+        // `first` is at most that.
         unsafe {
             let quants = self.quants.as_ptr().add(first * F::ELEMENTS / HALF);
             let sums = self.sums.as_ptr().add(first * sums_of::<F>());
