@@ -351,8 +351,8 @@ impl<'m> Tokenizer<'m> {
         self.kind(token) == TokenKind::Control
     }
 
-    /// The tokens that a model may choose, a bit each as a sampler's mask has it: all but unused and
-    /// suppressed ones. `None` if the file has none of these.
+    /// The tokens that a model may choose, a bit each as a sampler's mask has it: all but unused
+    /// and suppressed ones. `None` if the file has none of these.
     pub const fn possible(&self) -> Option<&[u32]> {
         if self.possible.is_empty() { None } else { Some(self.possible) }
     }
