@@ -19,8 +19,10 @@ pub(super) fn find_duplicate<'a, T, I: Iterator<Item = T>>(
     name: impl Fn(&T) -> &'a [u8],
 ) -> Option<T> {
     let mut done: &[u8] = &[];
+    // One for all passes: a table made in the loop takes its place on the stack twice.
+    let mut table = Table { names: [&[]; TABLE_NAMES], len: 0, overflowed: false };
     loop {
-        let mut table = Table { names: [&[]; TABLE_NAMES], len: 0, overflowed: false };
+        (table.len, table.overflowed) = (0, false);
         for item in items() {
             let name = name(&item);
             if name > done && !table.insert(name) {

@@ -99,16 +99,19 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Checks `count` pairs and leaves the reader behind the last.
-    pub(super) fn read(reader: &mut Reader<'_>, count: u64) -> Result<Self, GgufError> {
+    /// Of no keys.
+    pub(super) const EMPTY: Self =
+        Self { positions: [0; DIRECTORY_KEYS], len: 0, rest: 0, rest_count: 0 };
+
+    /// Checks `count` pairs, adds them, and leaves the reader behind the last.
+    pub(super) fn read(&mut self, reader: &mut Reader<'_>, count: u64) -> Result<(), GgufError> {
         let header = *reader;
-        let mut directory = Self { positions: [0; DIRECTORY_KEYS], len: 0, rest: 0, rest_count: 0 };
         for _ in 0..count {
             let pair = Pair::read(reader)?;
-            directory.add(&header, &pair)?;
+            self.add(&header, &pair)?;
             pair.value.skip_rest(reader)?;
         }
-        Ok(directory)
+        Ok(())
     }
 
     fn add(&mut self, header: &Reader<'_>, pair: &Pair<'_>) -> Result<(), GgufError> {

@@ -80,7 +80,8 @@ impl<'a> Gguf<'a> {
     // Not inlined: what it needs of the stack is given back before a session is made.
     #[inline(never)]
     pub fn parse(header: &'a [u8], file_bytes: u64) -> Result<Self, GgufError> {
-        let gguf = Self::parse_part(header, file_bytes)?;
+        let mut gguf = Self::unread(header, file_bytes);
+        gguf.read()?;
         match gguf.split()? {
             None => Ok(gguf),
             Some(_) => {
@@ -93,32 +94,46 @@ impl<'a> Gguf<'a> {
     /// [`Self::parse`] of a file that may be a part of a model: [`Self::split`] says which.
     #[inline(never)]
     pub fn parse_part(header: &'a [u8], file_bytes: u64) -> Result<Self, GgufError> {
+        let mut gguf = Self::unread(header, file_bytes);
+        gguf.read()?;
+        Ok(gguf)
+    }
+
+    /// What [`Self::read`] starts from.
+    fn unread(header: &'a [u8], file_bytes: u64) -> Self {
         let longest = usize::try_from(MAX_HEADER_BYTES).ok().and_then(|end| header.get(..end));
-        let header = longest.unwrap_or(header);
-        let start = Reader::new(header, file_bytes);
-        let mut reader = start;
-        let (version, tensor_count, metadata_count) = read_counts(&mut reader)?;
-
-        let metadata_offset = reader.offset();
-        let directory = Directory::read(&mut reader, metadata_count)?;
-        let alignment = read_alignment(&directory, &start)?;
-
-        let tensors_offset = reader.offset();
-        let data_offset = tensor::read_infos(&mut reader, tensor_count, alignment)?;
-
-        let end = usize::try_from(reader.offset()).ok().and_then(|end| header.get(..end));
-        Ok(Self {
-            header: end.unwrap_or(header),
+        Self {
+            header: longest.unwrap_or(header),
             file_bytes,
-            version,
-            alignment,
-            data_offset,
-            metadata_count,
-            metadata_offset,
-            tensor_count,
-            tensors_offset,
-            directory,
-        })
+            version: 0,
+            alignment: 0,
+            data_offset: 0,
+            metadata_count: 0,
+            metadata_offset: 0,
+            tensor_count: 0,
+            tensors_offset: 0,
+            directory: Directory::EMPTY,
+        }
+    }
+
+    /// Checks the header. In place: a copy of the directory for each caller is too much for the
+    /// stack of a microcontroller.
+    #[inline(never)]
+    fn read(&mut self) -> Result<(), GgufError> {
+        let start = self.reader();
+        let mut reader = start;
+        (self.version, self.tensor_count, self.metadata_count) = read_counts(&mut reader)?;
+
+        self.metadata_offset = reader.offset();
+        self.directory.read(&mut reader, self.metadata_count)?;
+        self.alignment = read_alignment(&self.directory, &start)?;
+
+        self.tensors_offset = reader.offset();
+        self.data_offset = tensor::read_infos(&mut reader, self.tensor_count, self.alignment)?;
+
+        let end = usize::try_from(reader.offset()).ok().and_then(|end| self.header.get(..end));
+        self.header = end.unwrap_or(self.header);
+        Ok(())
     }
 
     fn reader(&self) -> Reader<'a> {

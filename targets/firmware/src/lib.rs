@@ -140,14 +140,16 @@ impl<'m> Teller<'m> {
     #[inline(never)]
     fn load(model: &'m FlashWeights<'m>, memory: &'m mut [u8]) -> Result<Self, Failure> {
         let file = model.range(0, model.file_bytes()).map_err(ModelError::from)?;
-        let gguf = Gguf::parse(file, model.file_bytes())?;
-        let layout = settings::layout(&gguf)?;
-        let planned = settings::plan(&gguf, &layout)?.total();
+        // Used where it lies, too.
+        let parsed = Gguf::parse(file, model.file_bytes());
+        let gguf = parsed.as_ref().map_err(|error| *error)?;
+        let layout = settings::layout(gguf)?;
+        let planned = settings::plan(gguf, &layout)?.total();
         if planned != ARENA_BYTES as u64 {
             return Err(Failure::Plan { built: ARENA_BYTES as u64, here: planned });
         }
         let mut arena = Arena::new(memory);
-        let tokenizer = Tokenizer::with_pre_tokenizers(&gguf, &mut arena, &[])?;
+        let tokenizer = Tokenizer::with_pre_tokenizers(gguf, &mut arena, &[])?;
         let session = Session::new(&layout, model, &Serial, &OPTIONS, &mut arena)?;
         let sampler = Sampler::new(SAMPLING, session.config().n_vocab, &mut arena)?;
         if arena.used_bytes() != planned {
