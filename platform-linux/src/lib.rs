@@ -4,22 +4,45 @@
 //! items; `cli/tests/platform_contract.rs` holds all three to the same behaviour. What std spells
 //! the same everywhere is written once, here, and the other two take it by `#[path]`: their files
 //! stay, so that each can part ways without touching its callers.
+//!
+//! Of Linux there is a second part, `bare`, for programs without the standard library and without
+//! C's. Features choose: `std`, which is on by default, or `bare`.
 // The workspace is built whole on every system: elsewhere this crate is empty.
 #![cfg(unix)]
+#![cfg_attr(not(feature = "std"), no_std)]
 
+#[cfg(feature = "bare")]
+pub mod bare;
+// The pool of `bare`; that of `threads` has its own.
+#[cfg(feature = "bare")]
+#[path = "threads/board.rs"]
+mod board;
+
+#[cfg(feature = "std")]
 pub mod bandwidth;
+#[cfg(feature = "std")]
 pub mod clock;
+#[cfg(feature = "std")]
 pub mod console;
+#[cfg(feature = "std")]
 pub mod cpu;
+#[cfg(feature = "std")]
 mod device;
+#[cfg(feature = "std")]
 mod file;
+#[cfg(feature = "std")]
 pub mod map;
+#[cfg(feature = "std")]
 mod map_error;
+#[cfg(feature = "std")]
 pub mod memory;
+#[cfg(feature = "std")]
 mod residency;
-mod rest;
+#[cfg(feature = "std")]
 pub mod save;
-mod shares;
+#[cfg(feature = "std")]
 pub mod stack;
+#[cfg(feature = "std")]
 pub mod stream;
+#[cfg(feature = "std")]
 pub mod threads;

@@ -102,6 +102,12 @@ pub struct Memory {
     map: MmapMut,
 }
 
+impl AsMut<[u8]> for Memory {
+    fn as_mut(&mut self) -> &mut [u8] {
+        self.as_mut_slice()
+    }
+}
+
 impl Memory {
     /// Reserves `bytes`, from a page boundary on.
     pub fn reserve(bytes: u64) -> Result<Self, MapError> {

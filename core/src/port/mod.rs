@@ -4,11 +4,16 @@
 //! the CPU's instruction sets ([`CpuFeatures`]) and the time ([`Clock`]). A board without an
 //! operating system implements what it has and takes the serial or empty default for the rest.
 //! Who wants to keep a prompt's keys and values lends a [`Source`] and a [`Sink`].
+//!
+//! What platforms decide without asking their system is here once for all of them: [`pool`] for
+//! threads, [`streaming`] for weights that are larger than memory.
 
 mod clock;
 mod cpu;
 mod parallel;
+pub mod pool;
 mod stream;
+pub mod streaming;
 mod weights;
 
 pub use clock::{Clock, NoClock};

@@ -7,8 +7,10 @@
 
 use crate::device::{Device, SECTOR_BYTES_MIN};
 use crate::map::{MapError, Memory};
+use core::ops::Range;
 use core::time::Duration;
 use picolm_core::port::ReadError;
+use picolm_core::port::streaming::Sectors;
 use std::io;
 use std::path::Path;
 use std::time::Instant;
@@ -44,37 +46,6 @@ impl DirectFile {
         let file = Self::open(path)?;
         file.device.fall_back();
         Ok(file)
-    }
-
-    /// Its size when it was opened.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// The first byte and the length of the sectors that hold a range; `None` beyond 2^64.
-    pub(super) fn sectors(&self, offset: u64, bytes: u64) -> Option<(u64, u64)> {
-        sectors(offset, bytes, self.sector_bytes as u64)
-    }
-
-    /// Reads the sectors that hold `bytes` bytes from `offset` on into `buffer`, which starts at a
-    /// multiple of [`SECTOR_BYTES_MAX`] and has room for them ([`Self::sectors`]). Returns where in
-    /// `buffer` those bytes lie.
-    pub(super) fn fetch(
-        &self,
-        offset: u64,
-        bytes: u64,
-        buffer: &mut [u8],
-    ) -> Result<core::ops::Range<usize>, ReadError> {
-        let out_of_range = ReadError::OutOfRange { offset };
-        let (first, length) = self.sectors(offset, bytes).ok_or(out_of_range)?;
-        let room = usize::try_from(length).ok().and_then(|length| buffer.get_mut(..length));
-        let start = (offset - first) as usize;
-        let wanted = start + bytes as usize;
-        let read = self
-            .read_sectors(first, room.ok_or(out_of_range)?)
-            .map_err(|error| ReadError::Io { offset, code: error.raw_os_error().unwrap_or(0) })?;
-        // The file has shrunk since its header was read.
-        if read < wanted { Err(out_of_range) } else { Ok(start..wanted) }
     }
 
     /// Fills `buffer` from `offset` on, as far as the file goes.
@@ -118,6 +89,31 @@ impl DirectFile {
             }
         }
         Ok(read as f64 / start.elapsed().as_secs_f64().max(1e-9))
+    }
+}
+
+impl Sectors for DirectFile {
+    /// Its size when it was opened.
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn sectors(&self, offset: u64, bytes: u64) -> Option<(u64, u64)> {
+        sectors(offset, bytes, self.sector_bytes as u64)
+    }
+
+    /// `buffer` starts at a multiple of [`SECTOR_BYTES_MAX`].
+    fn fetch(&self, offset: u64, bytes: u64, buffer: &mut [u8]) -> Result<Range<usize>, ReadError> {
+        let out_of_range = ReadError::OutOfRange { offset };
+        let (first, length) = self.sectors(offset, bytes).ok_or(out_of_range)?;
+        let room = usize::try_from(length).ok().and_then(|length| buffer.get_mut(..length));
+        let start = (offset - first) as usize;
+        let wanted = start + bytes as usize;
+        let read = self
+            .read_sectors(first, room.ok_or(out_of_range)?)
+            .map_err(|error| ReadError::Io { offset, code: error.raw_os_error().unwrap_or(0) })?;
+        // The file has shrunk since its header was read.
+        if read < wanted { Err(out_of_range) } else { Ok(start..wanted) }
     }
 }
 

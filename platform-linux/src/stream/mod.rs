@@ -7,16 +7,14 @@
 //! takes as long as the disk needs for what is not pinned.
 //!
 //! Nothing of the file is mapped: a read error or a file that shrinks is an error of the lease.
-//! `pins` chooses what stays, `order` what is read next, `reader` does it.
+//! Core chooses what stays and what is read next ([`picolm_core::port::streaming`]); `reader` does
+//! it.
 
 mod direct;
 mod memory;
-mod order;
-mod pins;
 mod reader;
 #[cfg(test)]
 mod tests;
-mod window;
 
 use crate::device::{NO_MEMORY, NO_THREAD, READ_FAILED};
 use crate::map::{MapError, Memory};
@@ -24,12 +22,14 @@ use crate::threads::Work;
 use core::cell::{OnceCell, RefCell};
 use direct::{DirectFile, SECTOR_BYTES_MAX};
 use memory::SharedMemory;
+use picolm_core::port::streaming::{
+    MAX_WINDOW_READ_BYTES, Sectors, Waypoint, Window, choose_pins, pin_bytes,
+};
 use picolm_core::port::{Lease, MAX_LEASES, Need, ReadError, Stripe, Weights};
 use reader::{Planned, Shared};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
-use window::Window;
 
 /// Leases at a time where something streams.
 const LEASES: usize = 2;
@@ -74,8 +74,8 @@ impl StreamOptions {
     }
 }
 
-/// What is known of a stripe: the plan, and three bytes of the order's.
-const STRIPE_OVERHEAD_BYTES: u64 = size_of::<Planned>() as u64 + 3;
+/// What is known of a stripe: the plan, and the order's.
+const STRIPE_OVERHEAD_BYTES: u64 = (size_of::<Planned>() + size_of::<Waypoint>()) as u64;
 
 /// Where the bytes go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub struct StreamedFile {
     options: StreamOptions,
     budget_bytes: u64,
     /// The last sectors that [`Weights::read`] has read.
-    window: RefCell<Window>,
+    window: RefCell<Window<Memory>>,
     running: OnceCell<Running>,
 }
 
@@ -124,13 +124,14 @@ impl StreamedFile {
             let code = if let ReadError::Io { code, .. } = error { code } else { READ_FAILED };
             MapError::System(std::io::Error::from_raw_os_error(code))
         })?;
+        let window = Memory::reserve((MAX_WINDOW_READ_BYTES + SECTOR_BYTES_MAX) as u64)?;
         Ok(Self {
             file: Arc::new(file),
             header,
             header_bytes: read.end,
             options,
             budget_bytes: 0,
-            window: RefCell::new(Window::new()?),
+            window: RefCell::new(Window::new(window)),
             running: OnceCell::new(),
         })
     }
@@ -176,17 +177,18 @@ impl StreamedFile {
         let budget = self.budget_bytes.saturating_sub(overhead);
         let left = |slots: usize| budget.saturating_sub(slot_bytes.saturating_mul(slots as u64));
         let mut slots = SLOTS_PINNING;
-        let mut places = pins::choose(stripes, left(slots));
+        let mut places = vec![None; stripes.len()];
+        choose_pins(stripes, left(slots), &mut places);
         let everything = places.iter().all(Option::is_some);
         if !everything {
             slots = self.options.slots.max(SLOTS_MIN);
-            places = pins::choose(stripes, left(slots));
+            choose_pins(stripes, left(slots), &mut places);
         }
         let buffer_bytes = slot_bytes * slots as u64 + overhead;
         let mut plan = StreamPlan { buffer_bytes, ..StreamPlan::default() };
         for (stripe, place) in stripes.iter().zip(&places) {
             match place {
-                Some(_) => plan.pinned_bytes += pins::pin_bytes(stripe),
+                Some(_) => plan.pinned_bytes += pin_bytes(stripe),
                 None if stripe.need == Need::Maybe => plan.streamed_expert_bytes += span(stripe),
                 None => plan.streamed_bytes += span(stripe),
             }
@@ -268,7 +270,7 @@ impl Weights for StreamedFile {
     }
 
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
-        self.window.borrow_mut().read(&self.file, offset, into)
+        self.window.borrow_mut().read(&*self.file, offset, into)
     }
 }
 

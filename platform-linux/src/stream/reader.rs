@@ -13,8 +13,8 @@
 
 use super::direct::DirectFile;
 use super::memory::SharedMemory;
-use super::order::{Order, Place};
 use core::ops::Range;
+use picolm_core::port::streaming::{Order, Place, Sectors, Waypoint};
 use picolm_core::port::{Lease, ReadError, Release, Stripe};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -36,7 +36,7 @@ struct Queued {
 
 /// What is said under the mutex.
 struct State {
-    order: Order,
+    order: Order<Vec<Waypoint>>,
     /// Slots in nobody's hand.
     free: Vec<usize>,
     /// Read and not leased, in the order of reading.
@@ -82,9 +82,9 @@ impl Shared {
         slot_count: usize,
         pins: SharedMemory,
     ) -> Self {
-        let needs = stripes.iter().map(|planned| planned.stripe.need).collect();
+        let waypoints = stripes.iter().map(|planned| Waypoint::new(planned.stripe.need)).collect();
         let state = State {
-            order: Order::new(needs),
+            order: Order::new(waypoints),
             free: (0..slot_count).collect(),
             queue: VecDeque::with_capacity(slot_count),
             reading: None,
@@ -175,7 +175,7 @@ impl Shared {
             }
             if state.failed.is_none()
                 && !state.free.is_empty()
-                && let Some(place) = state.order.next()
+                && let Some(place) = state.order.advance()
                 && let Some(slot) = state.free.pop()
             {
                 state.reading = Some(place);

@@ -8,10 +8,6 @@
 //! [`LONGEST`] times. A daemon that passes by costs nothing that way. A neighbour that stays costs
 //! 1 part in [`LONGEST`], and when it goes the helper is back after about a tenth of a second: 32
 //! times a slice of 3 or 4 ms.
-//!
-//! Only policy: what is said here changes when a chunk is run and by whom, never its result.
-
-use picolm_core::mem::MAX_WORKERS;
 
 /// A rest at its longest, in times of what its helper had cost.
 const LONGEST: u32 = 32;
@@ -36,10 +32,11 @@ struct Record {
     times: u32,
 }
 
-/// The helpers' records and who of them takes part. Times are of any clock that never goes back.
+/// The records of at most `WORKERS` workers (1 to 32) and who of them takes part. Worker 0 is the
+/// caller. Times are of any clock that never goes back, in nanoseconds.
 #[derive(Debug)]
-pub(crate) struct Roster {
-    records: [Record; MAX_WORKERS],
+pub struct Roster<const WORKERS: usize> {
+    records: [Record; WORKERS],
     /// Bit `w` for worker `w`.
     admitted: u32,
     /// Bit `w` for every worker there is.
@@ -47,18 +44,17 @@ pub(crate) struct Roster {
     workers: usize,
 }
 
-const _: () = assert!(MAX_WORKERS <= u32::BITS as usize);
-
-impl Roster {
+impl<const WORKERS: usize> Roster<WORKERS> {
     /// Everyone of `workers` takes part.
-    pub(crate) fn new(workers: usize) -> Self {
-        let all = u32::MAX.checked_shr(u32::BITS - workers.min(MAX_WORKERS) as u32).unwrap_or(0);
+    pub fn new(workers: usize) -> Self {
+        const { assert!(WORKERS <= u32::BITS as usize) };
+        let all = u32::MAX.checked_shr(u32::BITS - workers.min(WORKERS) as u32).unwrap_or(0);
         let record = Record { since_ns: 0, credit_ns: CREDIT_NS, times: 0 };
-        Self { records: [record; MAX_WORKERS], admitted: all, all, workers }
+        Self { records: [record; WORKERS], admitted: all, all, workers }
     }
 
     /// Who takes part in a job that starts now; asks for the time only where someone rests.
-    pub(crate) fn admit(&mut self, now_ns: impl FnOnce() -> u64) -> u32 {
+    pub fn admit(&mut self, now_ns: impl FnOnce() -> u64) -> u32 {
         if self.admitted != self.all {
             let now_ns = now_ns();
             for (worker, record) in self.records.iter().enumerate() {
@@ -71,7 +67,7 @@ impl Roster {
     }
 
     /// `worker` has held a job up for `lost_ns`, until now.
-    pub(crate) fn held_up(&mut self, worker: usize, lost_ns: u64, now_ns: u64) {
+    pub fn held_up(&mut self, worker: usize, lost_ns: u64, now_ns: u64) {
         let Some(record) = self.records.get_mut(worker) else { return };
         let worked_ns = now_ns.saturating_sub(record.since_ns);
         let earned_ns = worked_ns / WORTH / self.workers as u64;
@@ -91,6 +87,9 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of as many workers as a pool has.
+    type Roster = super::Roster<32>;
 
     const MS: u64 = 1_000_000;
 

@@ -4,35 +4,40 @@
 //! get there. Were the chunks dealt one by one, what a worker asked for would be the next worker's.
 //! With a share of its own in one piece it is its own; who is done early takes the second half of
 //! what another has left, so that nobody waits long.
-//!
-//! Like `rest`, this changes by whom a chunk is run, never its result.
 
 use core::sync::atomic::{AtomicU64, Ordering};
-use picolm_core::mem::MAX_WORKERS;
 
 /// Most chunks of a job: their numbers fit in half a word.
-pub(crate) const MAX_SHARED: usize = u32::MAX as usize;
+pub const MAX_SHARED: usize = u32::MAX as usize;
 
-/// The chunks that nobody has taken yet. Between jobs there are none.
+/// The chunks that nobody has taken yet, of at most `WORKERS` workers (1 to 32). Between jobs there
+/// are none.
 ///
 /// A share is one word, the first chunk in its upper half and the end in its lower one, so that its
 /// worker, who takes the first, and others, who take the second half, cannot both get a chunk: one
 /// of them finds the word changed. A share never becomes again what it was during a job, because
 /// its first chunk is taken only once.
-pub(crate) struct Shares([Share; MAX_WORKERS]);
+pub struct Shares<const WORKERS: usize>([Share; WORKERS]);
 
 /// On cache lines of its own: 128 bytes, because some cores fetch lines of 64 bytes in pairs.
 #[repr(align(128))]
 struct Share(AtomicU64);
 
-impl Shares {
-    pub(crate) const fn new() -> Self {
-        Self([const { Share(AtomicU64::new(0)) }; MAX_WORKERS])
+impl<const WORKERS: usize> Default for Shares<WORKERS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const WORKERS: usize> Shares<WORKERS> {
+    /// No chunks.
+    pub const fn new() -> Self {
+        Self([const { Share(AtomicU64::new(0)) }; WORKERS])
     }
 
     /// Gives each worker of `workers`, a bit each, an equal share of `chunks`, which are at most
     /// [`MAX_SHARED`]. Nobody takes chunks meanwhile.
-    pub(crate) fn deal(&self, chunks: usize, workers: u32) {
+    pub fn deal(&self, chunks: usize, workers: u32) {
         let (mut start, mut hands) = (0, workers.count_ones() as usize);
         for (worker, share) in self.0.iter().enumerate() {
             if workers >> worker & 1 == 0 {
@@ -45,16 +50,16 @@ impl Shares {
     }
 
     /// The next chunk for `worker`; `None` when all are taken, or about to be by who found them.
-    pub(crate) fn take(&self, worker: usize) -> Option<usize> {
-        let own = &self.0[worker].0;
+    pub fn take(&self, worker: usize) -> Option<usize> {
+        let own = &self.0.get(worker)?.0;
         let first = |(start, end)| (start < end).then(|| word(start + 1, end));
         if let Some((start, _)) = split(own, first) {
             return Some(start);
         }
-        let others = (worker + 1..MAX_WORKERS).chain(0..worker);
-        for other in others {
+        let (before, after) = self.0.split_at_checked(worker)?;
+        for other in after.iter().skip(1).chain(before) {
             let lower_half = |(start, end)| (start < end).then(|| word(start, middle(start, end)));
-            if let Some((start, end)) = split(&self.0[other].0, lower_half) {
+            if let Some((start, end)) = split(&other.0, lower_half) {
                 let chunk = middle(start, end);
                 // An empty share is only its worker's to fill.
                 own.store(word(chunk + 1, end), Ordering::Relaxed);
@@ -91,8 +96,14 @@ const fn range(word: u64) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
     use core::sync::atomic::AtomicU32;
+    use std::vec::Vec;
+
+    /// Of as many workers as a pool has.
+    type Shares = super::Shares<32>;
 
     #[test]
     fn every_chunk_is_taken_once() {

@@ -5,40 +5,42 @@
 //! evenly over the pass, an equal fraction of every layer (as FlexInfer does, arXiv 2503.03777).
 //! Where memory keeps all that every pass reads, experts share the rest in the same way.
 
-use picolm_core::port::{Need, Stripe};
+use crate::port::{Need, Stripe};
 
 /// Pinned stripes start at multiples of this: a cache line.
 const PIN_ALIGN: u64 = 64;
 
 /// Bytes that pinning `stripe` takes.
-pub(super) const fn pin_bytes(stripe: &Stripe) -> u64 {
+pub const fn pin_bytes(stripe: &Stripe) -> u64 {
     stripe.bytes.saturating_add(PIN_ALIGN - 1) / PIN_ALIGN * PIN_ALIGN
 }
 
-/// For each stripe where in `budget` bytes of memory it is pinned; `None` for those that stream.
-pub(super) fn choose(stripes: &[Stripe], budget: u64) -> Vec<Option<u64>> {
-    let mut pinned = vec![false; stripes.len()];
-    let mut left = spread(stripes, &mut pinned, budget, |need| need != Need::Maybe);
-    let all = stripes.iter().zip(&pinned);
-    if all.clone().all(|(stripe, pinned)| *pinned || stripe.need == Need::Maybe) {
-        left = spread(stripes, &mut pinned, left, |need| need == Need::Maybe);
+/// Where a stripe is pinned while it is not known where.
+const SOMEWHERE: Option<u64> = Some(0);
+
+/// Writes to `pins`, of the same length as `stripes`, where in `budget` bytes of memory each stripe
+/// is pinned; `None` for those that stream.
+pub fn choose_pins(stripes: &[Stripe], budget: u64, pins: &mut [Option<u64>]) {
+    pins.fill(None);
+    let mut left = spread(stripes, pins, budget, |need| need != Need::Maybe);
+    let mut all = stripes.iter().zip(&*pins);
+    if all.all(|(stripe, pin)| pin.is_some() || stripe.need == Need::Maybe) {
+        left = spread(stripes, pins, left, |need| need == Need::Maybe);
     }
-    fill(stripes, &mut pinned, left);
+    fill(stripes, pins, left);
     let mut next = 0;
-    let place = |(stripe, pinned): (&Stripe, &bool)| {
-        pinned.then(|| {
-            let place = next;
+    for (stripe, pin) in stripes.iter().zip(pins) {
+        if let Some(place) = pin {
+            *place = next;
             next += pin_bytes(stripe);
-            place
-        })
-    };
-    stripes.iter().zip(&pinned).map(place).collect()
+        }
+    }
 }
 
 /// Pins an even share of the stripes of some needs; returns what is left of `budget`.
 fn spread(
     stripes: &[Stripe],
-    pinned: &mut [bool],
+    pins: &mut [Option<u64>],
     budget: u64,
     counts: impl Fn(Need) -> bool,
 ) -> u64 {
@@ -46,36 +48,53 @@ fn spread(
     let total: u128 = stripes.iter().filter(|stripe| counts(stripe.need)).map(bytes).sum();
     let share = u128::from(budget).min(total);
     let (mut seen, mut taken) = (0, 0);
-    for (stripe, pinned) in stripes.iter().zip(pinned).filter(|(stripe, _)| counts(stripe.need)) {
+    for (stripe, pin) in stripes.iter().zip(pins).filter(|(stripe, _)| counts(stripe.need)) {
         seen += bytes(stripe);
         // Pinned bytes keep up with their share of the bytes so far, and never pass it.
         if (taken + bytes(stripe)) * total <= share * seen {
             taken += bytes(stripe);
-            *pinned = true;
+            *pin = SOMEWHERE;
         }
     }
     // `taken` is at most `share`.
     budget - taken as u64
 }
 
-/// Uses what is left up: less than a stripe's bytes, but stripes differ.
-fn fill(stripes: &[Stripe], pinned: &mut [bool], mut left: u64) {
-    let mut rest: Vec<usize> = (0..stripes.len())
-        .filter(|&index| !pinned[index] && stripes[index].need != Need::Maybe)
-        .collect();
-    rest.sort_by_key(|&index| core::cmp::Reverse(stripes[index].bytes));
-    for index in rest {
-        if let Some(after) = left.checked_sub(pin_bytes(&stripes[index])) {
-            left = after;
-            pinned[index] = true;
+/// Uses what is left up, longest stripes first: less than a stripe's bytes, but stripes differ.
+fn fill(stripes: &[Stripe], pins: &mut [Option<u64>], mut left: u64) {
+    let rest =
+        |(stripe, pin): &(&Stripe, &mut Option<u64>)| pin.is_none() && stripe.need != Need::Maybe;
+    // Stripes have few lengths: as long as a model's rows allow, and the rests of its matrices.
+    let mut shorter_than = u64::MAX;
+    loop {
+        let fits = |stripe: &Stripe| stripe.bytes < shorter_than && pin_bytes(stripe) <= left;
+        let candidates = stripes.iter().zip(&mut *pins).filter(rest);
+        let lengths = candidates.filter(|(stripe, _)| fits(stripe)).map(|(it, _)| it.bytes);
+        let Some(longest) = lengths.max() else { return };
+        shorter_than = longest;
+        let longest = |it: &(&Stripe, &mut Option<u64>)| rest(it) && it.0.bytes == longest;
+        for (stripe, pin) in stripes.iter().zip(&mut *pins).filter(longest) {
+            if let Some(after) = left.checked_sub(pin_bytes(stripe)) {
+                left = after;
+                *pin = SOMEWHERE;
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
     use Need::{Always, Logits, Maybe};
+    use std::{vec, vec::Vec};
+
+    fn choose(stripes: &[Stripe], budget: u64) -> Vec<Option<u64>> {
+        let mut pins = vec![Some(7); stripes.len()];
+        choose_pins(stripes, budget, &mut pins);
+        pins
+    }
 
     fn stripes(lengths: &[(u64, Need)]) -> Vec<Stripe> {
         lengths.iter().map(|&(bytes, need)| Stripe { offset: 0, bytes, need }).collect()

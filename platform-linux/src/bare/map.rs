@@ -1,0 +1,85 @@
+//! The model file as mapped memory, and the memory that the engine's arena lies in.
+// Unsafe: maps a file and memory.
+#![allow(unsafe_code)]
+
+use super::console::end_of_weights_ends;
+use core::ffi::CStr;
+use core::ptr::{null_mut, slice_from_raw_parts};
+use picolm_core::port::FlashWeights;
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mm::{Advice, MapFlags, ProtFlags};
+
+/// Why a file cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapError {
+    /// It is a folder, a pipe or a device.
+    NotRegular,
+    /// It has no bytes.
+    Empty,
+    /// It has more bytes than the program has addresses.
+    TooLarge,
+    /// The system's number of the error.
+    System(i32),
+}
+
+impl From<Errno> for MapError {
+    fn from(error: Errno) -> Self {
+        Self::System(error.raw_os_error())
+    }
+}
+
+/// Maps the regular file at `path` for the life of the process. Never waits: a FIFO or device is
+/// refused.
+///
+/// From then on reading a file that has shrunk meanwhile ends the program with one line and exit
+/// code 1.
+pub fn open(path: &CStr) -> Result<FlashWeights<'static>, MapError> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = rustix::fs::open(path, flags, Mode::empty())?;
+    let facts = rustix::fs::fstat(&file)?;
+    if FileType::from_raw_mode(facts.st_mode) != FileType::RegularFile {
+        return Err(MapError::NotRegular);
+    }
+    let bytes = u64::try_from(facts.st_size).map_err(|_| MapError::TooLarge)?;
+    if bytes == 0 {
+        return Err(MapError::Empty);
+    }
+    // No slice is longer, so no mapping is: on 32 bits, 2 GiB less a byte.
+    let length = isize::try_from(bytes).map_err(|_| MapError::TooLarge)?.unsigned_abs();
+    end_of_weights_ends();
+    // SAFETY: a new mapping, private and read-only. That no one else writes to the file meanwhile
+    // is the user's part of the contract, as for every program that maps its data: the parsed
+    // header is bounds-checked, weights are only numbers, and a file that shrinks raises SIGBUS.
+    let bytes = unsafe {
+        let start =
+            rustix::mm::mmap(null_mut(), length, ProtFlags::READ, MapFlags::PRIVATE, &file, 0)?;
+        // No error: it is slower without.
+        let _ = rustix::mm::madvise(start, length, Advice::LinuxHugepage);
+        &*slice_from_raw_parts(start.cast::<u8>(), length)
+    };
+    Ok(FlashWeights::new(bytes))
+}
+
+/// Zeroed memory from a page boundary on, which takes room only where it is written to; `None`
+/// where the system has none. At least one byte.
+pub fn reserve(bytes: u64) -> Option<&'static mut [u8]> {
+    let length = isize::try_from(bytes).ok()?.unsigned_abs().max(1);
+    let protection = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: a new mapping that nobody else knows, zeroed by the system, of a length that a slice
+    // may have; it stays for the life of the process.
+    unsafe {
+        let start =
+            rustix::mm::mmap_anonymous(null_mut(), length, protection, MapFlags::PRIVATE).ok()?;
+        Some(core::slice::from_raw_parts_mut(start.cast(), length))
+    }
+}
+
+/// [`reserve`] of words.
+pub fn reserve_words(count: usize) -> Option<&'static mut [u32]> {
+    let bytes = reserve((count as u64).checked_mul(4)?)?;
+    let start = bytes.as_mut_ptr().cast::<u32>();
+    // SAFETY: `reserve` gives at least `4 * count` bytes from a page boundary on, for the life of
+    // the process, and every pattern of bits is a word.
+    Some(unsafe { core::slice::from_raw_parts_mut(start, count) })
+}

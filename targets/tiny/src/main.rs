@@ -1,0 +1,57 @@
+//! The smallest PicoLM: continues a prompt, by system calls alone.
+//!
+//! A front end of its own over core, beside the command line's and firmware's: no standard library,
+//! no C library, no heap, no formatting. What it writes to stdout is byte for byte what the
+//! command line writes. `arguments` parses the command line, `generate` brings a file and a prompt
+//! together, `output` writes the text, `line` writes to stderr, `failure` says what went wrong,
+//! `build` names what is linked.
+#![no_std]
+#![no_main]
+
+mod arguments;
+mod build;
+mod decimal;
+mod failure;
+mod generate;
+mod line;
+mod output;
+mod prompt;
+
+use arguments::Command;
+use picolm_linux::bare::console::{Stream, WriteError, interrupt_code};
+use picolm_linux::bare::start::{Arguments, abort};
+
+/// How a command that did not fail ended.
+pub(crate) enum Outcome {
+    Done,
+    Interrupted,
+}
+
+fn main(arguments: Arguments) -> u8 {
+    let outcome = arguments::parse(arguments).and_then(|command| match command {
+        Command::Help => print(arguments::HELP),
+        Command::Version => print(concat!("picolm ", env!("CARGO_PKG_VERSION"), "\n")),
+        Command::Run(run) => generate::run(&run),
+    });
+    match outcome {
+        Ok(Outcome::Done) => 0,
+        Ok(Outcome::Interrupted) => interrupt_code(),
+        Err(failure) => failure.tell(),
+    }
+}
+
+picolm_linux::entry!(main);
+
+/// Writes `text` to stdout, and is done, whether someone reads it or not.
+fn print(text: &str) -> Result<Outcome, failure::Failure> {
+    match Stream::Stdout.write(text.as_bytes()) {
+        Ok(()) | Err(WriteError::Closed) => Ok(Outcome::Done),
+        Err(WriteError::System(code)) => Err(failure::Failure::stdout(code)),
+    }
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    let _ = Stream::Stderr.write(b"picolm: a defect of this program: aborting\n");
+    abort()
+}
