@@ -203,10 +203,27 @@ fn combine(has_minimum: bool, scale: f32, minimum: f32, x_scale: f32, isum: i32,
     if has_minimum { product - (minimum * x_scale) * msum as f32 } else { product }
 }
 
-/// Reads a part of a block: what its bytes mean, plainly. With the feature `inlined` it is compiled
-/// for each layout, without it once for each size.
-#[cfg_attr(feature = "inlined", inline(always))]
+/// Reads a part of a block: what its bytes mean, plainly.
+#[inline(always)]
 pub fn unpack<S: BlockSize>(layout: &BlockLayout, bytes: &[u8], part: usize) -> Block<S> {
+    let [mut scales, mut minima]: [S::Groups<i8>; 2] = [Array::filled(0); 2];
+    let mut quants: S::Elements<i8> = Array::filled(0);
+    let groups = (scales.as_mut(), minima.as_mut());
+    let (scale, minimum) = unpack_into(layout, bytes, part, groups, quants.as_mut());
+    Block { scale, minimum, scales, minima, quants }
+}
+
+/// [`unpack`] to slices as long as they should be: scales and minima of the groups, and zeros for
+/// the quants. The block's scale and minimum. With the feature `inlined` it is compiled for each
+/// layout, without it once.
+#[cfg_attr(feature = "inlined", inline(always))]
+fn unpack_into(
+    layout: &BlockLayout,
+    bytes: &[u8],
+    part: usize,
+    (scales, minima): (&mut [i8], &mut [i8]),
+    quants: &mut [i8],
+) -> (f32, f32) {
     let half = |at| num::f16_le(*layout::part(bytes, at));
     let minimum = match layout.minimum {
         Minimum::None => 0.0,
@@ -214,28 +231,26 @@ pub fn unpack<S: BlockSize>(layout: &BlockLayout, bytes: &[u8], part: usize) -> 
         Minimum::Subtracted(at) => half(at),
     };
     let scale = layout.factor.value(bytes, layout.scale, part) * layout.unit;
-    let [mut scales, mut minima] = [S::Groups::filled(0); 2];
     let numbers = layout.scales.unpack(bytes);
-    scales.as_mut().copy_from_slice(&numbers[0][..S::GROUPS]);
-    minima.as_mut().copy_from_slice(&numbers[1][..S::GROUPS]);
-    let mut block = Block::<S> { scale, minimum, scales, minima, quants: Array::filled(0) };
-    let (quants, code) = (block.quants.as_mut(), layout.code);
+    scales.copy_from_slice(&numbers[0][..scales.len()]);
+    minima.copy_from_slice(&numbers[1][..minima.len()]);
+    let code = layout.code;
     if code.has_no_planes() {
         for (group, quants) in quants.as_chunks_mut().0.iter_mut().enumerate() {
             *quants = layout.sixteen(bytes, group);
         }
-        return block;
+        return (scale, minimum);
     }
     let Some(high) = layout.high else {
         each_stored(layout.low, bytes, part, quants, |quant, low| *quant = decode(code, low));
-        return block;
+        return (scale, minimum);
     };
     each_stored(layout.low, bytes, part, quants, |quant, low| *quant = low as i8);
     let position = layout.low.bits;
     each_stored(high, bytes, part, quants, |quant, high| {
         *quant = decode(code, *quant as u8 | high << position);
     });
-    block
+    (scale, minimum)
 }
 
 /// Hands each quant to `put` with a plane's bits of it. One loop would do; what most formats have
