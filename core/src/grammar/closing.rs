@@ -32,13 +32,12 @@ pub(super) fn in_bytes(words: &mut [u32], cost: &dyn Fn(u8) -> u32) -> Result<()
         for index in 0..count {
             let index = if backwards { count - 1 - index } else { index };
             let state = word(words, order + index);
-            let (closing, edge, edges) = shortest(Automaton::from_words(words), state, cost);
+            let (closing, _, edges) = shortest(Automaton::from_words(words), state, cost);
             work.spend(edges)?;
             let at = state as usize;
             if closing < word(words, at + STATE_BYTES_TO_CLOSE) {
                 set(words, at + STATE_BYTES_TO_CLOSE, closing);
                 set(words, at + STATE_TOKENS_TO_CLOSE, closing);
-                set(words, at + STATE_CLOSING_EDGE, edge);
                 changed = true;
             } else if closing >= NEVER {
                 set(words, at + STATE_TOKENS_TO_CLOSE, NEVER);
@@ -48,6 +47,13 @@ pub(super) fn in_bytes(words: &mut [u32], cost: &dyn Fn(u8) -> u32) -> Result<()
             break;
         }
         backwards = !backwards;
+    }
+    // Of several edges as short, the first: whatever the order in which they were found.
+    for index in 0..count {
+        let state = word(words, order + index);
+        let (_, edge, edges) = shortest(Automaton::from_words(words), state, cost);
+        work.spend(edges)?;
+        set(words, state as usize + STATE_CLOSING_EDGE, edge);
     }
     sort_by_closing(words, order, count);
     for index in 0..count {

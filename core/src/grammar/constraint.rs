@@ -10,7 +10,7 @@ use super::trie::{TokenBytes, Trie};
 use super::walk::{Levels, set_bit};
 
 /// Most tokens that end a text.
-const MAX_ENDS: usize = 32;
+pub(super) const MAX_ENDS: usize = 32;
 
 /// What may come next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,8 +20,8 @@ pub enum Space {
 
 /// Digits before and after the point, where numbers are to be readable, and of the exponent: those
 /// of a double, and far below its largest exponent.
-const MAX_DIGITS: u32 = 16;
-const MAX_EXPONENT_DIGITS: u32 = 2;
+pub(super) const MAX_DIGITS: u32 = 16;
+pub(super) const MAX_EXPONENT_DIGITS: u32 = 2;
 
 /// Most spaces of an indented line: twenty levels of two.
 const MAX_INDENT: u32 = 40;

@@ -29,6 +29,12 @@
 //! last resort, where a set of stacks was cut short and nothing else is left, the closing itself is
 //! followed.
 //!
+//! # JSON without a compiler
+//!
+//! [`JsonConstraint`] is the constraint that most programs want, to JSON, written by hand for those
+//! that count their bytes: [`JsonText`] is its automaton. Both say what [`json::compact`] and
+//! [`Constraint`] say, bit for bit, which `core/tests/grammar/json_text.rs` shows.
+//!
 //! # Errors
 //!
 //! A source that cannot be compiled as it is meant fails before the first token, with the offset of
@@ -52,6 +58,10 @@ mod gbnf;
 #[deny(clippy::indexing_slicing)]
 mod graph;
 pub mod json;
+#[deny(clippy::indexing_slicing)]
+mod json_constraint;
+#[deny(clippy::indexing_slicing)]
+mod json_text;
 #[deny(clippy::indexing_slicing)]
 mod loops;
 #[deny(clippy::indexing_slicing)]
@@ -84,6 +94,8 @@ pub use compile::Grammar;
 pub use constraint::{Allowed, Constrain, Constraint, Effort};
 pub use error::{GrammarError, GrammarErrorKind};
 pub use gbnf::gbnf;
+pub use json_constraint::JsonConstraint;
+pub use json_text::{JsonText, MAX_JSON_DEPTH};
 pub use matcher::{MAX_STACKS, Matcher};
 pub use schema::{Reading, schema, schema_as};
 pub use trie::{SortedTokens, TokenBytes, Trie};

@@ -34,7 +34,7 @@ pub trait TokenBytes {
 }
 
 /// Longest token that is ever allowed, in bytes: depths are one byte.
-const MAX_TOKEN_BYTES: usize = 255;
+pub(super) const MAX_TOKEN_BYTES: usize = 255;
 /// Subtrees are 23 bits, indices 20.
 const MAX_NODES: usize = 1 << 23;
 const MAX_TOKENS: usize = 1 << 20;

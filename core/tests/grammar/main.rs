@@ -4,6 +4,7 @@ mod common;
 mod cpp;
 mod gbnf;
 mod json;
+mod json_text;
 mod masks;
 mod schema;
 mod schema_hostile;
