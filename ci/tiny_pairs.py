@@ -1,12 +1,18 @@
-"""Compares two programs over all pairs of options and values: stdout byte for byte, exit code.
+"""Compares two programs: stdout byte for byte, and exit codes. Over all pairs of options and
+values, and where a shell closes their streams, limits them, interrupts them, keeps their caches.
 
 usage: tiny_pairs.py EXPECTED ACTUAL MODEL...
 """
 
 import itertools
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
 # Every option that takes a value, in its spellings, with values that are good and that are not.
 OPTIONS = {
@@ -18,6 +24,7 @@ OPTIONS = {
     ("-c", "--context"): ["1", "9", "64", "0", "99999999"],
     ("-j", "--threads"): ["1", "3", "0", "33"],
     ("--kv",): ["f16", "q8_0", "q4_0", "f32"],
+    ("--json",): [None, "value", "array", ""],
     ("--quiet",): [None, "yes"],
     ("--version", "-V"): [None],
     ("--unknown", "-z"): ["1"],
@@ -57,11 +64,55 @@ def outcome(program, arguments, stdin):
     return run.returncode, run.stdout, run.stderr
 
 
+# What stands behind the program and the model: streams, limits, signals, and caches.
+SHELL = [
+    "-p hi -n 3 <&-", "-p hi -n 3 >&-", "-p hi -n 3 2>&-", "-p hi -n 3 <&- >&- 2>&-",
+    "-n 3 <&-", "-n 3 0>/dev/null", "-p hi -n 0 >&-", "--version >&-", "--cache C -n 3 <&-",
+    "-p hi -n 3 >/dev/full", "-p hi -n 3 2>/dev/full", "-n 3 </", "-p hi -n 90 | head -c 3",
+    "-p 'Once upon a' -n 9 --cache C; cat C", "-p 'Once upon a time' -n 9 --cache C; cat C",
+    "-p 'Once upon a' -n 9 --cache C; cat C", "-p hi -n 3 --cache C --kv q8_0; cat C",
+    "-p hi -n 3 --cache . ", "-p hi -n 3 --cache no/folder", "-p hi -n 3 --cache ''",
+    "-p hi -n 3 --cache PIPE", "-p hi -n 3 --cache LINK; cat C",
+    "-p hi -n 3 --cache NOTE; cat NOTE", "-p hi -n 3 --cache READONLY", "-p hi -n 3 --cache LOOP",
+]  # fmt: skip
+BEFORE = ["ulimit -s unlimited", "ulimit -s 64", "ulimit -f 1", "trap '' PIPE", "trap '' INT"]
+
+
+def sessions(program, model):
+    """What each command line of `SHELL` gives, one after the other in a folder of their own."""
+    prepare = "mkfifo PIPE; ln -s C LINK; ln -s LOOP LOOP; echo note >NOTE; cp NOTE READONLY; "
+    prepare += "chmod a-w READONLY"
+    with tempfile.TemporaryDirectory() as folder:
+        run = partial(subprocess.run, shell=True, cwd=folder, capture_output=True, timeout=60)
+        run(prepare, check=True)
+        for before in ["true", *BEFORE]:
+            for rest in SHELL:
+                done = run(f"{before}; {program} {model} {rest}")
+                yield (before, rest), (done.returncode, done.stdout)
+            left = sorted(name.name for name in Path(folder).iterdir())
+            yield (before, "files"), left
+
+
+def interrupted(program, model):
+    """The exit codes of programs that wait for a prompt when a signal comes."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
+        pipe, line = subprocess.PIPE, [program, model, "-n", "2"]
+        with subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as run:
+            # Until it waits.
+            time.sleep(0.3)
+            run.send_signal(number)
+            text, _ = run.communicate(b"hi")
+        yield number, (run.returncode, text)
+
+
 def main(expected, actual, *models):
     # No model, two of them, none that can be read, and what is not one.
     odd = [
         [], ["--"], [models[0], models[0], *LEAST], ["/no/such/model", *LEAST],
-        ["/", *LEAST], ["/dev/null", *LEAST], [__file__, *LEAST],
+        ["info"], ["info", "/no/such/model"], ["info", models[0], "-n", "3"], ["info", "-c", "0"],
+        ["--json", models[0], *LEAST], ["--json", "value", models[0], *LEAST],
+        ["--json", "--json", models[0], *LEAST], ["/", *LEAST], ["/dev/null", *LEAST],
+        [__file__, *LEAST],
         [*LEAST, "--", models[0]], ["--help", "-n"],
     ]  # fmt: skip
     work = [(arguments, b"") for arguments in odd[:-1]]
@@ -77,6 +128,20 @@ def main(expected, actual, *models):
         arguments, stdin = item
         return item, outcome(expected, arguments, stdin), outcome(actual, arguments, stdin)
 
+    expected, actual, *models = (str(Path(name).resolve()) for name in (expected, actual, *models))
+    for of in (sessions, interrupted):
+        for (what, wanted), (_, got) in zip(of(expected, models[0]), of(actual, models[0])):
+            if wanted != got:
+                failed += 1
+                print(f"{what}\n  {wanted}\n  {got}", file=sys.stderr)
+    for model in models:
+        lines = [set(), set()]
+        for found, program in zip(lines, (expected, actual)):
+            found.update(outcome(program, ["info", model, "-c", "77"], b"")[1].splitlines())
+        own = lines[1] - lines[0]
+        if len(lines[1]) != 10 or [line[:7] for line in own] != [b"memory:"]:
+            failed += 1
+            print(f"info {model}: {own}", file=sys.stderr)
     with ThreadPoolExecutor(2) as pool:
         for (arguments, _), wanted, got in pool.map(compare, work):
             if wanted[:2] != got[:2]:
@@ -91,7 +156,8 @@ def main(expected, actual, *models):
                 break
     if failed:
         sys.exit(f"{failed} differ")
-    print(f"{len(work)} command lines: stdout and exit code are equal")
+    count = len(work) + len(SHELL) * (1 + len(BEFORE))
+    print(f"{count} command lines: stdout and exit code are equal")
 
 
 if __name__ == "__main__":

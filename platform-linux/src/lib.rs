@@ -11,10 +11,13 @@
 #![cfg(unix)]
 #![cfg_attr(not(feature = "std"), no_std)]
 
-#[cfg(feature = "bare")]
+#[cfg(all(feature = "bare", feature = "std"))]
+compile_error!("a program has the standard library (`std`) or not (`bare`)");
+
+#[cfg(all(feature = "bare", target_os = "linux"))]
 pub mod bare;
 // The pool of `bare`; that of `threads` has its own.
-#[cfg(feature = "bare")]
+#[cfg(all(feature = "bare", target_os = "linux"))]
 #[path = "threads/board.rs"]
 mod board;
 

@@ -21,14 +21,18 @@ pub fn detect() -> CpuFeatures {
 /// upper halves of the registers.
 #[cfg(target_arch = "x86_64")]
 fn detections() -> [(CpuFeature, bool); 2] {
-    use core::arch::x86_64::{__cpuid, __cpuid_count};
+    use core::arch::x86_64::__cpuid_count;
     const OSXSAVE: u32 = 1 << 27;
     const AVX: u32 = 1 << 28;
     const F16C: u32 = 1 << 29;
     const AVX2: u32 = 1 << 5;
     /// XCR0: registers of SSE and AVX are kept.
     const KEPT: u32 = 0b110;
-    let first = __cpuid(1);
+    // Not unsafe since Rust 1.94.
+    #[allow(unused_unsafe)]
+    // SAFETY: every x86-64 has the instruction.
+    let cpuid = |leaf, part| unsafe { __cpuid_count(leaf, part) };
+    let first = cpuid(1, 0);
     let avx = first.ecx & (OSXSAVE | AVX) == OSXSAVE | AVX && {
         let kept: u32;
         // SAFETY: OSXSAVE says that the instruction is there; it writes two registers.
@@ -38,7 +42,7 @@ fn detections() -> [(CpuFeature, bool); 2] {
         }
         kept & KEPT == KEPT
     };
-    let avx2 = avx && __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ebx & AVX2 != 0;
+    let avx2 = avx && cpuid(0, 0).eax >= 7 && cpuid(7, 0).ebx & AVX2 != 0;
     [(CpuFeature::Avx2, avx2), (CpuFeature::F16c, avx && first.ecx & F16C != 0)]
 }
 
@@ -47,13 +51,10 @@ const fn detections() -> [(CpuFeature, bool); 1] {
     [(CpuFeature::Neon, cfg!(target_feature = "neon"))]
 }
 
-/// The kernel names the CPU's version in the auxiliary vector: "v6l", "v7l". `smlad` came with
-/// version 6.
+/// `smlad` came with ARMv6, the least of the targets.
 #[cfg(target_arch = "arm")]
-fn detections() -> [(CpuFeature, bool); 1] {
-    let version = rustix::param::linux_platform().and_then(|name| name.to_bytes().get(1).copied());
-    let version = version.unwrap_or(b'0');
-    [(CpuFeature::ArmDsp, version.is_ascii_digit() && version >= b'6')]
+const fn detections() -> [(CpuFeature, bool); 1] {
+    [(CpuFeature::ArmDsp, true)]
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm")))]

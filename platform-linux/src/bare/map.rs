@@ -6,9 +6,9 @@ use super::console::end_of_weights_ends;
 use core::ffi::CStr;
 use core::ptr::{null_mut, slice_from_raw_parts};
 use picolm_core::port::FlashWeights;
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
-use rustix::mm::{Advice, MapFlags, ProtFlags};
+use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags};
 
 /// Why a file cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +35,15 @@ impl From<Errno> for MapError {
 /// From then on reading a file that has shrunk meanwhile ends the program with one line and exit
 /// code 1.
 pub fn open(path: &CStr) -> Result<FlashWeights<'static>, MapError> {
+    let regular = |facts: Stat| match FileType::from_raw_mode(facts.st_mode) {
+        FileType::RegularFile => Ok(facts),
+        _ => Err(MapError::NotRegular),
+    };
+    // Before it is opened, because opening does something to a pipe and to some devices.
+    regular(rustix::fs::stat(path)?)?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = rustix::fs::open(path, flags, Mode::empty())?;
-    let facts = rustix::fs::fstat(&file)?;
-    if FileType::from_raw_mode(facts.st_mode) != FileType::RegularFile {
-        return Err(MapError::NotRegular);
-    }
+    let facts = regular(rustix::fs::fstat(&file)?)?;
     let bytes = u64::try_from(facts.st_size).map_err(|_| MapError::TooLarge)?;
     if bytes == 0 {
         return Err(MapError::Empty);
@@ -71,6 +74,18 @@ pub fn reserve(bytes: u64) -> Option<&'static mut [u8]> {
     unsafe {
         let start =
             rustix::mm::mmap_anonymous(null_mut(), length, protection, MapFlags::PRIVATE).ok()?;
+        Some(core::slice::from_raw_parts_mut(start.cast(), length))
+    }
+}
+
+/// The same memory with room for `bytes`, not fewer than it has; what is more is zero.
+pub fn grow(memory: &'static mut [u8], bytes: u64) -> Option<&'static mut [u8]> {
+    let length = isize::try_from(bytes).ok()?.unsigned_abs().max(memory.len());
+    let (start, old_length) = (memory.as_mut_ptr().cast(), memory.len());
+    // SAFETY: the memory is a mapping of `reserve` or `grow`, from its first byte on, and this call
+    // has the only reference to it. The new one is as long as asked for, zeroed beyond the old.
+    unsafe {
+        let start = rustix::mm::mremap(start, old_length, length, MremapFlags::MAYMOVE).ok()?;
         Some(core::slice::from_raw_parts_mut(start.cast(), length))
     }
 }

@@ -46,14 +46,14 @@ fn kilobytes(text: &[u8], name: &[u8]) -> Option<u64> {
     digits(line.trim_ascii().strip_suffix(b"kB")?)?.checked_mul(1024)
 }
 
-/// Cores that this process may use: those of its affinity mask, less where the control group's
-/// quota allows less, at least 1.
+/// Cores that this process may use: those of its affinity mask, less where the quota of the topmost
+/// control group that it sees, a container's own, allows less; at least 1.
 pub fn usable_cores() -> usize {
     let cores = rustix::thread::sched_getaffinity(None).map_or(1, |set| set.count() as usize);
     cores.min(quota_cores().unwrap_or(usize::MAX)).clamp(1, MAX_WORKERS)
 }
 
-/// Whole cores of the quota that a container's root group has: "200000 100000" are two.
+/// Whole cores of that quota (version 2): "200000 100000" are two.
 fn quota_cores() -> Option<usize> {
     let mut text = [0; 64];
     let text = read_file(c"/sys/fs/cgroup/cpu.max", &mut text)?;

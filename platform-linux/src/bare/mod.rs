@@ -4,10 +4,14 @@
 //! A process has one model, one pool and one arena, and ends with them: memory that is taken is
 //! never given back.
 
+pub use rustix::io::Errno;
+
 pub mod clock;
 pub mod console;
 pub mod cpu;
 pub mod map;
 pub mod memory;
+pub mod path;
+pub mod save;
 pub mod start;
 pub mod threads;

@@ -18,6 +18,9 @@ const STACK_BYTES: usize = 256 << 10;
 /// What faults below a stack that is too short.
 const GUARD_BYTES: usize = 4 << 10;
 
+/// Longest patience: a minute, which every system's clock has room for.
+const LONGEST_NS: u64 = 60_000_000_000;
+
 /// Sleep by futex: a word for each worker, 1 where it has been woken.
 struct Futexes {
     woken: [AtomicU32; MAX_WORKERS],
@@ -51,8 +54,8 @@ impl Sleep for Futexes {
     }
 
     fn await_helpers(&self, busy: &dyn Fn() -> bool, patience_ns: Option<u64>) -> bool {
-        let timeout = patience_ns.map(|patience_ns| Timespec {
-            // Of 2^64 ns, 584 years, the seconds fit.
+        let timeout = patience_ns.map(|patience_ns| patience_ns.min(LONGEST_NS));
+        let timeout = timeout.map(|patience_ns| Timespec {
             tv_sec: (patience_ns / 1_000_000_000) as _,
             tv_nsec: (patience_ns % 1_000_000_000) as _,
         });
@@ -114,11 +117,12 @@ impl Pool {
 
 /// Starts the thread of a helper; whether the system grants it.
 fn start(worker: usize) -> bool {
-    // The number goes as an address: the thread has nothing else to be told.
+    // The number goes as an address: the thread has nothing else to be told. Two arguments are as
+    // long as a stack's alignment on Arm, which `origin` does not keep for one.
     let argument = NonNull::new(without_provenance_mut::<c_void>(worker));
-    // SAFETY: `help` takes one argument, which is no pointer to it; the thread is never joined and
-    // lives on statics.
-    unsafe { origin::thread::create(help, &[argument], STACK_BYTES, GUARD_BYTES) }.is_ok()
+    // SAFETY: to `help` the argument is no pointer; the thread is never joined and lives on
+    // statics.
+    unsafe { origin::thread::create(help, &[argument, None], STACK_BYTES, GUARD_BYTES) }.is_ok()
 }
 
 /// A helper's life. Never ends: the process does.
@@ -142,9 +146,11 @@ impl Parallel for Pool {
         while self.busy.swap(true, Ordering::Acquire) {
             core::hint::spin_loop();
         }
-        // SAFETY: `busy` was not set, so nobody else has the caller.
-        let caller = unsafe { &mut *self.caller.get() };
-        SHARED.run(caller, self.helpers, &MonotonicClock, chunks, job);
+        // SAFETY: `busy` was not set, so nobody else has the caller or runs a job.
+        unsafe {
+            let caller = &mut *self.caller.get();
+            SHARED.run(caller, self.helpers, &MonotonicClock, chunks, job);
+        }
         self.busy.store(false, Ordering::Release);
     }
 }

@@ -88,7 +88,7 @@ struct Job {
     call: Option<&'static Call<'static>>,
 }
 
-/// A value on cache lines of its own, so that who writes it slows down nobody who reads another.
+/// A value on cache lines of its own, so that a write does not slow readers of its neighbours.
 /// 128 bytes: some cores fetch lines of 64 bytes in pairs.
 #[repr(align(128))]
 struct Apart<T>(T);
@@ -220,7 +220,11 @@ impl<S: Sleep> Shared<S> {
     }
 
     /// Runs a job as `caller` with `helpers` helpers.
-    pub(crate) fn run(
+    ///
+    /// # Safety
+    ///
+    /// One call at a time.
+    pub(crate) unsafe fn run(
         &self,
         caller: &mut Caller,
         helpers: usize,
@@ -235,7 +239,8 @@ impl<S: Sleep> Shared<S> {
         if admitted & !1 == 0 {
             return Serial.run(chunks, job);
         }
-        self.publish(helpers, chunks, job, admitted);
+        // SAFETY: one call at a time (the caller), and `close` below ends the job.
+        unsafe { self.publish(helpers, chunks, job, admitted) };
         let start_ns = clock.now_ns();
         caller.begin(&self.sleep, start_ns);
         let own_chunks = self.work(Worker(0)) as u64;
@@ -255,14 +260,18 @@ impl<S: Sleep> Shared<S> {
     }
 
     /// Opens a job for the helpers of `admitted` and wakes as many as there are chunks for.
-    fn publish(&self, helpers: usize, chunks: usize, job: &Call<'_>, admitted: u32) {
-        // SAFETY: the lifetime is forgotten only until `run` returns: it calls `close`, which ends
-        // when no helper is inside, and a helper that joins later finds the job closed. A panic
-        // on the way ends the process (`Sleep::Unwinding`).
+    ///
+    /// # Safety
+    ///
+    /// No job is open, and nobody else publishes one; it is closed ([`Self::close`]) before `job`
+    /// ends.
+    unsafe fn publish(&self, helpers: usize, chunks: usize, job: &Call<'_>, admitted: u32) {
+        // SAFETY: the lifetime is forgotten only until the job is closed (the caller), which ends
+        // when no helper is inside; a helper that joins later finds the job closed. A panic on the
+        // way ends the process (`Sleep::Unwinding`).
         let call = unsafe { transmute::<&Call<'_>, &'static Call<'static>>(job) };
         // SAFETY: the job is closed and no helper inside (the last `close`, or no job yet), and
-        // there is one caller at a time (`run` has it exclusively), so nobody else reads or writes
-        // this cell.
+        // nobody else publishes (the caller), so nobody else reads or writes this cell.
         unsafe { *self.board.job.get() = Job { call: Some(call) } };
         self.shares.deal(chunks, admitted);
         if self.barred.load(Ordering::Relaxed) != !admitted {
@@ -391,12 +400,10 @@ impl<S: Sleep> Shared<S> {
             self.asks.store(true, Ordering::Relaxed);
             late = self.which(|helper| &helper.inside);
             self.sleep.await_helpers(&busy, None);
-        }
-        self.board.state.fetch_and(!CALLER_SLEEPS, Ordering::Relaxed);
-        if late != 0 {
             self.asks.store(false, Ordering::Relaxed);
             late &= self.which(|helper| &helper.queued);
         }
+        self.board.state.fetch_and(!CALLER_SLEEPS, Ordering::Relaxed);
         late
     }
 

@@ -1,10 +1,11 @@
-//! What is linked of the engine: weight types, families.
+//! What is linked of the engine: weight types, families, pre-tokenizers.
 
 use picolm_core::kernels::{self, Candidate, portable};
 use picolm_core::model::{Build, Family, family};
 use picolm_core::quant::{
     BF16, F16, F32, Q1_0, Q2_K, Q3_K, Q4_0, Q4_1, Q4_K, Q5_0, Q5_1, Q5_K, Q6_K, Q8_0,
 };
+use picolm_core::tokenizer::pre_tokenizer::{self, PreTokenizer};
 use picolm_linux::bare::cpu;
 
 /// The instruction set's kernels of block format `F`.
@@ -40,6 +41,16 @@ const FORMATS: &[Candidate] = &[
 ];
 
 const FAMILIES: &[&Family] = &[&family::LLAMA, &family::QWEN2, &family::QWEN3];
+
+/// Those of Llama's, Qwen's and SmolLM's vocabularies.
+pub(crate) const PRE_TOKENIZERS: &[&PreTokenizer] = &[
+    &pre_tokenizer::DEFAULT,
+    &pre_tokenizer::GPT_2,
+    &pre_tokenizer::STARCODER,
+    &pre_tokenizer::LLAMA_3,
+    &pre_tokenizer::DBRX,
+    &pre_tokenizer::QWEN_2,
+];
 
 pub(crate) fn build() -> Build<'static> {
     let vectors = kernels::FEW_VECTORS;

@@ -10,10 +10,15 @@ pub(crate) fn whole(text: &[u8]) -> Option<u64> {
     if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
 }
 
-/// A number of at most 7 digits with a point among them. The digits and the power of ten are exact
-/// as f32, so that the one division rounds as IEEE 754 says (Clinger, "How to read floating point
-/// numbers accurately", 1990).
+/// A number of at most 7 digits with a point among them, and a sign. The digits and the power of
+/// ten are exact as f32, so that the one division rounds as IEEE 754 says (Clinger, "How to read
+/// floating point numbers accurately", 1990).
 pub(crate) fn fraction(text: &[u8]) -> Option<f32> {
+    let (is_negative, text) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        _ => (false, text),
+    };
     let (mut value, mut count, mut divisor, mut in_fraction) = (0u32, 0, 1u32, false);
     for &byte in text {
         if byte == b'.' && !in_fraction {
@@ -27,7 +32,8 @@ pub(crate) fn fraction(text: &[u8]) -> Option<f32> {
         divisor *= if in_fraction { 10 } else { 1 };
         count += 1;
     }
-    (count > 0).then_some(value as f32 / divisor as f32)
+    let magnitude = value as f32 / divisor as f32;
+    (count > 0).then_some(if is_negative { -magnitude } else { magnitude })
 }
 
 fn digit(byte: u8) -> Option<u32> {

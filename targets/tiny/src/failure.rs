@@ -4,15 +4,17 @@ use crate::line::Line;
 use picolm_core::error::Error;
 use picolm_linux::bare::map::MapError;
 
-/// What went wrong. In an order that never changes is nothing here: the texts say it.
+/// What went wrong.
 #[derive(Clone, Copy)]
 pub(crate) enum Reason {
     /// In words.
     Text(&'static str),
-    /// By a number of `picolm_core::error`, which README lists.
+    /// By a number of `picolm_core::error`.
     Number(u16),
     /// By the system's number.
     System(i32),
+    /// By the system's number, of a file that was to be kept.
+    NotSaved(i32),
 }
 
 /// Why the program failed.
@@ -30,14 +32,24 @@ impl Failure {
         Self { subject, reason: Reason::Text(text), exit_code: 2 }
     }
 
+    /// Something is wrong with `subject`, a file or a stream.
+    pub(crate) const fn because(subject: &'static [u8], reason: Reason) -> Self {
+        Self { subject, reason, exit_code: 1 }
+    }
+
+    /// The same in words.
+    pub(crate) const fn about(subject: &'static [u8], text: &'static str) -> Self {
+        Self::because(subject, Reason::Text(text))
+    }
+
     /// Anything else.
     pub(crate) const fn new(text: &'static str) -> Self {
-        Self { subject: &[], reason: Reason::Text(text), exit_code: 1 }
+        Self::about(&[], text)
     }
 
     /// The engine says so of the file or option `subject`.
     pub(crate) fn engine(subject: &'static [u8], error: impl Into<Error>) -> Self {
-        Self { subject, reason: Reason::Number(error.into().code()), exit_code: 1 }
+        Self::because(subject, Reason::Number(error.into().code()))
     }
 
     pub(crate) fn file(path: &'static [u8], error: MapError) -> Self {
@@ -47,15 +59,15 @@ impl Failure {
             MapError::TooLarge => Reason::Text("the file is larger than this program's addresses"),
             MapError::System(code) => Reason::System(code),
         };
-        Self { subject: path, reason, exit_code: 1 }
+        Self::because(path, reason)
     }
 
     pub(crate) const fn stdout(code: i32) -> Self {
-        Self { subject: b"stdout", reason: Reason::System(code), exit_code: 1 }
+        Self::because(b"stdout", Reason::System(code))
     }
 
     pub(crate) const fn stdin(code: i32) -> Self {
-        Self { subject: b"stdin", reason: Reason::System(code), exit_code: 1 }
+        Self::because(b"stdin", Reason::System(code))
     }
 
     /// Says so on stderr; the exit code.
@@ -68,13 +80,21 @@ impl Failure {
         match self.reason {
             Reason::Text(text) => line.text(text.as_bytes()),
             Reason::Number(number) => line.text(b"error ").number(number.into()),
-            // Those that people meet.
-            Reason::System(2) => line.text(b"there is no such file"),
-            Reason::System(13) => line.text(b"permission denied"),
-            Reason::System(28) => line.text(b"no space left on the device"),
-            Reason::System(code) => line.text(b"system error ").number(code.unsigned_abs().into()),
+            Reason::System(code) => system(code, &mut line),
+            Reason::NotSaved(code) => system(code, line.text(b"not saved: ")),
         };
-        line.end();
+        let _ = line.end();
         self.exit_code
+    }
+}
+
+/// Adds what the system's number means: in words where people meet it.
+pub(crate) fn system(code: i32, line: &mut Line) -> &mut Line {
+    match code {
+        2 => line.text(b"there is no such file"),
+        13 => line.text(b"permission denied"),
+        27 => line.text(b"larger than files may be (ulimit -f)"),
+        28 => line.text(b"no space left on the device"),
+        _ => line.text(b"system error ").number(code.unsigned_abs().into()),
     }
 }

@@ -2,86 +2,87 @@
 
 use crate::Outcome;
 use crate::arguments::Run;
-use crate::build::build;
+use crate::build::PRE_TOKENIZERS;
+use crate::cache::CacheFile;
 use crate::failure::Failure;
 use crate::line::Line;
+use crate::model::{Model, Stopped, engine};
 use crate::output::{End, Stdout};
 use crate::prompt;
 use core::sync::atomic::Ordering;
-use picolm_core::error::Error;
-use picolm_core::gguf::Gguf;
-use picolm_core::mem::{Arena, MemoryPlan};
-use picolm_core::model::{LayerSet, Layout, ModelError};
-use picolm_core::port::{Clock, FlashWeights, Parallel, Weights};
+use picolm_core::grammar::{Constrain, JsonConstraint};
+use picolm_core::mem::Arena;
+use picolm_core::port::{Clock, Parallel, Weights};
 use picolm_core::sampler::Sampler;
 use picolm_core::session::{Options, Policy, Session, Stop};
 use picolm_core::tokenizer::Tokenizer;
 use picolm_linux::bare::clock::MonotonicClock;
 use picolm_linux::bare::console::{Stream, on_interrupt};
-use picolm_linux::bare::map::{open, reserve};
+use picolm_linux::bare::map::{reserve, reserve_words};
 use picolm_linux::bare::memory::{private_bytes, usable_cores};
 use picolm_linux::bare::threads::Pool;
 
 /// Opens the file, loads the engine, and continues the prompt.
 pub(crate) fn run(run: &Run) -> Result<Outcome, Failure> {
     prompt::require(run.prompt)?;
-    let path = run.model.to_bytes();
-    let weights = open(run.model).map_err(|error| Failure::file(path, error))?;
-    load(run, &weights).map_err(|error| match error {
-        Stopped::Failure(failure) => failure,
-        Stopped::Engine(error) => Failure::engine(path, error),
-    })
-}
-
-/// Why a run ends early.
-enum Stopped {
-    Failure(Failure),
-    /// The engine says so of the model file.
-    Engine(Error),
-}
-
-impl From<Failure> for Stopped {
-    fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
-    }
-}
-
-fn engine(error: impl Into<Error>) -> Stopped {
-    Stopped::Engine(error.into())
+    let cache = run.cache.map(CacheFile::open).transpose()?;
+    Model::open(run.model, |model| load(run, model, cache))
 }
 
 /// Plans and loads the engine, and lets it write.
-fn load(run: &Run, weights: &FlashWeights<'_>) -> Result<Outcome, Stopped> {
-    let file_bytes = weights.file_bytes();
-    let header = weights.range(0, file_bytes).map_err(|error| engine(ModelError::from(error)))?;
-    let parsed = Gguf::parse(header, file_bytes);
-    // Used where it lies: moving it out of the result would take its place on the stack twice.
-    let gguf = parsed.as_ref().map_err(|error| engine(*error))?;
-    let layout = Layout::of(gguf, &build(), LayerSet::EMPTY).map_err(engine)?;
-
+fn load(run: &Run, model: &Model<'_>, cache: Option<CacheFile>) -> Result<Outcome, Stopped> {
+    let Model { weights, gguf, layout } = model;
     let pool = Pool::new(if run.threads == 0 { usable_cores() } else { run.threads });
     let Run { context, kv_type, sampling, .. } = *run;
     let options = Options { context, kv_type, workers: pool.workers(), ..Options::DEFAULT };
-    let n_vocab = layout.config().n_vocab;
-    let mut plan = MemoryPlan::new();
-    Tokenizer::plan(gguf, &mut plan).map_err(engine)?;
-    Sampler::plan(&sampling, n_vocab, &mut plan).map_err(engine)?;
-    Session::plan(&layout, &options, &mut plan).map_err(engine)?;
-
+    let plan = model.plan(&sampling, &options)?;
     let no_memory = Failure::new("not enough memory: try a smaller context (-c)");
     let mut arena = Arena::new(reserve(plan.total()).ok_or(no_memory)?);
-    let tokenizer = Tokenizer::new(gguf, &mut arena).map_err(engine)?;
+    let tokenizer =
+        Tokenizer::with_pre_tokenizers(gguf, &mut arena, PRE_TOKENIZERS).map_err(engine)?;
+    let n_vocab = layout.config().n_vocab;
     let sampler = Sampler::new(sampling, n_vocab, &mut arena).map_err(engine)?;
-    let session = Session::new(&layout, weights, &pool, &options, &mut arena).map_err(engine)?;
+    let session = Session::new(layout, *weights, &pool, &options, &mut arena).map_err(engine)?;
+    let constraint = constraint(run, &tokenizer)?;
+    let constraint_bytes = constraint.as_ref().map_or(0, JsonConstraint::bytes);
+
     let mut stdout = Stdout::new(on_interrupt());
-    let mut writing = Writing { session, sampler, tokenizer: &tokenizer };
-    let written = writing.write(run, &mut stdout)?;
-    written.report(run, writing.session.context(), &stdout, plan.total(), file_bytes);
+    let mut writing = Writing { session, sampler, tokenizer: &tokenizer, constraint };
+    let ids = writing.prompt(run)?;
+    let restore = |cache: CacheFile| cache.restore(&mut writing.session, model, ids, run.quiet);
+    let cache = cache.map(restore).transpose()?;
+    let reused = cache.as_ref().map_or(0, |cache| cache.reused);
+    let written = writing.write(run, ids, reused, &mut stdout)?;
+    let planned = plan.total().saturating_add(constraint_bytes);
+    written.report(run, writing.session.context(), &stdout, planned, weights.file_bytes());
+    if constraint_bytes > 0 && !run.quiet {
+        let _ = Line::new().text(b"Constraint: ").bytes(constraint_bytes).end();
+    }
+    if let Some(End::Failed(code)) = stdout.end() {
+        return Err(Failure::stdout(code).into());
+    }
+    if let Some(cache) = cache {
+        cache.save(&mut writing.session)?;
+    }
     Ok(match stdout.end() {
-        Some(End::Failed(code)) => return Err(Failure::stdout(code).into()),
         Some(End::Interrupted) => Outcome::Interrupted,
-        Some(End::Closed) | None => Outcome::Done,
+        _ => Outcome::Done,
     })
+}
+
+/// What the text must be, if it must be JSON.
+fn constraint<'t>(
+    run: &Run,
+    tokenizer: &'t Tokenizer<'_>,
+) -> Result<Option<JsonConstraint<'t>>, Stopped> {
+    let Some(root) = run.json else { return Ok(None) };
+    let tokens = tokenizer.vocabulary_len();
+    let ends = (0..tokens).filter(|&token| tokenizer.is_end_of_generation(token));
+    let no_memory = Failure::new("not enough memory for --json");
+    let words = reserve_words(JsonConstraint::words(tokens)).ok_or(no_memory)?;
+    let constraint = JsonConstraint::new(tokenizer, root, ends, words);
+    let unspelled = Failure::new("the model's tokens cannot spell JSON");
+    Ok(Some(constraint.ok_or(unspelled)?))
 }
 
 /// An engine that is ready, with a text in progress.
@@ -89,37 +90,62 @@ struct Writing<'r, 'm> {
     session: Session<'m>,
     sampler: Sampler<'m>,
     tokenizer: &'r Tokenizer<'m>,
+    constraint: Option<JsonConstraint<'r>>,
 }
 
 impl Writing<'_, '_> {
-    /// Evaluates the prompt and continues it.
-    fn write(&mut self, run: &Run, stdout: &mut Stdout) -> Result<Written, Stopped> {
-        let Self { session, sampler, tokenizer } = self;
-        let ids = prompt::encode(tokenizer, prompt::read(run.prompt)?)?;
+    /// The ids of the prompt, which fit in the context and leave the room that is needed.
+    fn prompt(&self, run: &Run) -> Result<&'static [u32], Stopped> {
+        let ids = prompt::encode(self.tokenizer, prompt::read(run.prompt)?)?;
         if ids.is_empty() {
             let text = "the prompt is empty: give -p PROMPT, or a text on stdin";
             return Err(Failure::new(text).into());
         }
-        if ids.len() > session.context() as usize {
+        if ids.len() > self.session.context() as usize {
             let text = "the prompt has more tokens than the context: shorten it, or give more (-c)";
             return Err(Failure::new(text).into());
         }
+        let left = self.session.budget(ids.len(), run.max_tokens);
+        if self.constraint.as_ref().is_some_and(|it| it.tokens_to_close() > left) {
+            let text = "--json asks for room for more tokens than -n or the context (-c) allows";
+            return Err(Failure::new(text).into());
+        }
+        Ok(ids)
+    }
+
+    /// Evaluates the prompt, of which the session already has `reused` tokens, and continues it.
+    fn write(
+        &mut self,
+        run: &Run,
+        ids: &[u32],
+        reused: usize,
+        stdout: &mut Stdout,
+    ) -> Result<Written, Stopped> {
+        let Self { session, sampler, tokenizer, constraint } = self;
         let clock = MonotonicClock;
         let begun_ns = clock.now_ns();
         let interrupted = stdout.interrupted;
         let mut goes_on = |_| !interrupted.load(Ordering::Relaxed);
-        session.prefill(ids, &mut goes_on).map_err(engine)?;
+        let unread = ids.get(reused..).unwrap_or_default();
+        session.prefill(unread, &mut goes_on).map_err(engine)?;
+        // The sampler sees the whole prompt in any case.
         ids.iter().for_each(|&id| sampler.accept(id));
-        let prefilled = Span::new(session.position(), session.position(), begun_ns);
+        let position = session.position();
+        let read = position.saturating_sub(reused as u32);
+        let prefilled = Span::new(read, read, begun_ns);
         let begun_ns = clock.now_ns();
         let (mut tokens, mut context_full) = (0, false);
         if stdout.goes_on() {
             let mut policy = Policy::new(tokenizer, sampler);
+            policy.constraint = constraint.as_mut().map(|it| it as &mut dyn Constrain);
             let generated = session.generate(&mut policy, run.max_tokens, stdout);
             let generated = generated.map_err(engine)?;
+            if generated.stop == Stop::Complete {
+                stdout.is_whole();
+            }
             (tokens, context_full) = (generated.tokens, generated.stop == Stop::ContextFull);
         }
-        let evaluated = session.position().saturating_sub(prefilled.tokens);
+        let evaluated = session.position().saturating_sub(position);
         let generated = Span::new(tokens, evaluated, begun_ns);
         Ok(Written { prefilled, generated, context_full })
     }
@@ -137,11 +163,11 @@ impl Written {
     fn report(&self, run: &Run, context: u32, stdout: &Stdout, planned: u64, file: u64) {
         let mut line = Line::new();
         if Stream::Stdout.is_terminal() && Stream::Stderr.is_terminal() {
-            line.end();
+            let _ = line.end();
         }
         if self.context_full && stdout.end().is_none() {
             line.text(b"picolm: stopped: the context of ").number(context.into());
-            line.text(b" tokens is full").end();
+            let _ = line.text(b" tokens is full").end();
         }
         if run.quiet {
             return;
@@ -153,7 +179,7 @@ impl Written {
             Some(bytes) => line.bytes(bytes),
             None => line.text(b"unknown"),
         };
-        line.text(b" (and the model file, ").bytes(file).text(b", mapped)").end();
+        let _ = line.text(b" (and the model file, ").bytes(file).text(b", mapped)").end();
     }
 }
 
@@ -182,6 +208,6 @@ impl Span {
             let rate = u64::from(self.evaluated) * 100_000_000 / (self.duration_ns / 1000).max(1);
             line.text(b" (").hundredths(rate).text(b" tok/s)");
         }
-        line.end();
+        let _ = line.end();
     }
 }

@@ -2,18 +2,24 @@
 //!
 //! A front end of its own over core, beside the command line's and firmware's: no standard library,
 //! no C library, no heap, no formatting. What it writes to stdout is byte for byte what the
-//! command line writes. `arguments` parses the command line, `generate` brings a file and a prompt
-//! together, `output` writes the text, `line` writes to stderr, `failure` says what went wrong,
+//! command line writes.
+//!
+//! `arguments` parses the command line, `generate` and `info` are the commands. `model` is a file
+//! and its header, `prompt` and `output` are the text's ends, `cache` keeps a text for the next
+//! run. `line` puts lines together, `decimal` reads numbers, `failure` says what went wrong,
 //! `build` names what is linked.
 #![no_std]
 #![no_main]
 
 mod arguments;
 mod build;
+mod cache;
 mod decimal;
 mod failure;
 mod generate;
+mod info;
 mod line;
+mod model;
 mod output;
 mod prompt;
 
@@ -31,6 +37,7 @@ fn main(arguments: Arguments) -> u8 {
     let outcome = arguments::parse(arguments).and_then(|command| match command {
         Command::Help => print(arguments::HELP),
         Command::Version => print(concat!("picolm ", env!("CARGO_PKG_VERSION"), "\n")),
+        Command::Info(info) => info::info(&info),
         Command::Run(run) => generate::run(&run),
     });
     match outcome {

@@ -40,6 +40,11 @@ impl Stdout {
         self.end.is_none()
     }
 
+    /// The text was completed: that it was interrupted then means nothing.
+    pub(crate) fn is_whole(&mut self) {
+        self.end.take_if(|end| matches!(end, End::Interrupted));
+    }
+
     fn flush(&mut self) {
         let written = Stream::Stdout.write(&self.pending);
         self.pending.clear();

@@ -2,12 +2,19 @@
 
 use crate::failure::Failure;
 use picolm_core::text::Segment;
-use picolm_core::tokenizer::Tokenizer;
+use picolm_core::tokenizer::{EncodeError, Tokenizer};
 use picolm_linux::bare::console::{Stream, read_stdin};
-use picolm_linux::bare::map::{reserve, reserve_words};
+use picolm_linux::bare::map::{grow, reserve, reserve_words};
 
 /// Most bytes of a prompt: a stream that never ends must not use up the machine's memory.
 const MAX_TEXT_BYTES: usize = 64 << 20;
+
+/// Bytes of memory for stdin at first.
+const FIRST_BYTES: u64 = 64 << 10;
+
+/// Words of scratch memory with which tokenizing begins: most texts need it for a word or two at a
+/// time, some for all of the text at once.
+const FIRST_SCRATCH_WORDS: usize = 1 << 14;
 
 const NO_MEMORY: Failure = Failure::new("the prompt is too long for this machine's memory");
 
@@ -24,28 +31,48 @@ pub(crate) fn read(given: Option<&'static [u8]>) -> Result<&'static [u8], Failur
     if let Some(text) = given {
         return Ok(text);
     }
-    // Memory that is not written to takes no room.
-    let room = reserve(MAX_TEXT_BYTES as u64 + 1).ok_or(NO_MEMORY)?;
-    let length = read_stdin(room).map_err(Failure::stdin)?;
-    if length > MAX_TEXT_BYTES {
-        return Err(Failure::new("stdin: more than 67108864 bytes"));
+    let mut room = reserve(FIRST_BYTES).ok_or(NO_MEMORY)?;
+    let mut length = 0;
+    loop {
+        length += read_stdin(room.get_mut(length..).unwrap_or_default()).map_err(Failure::stdin)?;
+        if length > MAX_TEXT_BYTES {
+            return Err(Failure::new("stdin: more than 67108864 bytes"));
+        }
+        if length < room.len() {
+            return Ok(room.get(..length).unwrap_or_default());
+        }
+        let doubled = 2 * room.len() as u64;
+        room = grow(room, doubled).ok_or(NO_MEMORY)?;
     }
-    Ok(room.get(..length).unwrap_or_default())
 }
 
 /// The ids of `text`. Names of special tokens in it are those tokens.
 pub(crate) fn encode(tokenizer: &Tokenizer<'_>, text: &[u8]) -> Result<&'static [u32], Failure> {
-    // A token for each byte, a space before the first, and those that a model puts around a text.
-    let ids = reserve_words(text.len() + 8).ok_or(NO_MEMORY)?;
-    let scratch = reserve_words(Tokenizer::scratch_words(text.len())).ok_or(NO_MEMORY)?;
-    let mut count = 0;
     let segments = [Segment { bytes: text, special: true }];
-    let encoded = tokenizer.encode(&segments, true, scratch, &mut |id| {
-        if let Some(place) = ids.get_mut(count) {
+    let mut scratch_words = Tokenizer::scratch_words(text.len()).min(FIRST_SCRATCH_WORDS);
+    let mut scratch = reserve_words(scratch_words).ok_or(NO_MEMORY)?;
+    // Counted before they are kept: no bound is known but a token for each byte, and several for a
+    // space.
+    let count = loop {
+        let mut count = 0;
+        let encoded = tokenizer.encode(&segments, true, scratch, &mut |_| count += 1);
+        match encoded {
+            Ok(()) => break count,
+            Err(EncodeError::ScratchTooSmall { needed_words }) => {
+                let needed = usize::try_from(needed_words).map_err(|_| NO_MEMORY)?;
+                scratch_words = needed.max(scratch_words.saturating_mul(2));
+                scratch = reserve_words(scratch_words).ok_or(NO_MEMORY)?;
+            }
+            Err(error) => return Err(Failure::engine(b"the prompt", error)),
+        }
+    };
+    let ids = reserve_words(count).ok_or(NO_MEMORY)?;
+    let mut places = ids.iter_mut();
+    let kept = tokenizer.encode(&segments, true, scratch, &mut |id| {
+        if let Some(place) = places.next() {
             *place = id;
         }
-        count += 1;
     });
-    encoded.map_err(|error| Failure::engine(b"the prompt", error))?;
-    ids.get(..count).ok_or(NO_MEMORY)
+    kept.map_err(|error| Failure::engine(b"the prompt", error))?;
+    Ok(ids)
 }

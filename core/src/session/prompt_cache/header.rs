@@ -67,25 +67,37 @@ pub enum Mismatch {
     InUse,
 }
 
+impl Mismatch {
+    /// What it is, without the numbers that some have: for programs that format nothing.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NotACache => "it is no prompt cache",
+            Self::ByteOrder => "it was written in another byte order",
+            Self::Version(_) => "it has another version",
+            Self::Length => "it is cut off, or longer than it says",
+            Self::Checksum => "it is damaged: a checksum is wrong",
+            Self::Model => "it belongs to another model, or to other layers of it",
+            Self::Numerics => "it was computed with other rounding",
+            Self::Rope => "it was computed with other rotary embeddings",
+            Self::KvType => "its keys and values are of another type",
+            Self::Dimensions => "its keys and values have other dimensions",
+            Self::NoPositions => "it has no positions",
+            Self::Context { .. } => "it has more positions than the context",
+            Self::Token(_) => "it has tokens that are not in the vocabulary",
+            Self::InUse => "the session has a text already",
+        }
+    }
+}
+
 impl core::fmt::Display for Mismatch {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::NotACache => f.write_str("it is no prompt cache"),
-            Self::ByteOrder => f.write_str("it was written in another byte order"),
             Self::Version(version) => write!(f, "it has version {version}, known is {VERSION}"),
-            Self::Length => f.write_str("it is cut off, or longer than it says"),
-            Self::Checksum => f.write_str("it is damaged: a checksum is wrong"),
-            Self::Model => f.write_str("it belongs to another model, or to other layers of it"),
-            Self::Numerics => f.write_str("it was computed with other rounding"),
-            Self::Rope => f.write_str("it was computed with other rotary embeddings"),
-            Self::KvType => f.write_str("its keys and values are of another type"),
-            Self::Dimensions => f.write_str("its keys and values have other dimensions"),
-            Self::NoPositions => f.write_str("it has no positions"),
             Self::Context { positions, context } => {
                 write!(f, "it has {positions} positions and the context only {context}")
             }
             Self::Token(token) => write!(f, "its token {token} is not in the vocabulary"),
-            Self::InUse => f.write_str("the session has a text already"),
+            _ => f.write_str(self.text()),
         }
     }
 }

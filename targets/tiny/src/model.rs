@@ -1,0 +1,81 @@
+//! A model file, mapped, and what its header says.
+
+use crate::build::{PRE_TOKENIZERS, build};
+use crate::failure::Failure;
+use core::ffi::CStr;
+use picolm_core::error::Error;
+use picolm_core::gguf::Gguf;
+use picolm_core::mem::MemoryPlan;
+use picolm_core::model::{LayerSet, Layout, ModelError};
+use picolm_core::port::{FlashWeights, Weights};
+use picolm_core::sampler::{Sampler, SamplerOptions};
+use picolm_core::session::{Options, Session};
+use picolm_core::tokenizer::Tokenizer;
+use picolm_linux::bare::map::open;
+
+/// Why a command ends early.
+pub(crate) enum Stopped {
+    Failure(Failure),
+    /// The engine says so of the model file.
+    Engine(Error),
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+pub(crate) fn engine(error: impl Into<Error>) -> Stopped {
+    Stopped::Engine(error.into())
+}
+
+/// A model that the engine can run.
+pub(crate) struct Model<'f> {
+    pub(crate) weights: &'f FlashWeights<'f>,
+    pub(crate) gguf: &'f Gguf<'f>,
+    pub(crate) layout: Layout<'f, 'f>,
+}
+
+impl Model<'_> {
+    /// Calls `then` with the model of the file at `path`. What the engine says of it names the
+    /// file.
+    pub(crate) fn open<R>(
+        path: &'static CStr,
+        then: impl FnOnce(&Model<'_>) -> Result<R, Stopped>,
+    ) -> Result<R, Failure> {
+        let name = path.to_bytes();
+        let weights = open(path).map_err(|error| Failure::file(name, error))?;
+        Self::read(&weights, then).map_err(|stopped| match stopped {
+            Stopped::Failure(failure) => failure,
+            Stopped::Engine(error) => Failure::engine(name, error),
+        })
+    }
+
+    fn read<R>(
+        weights: &FlashWeights<'_>,
+        then: impl FnOnce(&Model<'_>) -> Result<R, Stopped>,
+    ) -> Result<R, Stopped> {
+        let file_bytes = weights.file_bytes();
+        let header = weights.range(0, file_bytes);
+        let header = header.map_err(|error| engine(ModelError::from(error)))?;
+        let parsed = Gguf::parse(header, file_bytes);
+        // Used where it lies: moving it out of the result would take its place on the stack twice.
+        let gguf = parsed.as_ref().map_err(|error| engine(*error))?;
+        let layout = Layout::of(gguf, &build(), LayerSet::EMPTY).map_err(engine)?;
+        then(&Model { weights, gguf, layout })
+    }
+
+    /// The memory of tokenizer, sampler and engine.
+    pub(crate) fn plan(
+        &self,
+        sampling: &SamplerOptions<'_>,
+        options: &Options,
+    ) -> Result<MemoryPlan, Stopped> {
+        let mut plan = MemoryPlan::new();
+        Tokenizer::plan_with(self.gguf, &mut plan, PRE_TOKENIZERS).map_err(engine)?;
+        Sampler::plan(sampling, self.layout.config().n_vocab, &mut plan).map_err(engine)?;
+        Session::plan(&self.layout, options, &mut plan).map_err(engine)?;
+        Ok(plan)
+    }
+}
