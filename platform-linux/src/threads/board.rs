@@ -291,7 +291,7 @@ impl<S: Sleep> Shared<S> {
     }
 
     /// Lets all helpers return from [`Self::help`].
-    #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "its pool ends with the process"))]
+    #[allow(dead_code, reason = "a pool may end with its process")]
     pub(crate) fn end(&self, helpers: usize) {
         self.board.state.fetch_or(END, Ordering::SeqCst);
         (1..=helpers).for_each(|worker| self.sleep.unpark(Worker(worker)));
