@@ -4,6 +4,7 @@
 mod common;
 
 use common::{fixtures, picolm, stdout_of};
+use core::sync::atomic::{AtomicUsize, Ordering};
 use picolm_core::gguf::Gguf;
 use picolm_core::kernels::portable;
 use picolm_core::mem::{Arena, MemoryPlan};
@@ -110,11 +111,10 @@ fn every_level_of_this_cpu_gives_the_bits_of_portable() {
         let tokens = (0..count).map(|index: u32| (index * 53 % 384).to_string());
         tokens.collect::<Vec<_>>().join(",")
     });
-    let mut compared = 0;
-    for model in models {
-        let model = model.to_str().unwrap();
-        let long = ["logits", model, "--tokens", &lists[0], "-j", "2"];
-        let all = ["logits", model, "--tokens", &lists[1], "--all", "-j", "2"];
+    let compared = AtomicUsize::new(0);
+    let compare = |model: &str| {
+        let long = ["logits", model, "--tokens", &lists[0], "-j", "1"];
+        let all = ["logits", model, "--tokens", &lists[1], "--all", "-j", "1"];
         let eight = [&long[..], &["--kv", "q8_0"]].concat();
         let four = [&long[..], &["--kv", "q4_0"]].concat();
         for arguments in [&long[..], &all[..], &eight[..], &four[..]] {
@@ -124,7 +124,7 @@ fn every_level_of_this_cpu_gives_the_bits_of_portable() {
                 // An architecture, a format or heads that the engine does not have.
                 continue;
             }
-            compared += 1;
+            compared.fetch_add(1, Ordering::Relaxed);
             // The empty name is the default: the best that the CPU has.
             let there = levels.iter().filter(|(_, there)| *there).map(|(name, _)| name.as_str());
             for level in there.chain([""]) {
@@ -133,7 +133,19 @@ fn every_level_of_this_cpu_gives_the_bits_of_portable() {
                 assert!(output.stdout == portable.stdout, "{model} on '{level}'");
             }
         }
-    }
+    };
+    // A program at a time on each core, on one thread: most of the models are too small to share.
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, core::num::NonZero::get) {
+            scope.spawn(|| {
+                while let Some(model) = models.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    compare(model.to_str().unwrap());
+                }
+            });
+        }
+    });
+    let compared = compared.into_inner();
     assert!(compared >= 20, "only {compared} runs were compared");
     println!("{compared} runs on {levels:?}");
 }
