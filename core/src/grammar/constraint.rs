@@ -25,6 +25,25 @@ pub struct Allowed {
     pub may_go_on: bool,
 }
 
+impl Allowed {
+    /// What `mask` allows, to which `ends` are added where the text may end.
+    pub(super) fn of(mask: &mut [u32], ends: &[u32], may_end: bool) -> Self {
+        let count = |mask: &[u32]| mask.iter().map(|word| word.count_ones()).sum();
+        let mut tokens: u32 = count(mask);
+        let may_go_on = tokens > 0;
+        let first = || {
+            let (word, bits) = (0u32..).zip(&*mask).find(|&(_, &bits)| bits != 0)?;
+            Some(word * 32 + bits.trailing_zeros())
+        };
+        let only = if tokens == 1 && !may_end { first() } else { None };
+        if may_end {
+            ends.iter().for_each(|&end| set_bit(mask, end));
+            tokens = count(mask);
+        }
+        Self { tokens, only, may_end, may_go_on }
+    }
+}
+
 /// What a text must be, token by token. A build that has no constraint links none.
 pub trait Constrain {
     /// Tokens with which the text can be completed for certain; 0 where it is complete.
@@ -156,11 +175,6 @@ impl<'m> Constraint<'m> {
         }
     }
 
-    fn first_allowed(&self) -> Option<u32> {
-        let (word, bits) = (0u32..).zip(self.mask.iter()).find(|&(_, &bits)| bits != 0)?;
-        Some(word * 32 + bits.trailing_zeros())
-    }
-
     /// What all masks have taken so far, of all texts.
     pub const fn effort(&self) -> Effort {
         self.effort
@@ -195,20 +209,10 @@ impl Constrain for Constraint<'_> {
         if let Some(left_after) = left.checked_sub(1) {
             self.find_mask(left_after);
         }
-        let mut tokens: u32 = self.mask.iter().map(|word| word.count_ones()).sum();
-        if tokens == 0 && !may_end && left > 0 {
+        if !may_end && left > 0 && self.mask.iter().all(|&word| word == 0) {
             self.allow_closing();
-            tokens = self.mask.iter().map(|word| word.count_ones()).sum();
         }
-        let may_go_on = tokens > 0;
-        let only = (tokens == 1 && !may_end).then(|| self.first_allowed()).flatten();
-        if may_end {
-            for &end in &self.ends {
-                set_bit(self.mask, end);
-            }
-            tokens = self.mask.iter().map(|word| word.count_ones()).sum();
-        }
-        Allowed { tokens, only, may_end, may_go_on }
+        Allowed::of(self.mask, &self.ends, may_end)
     }
 
     fn mask(&self) -> &[u32] {

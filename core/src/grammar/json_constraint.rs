@@ -4,8 +4,8 @@
 //! as there are fewer than [`super::MAX_JSON_DEPTH`] containers inside each other, and so is what
 //! each text's completion costs: the shortest closing in bytes, counted in the fewest tokens that
 //! spell it (see [`super`]). A vocabulary must have a token for each byte of these closings, as all
-//! real ones do. There is no tree of the vocabulary and no cache: a mask
-//! takes a look at every token's bytes.
+//! real ones do. There is no tree of the vocabulary and no cache: a mask looks at the bytes of
+//! every token.
 
 use super::constraint::{Allowed, Constrain, MAX_ENDS};
 use super::json::Root;
@@ -32,7 +32,7 @@ struct Closings {
     tokens: [u16; COUNT],
 }
 
-/// Whether what is first of a closing is a byte, or another value inside of which it is.
+/// How a closing begins: with a byte, or with a value inside a container.
 enum First {
     Byte(u8),
     Value { is_object: bool },
@@ -44,12 +44,8 @@ impl Closings {
         let mut closings = Self { byte: [0; COUNT], bytes: [NEVER; COUNT], tokens: [0; COUNT] };
         closings.find_bytes();
         let singles = singles(vocabulary);
-        let is_single = |byte: u8| {
-            let word = singles.get(usize::from(byte / 32)).copied().unwrap_or(0);
-            word >> (byte % 32) & 1 == 1
-        };
         let is_spelled = |place| match closings.first(place) {
-            Some(First::Byte(byte)) => is_single(byte),
+            Some(First::Byte(byte)) => has_byte(&singles, byte),
             _ => true,
         };
         if !(0..PLACES).all(is_spelled) {
@@ -72,7 +68,8 @@ impl Closings {
         let mut changed = true;
         while changed {
             changed = false;
-            for place in 0..PLACES {
+            // Backwards: most places lead to later ones.
+            for place in (0..PLACES).rev() {
                 let (mut best, mut first) = (NEVER, 0);
                 if may_end(place) {
                     best = 0;
@@ -131,8 +128,8 @@ impl Closings {
         }
     }
 
-    /// The fewest tokens of the closing of `place`, of which `begins` are the lengths of tokens
-    /// that it begins with, a bit each.
+    /// The fewest tokens that spell the closing of `place`. Bit `n` of `begins`: a token of `n + 1`
+    /// bytes is its beginning.
     fn fewest(&self, place: u8, begins: u16) -> u16 {
         let (mut best, mut closing) = (NEVER, Closing::new(place));
         for length in 0..MAX_CLOSING {
@@ -146,9 +143,14 @@ impl Closings {
         best
     }
 
-    /// For each place the lengths, less one, of the tokens that its closing begins with.
+    /// [`Self::fewest`]'s `begins` of each place.
     fn tokens_of_closings(&self, vocabulary: &dyn TokenBytes) -> [u16; COUNT] {
         let mut begins = [0; COUNT];
+        // Few tokens begin like any closing: the others are not looked at for each place.
+        let mut firsts = [0; 8];
+        for byte in (0..PLACES).filter_map(|place| Closing::new(place).next(self)) {
+            set_bit(&mut firsts, byte.into());
+        }
         let mut token_bytes = heapless::Vec::<u8, MAX_CLOSING>::new();
         for token in 0..vocabulary.len() {
             token_bytes.clear();
@@ -157,6 +159,9 @@ impl Closings {
                 fits = fits && token_bytes.extend_from_slice(bytes).is_ok();
             });
             let Some(length) = token_bytes.len().checked_sub(1).filter(|_| fits) else { continue };
+            if !token_bytes.first().is_some_and(|&first| has_byte(&firsts, first)) {
+                continue;
+            }
             for (place, begins) in (0..PLACES).zip(&mut begins) {
                 let mut closing = Closing::new(place);
                 if token_bytes.iter().all(|&byte| closing.next(self) == Some(byte)) {
@@ -205,6 +210,11 @@ impl Closing {
         let around = self.inside.map_or(0, |is_object| closings.tokens(after_value(is_object)));
         closings.tokens(self.place).saturating_add(around)
     }
+}
+
+/// Whether a set of bytes, a bit each, has `byte`.
+fn has_byte(set: &[u32; 8], byte: u8) -> bool {
+    set.get(usize::from(byte / 32)).is_some_and(|word| word >> (byte % 32) & 1 == 1)
 }
 
 /// The set of bytes that are a token by themselves.
@@ -302,26 +312,15 @@ impl Constrain for JsonConstraint<'_> {
     fn allow(&mut self, left: u32) -> Allowed {
         self.mask.fill(0);
         let may_end = self.text.is_complete();
-        let (mut tokens, mut first) = (0, None);
         if let Some(left_after) = left.checked_sub(1) {
             for token in 0..self.vocabulary.len() {
                 let after = self.with(self.text, token);
                 if after.is_some_and(|after| self.closing(after) <= left_after) {
                     set_bit(self.mask, token);
-                    first = first.or(Some(token));
-                    tokens += 1;
                 }
             }
         }
-        let may_go_on = tokens > 0;
-        let only = first.filter(|_| tokens == 1 && !may_end);
-        if may_end {
-            for &end in &self.ends {
-                set_bit(self.mask, end);
-            }
-            tokens = self.mask.iter().map(|word| word.count_ones()).sum();
-        }
-        Allowed { tokens, only, may_end, may_go_on }
+        Allowed::of(self.mask, &self.ends, may_end)
     }
 
     fn mask(&self) -> &[u32] {

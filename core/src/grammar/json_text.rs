@@ -1,9 +1,8 @@
 //! JSON by hand: the language of [`super::json::compact`] as one automaton, for programs that have
 //! no room for a compiler of grammars.
 //!
-//! A text in progress is a place, of which there are about a hundred, and a bit for each container
-//! that is open around it. Places are numbers, in the order of the list below; where
-//! several follow each other, such as those of a number's digits, a place counts them. The language
+//! The state is one of about a hundred places, and a bit for each open container. Places are
+//! numbers, in the order of the list below; those of a number's digits count them. The language
 //! is RFC 8259's, as [`super::json`] says, but for depth: [`MAX_JSON_DEPTH`] containers, where a
 //! compiled grammar has more.
 
@@ -44,12 +43,12 @@ const LITERAL_BYTES: &[u8] = b"rue\0alse\0ull\0";
 const MINUS: u8 = LITERALS + LITERAL_BYTES.len() as u8;
 /// Behind a zero that begins a number.
 const ZERO: u8 = MINUS + 1;
-/// Behind so many digits more than one, before the point.
+/// After the first digit before the point, a place for each further one.
 const WHOLE: u8 = ZERO + 1;
 const MAX_DIGITS: u8 = super::json::MAX_DIGITS as u8;
-/// Behind the point, and so many digits after it.
+/// After the point, and a place for each digit after it.
 const POINT: u8 = WHOLE + MAX_DIGITS;
-/// Behind `e`, behind its sign, and so many digits after either.
+/// After `e`, after its sign, and a place for each digit of the exponent.
 const EXPONENT: u8 = POINT + 1 + MAX_DIGITS;
 const SIGN: u8 = EXPONENT + 1;
 const MAX_EXPONENT_DIGITS: u8 = super::json::MAX_EXPONENT_DIGITS as u8;
@@ -70,8 +69,8 @@ const HEX_2: u8 = 4;
 const HEX_1: u8 = 5;
 /// behind `\ud`,
 const SURROGATE: u8 = 6;
-/// behind the high half of a pair, with 2 or 1 digits of it to come, then before each byte of
-/// `\udc00`, as far as it is not free,
+/// in the high half of a pair, with 2 or 1 digits to come, then before `\`, `u`, `d` and the first
+/// digit of the low half,
 const HIGH_2: u8 = 7;
 const HIGH_1: u8 = 8;
 const LOW_BACKSLASH: u8 = 9;
@@ -94,7 +93,7 @@ pub(super) const fn after_value(is_object: bool) -> u8 {
     if is_object { AFTER_MEMBER } else { AFTER_ITEM }
 }
 
-/// Whether a value may end at `place`, of which some can go on.
+/// Whether the value may end at `place`. A number can also go on.
 pub(super) fn may_end(place: u8) -> bool {
     matches!(place, END | ZERO)
         || (WHOLE..POINT).contains(&place)

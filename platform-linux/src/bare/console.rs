@@ -32,8 +32,8 @@ pub enum Stream {
 
 impl Stream {
     fn descriptor(self) -> BorrowedFd<'static> {
-        // SAFETY: all three are open since start-up (`open_standard_streams`), and nobody closes
-        // them.
+        // SAFETY: all three are open from start-up on, and nobody closes them. Before, only
+        // `open_standard_streams` asks, for which a closed one is an answer.
         unsafe {
             match self {
                 Self::Stdin => rustix::stdio::stdin(),
@@ -85,9 +85,11 @@ pub(super) fn open_standard_streams() {
         if stream == Stream::Stdout {
             STDOUT_WAS_CLOSED.store(true, Ordering::Relaxed);
         }
-        // The lowest number that is free is this stream's.
-        if let Ok(null) = rustix::fs::open(c"/dev/null", OFlags::RDWR, Mode::empty()) {
-            let _ = null.into_raw_fd();
+        // The lowest number that is free is this stream's. Without it, a file could be taken for
+        // the stream: the standard library ends there, too.
+        match rustix::fs::open(c"/dev/null", OFlags::RDWR, Mode::empty()) {
+            Ok(null) => _ = null.into_raw_fd(),
+            Err(_) => origin::program::trap(),
         }
     }
 }

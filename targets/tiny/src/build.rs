@@ -18,12 +18,19 @@ use picolm_core::kernels::riscv64::new as native;
 #[cfg(target_arch = "x86_64")]
 use picolm_core::kernels::x86_64::avx2::new as native;
 
-/// The instruction set's kernels for what most files consist of, then portable ones.
+/// The instruction set's kernels, then portable ones for processors without it and for floats.
 const FORMATS: &[Candidate] = &[
     native::<Q4_0>,
+    native::<Q4_1>,
+    native::<Q5_0>,
+    native::<Q5_1>,
     native::<Q8_0>,
+    native::<Q2_K>,
+    native::<Q3_K>,
     native::<Q4_K>,
+    native::<Q5_K>,
     native::<Q6_K>,
+    native::<Q1_0>,
     portable::new_float::<F32>,
     portable::new_float::<F16>,
     portable::new_float::<BF16>,

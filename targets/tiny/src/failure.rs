@@ -9,7 +9,7 @@ use picolm_linux::bare::map::MapError;
 pub(crate) enum Reason {
     /// In words.
     Text(&'static str),
-    /// By a number of `picolm_core::error`.
+    /// By a number of `picolm_core::error`, whose hundreds say what it is about.
     Number(u16),
     /// By the system's number.
     System(i32),
@@ -79,7 +79,16 @@ impl Failure {
         }
         match self.reason {
             Reason::Text(text) => line.text(text.as_bytes()),
-            Reason::Number(number) => line.text(b"error ").number(number.into()),
+            Reason::Number(number) => {
+                let kind: &[u8] = match number / 100 {
+                    1 => b"not a GGUF file, or a damaged one",
+                    2 => b"a model that this program does not run",
+                    3 => b"the model's tokenizer cannot be used",
+                    4 => b"the text cannot be tokenized",
+                    _ => b"the engine cannot go on",
+                };
+                line.text(kind).text(b": error ").number(number.into())
+            }
             Reason::System(code) => system(code, &mut line),
             Reason::NotSaved(code) => system(code, line.text(b"not saved: ")),
         };
