@@ -59,6 +59,16 @@ impl<'a> Cursor<'a> {
         self.take(count).map(|_| ())
     }
 
+    /// A length in eight bytes and as many bytes; `None` where they are not all there.
+    #[inline]
+    pub fn string(&mut self) -> Option<&'a [u8]> {
+        let (length, rest) = self.bytes.get(self.at..)?.split_first_chunk()?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+        let (string, left) = rest.split_at_checked(length)?;
+        self.at = self.bytes.len().checked_sub(left.len())?;
+        Some(string)
+    }
+
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Truncated> {
         let truncated = Truncated { offset: self.offset() };
         let taken = self.take(N as u64)?;

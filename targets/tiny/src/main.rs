@@ -1,61 +1,72 @@
-//! The smallest PicoLM: continues a prompt, by system calls alone.
+//! The smallest PicoLM: its kernels, one level for each weight type, and its entry point. All else
+//! is `picolm_tiny_front`.
 //!
-//! A front end of its own over core, beside the command line's and firmware's: no standard library,
-//! no C library, no heap, no formatting. What it writes to stdout is byte for byte what the
-//! command line writes.
-//!
-//! `arguments` parses the command line, `generate` and `info` are the commands. `model` is a file
-//! and its header, `prompt` and `output` are the text's ends, `cache` keeps a text for the next
-//! run. `line` puts lines together, `decimal` reads numbers, `failure` says what went wrong,
-//! `build` names what is linked.
+//! Kernels are generic over the weight type, so they are compiled here, where the types are named.
 #![no_std]
 #![no_main]
 
-mod arguments;
-mod build;
-mod cache;
-mod decimal;
-mod failure;
-mod generate;
-mod info;
-mod line;
-mod model;
-mod output;
-mod prompt;
-
-use arguments::Command;
-use picolm_linux::bare::console::{Stream, WriteError, interrupt_code};
+use picolm_core::kernels::{Candidate, FEW_VECTORS, portable};
+use picolm_core::quant::{
+    BF16, F16, F32, Q1_0, Q2_K, Q3_K, Q4_0, Q4_1, Q4_K, Q5_0, Q5_1, Q5_K, Q6_K, Q8_0,
+};
+use picolm_linux::bare::console::Stream;
 use picolm_linux::bare::start::{Arguments, abort};
+use picolm_tiny_front::Kernels;
 
-/// How a command that did not fail ended.
-pub(crate) enum Outcome {
-    Done,
-    Interrupted,
-}
+/// The instruction set's kernels of block format `F`.
+#[cfg(target_arch = "aarch64")]
+use picolm_core::kernels::aarch64::tables::neon::new as native;
+#[cfg(target_arch = "arm")]
+use picolm_core::kernels::arm::dsp::new as native;
+#[cfg(target_arch = "riscv64")]
+use picolm_core::kernels::riscv64::new as native;
+#[cfg(target_arch = "x86_64")]
+use picolm_core::kernels::x86_64::avx2::new as native;
+
+const FORMATS: &[Candidate] = &[
+    native::<Q4_0>,
+    native::<Q4_1>,
+    native::<Q5_0>,
+    native::<Q5_1>,
+    native::<Q8_0>,
+    native::<Q2_K>,
+    native::<Q3_K>,
+    native::<Q4_K>,
+    native::<Q5_K>,
+    native::<Q6_K>,
+    native::<Q1_0>,
+    portable::new_float::<F32>,
+    portable::new_float::<F16>,
+    portable::new_float::<BF16>,
+    portable::new::<Q1_0>,
+    // AVX2 is the one level that a CPU of its target may lack.
+    #[cfg(target_arch = "x86_64")]
+    portable::new::<Q4_0>,
+    #[cfg(target_arch = "x86_64")]
+    portable::new::<Q4_1>,
+    #[cfg(target_arch = "x86_64")]
+    portable::new::<Q5_0>,
+    #[cfg(target_arch = "x86_64")]
+    portable::new::<Q5_1>,
+    #[cfg(target_arch = "x86_64")]
+    portable::new::<Q8_0>,
+    #[cfg(target_arch = "x86_64")]
+    portable::new::<Q2_K>,
+    #[cfg(target_arch = "x86_64")]
+    portable::new::<Q3_K>,
+    #[cfg(target_arch = "x86_64")]
+    portable::new::<Q4_K>,
+    #[cfg(target_arch = "x86_64")]
+    portable::new::<Q5_K>,
+    #[cfg(target_arch = "x86_64")]
+    portable::new::<Q6_K>,
+];
 
 fn main(arguments: Arguments) -> u8 {
-    let outcome = arguments::parse(arguments).and_then(|command| match command {
-        Command::Help => print(arguments::HELP),
-        Command::Version => print(concat!("picolm ", env!("CARGO_PKG_VERSION"), "\n")),
-        Command::Info(info) => info::info(&info),
-        Command::Run(run) => generate::run(&run),
-    });
-    match outcome {
-        Ok(Outcome::Done) => 0,
-        Ok(Outcome::Interrupted) => interrupt_code(),
-        Err(failure) => failure.tell(),
-    }
+    picolm_tiny_front::main(arguments, Kernels { formats: FORMATS, vectors: FEW_VECTORS })
 }
 
 picolm_linux::entry!(main);
-
-/// Writes `text` to stdout, and is done, whether someone reads it or not.
-fn print(text: &str) -> Result<Outcome, failure::Failure> {
-    match Stream::Stdout.write(text.as_bytes()) {
-        Ok(()) | Err(WriteError::Closed) => Ok(Outcome::Done),
-        Err(WriteError::System(code)) => Err(failure::Failure::stdout(code)),
-    }
-}
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

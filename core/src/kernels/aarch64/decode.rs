@@ -26,23 +26,36 @@ pub(super) fn matmul<F: BlockFormat, L: Level>(
     rows::<F, L>(weights, activations, 0..activations.rows, out);
 }
 
-/// All weight rows times the activation rows `range`. Four weight rows stay in the L1 cache while
-/// all activation rows have their turn.
+/// All weight rows times the activation rows `range`.
 pub(super) fn rows<F: BlockFormat, L: Level>(
     weights: &[u8],
     activations: &Activations<'_>,
     range: Range<usize>,
     out: &mut Tile<'_>,
 ) {
-    let blocks = activations.columns / F::ELEMENTS;
-    let weights = F::Bytes::split(weights);
+    each_dots(Loop::<F, L>::DOTS, weights, activations, range, out);
+}
+
+/// Four weight rows times an activation row, which may be any of the batch.
+type Dots = fn([&[u8]; ROWS], &Activations<'_>, row: usize) -> [f32; ROWS];
+
+/// All weight rows times the activation rows `range`. Four weight rows stay in the L1 cache while
+/// all activation rows have their turn. Compiled once for all formats: it calls once in four rows.
+fn each_dots(
+    dots: Dots,
+    weights: &[u8],
+    activations: &Activations<'_>,
+    range: Range<usize>,
+    out: &mut Tile<'_>,
+) {
+    let row_bytes = weights.len().checked_div(out.columns()).unwrap_or(0);
     let last = out.columns().saturating_sub(1);
     for column in (0..out.columns()).step_by(ROWS) {
         // Beyond the last row it is computed again and thrown away.
-        let weights = each_row!(|row| &weights[(column + row).min(last) * blocks..][..blocks]);
+        let weights =
+            each_row!(|row| &weights[(column + row).min(last) * row_bytes..][..row_bytes]);
         for row in range.clone() {
-            let x = Row::new(activations, row);
-            let lanes = Loop::<F, L>::DOTS(weights, &x);
+            let lanes = dots(weights, activations, row);
             for (out, lane) in out.row_mut(row)[column..].iter_mut().zip(lanes) {
                 *out = lane;
             }
@@ -50,26 +63,25 @@ pub(super) fn rows<F: BlockFormat, L: Level>(
     }
 }
 
-/// Four weight rows times an activation row.
-type Dots<F> = fn([&[<F as BlockFormat>::Bytes]; ROWS], &Row<'_, F>) -> [f32; ROWS];
-
 /// Chooses the loop: as a constant, so that only the one chosen is compiled.
 struct Loop<F, L>(PhantomData<(F, L)>);
 
 impl<F: BlockFormat, L: Level> Loop<F, L> {
-    const DOTS: Dots<F> =
+    const DOTS: Dots =
         if F::BYTES < CACHE_LINE_BYTES { dots::<F, L, SMALL_STEPS> } else { dots::<F, L, 1> };
 }
 
 /// Four weight rows times an activation row, `STEPS` (1 or 4) blocks at a time.
 #[inline(never)]
 fn dots<F: BlockFormat, L: Level, const STEPS: usize>(
-    rows: [&[F::Bytes]; ROWS],
-    x: &Row<'_, F>,
+    rows: [&[u8]; ROWS],
+    activations: &Activations<'_>,
+    row: usize,
 ) -> [f32; ROWS] {
     const { assert!(STEPS == 1 || STEPS == SMALL_STEPS && SMALL_STEPS == 4) };
+    let x = Row::<F>::new(activations, row);
     let count = x.quants.len();
-    let rows = each_row!(|row| &rows[row][..count]);
+    let rows = each_row!(|row| &F::Bytes::split(rows[row])[..count]);
     let (quants, rest_quants) = x.quants.as_chunks::<STEPS>();
     let (scales, rest_scales) = x.scales[..count].as_chunks::<STEPS>();
     let (sums, rest_sums) = x.sums[..count].as_chunks::<STEPS>();

@@ -12,7 +12,8 @@ use crate::port::{CpuFeature, CpuFeatures};
 /// NEON's vector kernels.
 pub const VECTOR: VectorCandidate = new;
 
-static KERNELS: VectorKernels = VectorKernels {
+// Compiled in the crate that names them, with its level of optimisation.
+const KERNELS: VectorKernels = VectorKernels {
     level: "neon",
     dot,
     dots,
@@ -25,14 +26,17 @@ static KERNELS: VectorKernels = VectorKernels {
 };
 
 /// For CPUs with NEON, unless it is forced off.
+#[inline]
 fn new(cpu: CpuFeatures) -> Option<&'static VectorKernels> {
-    cpu.has(CpuFeature::Neon).then_some(&KERNELS)
+    cpu.has(CpuFeature::Neon).then_some(const { &KERNELS })
 }
 
+#[inline]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     four_dots(a, [b; ROWS])[0]
 }
 
+#[inline]
 fn dots(x: &[f32], rows: &[f32], out: &mut [f32]) {
     let length = x.len();
     let last = out.len().saturating_sub(1);
@@ -72,6 +76,7 @@ fn four_dots(x: &[f32], rows: [&[f32]; ROWS]) -> [f32; ROWS] {
 }
 
 /// Sixteen elements of the sum stay in registers while all rows are added to them.
+#[inline]
 fn accumulate(weights: &[f32], rows: &[f32], sum: &mut [f32]) {
     let width = sum.len();
     let (chunks, rest) = sum.as_chunks_mut::<LANES>();
@@ -96,6 +101,7 @@ fn accumulate(weights: &[f32], rows: &[f32], sum: &mut [f32]) {
     }
 }
 
+#[inline]
 fn widen_all(halves: &[u8], out: &mut [f32]) {
     let (halves, rest) = halves.as_chunks::<16>();
     let (out, rest_out) = out.as_chunks_mut::<8>();
@@ -109,6 +115,7 @@ fn widen_all(halves: &[u8], out: &mut [f32]) {
     portable::widen(rest, rest_out);
 }
 
+#[inline]
 fn widen_q8_0(blocks: &[u8], out: &mut [f32]) {
     for (block, out) in blocks.as_chunks::<34>().0.iter().zip(out.as_chunks_mut().0) {
         let [low, high, quants @ ..] = block;
@@ -117,6 +124,7 @@ fn widen_q8_0(blocks: &[u8], out: &mut [f32]) {
     }
 }
 
+#[inline]
 fn widen_q4_0(blocks: &[u8], out: &mut [f32]) {
     for (block, out) in blocks.as_chunks::<18>().0.iter().zip(out.as_chunks_mut().0) {
         let [low, high, nibbles @ ..] = block;
@@ -142,6 +150,7 @@ fn store_scaled(scale: [u8; 2], quants: [int8x16_t; 2], out: &mut [f32; 32]) {
     }
 }
 
+#[inline]
 fn narrow_all(x: &[f32], out: &mut [u8]) {
     let (x, rest) = x.as_chunks::<4>();
     let (out, rest_out) = out.as_chunks_mut::<8>();

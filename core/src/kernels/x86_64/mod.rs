@@ -30,7 +30,7 @@ pub static FEW: &[Candidate] = join!(avx2::USUAL, sse2::USUAL, portable::UNUSUAL
 pub static VECTORS: &[VectorCandidate] = &[avx512::vector::VECTOR, avx2::VECTOR, portable::VECTOR];
 
 /// Those of AVX2, and portable ones, which a compiler makes SSE2 of.
-pub static FEW_VECTORS: &[VectorCandidate] = &[avx2::VECTOR, portable::VECTOR];
+pub const FEW_VECTORS: &[VectorCandidate] = &[avx2::VECTOR, portable::VECTOR];
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -19,13 +19,15 @@ const WIDTH: usize = 8;
 /// Keys that share the loads of a query: two registers of lanes each, eight chains of additions.
 const ROWS: usize = 4;
 
-/// Declares the safe entry of each function below, which is compiled for AVX2 and F16C.
+/// Declares the safe entry of each function below, which is compiled for AVX2 and F16C: like the
+/// formats' kernels in the crate that names them, with its level of optimisation.
 macro_rules! entries {
     ($($name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
-        static KERNELS: VectorKernels = VectorKernels { level: "avx2", $($name: entry::$name,)* };
+        const KERNELS: VectorKernels = VectorKernels { level: "avx2", $($name: entry::$name,)* };
 
         mod entry {
             $(
+                #[inline]
                 pub(super) fn $name($($argument: $type),*) $(-> $result)? {
                     // SAFETY: only the table points here, and `new` gave it to CPUs with both.
                     unsafe { super::$name($($argument),*) }
@@ -46,16 +48,19 @@ entries! {
     narrow(x: &[f32], out: &mut [u8]);
 }
 
+#[inline]
 fn new(cpu: CpuFeatures) -> Option<&'static VectorKernels> {
-    runs_on(cpu).then_some(&KERNELS)
+    runs_on(cpu).then_some(const { &KERNELS })
 }
 
+#[inline]
 #[target_feature(enable = "avx2,f16c")]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     // SAFETY: this function is compiled for AVX2.
     unsafe { dots_of(a, [b])[0] }
 }
 
+#[inline]
 #[target_feature(enable = "avx2,f16c")]
 fn dots(x: &[f32], rows: &[f32], out: &mut [f32]) {
     let length = x.len();
@@ -124,6 +129,7 @@ unsafe fn stored(low: __m256, high: __m256) -> [f32; LANES] {
 }
 
 /// [`num::exp`], operation by operation.
+#[inline]
 #[target_feature(enable = "avx2,f16c")]
 fn exp(x: __m256) -> __m256 {
     let constant = |value: f32| _mm256_set1_ps(value);
@@ -151,6 +157,7 @@ fn exp(x: __m256) -> __m256 {
     _mm256_blendv_ps(value, x, not_a_number)
 }
 
+#[inline]
 #[target_feature(enable = "avx2,f16c")]
 fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
     let (steps, rest) = x.as_chunks_mut::<LANES>();
@@ -175,6 +182,7 @@ fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
     tree_sum(lanes)
 }
 
+#[inline]
 #[target_feature(enable = "avx2,f16c")]
 fn accumulate(weights: &[f32], rows: &[f32], sum: &mut [f32]) {
     /// Registers that are added to together: eight chains hide an addition's latency.
@@ -230,6 +238,7 @@ unsafe fn add_rows<const TOGETHER: usize>(
     }
 }
 
+#[inline]
 #[target_feature(enable = "avx2,f16c")]
 fn widen(halves: &[u8], out: &mut [f32]) {
     let (steps, rest) = halves.as_chunks::<{ 2 * WIDTH }>();
@@ -241,6 +250,7 @@ fn widen(halves: &[u8], out: &mut [f32]) {
     portable::widen(rest, out_rest);
 }
 
+#[inline]
 #[target_feature(enable = "avx2,f16c")]
 fn widen_q8_0(blocks: &[u8], out: &mut [f32]) {
     for (block, out) in blocks.as_chunks::<34>().0.iter().zip(out.as_chunks_mut().0) {
@@ -254,6 +264,7 @@ fn widen_q8_0(blocks: &[u8], out: &mut [f32]) {
     }
 }
 
+#[inline]
 #[target_feature(enable = "avx2,f16c")]
 fn widen_q4_0(blocks: &[u8], out: &mut [f32]) {
     for (block, out) in blocks.as_chunks::<18>().0.iter().zip(out.as_chunks_mut().0) {
@@ -286,6 +297,7 @@ unsafe fn store_scaled(scale: [u8; 2], quants: [__m128i; 2], out: &mut [f32; 32]
     }
 }
 
+#[inline]
 #[target_feature(enable = "avx2,f16c")]
 fn narrow(x: &[f32], out: &mut [u8]) {
     let (steps, rest) = x.as_chunks::<WIDTH>();

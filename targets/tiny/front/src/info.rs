@@ -2,6 +2,7 @@
 
 use crate::Outcome;
 use crate::arguments::Info;
+use crate::build::Kernels;
 use crate::failure::Failure;
 use crate::line::Line;
 use crate::model::{Model, Stopped};
@@ -17,8 +18,8 @@ use picolm_linux::bare::memory::usable_cores;
 const NAME_COLUMNS: usize = 17;
 
 /// Prints the lines. The first nine are the command line's.
-pub(crate) fn info(info: &Info) -> Result<Outcome, Failure> {
-    Model::open(info.model, |model| {
+pub(crate) fn info(info: &Info, kernels: Kernels) -> Result<Outcome, Failure> {
+    Model::open(info.model, kernels, |model| {
         let Info { context, kv_type, .. } = *info;
         let options = Options { context, kv_type, workers: usable_cores(), ..Options::DEFAULT };
         let plan = model.plan(&SamplerOptions::NEUTRAL, &options)?;

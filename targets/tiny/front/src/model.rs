@@ -1,6 +1,6 @@
 //! A model file, mapped, and what its header says.
 
-use crate::build::{PRE_TOKENIZERS, build};
+use crate::build::{Kernels, PRE_TOKENIZERS, build};
 use crate::failure::Failure;
 use core::ffi::CStr;
 use picolm_core::error::Error;
@@ -38,15 +38,16 @@ pub(crate) struct Model<'f> {
 }
 
 impl Model<'_> {
-    /// Calls `then` with the model of the file at `path`. What the engine says of it names the
+    /// Calls `then` with the model of the file at `path`, run by `kernels`. What the engine says of it names the
     /// file.
     pub(crate) fn open<R>(
         path: &'static CStr,
+        kernels: Kernels,
         then: impl FnOnce(&Model<'_>) -> Result<R, Stopped>,
     ) -> Result<R, Failure> {
         let name = path.to_bytes();
         let weights = open(path).map_err(|error| Failure::file(name, error))?;
-        Self::read(&weights, then).map_err(|stopped| match stopped {
+        Self::read(&weights, kernels, then).map_err(|stopped| match stopped {
             Stopped::Failure(failure) => failure,
             Stopped::Engine(error) => Failure::engine(name, error),
         })
@@ -54,6 +55,7 @@ impl Model<'_> {
 
     fn read<R>(
         weights: &FlashWeights<'_>,
+        kernels: Kernels,
         then: impl FnOnce(&Model<'_>) -> Result<R, Stopped>,
     ) -> Result<R, Stopped> {
         let file_bytes = weights.file_bytes();
@@ -62,7 +64,7 @@ impl Model<'_> {
         let parsed = Gguf::parse(header, file_bytes);
         // Used where it lies: moving it out of the result would take its place on the stack twice.
         let gguf = parsed.as_ref().map_err(|error| engine(*error))?;
-        let layout = Layout::of(gguf, &build(), LayerSet::EMPTY).map_err(engine)?;
+        let layout = Layout::of(gguf, &build(kernels), LayerSet::EMPTY).map_err(engine)?;
         then(&Model { weights, gguf, layout })
     }
 

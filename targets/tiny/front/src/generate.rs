@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::arguments::Run;
-use crate::build::PRE_TOKENIZERS;
+use crate::build::{Kernels, PRE_TOKENIZERS};
 use crate::cache::CacheFile;
 use crate::failure::Failure;
 use crate::line::Line;
@@ -23,10 +23,10 @@ use picolm_linux::bare::memory::{private_bytes, usable_cores};
 use picolm_linux::bare::threads::Pool;
 
 /// Opens the file, loads the engine, and continues the prompt.
-pub(crate) fn run(run: &Run) -> Result<Outcome, Failure> {
+pub(crate) fn run(run: &Run, kernels: Kernels) -> Result<Outcome, Failure> {
     prompt::require(run.prompt)?;
     let cache = run.cache.map(CacheFile::open).transpose()?;
-    Model::open(run.model, |model| load(run, model, cache))
+    Model::open(run.model, kernels, |model| load(run, model, cache))
 }
 
 /// Plans and loads the engine, and lets it write.
