@@ -2,6 +2,8 @@
 values, and where a shell closes their streams, limits them, interrupts them, keeps their caches.
 
 usage: tiny_pairs.py EXPECTED ACTUAL MODEL...
+
+ACTUAL may be a command: an emulator and the program.
 """
 
 import itertools
@@ -24,6 +26,7 @@ OPTIONS = {
     ("-c", "--context"): ["1", "9", "64", "0", "99999999"],
     ("-j", "--threads"): ["1", "3", "0", "33"],
     ("--kv",): ["f16", "q8_0", "q4_0", "f32"],
+    ("--ram",): ["1G", "1", "auto", "x"],
     ("--json",): [None, "value", "array", ""],
     ("--quiet",): [None, "yes"],
     ("--version", "-V"): [None],
@@ -60,7 +63,7 @@ def cases():
 
 
 def outcome(program, arguments, stdin):
-    run = subprocess.run([program, *arguments], input=stdin, capture_output=True, timeout=60)
+    run = subprocess.run([*program.split(), *arguments], input=stdin, capture_output=True, timeout=60)
     return run.returncode, run.stdout, run.stderr
 
 
@@ -96,7 +99,7 @@ def sessions(program, model):
 def interrupted(program, model):
     """The exit codes of programs that wait for a prompt when a signal comes."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
-        pipe, line = subprocess.PIPE, [program, model, "-n", "2"]
+        pipe, line = subprocess.PIPE, [*program.split(), model, "-n", "2"]
         with subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as run:
             # Until it waits.
             time.sleep(0.3)
@@ -128,7 +131,7 @@ def main(expected, actual, *models):
         arguments, stdin = item
         return item, outcome(expected, arguments, stdin), outcome(actual, arguments, stdin)
 
-    expected, actual, *models = (str(Path(name).resolve()) for name in (expected, actual, *models))
+    expected, *models = (str(Path(name).resolve()) for name in (expected, *models))
     for of in (sessions, interrupted):
         for (what, wanted), (_, got) in zip(of(expected, models[0]), of(actual, models[0])):
             if wanted != got:

@@ -1,23 +1,12 @@
 //! The most memory that the program may take: below it the model file is mapped as a whole, or a
 //! part of the weights is pinned and the rest streams.
-//!
-//! The ceiling is on everything that the kernel charges to the process: the program's own file and
-//! its page tables, the mapped file's page cache, and all private memory. Pinned weights get all
-//! that everything else leaves.
 
 use crate::args::Ram;
-use crate::engine::{Ceiling, Contents, Model, Plan, Source};
+use crate::engine::{Contents, Model, Plan, Source};
 use crate::platform::memory;
 use crate::platform::stream::{StreamOptions, StreamedFile};
 use crate::report::{self, Bytes, Failure};
-
-/// Rows of a prefill pass, among which the best is chosen if weights stream: each pass streams them
-/// once, and each row takes some 36 KB of a 1B model's memory, which all passes have to stream
-/// instead.
-const BATCHES: [u32; 6] = [32, 48, 64, 96, 128, 192];
-
-/// The best batch streams the fewest bytes for a prompt and an answer of this many tokens each.
-const WEIGHED_TOKENS: u32 = 256;
+use picolm_core::port::streaming::{Ceiling, Division};
 
 /// Small reads of a streamed file, its mappings' last pages, and the padding of its header.
 const SMALL_BYTES: u64 = 64 << 10;
@@ -33,8 +22,8 @@ pub(crate) fn open<'f>(model: &'f Model<'f>, plan: Plan, ram: Ram) -> Result<Sou
             _ => Ok(Source { model, stream: None, ceiling: Some(ceiling), plan }),
         };
     }
-    let division = Division::best(model, &plan, bytes)?;
-    match (division.stream(model, ram), ram) {
+    let divided = Divided::best(model, &plan, bytes)?;
+    match (divided.stream(model, ram), ram) {
         // Nobody asked for a ceiling: without one the model runs, if slowly.
         (Err(_), Ram::Unasked) => unlimited(),
         (source, _) => source,
@@ -80,17 +69,13 @@ fn ceiling_of_whole(model: &Model<'_>, plan: &Plan, bytes: u64) -> Option<Ceilin
     (total_bytes <= bytes).then_some(Ceiling { bytes, process_bytes, header_bytes: 0 })
 }
 
-/// The parts of a ceiling below which weights stream.
-struct Division {
+/// A division and the plan that goes with it.
+struct Divided {
     plan: Plan,
-    ceiling: Ceiling,
-    /// The stream's buffers and tables.
-    buffer_bytes: u64,
-    /// Weights that a pass reads.
-    pass_bytes: u64,
+    division: Division,
 }
 
-impl Division {
+impl Divided {
     /// The division of `bytes` with the batch that streams the least. `whole` is the plan for the
     /// file as it is.
     fn best(model: &Model<'_>, whole: &Plan, bytes: u64) -> Result<Self, Failure> {
@@ -106,50 +91,21 @@ impl Division {
         let process_bytes = process_bytes(whole, bytes);
         let ceiling = Ceiling { bytes, process_bytes, header_bytes };
         let buffer_bytes = StreamOptions::default().least_bytes(weights_bytes, row_bytes);
-        let (mut best, mut least_bytes) = (None, u64::MAX);
-        for &batch in BATCHES.iter().filter(|&&batch| batch >= whole.needs.options.logit_rows) {
-            let plan = whole.streamed(model, batch)?;
-            let division = Self { plan, ceiling, buffer_bytes, pass_bytes };
-            let streamed_bytes = division.streamed_bytes().unwrap_or(u64::MAX);
-            if best.is_none() || streamed_bytes < least_bytes {
-                (best, least_bytes) = (Some(division), streamed_bytes);
-            }
-        }
-        best.ok_or_else(|| Failure::new("--ram: no batch is small enough"))
-    }
-
-    /// Bytes that are left for pinned weights and buffers; `None` if not even buffers fit.
-    fn budget_bytes(&self) -> Option<u64> {
-        let Ceiling { bytes, process_bytes, header_bytes } = self.ceiling;
-        let others = [self.plan.total_bytes(), process_bytes, header_bytes];
-        let budget = others.iter().try_fold(bytes, |left, &more| left.checked_sub(more))?;
-        (budget >= self.buffer_bytes).then_some(budget)
-    }
-
-    /// Bytes that a prompt and an answer stream; `None` if there is no room for buffers.
-    fn streamed_bytes(&self) -> Option<u64> {
-        let pinned = self.budget_bytes()? - self.buffer_bytes;
-        let batch = self.plan.needs.options.batch;
-        let passes = WEIGHED_TOKENS.div_ceil(batch.max(1)) + WEIGHED_TOKENS;
-        // At least a byte: if several batches stream nothing, the first is as good as any.
-        let streamed = self.pass_bytes.saturating_sub(pinned).max(1);
-        Some(streamed.saturating_mul(u64::from(passes)))
-    }
-
-    /// The smallest ceiling, in MiB.
-    fn least_mib(&self) -> u64 {
-        let fixed = [self.plan.total_bytes(), self.ceiling.header_bytes, self.buffer_bytes];
-        let fixed = fixed.iter().fold(0, |sum: u64, &more| sum.saturating_add(more));
-        // A larger ceiling has larger page tables: two rounds are enough for 1/512.
-        let with_process = |bytes| fixed.saturating_add(process_bytes(&self.plan, bytes));
-        with_process(with_process(fixed)).div_ceil(1 << 20)
+        let division = Division { ceiling, buffer_bytes, pass_bytes };
+        let planned = |batch| Ok(whole.streamed(model, batch)?.total_bytes());
+        let batch = division.best_batch(whole.needs.options.logit_rows, planned)?;
+        let batch = batch.ok_or_else(|| Failure::new("--ram: no batch is small enough"))?;
+        Ok(Self { plan: whole.streamed(model, batch)?, division })
     }
 
     /// Opens the file to stream below the ceiling.
     fn stream<'f>(self, model: &'f Model<'f>, ram: Ram) -> Result<Source<'f>, Failure> {
-        let bytes = self.ceiling.bytes;
-        let budget_bytes = self.budget_bytes().ok_or_else(|| {
-            let least = self.least_mib();
+        let Self { plan, division } = self;
+        let ceiling = division.ceiling;
+        let bytes = ceiling.bytes;
+        let planned = plan.total_bytes();
+        let budget_bytes = division.budget_bytes(planned).ok_or_else(|| {
+            let least = division.least_mib(planned, |bytes| process_bytes(&plan, bytes));
             Failure::new(format!(
                 "--ram: {} are too little: at least --ram {least}M is needed (less with a \
                  smaller context, -c)",
@@ -175,7 +131,6 @@ impl Division {
         if let Some(map) = model.file.contents.mapped() {
             map.keep_only(model.gguf.header_bytes().len() as u64);
         }
-        let Self { plan, ceiling, .. } = self;
         Ok(Source { model, stream: Some(Contents::Streamed(stream)), ceiling: Some(ceiling), plan })
     }
 }

@@ -113,7 +113,7 @@ fn peak_bytes(arguments: &[&str], input: &[u8]) -> Option<(i32, u64)> {
     use std::process::{Command, Stdio};
     let board_box = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ci/board-box");
     let mut command = Command::new(board_box);
-    command.args(["0", "0", env!("CARGO_BIN_EXE_picolm")]).args(arguments);
+    command.args(["0", "0", &common::program()]).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().ok()?;
     // Who has read enough closes the pipe.

@@ -93,7 +93,7 @@ fn a_slow_reader_gets_everything() {
 
 /// The output of a shell's command line about the program `$0`.
 fn shell(line: &str, arguments: &[&str]) -> Output {
-    let program = env!("CARGO_BIN_EXE_picolm");
+    let program = &common::program();
     let mut command = Command::new("sh");
     command.args(["-c", line, program]).args(arguments).stdin(Stdio::null());
     command.output().unwrap()
@@ -200,7 +200,7 @@ fn files_that_cannot_be_mapped_are_read() {
         let output = Command::new("strace")
             .args(["-f", "-o", "/dev/null", "-P", &path])
             .args(["-e", &format!("inject=mmap,mmap2:error={error}")])
-            .arg(env!("CARGO_BIN_EXE_picolm"))
+            .arg(&common::program())
             .args(text)
             .args(more)
             .output()

@@ -235,7 +235,7 @@ fn ctrl_z_suspends_and_the_line_is_there_afterwards() {
     "#;
     let path = model("llama");
     let mut command = Command::new("sh");
-    command.args(["-m", "-c", script, "sh", env!("CARGO_BIN_EXE_picolm"), "chat", &path]);
+    command.args(["-m", "-c", script, "sh", &common::program(), "chat", &path]);
     command.args(["--chat-template", "chatml", "--quiet"]);
     let mut terminal = Terminal::run(command);
     terminal.wait_for(drawn("", 0));

@@ -14,6 +14,8 @@
 #[cfg(all(feature = "bare", feature = "std"))]
 compile_error!("a program has the standard library (`std`) or not (`bare`)");
 
+#[path = "memory/account.rs"]
+mod account;
 #[cfg(all(feature = "bare", target_os = "linux"))]
 pub mod bare;
 // The pool of `bare`; that of `threads` has its own.

@@ -23,4 +23,4 @@ pub(crate) use chat::chat;
 pub(crate) use machine::Machine;
 pub(crate) use model_file::{Contents, Model, ModelFile, read_words};
 pub(crate) use plan::{Needs, Plan, reserve};
-pub(crate) use source::{Ceiling, Source};
+pub(crate) use source::Source;

@@ -7,31 +7,19 @@ use crate::platform::map::{MappedFile, Memory};
 use crate::platform::memory;
 use crate::report::{Bytes, Failure, Progress};
 use picolm_core::mem::Arena;
+use picolm_core::port::streaming::Ceiling;
 use picolm_core::session::Session;
-
-/// The most memory that the program may take, and parts of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ceiling {
-    pub(crate) bytes: u64,
-    /// The process: program, heap, stacks, page tables.
-    pub(crate) process_bytes: u64,
-    /// The model file's header: metadata, vocabulary, list of tensors. 0 if the whole file is
-    /// mapped.
-    pub(crate) header_bytes: u64,
-}
 
 /// Most bytes of memory that a byte of text takes while it is tokenized: the text, its ids and
 /// scratch for a word as long as the text. Measured: 17.5.
 const BYTES_PER_TEXT_BYTE: u64 = 24;
 
-impl Ceiling {
-    /// Longest text that can be tokenized below the ceiling before the first pass, when
-    /// `mapped_bytes` of the model file may be in memory and nothing is pinned yet.
-    fn text_bytes(&self, mapped_bytes: u64) -> u64 {
-        let others = [self.process_bytes, self.header_bytes, mapped_bytes];
-        let left = others.iter().fold(self.bytes, |left, &more| left.saturating_sub(more));
-        (left / BYTES_PER_TEXT_BYTE).max(LEAST_TEXT_BYTES)
-    }
+/// Longest text that can be tokenized below `ceiling` before the first pass, when `mapped_bytes` of
+/// the model file may be in memory and nothing is pinned yet.
+fn text_bytes(ceiling: &Ceiling, mapped_bytes: u64) -> u64 {
+    let others = [ceiling.process_bytes, ceiling.header_bytes, mapped_bytes];
+    let left = others.iter().fold(ceiling.bytes, |left, &more| left.saturating_sub(more));
+    (left / BYTES_PER_TEXT_BYTE).max(LEAST_TEXT_BYTES)
 }
 
 /// The weights of a model, and the plan of the engine that reads them.
@@ -62,7 +50,7 @@ impl Source<'_> {
     /// Longest text that can be tokenized.
     pub(crate) fn text_bytes(&self) -> u64 {
         let mapped_bytes = self.contents().maps().map(|map| map.bytes().len() as u64).sum();
-        let ceiling = self.ceiling.map_or(u64::MAX, |ceiling| ceiling.text_bytes(mapped_bytes));
+        let ceiling = self.ceiling.map_or(u64::MAX, |ceiling| text_bytes(&ceiling, mapped_bytes));
         ceiling.min(MAX_TEXT_BYTES)
     }
 
@@ -135,8 +123,8 @@ mod tests {
     #[test]
     fn text_has_what_is_not_taken_yet() {
         let ceiling = |bytes| Ceiling { bytes, process_bytes: 3000, header_bytes: 2000 };
-        assert_eq!(ceiling(5000 + (24 << 20)).text_bytes(0), 1 << 20);
-        assert_eq!(ceiling(5000 + (48 << 20)).text_bytes(24 << 20), 1 << 20);
-        assert_eq!(ceiling(100).text_bytes(u64::MAX), LEAST_TEXT_BYTES);
+        assert_eq!(text_bytes(&ceiling(5000 + (24 << 20)), 0), 1 << 20);
+        assert_eq!(text_bytes(&ceiling(5000 + (48 << 20)), 24 << 20), 1 << 20);
+        assert_eq!(text_bytes(&ceiling(100), u64::MAX), LEAST_TEXT_BYTES);
     }
 }

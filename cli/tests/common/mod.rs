@@ -9,12 +9,19 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+/// The program: `PICOLM_PROGRAM` where another is to stand the same tests (`ci/tiny`).
+pub(crate) fn program() -> String {
+    let built = || env!("CARGO_BIN_EXE_picolm").to_owned();
+    std::env::var("PICOLM_PROGRAM").unwrap_or_else(|_| built())
+}
+
 /// The program with arguments, its three streams piped, and no settings from outside. Where it is
 /// for another machine, `PICOLM_RUNNER` is the command that runs it (`ci/cross-test`). What runs in
 /// the background or by `nohup` ignores signals; the program does not.
 pub(crate) fn picolm(arguments: &[&str]) -> Command {
     let runner = std::env::var("PICOLM_RUNNER").unwrap_or_default();
-    let mut words = runner.split_whitespace().chain([env!("CARGO_BIN_EXE_picolm")]);
+    let program = program();
+    let mut words = runner.split_whitespace().chain([program.as_str()]);
     let mut command = Command::new(words.next().unwrap());
     command.args(words).args(arguments).env_remove("PICOLM_CPU").env_remove("PICOLM_ACTIVATIONS");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

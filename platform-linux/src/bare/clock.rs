@@ -1,6 +1,7 @@
 //! The monotonic clock, and how long a thread has had to wait for a core.
 
-use super::memory::{digits, read_file};
+use super::memory::read_file;
+use crate::account::digits;
 use picolm_core::port::Clock;
 use rustix::time::{ClockId, clock_gettime};
 

@@ -5,10 +5,17 @@
 use super::console::end_of_weights_ends;
 use core::ffi::CStr;
 use core::ptr::{null_mut, slice_from_raw_parts};
-use picolm_core::port::FlashWeights;
+use rustix::fd::OwnedFd;
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags};
+
+/// What the system may have read ahead of what was read of a file: 128 KiB, unless someone has set
+/// more; 8 MiB is seen on virtual disks.
+const READ_AHEAD_BYTES: u64 = 32 << 20;
+
+/// Most bytes that every system reads at one piece of advice.
+const ADVICE_BYTES: u64 = 128 << 10;
 
 /// Why a file cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +36,9 @@ impl From<Errno> for MapError {
     }
 }
 
-/// Maps the regular file at `path` for the life of the process. Never waits: a FIFO or device is
-/// refused.
-///
-/// From then on reading a file that has shrunk meanwhile ends the program with one line and exit
-/// code 1.
-pub fn open(path: &CStr) -> Result<FlashWeights<'static>, MapError> {
+/// Opens the regular file at `path`, and says how many bytes it has. Never waits: a FIFO or device
+/// is refused.
+pub(super) fn open_regular(path: &CStr) -> Result<(OwnedFd, u64), MapError> {
     let regular = |facts: Stat| match FileType::from_raw_mode(facts.st_mode) {
         FileType::RegularFile => Ok(facts),
         _ => Err(MapError::NotRegular),
@@ -45,9 +49,21 @@ pub fn open(path: &CStr) -> Result<FlashWeights<'static>, MapError> {
     let file = rustix::fs::open(path, flags, Mode::empty())?;
     let facts = regular(rustix::fs::fstat(&file)?)?;
     let bytes = u64::try_from(facts.st_size).map_err(|_| MapError::TooLarge)?;
-    if bytes == 0 {
-        return Err(MapError::Empty);
-    }
+    if bytes == 0 { Err(MapError::Empty) } else { Ok((file, bytes)) }
+}
+
+/// A mapped file.
+pub struct MappedFile {
+    file: OwnedFd,
+    bytes: &'static [u8],
+}
+
+/// Maps the regular file at `path` for the life of the process.
+///
+/// From then on reading a file that has shrunk meanwhile ends the program with one line and exit
+/// code 1.
+pub fn open(path: &CStr) -> Result<MappedFile, MapError> {
+    let (file, bytes) = open_regular(path)?;
     // No slice is longer, so no mapping is: on 32 bits, 2 GiB less a byte.
     let length = isize::try_from(bytes).map_err(|_| MapError::TooLarge)?.unsigned_abs();
     end_of_weights_ends();
@@ -61,19 +77,49 @@ pub fn open(path: &CStr) -> Result<FlashWeights<'static>, MapError> {
         let _ = rustix::mm::madvise(start, length, Advice::LinuxHugepage);
         &*slice_from_raw_parts(start.cast::<u8>(), length)
     };
-    Ok(FlashWeights::new(bytes))
+    Ok(MappedFile { file, bytes })
+}
+
+impl MappedFile {
+    /// All of it.
+    pub const fn bytes(&self) -> &'static [u8] {
+        self.bytes
+    }
+
+    /// Gives back all pages but those of the first `bytes` bytes. These are read again, because a
+    /// page of them may be a part of a larger one that goes beyond.
+    pub fn keep_only(&self, bytes: u64) {
+        let (start, length) = (self.bytes.as_ptr().cast_mut().cast(), self.bytes.len());
+        // From here on a page that is touched brings no others along.
+        for advice in [Advice::LinuxNoHugepage, Advice::Random, Advice::LinuxDontNeed] {
+            // SAFETY: the bytes are mapped, from a page boundary on; a page of a read-only mapping
+            // that is given back is read from the file again.
+            let _ = unsafe { rustix::mm::madvise(start, length, advice) };
+        }
+        let advise = |start, bytes: u64, advice| {
+            let _ = rustix::fs::fadvise(&self.file, start, bytes.try_into().ok(), advice);
+        };
+        let ahead = bytes.saturating_add(READ_AHEAD_BYTES);
+        advise(0, ahead, rustix::fs::Advice::DontNeed);
+        let mut start = 0;
+        while start < bytes {
+            advise(start, (bytes - start).min(ADVICE_BYTES), rustix::fs::Advice::WillNeed);
+            start += ADVICE_BYTES;
+        }
+    }
 }
 
 /// Zeroed memory from a page boundary on, which takes room only where it is written to; `None`
-/// where the system has none. At least one byte.
+/// where the system has none. At least one byte. A context that is larger than memory is no error
+/// before it is written to.
 pub fn reserve(bytes: u64) -> Option<&'static mut [u8]> {
     let length = isize::try_from(bytes).ok()?.unsigned_abs().max(1);
     let protection = ProtFlags::READ | ProtFlags::WRITE;
     // SAFETY: a new mapping that nobody else knows, zeroed by the system, of a length that a slice
     // may have; it stays for the life of the process.
     unsafe {
-        let start =
-            rustix::mm::mmap_anonymous(null_mut(), length, protection, MapFlags::PRIVATE).ok()?;
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+        let start = rustix::mm::mmap_anonymous(null_mut(), length, protection, flags).ok()?;
         Some(core::slice::from_raw_parts_mut(start.cast(), length))
     }
 }

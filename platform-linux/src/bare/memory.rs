@@ -1,5 +1,6 @@
 //! What the system says in text files, of memory and cores.
 
+use crate::account::{self, Files, digits};
 use core::ffi::CStr;
 use picolm_core::mem::MAX_WORKERS;
 use rustix::fs::{Mode, OFlags};
@@ -19,31 +20,35 @@ pub(super) fn read_file<'t>(path: &CStr, into: &'t mut [u8]) -> Option<&'t [u8]>
     }
 }
 
-/// The number that `text` is: digits, and white space around them.
-pub(super) fn digits(text: &[u8]) -> Option<u64> {
-    let text = text.trim_ascii();
-    let add = |number: u64, &byte: &u8| {
-        let digit = byte.wrapping_sub(b'0');
-        let digit = (digit < 10).then_some(digit.into())?;
-        number.checked_mul(10)?.checked_add(digit)
-    };
-    if text.is_empty() { None } else { text.iter().try_fold(0, add) }
+/// The system's own files.
+struct System;
+
+impl Files for System {
+    fn read<'t>(&self, path: &CStr, into: &'t mut [u8]) -> Option<&'t [u8]> {
+        read_file(path, into)
+    }
 }
 
 /// Bytes that only this process has: anonymous ones, not those of mapped files.
 pub fn private_bytes() -> Option<u64> {
-    // The first counts page by page, the second is kept up to some pages a core.
-    let files: [(&CStr, &[u8]); 2] =
-        [(c"/proc/self/smaps_rollup", b"Anonymous:"), (c"/proc/self/status", b"RssAnon:")];
-    let mut text = [0; 2048];
-    files.iter().find_map(|(path, name)| kilobytes(read_file(path, &mut text)?, name))
+    account::private_bytes(&System)
 }
 
-/// The number of the line that begins with `name`, in bytes.
-fn kilobytes(text: &[u8], name: &[u8]) -> Option<u64> {
-    let mut lines = text.split(|&byte| byte == b'\n');
-    let line = lines.find_map(|line| line.strip_prefix(name))?;
-    digits(line.trim_ascii().strip_suffix(b"kB")?)?.checked_mul(1024)
+/// Bytes that this process could take now without something else having to go.
+pub fn available_bytes() -> Option<u64> {
+    account::available_bytes(&System)
+}
+
+/// Whether pages of this process may be written to a disk to make room.
+pub fn swap_is_on() -> bool {
+    account::swap_is_on(&System)
+}
+
+/// Memory that a process of this program takes with `threads` threads when it has `bytes` of
+/// memory in all: what the engine does not plan.
+pub fn process_bytes(threads: usize, bytes: u64) -> u64 {
+    let program = rustix::fs::stat(c"/proc/self/exe").map_or(0, |facts| facts.st_size as u64);
+    account::process_bytes(threads, usable_cores(), program, bytes)
 }
 
 /// Cores that this process may use: those of its affinity mask, less where the quota of the topmost

@@ -6,7 +6,7 @@ use super::path::Path;
 use core::mem::MaybeUninit;
 use picolm_core::port::{Sink, Source};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{FileType, FlockOperation, Mode, OFlags, RawDir, Stat};
+use rustix::fs::{Advice, FileType, FlockOperation, Mode, OFlags, RawDir, Stat};
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -15,6 +15,9 @@ const BUFFER_BYTES: usize = 64 << 10;
 
 /// How names of files that are not whole yet end.
 const SUFFIX: &[u8] = b".picolm-part";
+
+/// Bytes after which the page cache forgets them, for a process that is held to some memory.
+const CACHED_BYTES: usize = 1 << 20;
 
 /// Age in seconds from which such a file may be a dead process's. A save takes seconds, and none is
 /// without a lock for longer than a moment, but locks are not everywhere.
@@ -50,6 +53,7 @@ pub struct SavedFile {
     /// What of the buffer was read and not asked for yet.
     next: usize,
     end: usize,
+    cached: Cached,
 }
 
 impl SavedFile {
@@ -77,7 +81,15 @@ impl SavedFile {
         regular(&facts)?;
         let buffer = reserve(BUFFER_BYTES as u64).ok_or(Errno::NOMEM)?;
         let bytes = u64::try_from(facts.st_size).unwrap_or(0);
-        Ok(Some(Self { file, bytes, buffer, next: 0, end: 0 }))
+        Ok(Some(Self { file, bytes, buffer, next: 0, end: 0, cached: Cached::default() }))
+    }
+}
+
+impl SavedFile {
+    /// Lets the page cache forget what is read, for a process that is held to some memory.
+    pub fn spare_memory(&mut self) {
+        let _ = rustix::fs::fadvise(&self.file, 0, None, Advice::Random);
+        self.cached.is_spared = true;
     }
 }
 
@@ -93,6 +105,9 @@ impl Source for SavedFile {
             if self.next == self.end {
                 self.next = 0;
                 self.end = read(self.file.as_fd(), self.buffer)?;
+                if self.cached.is_time(self.end) {
+                    forget(&self.file);
+                }
                 if self.end == 0 {
                     // Shorter than when it was opened.
                     return Err(Errno::IO);
@@ -116,6 +131,7 @@ pub struct Replacement {
     file: OwnedFd,
     buffer: &'static mut [u8],
     filled: usize,
+    cached: Cached,
 }
 
 impl Replacement {
@@ -139,14 +155,37 @@ impl Replacement {
                 continue;
             }
             let (target, temporary) = (*target, Some(temporary));
-            return Ok(Self { target, temporary, file, buffer, filled: 0 });
+            return Ok(Self {
+                target,
+                temporary,
+                file,
+                buffer,
+                filled: 0,
+                cached: Cached::default(),
+            });
         }
         Err(Errno::EXIST)
     }
 
+    /// Lets the page cache forget what is written, for a process that is held to some memory.
+    pub fn spare_memory(&mut self) {
+        self.cached.is_spared = true;
+    }
+
     fn flush(&mut self) -> Result<(), Errno> {
         let filled = core::mem::take(&mut self.filled);
-        write(self.file.as_fd(), self.buffer.get(..filled).unwrap_or_default())
+        write(self.file.as_fd(), self.buffer.get(..filled).unwrap_or_default())?;
+        self.passed(filled)
+    }
+
+    /// `bytes` more were written.
+    fn passed(&mut self, bytes: usize) -> Result<(), Errno> {
+        if self.cached.is_time(bytes) {
+            // Only what the medium has can be forgotten.
+            rustix::fs::fdatasync(&self.file)?;
+            forget(&self.file);
+        }
+        Ok(())
     }
 
     /// Makes what was written the file; until then, and after an error, it is the old one.
@@ -180,7 +219,10 @@ impl Sink for Replacement {
                 Ok(())
             }
             // Longer than the buffer, which is empty.
-            None => write(self.file.as_fd(), bytes),
+            None => {
+                write(self.file.as_fd(), bytes)?;
+                self.passed(bytes.len())
+            }
         }
     }
 }
@@ -191,6 +233,31 @@ impl Drop for Replacement {
             let _ = rustix::fs::unlink(temporary.c_str());
         }
     }
+}
+
+/// What the page cache has of a file.
+#[derive(Default)]
+struct Cached {
+    bytes: usize,
+    /// The process is held to some memory.
+    is_spared: bool,
+}
+
+impl Cached {
+    /// Whether it is time to empty the cache after `count` more bytes.
+    fn is_time(&mut self, count: usize) -> bool {
+        self.bytes += count;
+        let is_time = self.is_spared && self.bytes >= CACHED_BYTES;
+        if is_time {
+            self.bytes = 0;
+        }
+        is_time
+    }
+}
+
+/// Lets the page cache forget what it has of `file`, but for what the medium has not yet.
+fn forget(file: &OwnedFd) {
+    let _ = rustix::fs::fadvise(file, 0, None, Advice::DontNeed);
 }
 
 /// Opens a file that is there to be read, without waiting, and no link.
@@ -284,6 +351,7 @@ fn remove_abandoned(target: &Path) {
 
 fn remove_if_abandoned(path: &Path) {
     // A clock that was set back says that it is young.
+    #[allow(clippy::unnecessary_cast, reason = "other targets have times of other types")]
     let is_old = |facts: &Stat| {
         let now = clock_gettime(ClockId::Realtime).tv_sec as i64;
         now.saturating_sub(facts.st_mtime as i64) >= ABANDONED_AGE_S

@@ -7,8 +7,8 @@
 //! takes as long as the disk needs for what is not pinned.
 //!
 //! Nothing of the file is mapped: a read error or a file that shrinks is an error of the lease.
-//! Core chooses what stays and what is read next ([`picolm_core::port::streaming`]); `reader` does
-//! it.
+//! Core decides what stays, what is read next and whose each slot is
+//! ([`picolm_core::port::streaming`]); `reader` does it.
 
 mod direct;
 mod memory;
@@ -20,25 +20,18 @@ use crate::device::{NO_MEMORY, NO_THREAD, READ_FAILED};
 use crate::map::{MapError, Memory};
 use crate::threads::Work;
 use core::cell::{OnceCell, RefCell};
-use direct::{DirectFile, SECTOR_BYTES_MAX};
+use direct::DirectFile;
 use memory::SharedMemory;
+pub use picolm_core::port::streaming::StreamPlan;
 use picolm_core::port::streaming::{
-    MAX_WINDOW_READ_BYTES, Sectors, Waypoint, Window, choose_pins, pin_bytes,
+    Arrangement, LEASES, MAX_WINDOW_READ_BYTES, SECTOR_BYTES_MAX, SLOTS, STRIPE_BYTES, Sectors,
+    Waypoint, Window, least_buffer_bytes,
 };
-use picolm_core::port::{Lease, MAX_LEASES, Need, ReadError, Stripe, Weights};
+use picolm_core::port::{Lease, ReadError, Stripe, Weights};
 use reader::{Planned, Shared};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
-
-/// Leases at a time where something streams.
-const LEASES: usize = 2;
-
-/// Slots at least: two are leased while the third is read.
-const SLOTS_MIN: usize = LEASES + 1;
-
-/// Slots where everything is pinned in the end: one is copied from while the next one is read.
-const SLOTS_PINNING: usize = 1;
 
 /// The reader's stack: it calls little.
 const STACK_BYTES: usize = 128 << 10;
@@ -55,10 +48,8 @@ pub struct StreamOptions {
 }
 
 impl Default for StreamOptions {
-    /// 384 KiB: near to what SD cards take in one command, 512. Of 4 slots two are leased, for some
-    /// 50 microseconds; the other two, 8 ms at 100 MB/s, bridge the time between two passes.
     fn default() -> Self {
-        Self { stripe_bytes: 384 << 10, slots: 4, buffered: false }
+        Self { stripe_bytes: STRIPE_BYTES, slots: SLOTS, buffered: false }
     }
 }
 
@@ -66,29 +57,13 @@ impl StreamOptions {
     /// Memory for slots, and for what is known of each stripe, of a file whose matrices have
     /// `weights_bytes` and rows of at most `row_bytes`.
     pub fn least_bytes(&self, weights_bytes: u64, row_bytes: u64) -> u64 {
-        let longest = self.stripe_bytes.max(row_bytes).saturating_add(2 * SECTOR_BYTES_MAX as u64);
-        let slot = longest.next_multiple_of(SECTOR_BYTES_MAX as u64);
-        let stripes = weights_bytes / self.stripe_bytes.max(1) + 1;
-        slot.saturating_mul(self.slots as u64)
-            .saturating_add(stripes.saturating_mul(STRIPE_OVERHEAD_BYTES))
+        let Self { stripe_bytes, slots, .. } = *self;
+        least_buffer_bytes(weights_bytes, row_bytes, stripe_bytes, slots, STRIPE_OVERHEAD_BYTES)
     }
 }
 
 /// What is known of a stripe: the plan, and the order's.
 const STRIPE_OVERHEAD_BYTES: u64 = (size_of::<Planned>() + size_of::<Waypoint>()) as u64;
-
-/// Where the bytes go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StreamPlan {
-    /// Weights that stay in memory.
-    pub pinned_bytes: u64,
-    /// Slots, and what is known of the stripes.
-    pub buffer_bytes: u64,
-    /// What every token reads from the device: whole sectors of what is not pinned.
-    pub streamed_bytes: u64,
-    /// The same of experts, if a token were to use all of them.
-    pub streamed_expert_bytes: u64,
-}
 
 /// A model file of which only a part is in memory.
 pub struct StreamedFile {
@@ -114,8 +89,7 @@ struct Running {
 impl StreamedFile {
     /// Opens the regular file at `path` and reads its first `header_bytes` bytes.
     pub fn open(path: &Path, header_bytes: u64, options: StreamOptions) -> Result<Self, MapError> {
-        let file =
-            if options.buffered { DirectFile::open_buffered } else { DirectFile::open }(path)?;
+        let file = direct::open(path, options.buffered)?;
         let too_large = MapError::TooLarge { bytes: header_bytes };
         let header_bytes = header_bytes.min(file.bytes());
         let (_, room) = file.sectors(0, header_bytes).ok_or(too_large)?;
@@ -153,7 +127,7 @@ impl StreamedFile {
         let bytes = self.options.stripe_bytes.next_multiple_of(SECTOR_BYTES_MAX as u64);
         let mut buffer =
             Memory::reserve(bytes).map_err(|_| ReadError::Io { offset: 0, code: NO_MEMORY })?;
-        self.file.bytes_per_s(buffer.as_mut_slice())
+        direct::bytes_per_s(&self.file, buffer.as_mut_slice())
     }
 
     /// Where the bytes go, once the schedule is known.
@@ -167,45 +141,27 @@ impl StreamedFile {
     }
 
     fn prepare(&self, stripes: &[Stripe]) -> Result<Running, MapError> {
-        let overhead = stripes.len() as u64 * STRIPE_OVERHEAD_BYTES;
-        let span = |stripe: &Stripe| {
-            self.file.sectors(stripe.offset, stripe.bytes).map_or(0, |(_, length)| length)
-        };
-        // Slots begin at multiples of the largest sector.
-        let slot_bytes = stripes.iter().map(span).max().unwrap_or(0);
-        let slot_bytes = slot_bytes.next_multiple_of(SECTOR_BYTES_MAX as u64);
-        let budget = self.budget_bytes.saturating_sub(overhead);
-        let left = |slots: usize| budget.saturating_sub(slot_bytes.saturating_mul(slots as u64));
-        let mut slots = SLOTS_PINNING;
-        let mut places = vec![None; stripes.len()];
-        choose_pins(stripes, left(slots), &mut places);
-        let everything = places.iter().all(Option::is_some);
-        if !everything {
-            slots = self.options.slots.max(SLOTS_MIN);
-            choose_pins(stripes, left(slots), &mut places);
-        }
-        let buffer_bytes = slot_bytes * slots as u64 + overhead;
-        let mut plan = StreamPlan { buffer_bytes, ..StreamPlan::default() };
-        for (stripe, place) in stripes.iter().zip(&places) {
-            match place {
-                Some(_) => plan.pinned_bytes += pin_bytes(stripe),
-                None if stripe.need == Need::Maybe => plan.streamed_expert_bytes += span(stripe),
-                None => plan.streamed_bytes += span(stripe),
-            }
-        }
-        let slot_memory = SharedMemory::reserve(plan.buffer_bytes - overhead)?;
+        let mut pins = vec![None; stripes.len()];
+        let Arrangement { plan, slots, slot_bytes, leases } = Arrangement::new(
+            &*self.file,
+            stripes,
+            self.budget_bytes,
+            STRIPE_OVERHEAD_BYTES,
+            self.options.slots,
+            &mut pins,
+        );
+        let slot_memory = SharedMemory::reserve(slot_bytes.saturating_mul(slots as u64))?;
         let pin_memory = SharedMemory::reserve(plan.pinned_bytes)?;
         // Within the slots, whose size is a usize.
         let slot_bytes = slot_bytes as usize;
-        let stripes = stripes.iter().zip(places).map(|(&stripe, place)| Planned {
+        let stripes = stripes.iter().zip(pins).map(|(&stripe, pin)| Planned {
             stripe,
             // Within the pins, whose size is a usize.
-            pin: place.map(|place| place as usize),
+            pin: pin.map(|pin| pin as usize),
         });
         let stripes = stripes.collect();
         let file = Arc::clone(&self.file);
         let shared = Shared::new(file, stripes, slot_memory, slot_bytes, slots, pin_memory);
-        let leases = if everything { MAX_LEASES } else { LEASES };
         Ok(Running { shared: Arc::new(shared), plan, leases, reader: OnceCell::new() })
     }
 }
@@ -284,5 +240,3 @@ impl Drop for StreamedFile {
         }
     }
 }
-
-const _: () = assert!(SLOTS_MIN <= 3 && LEASES <= MAX_LEASES);

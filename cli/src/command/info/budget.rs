@@ -1,12 +1,13 @@
 //! How a memory ceiling is divided, and the speed to expect, measured on this machine.
 
 use super::Page;
-use crate::engine::{Ceiling, Machine, Source};
+use crate::engine::{Machine, Source};
 use crate::platform::bandwidth;
 use crate::platform::clock::MonotonicClock;
 use crate::platform::map::Memory;
 use crate::report::{Bytes, Failure, Fixed};
 use picolm_core::port::Clock;
+use picolm_core::port::streaming::Ceiling;
 
 /// Memory that is read to measure its speed: more than the caches of a small machine.
 const PROBE_BYTES: u64 = 32 << 20;

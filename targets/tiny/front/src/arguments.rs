@@ -3,7 +3,8 @@
 //! Values stand behind their option, in the same argument or in the next: `-n5`, `-n=5`, `-n 5`,
 //! `--max-tokens=5`, `--max-tokens 5`. Behind `--` all is model.
 
-use crate::decimal::{fraction, whole};
+use crate::ceiling::Ram;
+use crate::decimal::{fraction, size, whole};
 use crate::failure::Failure;
 use core::ffi::CStr;
 use picolm_core::grammar::json::Root;
@@ -27,6 +28,7 @@ usage: picolm MODEL.gguf [-p PROMPT] [options]    write on from a prompt
   -c, --context N          tokens of prompt and text    [the model's, up to 2048]
       --kv TYPE            keys and values as f16, q8_0 (half the memory) or q4_0  [f16]
   -j, --threads N          at most 32                           [usable cores]
+      --ram SIZE           take at most this much memory (256M, 1.5G; auto: what is free)
       --cache FILE         keep the text there: the next prompt skips what it shares
       --json [value]       write a JSON object, or any value: always whole, within -n
       --quiet              no statistics on stderr
@@ -64,6 +66,7 @@ pub(crate) struct Run {
     pub(crate) json: Option<Root>,
     /// 0 for all usable cores.
     pub(crate) threads: usize,
+    pub(crate) ram: Ram,
     pub(crate) quiet: bool,
     /// Where the text is kept.
     pub(crate) cache: Option<&'static CStr>,
@@ -79,6 +82,7 @@ enum Name {
     Seed,
     Context,
     Threads,
+    Ram,
     KvType,
     Cache,
     Json,
@@ -103,6 +107,7 @@ const NAMES: &[(u8, &[u8], Name)] = &[
     (b's', b"seed", Name::Seed),
     (b'c', b"context", Name::Context),
     (b'j', b"threads", Name::Threads),
+    (0, b"ram", Name::Ram),
     (0, b"kv", Name::KvType),
     (0, b"cache", Name::Cache),
     (0, b"json", Name::Json),
@@ -139,6 +144,7 @@ pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, Failure> {
         json: None,
         cache: None,
         threads: 0,
+        ram: Ram::Unasked,
         quiet: false,
     };
     while let Some(argument) = arguments.next() {
@@ -257,6 +263,13 @@ impl Run {
             Name::Seed => self.sampling.seed = integer(0, u64::MAX)?,
             Name::Context => self.context = integer(1, most)? as u32,
             Name::Threads => self.threads = integer(1, MAX_WORKERS as u64)? as usize,
+            Name::Ram => {
+                let wanted = "not a size: write 256M, 1.5G or auto";
+                self.ram = match value {
+                    b"auto" => Ram::Auto,
+                    _ => Ram::Bytes(size(value).ok_or(Failure::usage(given.text, wanted))?),
+                };
+            }
             Name::KvType => {
                 let named = |it: &KvType| it.name().as_bytes() == value;
                 let unknown = Failure::usage(given.text, "none of f16, q8_0, q4_0");

@@ -3,6 +3,7 @@
 //! If the file does not fit, the run warns in one line and starts afresh. A file that is no prompt
 //! cache at all is never overwritten: the user meant another one.
 
+use crate::ceiling::Source;
 use crate::failure::{Failure, Reason, system};
 use crate::line::Line;
 use crate::model::{Model, Stopped, engine};
@@ -26,6 +27,8 @@ pub(crate) struct PromptCache {
     name: &'static [u8],
     path: Path,
     model: Fingerprint,
+    /// Keep the file out of the page cache, because the run has a memory ceiling.
+    spares_memory: bool,
     /// Whether the run may replace the file.
     replaceable: bool,
     /// Tokens of the prompt that were in the file.
@@ -51,14 +54,25 @@ impl CacheFile {
         self,
         session: &mut Session<'_>,
         model: &Model<'_>,
+        source: &Source,
         prompt: &[u32],
         quiet: bool,
     ) -> Result<PromptCache, Stopped> {
         let Self { name, path, earlier } = self;
-        let model = Fingerprint::of(model.gguf, model.weights);
+        let model = Fingerprint::of(model.gguf, source.weights(model));
         let model = model.map_err(|error| engine(ModelError::from(error)))?;
-        let mut cache = PromptCache { name, path, model, replaceable: true, reused: 0 };
+        let mut cache = PromptCache {
+            name,
+            path,
+            model,
+            spares_memory: source.ceiling.is_some(),
+            replaceable: true,
+            reused: 0,
+        };
         let Some(mut earlier) = earlier else { return Ok(cache) };
+        if cache.spares_memory {
+            earlier.spare_memory();
+        }
         let mut line = Line::new();
         match session.restore(&mut earlier, model, prompt) {
             Ok(reused) => {
@@ -99,6 +113,9 @@ impl PromptCache {
     fn write(&self, session: &mut Session<'_>, positions: u32) -> Result<(), Reason> {
         let said = |error: picolm_linux::bare::Errno| Reason::NotSaved(error.raw_os_error());
         let mut file = Replacement::new(&self.path).map_err(said)?;
+        if self.spares_memory {
+            file.spare_memory();
+        }
         match session.save(&mut file, self.model, positions) {
             Ok(()) => file.commit().map_err(said),
             Err(SaveError::Sink(error)) => Err(said(error)),

@@ -5,7 +5,11 @@ const MAX_DIGITS: u32 = 7;
 
 /// A whole number, as the standard library reads it: digits, and a plus sign where one likes.
 pub(crate) fn whole(text: &[u8]) -> Option<u64> {
-    let digits = text.strip_prefix(b"+").unwrap_or(text);
+    number(text.strip_prefix(b"+").unwrap_or(text))
+}
+
+/// Digits alone: no sign.
+fn number(digits: &[u8]) -> Option<u64> {
     let add = |number: u64, &byte: &u8| number.checked_mul(10)?.checked_add(digit(byte)?.into());
     if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
 }
@@ -34,6 +38,33 @@ pub(crate) fn fraction(text: &[u8]) -> Option<f32> {
     }
     let magnitude = value as f32 / divisor as f32;
     (count > 0).then_some(if is_negative { -magnitude } else { magnitude })
+}
+
+/// A count of bytes, with a unit of powers of 1024 and a fraction where one likes: "1.5GiB".
+pub(crate) fn size(text: &[u8]) -> Option<u64> {
+    let is = |byte: u8, letter: u8| byte.eq_ignore_ascii_case(&letter);
+    let (text, is_binary) = match text {
+        [unit @ .., i, b] if is(*i, b'I') && is(*b, b'B') => (unit, true),
+        [unit @ .., b] if is(*b, b'B') => (unit, false),
+        _ => (text, false),
+    };
+    let (&last, others) = text.split_last()?;
+    let (digits, shift) = match last.to_ascii_uppercase() {
+        b'K' => (others, 10),
+        b'M' => (others, 20),
+        b'G' => (others, 30),
+        // "B" alone means bytes, and nothing else does.
+        _ if is_binary || text.contains(&b'.') => return None,
+        _ => (text, 0),
+    };
+    let point = digits.iter().position(|&byte| byte == b'.');
+    let (whole, fraction) = match point {
+        Some(at) => (digits.get(..at)?, digits.get(at + 1..)?),
+        None => (digits, &b"0"[..]),
+    };
+    let places = u32::try_from(fraction.len()).ok().filter(|places| (1..=9).contains(places))?;
+    let part = (number(fraction)? << shift) / 10u64.pow(places);
+    number(whole)?.checked_mul(1 << shift)?.checked_add(part).filter(|&bytes| bytes > 0)
 }
 
 fn digit(byte: u8) -> Option<u32> {

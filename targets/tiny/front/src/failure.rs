@@ -11,6 +11,12 @@ pub(crate) enum Reason {
     Text(&'static str),
     /// By a number of `picolm_core::error`, whose hundreds say what it is about.
     Number(u16),
+    /// A constraint needs more tokens than are left, by the context or by `-n`.
+    NoRoom { needed: u32, left: u32, is_context: bool },
+    /// There are more than so many bytes.
+    MoreThan { bytes: u64 },
+    /// Of a ceiling of `bytes`, where `least` MiB are needed.
+    TooLittle { bytes: u64, least: u64 },
     /// By the system's number.
     System(i32),
     /// By the system's number, of a file that was to be kept.
@@ -88,6 +94,17 @@ impl Failure {
                     _ => b"the engine cannot go on",
                 };
                 line.text(kind).text(b": error ").number(number.into())
+            }
+            Reason::NoRoom { needed, left, is_context } => {
+                line.text(b"the constraint asks for room for ").number(needed.into());
+                line.text(b" tokens, and ");
+                line.text(if is_context { b"the context (-c)" } else { b"-n" });
+                line.text(b" allows ").number(left.into())
+            }
+            Reason::MoreThan { bytes } => line.text(b"more than ").number(bytes).text(b" bytes"),
+            Reason::TooLittle { bytes, least } => {
+                line.bytes(bytes).text(b" are too little: at least --ram ").number(least);
+                line.text(b"M is needed (less with a smaller context, -c)")
             }
             Reason::System(code) => system(code, &mut line),
             Reason::NotSaved(code) => system(code, line.text(b"not saved: ")),

@@ -4,7 +4,8 @@ use crate::Outcome;
 use crate::arguments::Run;
 use crate::build::{Kernels, PRE_TOKENIZERS};
 use crate::cache::CacheFile;
-use crate::failure::Failure;
+use crate::ceiling::{Needs, Source};
+use crate::failure::{Failure, Reason};
 use crate::line::Line;
 use crate::model::{Model, Stopped, engine};
 use crate::output::{End, Stdout};
@@ -19,7 +20,7 @@ use picolm_core::tokenizer::Tokenizer;
 use picolm_linux::bare::clock::MonotonicClock;
 use picolm_linux::bare::console::{Stream, on_interrupt};
 use picolm_linux::bare::map::{reserve, reserve_words};
-use picolm_linux::bare::memory::{private_bytes, usable_cores};
+use picolm_linux::bare::memory::{private_bytes, swap_is_on, usable_cores};
 use picolm_linux::bare::threads::Pool;
 
 /// Opens the file, loads the engine, and continues the prompt.
@@ -31,35 +32,43 @@ pub(crate) fn run(run: &Run, kernels: Kernels) -> Result<Outcome, Failure> {
 
 /// Plans and loads the engine, and lets it write.
 fn load(run: &Run, model: &Model<'_>, cache: Option<CacheFile>) -> Result<Outcome, Stopped> {
-    let Model { weights, gguf, layout } = model;
+    let Model { gguf, layout, .. } = model;
     let pool = Pool::new(if run.threads == 0 { usable_cores() } else { run.threads });
     let Run { context, kv_type, sampling, .. } = *run;
     let options = Options { context, kv_type, workers: pool.workers(), ..Options::DEFAULT };
-    let plan = model.plan(&sampling, &options)?;
+    let n_vocab = layout.config().n_vocab;
+    let constraint_words = if run.json.is_some() { JsonConstraint::words(n_vocab) } else { 0 };
+    let needs = Needs { options, sampling, other_bytes: 4 * constraint_words as u64 };
+    let source = Source::open(run.model, model, &needs, run.ram)?;
+    let plan = model.plan(&sampling, &source.options)?;
     let no_memory = Failure::new("not enough memory: try a smaller context (-c)");
     let mut arena = Arena::new(reserve(plan.total()).ok_or(no_memory)?);
     let tokenizer =
         Tokenizer::with_pre_tokenizers(gguf, &mut arena, PRE_TOKENIZERS).map_err(engine)?;
-    let n_vocab = layout.config().n_vocab;
     let sampler = Sampler::new(sampling, n_vocab, &mut arena).map_err(engine)?;
-    let session = Session::new(layout, *weights, &pool, &options, &mut arena).map_err(engine)?;
+    let session = Session::new(layout, source.weights(model), &pool, &source.options, &mut arena)
+        .map_err(engine)?;
     let constraint = constraint(run, &tokenizer)?;
     let constraint_bytes = constraint.as_ref().map_or(0, JsonConstraint::bytes);
 
     let mut stdout = Stdout::new(on_interrupt());
     let mut writing = Writing { session, sampler, tokenizer: &tokenizer, constraint };
-    let ids = writing.prompt(run)?;
-    let restore = |cache: CacheFile| cache.restore(&mut writing.session, model, ids, run.quiet);
+    let ids = writing.prompt(run, source.text_bytes(model))?;
+    let restore =
+        |cache: CacheFile| cache.restore(&mut writing.session, model, &source, ids, run.quiet);
     let cache = cache.map(restore).transpose()?;
     let reused = cache.as_ref().map_or(0, |cache| cache.reused);
     let written = writing.write(run, ids, reused, &mut stdout)?;
     let planned = plan.total().saturating_add(constraint_bytes);
-    written.report(run, writing.session.context(), &stdout, planned, weights.file_bytes());
-    if constraint_bytes > 0 && !run.quiet {
-        let _ = Line::new().text(b"Constraint: ").bytes(constraint_bytes).end();
-    }
     if let Some(End::Failed(code)) = stdout.end() {
         return Err(Failure::stdout(code).into());
+    }
+    written.report(run, writing.session.context(), &stdout);
+    if !run.quiet {
+        tell_memory(&source, planned, model.weights.file_bytes());
+    }
+    if constraint_bytes > 0 && !run.quiet {
+        let _ = Line::new().text(b"Constraint: ").bytes(constraint_bytes).end();
     }
     if let Some(cache) = cache {
         cache.save(&mut writing.session)?;
@@ -95,8 +104,8 @@ struct Writing<'r, 'm> {
 
 impl Writing<'_, '_> {
     /// The ids of the prompt, which fit in the context and leave the room that is needed.
-    fn prompt(&self, run: &Run) -> Result<&'static [u32], Stopped> {
-        let ids = prompt::encode(self.tokenizer, prompt::read(run.prompt)?)?;
+    fn prompt(&self, run: &Run, limit_bytes: u64) -> Result<&'static [u32], Stopped> {
+        let ids = prompt::encode(self.tokenizer, prompt::read(run.prompt, limit_bytes)?)?;
         if ids.is_empty() {
             let text = "the prompt is empty: give -p PROMPT, or a text on stdin";
             return Err(Failure::new(text).into());
@@ -106,9 +115,11 @@ impl Writing<'_, '_> {
             return Err(Failure::new(text).into());
         }
         let left = self.session.budget(ids.len(), run.max_tokens);
-        if self.constraint.as_ref().is_some_and(|it| it.tokens_to_close() > left) {
-            let text = "--json asks for room for more tokens than -n or the context (-c) allows";
-            return Err(Failure::new(text).into());
+        let needed = self.constraint.as_ref().map_or(0, JsonConstraint::tokens_to_close);
+        if needed > left {
+            let is_context = left < run.max_tokens;
+            let reason = Reason::NoRoom { needed, left, is_context };
+            return Err(Failure::because(b"", reason).into());
         }
         Ok(ids)
     }
@@ -160,7 +171,7 @@ struct Written {
 
 impl Written {
     /// Prints statistics, and a warning if the context was full.
-    fn report(&self, run: &Run, context: u32, stdout: &Stdout, planned: u64, file: u64) {
+    fn report(&self, run: &Run, context: u32, stdout: &Stdout) {
         let mut line = Line::new();
         if Stream::Stdout.is_terminal() && Stream::Stderr.is_terminal() {
             let _ = line.end();
@@ -174,13 +185,33 @@ impl Written {
         }
         self.prefilled.report(line.text(b"Prefill: "));
         self.generated.report(line.text(b"Generation: "));
-        line.text(b"Memory: planned ").bytes(planned).text(b", private peak ");
-        match private_bytes() {
-            Some(bytes) => line.bytes(bytes),
-            None => line.text(b"unknown"),
-        };
-        let _ = line.text(b" (and the model file, ").bytes(file).text(b", mapped)").end();
     }
+}
+
+/// Prints the memory planned and taken, and how the weights are held.
+fn tell_memory(source: &Source, planned: u64, file_bytes: u64) {
+    let mut line = Line::new();
+    let streamed = source.stream_plan();
+    let ceiling = source.ceiling.filter(|_| streamed.is_some());
+    line.text(b"Memory: planned ").bytes(ceiling.map_or(planned, |ceiling| ceiling.bytes));
+    line.text(b", private peak ");
+    match private_bytes() {
+        Some(bytes) => line.bytes(bytes),
+        None => line.text(b"unknown"),
+    };
+    match streamed {
+        None => line.text(b" (and the model file, ").bytes(file_bytes).text(b", mapped)"),
+        Some((stream, plan)) => {
+            line.text(b" (of the weights ").bytes(plan.pinned_bytes).text(b" pinned, ");
+            line.bytes(plan.streamed_bytes).text(b" streamed a token");
+            if stream.lock_was_refused() && swap_is_on() {
+                line.text(b"; the system may swap the pinned ones out: raise its limit of locked ");
+                line.text(b"memory (ulimit -l)");
+            }
+            line.text(b")")
+        }
+    };
+    let _ = line.end();
 }
 
 /// A span of work: how many tokens in how long.

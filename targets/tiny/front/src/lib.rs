@@ -5,14 +5,15 @@
 //! command line writes.
 //!
 //! `arguments` parses the command line, `generate` and `info` are the commands. `model` is a file
-//! and its header, `prompt` and `output` are the text's ends, `cache` keeps a text for the next
-//! run. `line` puts lines together, `decimal` reads numbers, `failure` says what went wrong,
-//! `build` names what is linked.
+//! and its header, `ceiling` chooses whether its weights stream, `prompt` and `output` are the
+//! text's ends, `cache` keeps a text for the next run. `line` puts lines together, `decimal` reads
+//! numbers, `failure` says what went wrong, `build` names what is linked.
 #![no_std]
 
 mod arguments;
 mod build;
 mod cache;
+mod ceiling;
 mod decimal;
 mod failure;
 mod generate;

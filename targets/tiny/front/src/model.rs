@@ -6,12 +6,12 @@ use core::ffi::CStr;
 use picolm_core::error::Error;
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::MemoryPlan;
-use picolm_core::model::{LayerSet, Layout, ModelError};
+use picolm_core::model::{LayerSet, Layout};
 use picolm_core::port::{FlashWeights, Weights};
 use picolm_core::sampler::{Sampler, SamplerOptions};
 use picolm_core::session::{Options, Session};
 use picolm_core::tokenizer::Tokenizer;
-use picolm_linux::bare::map::open;
+use picolm_linux::bare::map::{MappedFile, open};
 
 /// Why a command ends early.
 pub(crate) enum Stopped {
@@ -32,40 +32,39 @@ pub(crate) fn engine(error: impl Into<Error>) -> Stopped {
 
 /// A model that the engine can run.
 pub(crate) struct Model<'f> {
+    pub(crate) file: &'f MappedFile,
     pub(crate) weights: &'f FlashWeights<'f>,
     pub(crate) gguf: &'f Gguf<'f>,
     pub(crate) layout: Layout<'f, 'f>,
 }
 
 impl Model<'_> {
-    /// Calls `then` with the model of the file at `path`, run by `kernels`. What the engine says of it names the
-    /// file.
+    /// Calls `then` with the model of the file at `path`, run by `kernels`. What the engine says of
+    /// it names the file.
     pub(crate) fn open<R>(
         path: &'static CStr,
         kernels: Kernels,
         then: impl FnOnce(&Model<'_>) -> Result<R, Stopped>,
     ) -> Result<R, Failure> {
         let name = path.to_bytes();
-        let weights = open(path).map_err(|error| Failure::file(name, error))?;
-        Self::read(&weights, kernels, then).map_err(|stopped| match stopped {
+        let file = open(path).map_err(|error| Failure::file(name, error))?;
+        Self::read(&file, kernels, then).map_err(|stopped| match stopped {
             Stopped::Failure(failure) => failure,
             Stopped::Engine(error) => Failure::engine(name, error),
         })
     }
 
     fn read<R>(
-        weights: &FlashWeights<'_>,
+        file: &MappedFile,
         kernels: Kernels,
         then: impl FnOnce(&Model<'_>) -> Result<R, Stopped>,
     ) -> Result<R, Stopped> {
-        let file_bytes = weights.file_bytes();
-        let header = weights.range(0, file_bytes);
-        let header = header.map_err(|error| engine(ModelError::from(error)))?;
-        let parsed = Gguf::parse(header, file_bytes);
+        let weights = FlashWeights::new(file.bytes());
+        let parsed = Gguf::parse(file.bytes(), weights.file_bytes());
         // Used where it lies: moving it out of the result would take its place on the stack twice.
         let gguf = parsed.as_ref().map_err(|error| engine(*error))?;
         let layout = Layout::of(gguf, &build(kernels), LayerSet::EMPTY).map_err(engine)?;
-        then(&Model { weights, gguf, layout })
+        then(&Model { file, weights: &weights, gguf, layout })
     }
 
     /// The memory of tokenizer, sampler and engine.

@@ -1,13 +1,16 @@
 //! The prompt: its text, and the ids that it becomes.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Reason};
 use picolm_core::text::Segment;
 use picolm_core::tokenizer::{EncodeError, Tokenizer};
 use picolm_linux::bare::console::{Stream, read_stdin};
 use picolm_linux::bare::map::{grow, reserve, reserve_words};
 
 /// Most bytes of a prompt: a stream that never ends must not use up the machine's memory.
-const MAX_TEXT_BYTES: usize = 64 << 20;
+const MAX_TEXT_BYTES: u64 = 64 << 20;
+
+/// Bytes of text that every ceiling has room for.
+const LEAST_TEXT_BYTES: u64 = 4 * FIRST_SCRATCH_WORDS as u64;
 
 /// Bytes of memory for stdin at first.
 const FIRST_BYTES: u64 = 64 << 10;
@@ -26,8 +29,12 @@ pub(crate) fn require(given: Option<&[u8]>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The text `given`, or all of stdin.
-pub(crate) fn read(given: Option<&'static [u8]>) -> Result<&'static [u8], Failure> {
+/// The text `given`, or all of stdin, which may have `limit_bytes`.
+pub(crate) fn read(
+    given: Option<&'static [u8]>,
+    limit_bytes: u64,
+) -> Result<&'static [u8], Failure> {
+    let limit_bytes = limit_bytes.clamp(LEAST_TEXT_BYTES, MAX_TEXT_BYTES);
     if let Some(text) = given {
         return Ok(text);
     }
@@ -35,8 +42,8 @@ pub(crate) fn read(given: Option<&'static [u8]>) -> Result<&'static [u8], Failur
     let mut length = 0;
     loop {
         length += read_stdin(room.get_mut(length..).unwrap_or_default()).map_err(Failure::stdin)?;
-        if length > MAX_TEXT_BYTES {
-            return Err(Failure::new("stdin: more than 67108864 bytes"));
+        if length as u64 > limit_bytes {
+            return Err(Failure::because(b"stdin", Reason::MoreThan { bytes: limit_bytes }));
         }
         if length < room.len() {
             return Ok(room.get(..length).unwrap_or_default());
