@@ -4,9 +4,6 @@
 //! version 1 or 2) for a container or service that is held to less, `/proc/self` for the process.
 //! A file that is missing or reads otherwise gives `None`: no reason to fail.
 
-#[cfg(feature = "small")]
-mod small;
-
 use crate::threads::usable_cores;
 use std::path::{Path, PathBuf};
 
