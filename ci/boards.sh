@@ -18,35 +18,60 @@ board_setting() {
     echo "$value"
 }
 
-# build_small STD TARGET ARGUMENT...: `small` has the standard library compiled for size, and every
-# panic end the program on the spot, without a message; `usual` has it as it comes.
-build_small() {
-    local target=$2 rust_flags=${rust_flags:-}
-    case $target in
+# build_tiny TARGET: the smallest program, with Rust's core library compiled for size; every panic
+# ends it on the spot, without a message. `rust_flags` are added to the compiler's.
+build_tiny() {
+    local flags='-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none' argument
+    flags+=" -Zfmt-debug=none ${rust_flags:-}"
+    for argument in --icf=all --build-id=none -znorelro -znoseparate-code; do
+        flags+=" -Clink-arg=$argument"
+    done
+    case $1 in
         # Functions share what saves and restores registers; an address is one instruction.
-        aarch64-*)
-            rust_flags+=' -Cllvm-args=-homogeneous-prolog-epilog -Ccode-model=tiny'
-            ;;
-        # Loops over weights that are not unrolled lose half their speed, for 1 % of the bytes.
-        x86_64-*) set -- "$@" --config 'profile.tiny.package.picolm-core.opt-level="s"' ;;
+        aarch64-*) flags+=' -Cllvm-args=-homogeneous-prolog-epilog -Ccode-model=tiny' ;;
     esac
-    if [ "$1" = small ]; then
-        local std_features=optimize_for_size
-        rust_flags+=' -Zunstable-options -Cpanic=immediate-abort -Cforce-unwind-tables=no'
-        rust_flags+=' -Zlocation-detail=none -Zfmt-debug=none'
-    fi
-    shift 2
-    cross "$target" build --quiet --features small "$@"
+    # The linker that this version of rust-web-llvm goes with.
+    need_packages rust-web-llvm
+    need_packages "$(basename "$(readlink /usr/bin/rust-lld)")"
+    (
+        cd "$root/targets/tiny" || exit
+        # `cross` sets it for its own programs.
+        unset "$(cross_variable "$1" RUSTFLAGS)"
+        # Beside the flags of the crate's own configuration.
+        build_folder=$tiny_folder cargo_from_source build --quiet --locked --release \
+            --target "$1" -Zbuild-std=core \
+            -Zbuild-std-features=optimize_for_size,compiler-builtins-mem \
+            --config 'profile.release.opt-level="z"' \
+            --config "target.$1.rustflags='$(configured_flags) $flags'" </dev/null
+    )
 }
 
-# build_board BOARD: the program as the board's file says: `profile` is release, with everything, or
-# tiny, the smallest.
+# configured_flags: those of targets/tiny/.cargo/config.toml, which a target's own replace.
+configured_flags() {
+    sed -n 's/^    "\(-C.*\)",$/\1/p' "$root/targets/tiny/.cargo/config.toml" | tr '\n' ' '
+}
+
+# tiny_program TARGET: where `build_tiny TARGET` puts it.
+tiny_folder=$cache/tiny-small
+tiny_program() { echo "$tiny_folder/$1/release/picolm"; }
+
+# build_board BOARD: the program that the board's file names: `cli`, the command line, or `tiny`,
+# the smallest. `board_program BOARD` is where it is then.
 build_board() {
-    local target profile rust_flags
-    target=$(board_setting "$1" target) profile=$(board_setting "$1" profile)
+    local target rust_flags
+    target=$(board_setting "$1" target)
     rust_flags="-Ctarget-cpu=$(board_setting "$1" rust_cpu)"
-    case $profile in
-        tiny) build_small small "$target" --profile tiny --package picolm --no-default-features ;;
-        *) cross "$target" build --quiet --profile "$profile" --package picolm ;;
+    case $(board_setting "$1" program) in
+        cli) cross "$target" build --quiet --release --package picolm ;;
+        tiny) build_tiny "$target" ;;
+    esac
+}
+
+board_program() {
+    local target
+    target=$(board_setting "$1" target)
+    case $(board_setting "$1" program) in
+        cli) program "$target" release ;;
+        tiny) tiny_program "$target" ;;
     esac
 }

@@ -65,8 +65,7 @@ emulator() {
     esac
 }
 
-# cross TARGET SUBCOMMAND ARGUMENT...   `rust_flags` are added to the compiler's, `std_features`
-# are the standard library's in place of its own.
+# cross TARGET SUBCOMMAND ARGUMENT...   `rust_flags` are added to the compiler's.
 cross() {
     local target=$1 command=$2 flags='' cargo_program=$zigbuild
     shift 2
@@ -90,6 +89,5 @@ cross() {
         cargo_program=/usr/bin/cargo-clippy
     fi
     cargo_from_source "$command" --locked --target "$target" \
-        -Zbuild-std=std,panic_abort,test ${std_features+"-Zbuild-std-features=$std_features"} \
-        "$@" </dev/null
+        -Zbuild-std=std,panic_abort,test "$@" </dev/null
 }

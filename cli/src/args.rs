@@ -4,8 +4,6 @@
 //! commands. Every bad value is a usage error that names the option.
 
 mod command;
-mod decimal;
-#[cfg(feature = "embed")]
 mod embed;
 mod escape;
 mod help;
@@ -17,7 +15,6 @@ mod text;
 
 use crate::report::Failure;
 pub(crate) use command::*;
-#[cfg(feature = "logits")]
 use escape::{escaped_text, unescape};
 pub(crate) use help::HELP;
 pub(crate) use options::{Engine, Ram};
@@ -33,17 +30,11 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     let mut arguments = arguments.into_iter().peekable();
     let command = arguments.peek().and_then(|first| first.to_str()).and_then(|name| match name {
         "info" => Some(parse_info as fn(Options) -> Result<Command, Failure>),
-        #[cfg(feature = "chat")]
         "chat" => Some(text::parse_chat),
-        #[cfg(feature = "logits")]
         "tokenize" => Some(parse_tokenize),
-        #[cfg(feature = "logits")]
         "logits" => Some(parse_logits),
-        #[cfg(feature = "embed")]
         "embed" => Some(embed::parse_embed),
-        #[cfg(feature = "perplexity")]
         "perplexity" => Some(parse_perplexity),
-        #[cfg(feature = "bench")]
         "bench" => Some(parse_bench),
         _ => None,
     });
@@ -64,7 +55,6 @@ fn parse_info(mut options: Options) -> Result<Command, Failure> {
     options.finish(Command::Info)
 }
 
-#[cfg(feature = "logits")]
 fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
     let (mut text, mut special, mut escapes) = (None, true, false);
     while let Some(option) = options.next()? {
@@ -81,7 +71,6 @@ fn parse_tokenize(mut options: Options) -> Result<Command, Failure> {
     options.finish(|Engine { model, .. }| Command::Tokenize(Tokenize { model, text, special }))
 }
 
-#[cfg(feature = "logits")]
 fn parse_logits(mut options: Options) -> Result<Command, Failure> {
     let (mut tokens, mut all) = (Vec::new(), false);
     while let Some(option) = options.next()? {
@@ -100,7 +89,6 @@ fn parse_logits(mut options: Options) -> Result<Command, Failure> {
     options.finish(|engine| Command::Logits(Logits { engine, tokens, all }))
 }
 
-#[cfg(feature = "perplexity")]
 fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
     let (mut file, mut window, mut quiet) = (None, 512, false);
     while let Some(option) = options.next()? {
@@ -121,7 +109,6 @@ fn parse_perplexity(mut options: Options) -> Result<Command, Failure> {
     options.finish(|engine| Command::Perplexity(Perplexity { engine, file, quiet }))
 }
 
-#[cfg(feature = "bench")]
 fn parse_bench(mut options: Options) -> Result<Command, Failure> {
     let (mut prompt_tokens, mut generated_tokens, mut depth, mut repetitions) = (128, 32, 0u32, 5);
     let (mut bandwidth_only, mut json) = (false, false);

@@ -3,13 +3,10 @@
 use crate::args::Wanted;
 use crate::engine::{ModelFile, text};
 use crate::report::{Bytes, Failure};
-use picolm_core::grammar::json::Root;
 use picolm_core::grammar::{
     Constrain, Constraint, Grammar, GrammarError, GrammarErrorKind, SortedTokens, TokenBytes, Trie,
-    json,
+    gbnf, json, schema,
 };
-#[cfg(feature = "grammar")]
-use picolm_core::grammar::{gbnf, schema};
 use picolm_core::session::Session;
 use picolm_core::tokenizer::Tokenizer;
 use std::fs::File;
@@ -60,13 +57,10 @@ impl Constrained {
     /// Compiles the grammar that is wanted. Needs no model, so mistakes are found at once.
     pub(crate) fn compile(wanted: &Wanted, pretty: bool) -> Result<Self, Failure> {
         let grammar = match wanted {
-            Wanted::Json(root) if pretty && cfg!(feature = "pretty") => {
-                compiled(|words| json::pretty(*root, words)).map_err(Failure::new)?
-            }
             Wanted::Json(root) => {
-                compiled(|words| compact_json(*root, words)).map_err(Failure::new)?
+                let form = if pretty { json::pretty } else { json::compact };
+                compiled(|words| form(*root, words)).map_err(Failure::new)?
             }
-            #[cfg(feature = "grammar")]
             Wanted::Schema(given) => {
                 let inline = given.to_str().map(str::trim_start);
                 let is_schema = |text: &&str| text.starts_with('{') || is_boolean(text);
@@ -83,7 +77,6 @@ impl Constrained {
                     }
                 })?
             }
-            #[cfg(feature = "grammar")]
             Wanted::Grammar(path) => {
                 let source = read(path)?;
                 compiled(|words| gbnf(&source, words))
@@ -111,7 +104,6 @@ impl Constrained {
 }
 
 /// Whether a schema allows everything or nothing.
-#[cfg(feature = "grammar")]
 fn is_boolean(text: &str) -> bool {
     matches!(text.trim_end(), "true" | "false")
 }
@@ -159,17 +151,6 @@ pub(crate) fn require_budget(
     Err(Failure::new(format!(
         "the constraint asks for room for {needed} tokens, and {option} allows {left}"
     )))
-}
-
-/// Compiles the grammar of `--json`. The smallest program has it compiled already.
-#[cfg(not(feature = "small"))]
-fn compact_json(root: Root, words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
-    json::compact(root, words)
-}
-
-#[cfg(feature = "small")]
-fn compact_json(_: Root, words: &mut [u32]) -> Result<Grammar<'_>, GrammarError> {
-    Grammar::unpack(include_bytes!(concat!(env!("OUT_DIR"), "/json.packed")), words)
 }
 
 /// Compiles in as much memory as it takes, and keeps the result alone.

@@ -5,9 +5,6 @@
 //! the next run, `line_editor` reads the keyboard, `report` writes to stderr, and `platform` is the
 //! only place that knows the operating system.
 
-// A build without some features does not use all of the shared code.
-#![cfg_attr(not(feature = "default"), allow(dead_code, unused_mut))]
-
 mod args;
 mod cache;
 mod ceiling;

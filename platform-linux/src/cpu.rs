@@ -17,21 +17,6 @@ pub fn detect() -> CpuFeatures {
     features
 }
 
-/// [`detect`] for those features that the kernels of the usual types ask for
-/// (`picolm_core::kernels::FEW`).
-pub fn detect_few() -> CpuFeatures {
-    #[cfg(target_arch = "aarch64")]
-    let features = if cfg!(target_feature = "neon") {
-        // SAFETY: the target has it.
-        unsafe { CpuFeatures::baseline().with(CpuFeature::Neon) }
-    } else {
-        CpuFeatures::baseline()
-    };
-    #[cfg(not(target_arch = "aarch64"))]
-    let features = detect();
-    features
-}
-
 #[cfg(target_arch = "x86_64")]
 fn detections() -> [(CpuFeature, bool); 5] {
     use std::arch::is_x86_feature_detected as has;

@@ -4,9 +4,6 @@
 //! files (of version 1 or 2) for a container or service that is held to less, `/proc/self` for the
 //! process.
 
-#[cfg(feature = "small")]
-mod small;
-
 use crate::account::{self, Files};
 use crate::threads::usable_cores;
 use core::ffi::CStr;

@@ -8,25 +8,18 @@ use std::path::PathBuf;
 #[derive(Debug, PartialEq)]
 pub(crate) enum Command {
     Help,
-    #[cfg(feature = "samplers")]
     HelpSampling,
     Version,
     /// Continues a prompt. Boxed, because it has many more options than the others.
     Run(Box<Run>),
     /// Chats. Has the options of `Run`.
-    #[cfg(feature = "chat")]
     Chat(Box<Run>),
     /// Describes a model.
     Info(Engine),
-    #[cfg(feature = "logits")]
     Tokenize(Tokenize),
-    #[cfg(feature = "logits")]
     Logits(Logits),
-    #[cfg(feature = "embed")]
     Embed(Embed),
-    #[cfg(feature = "perplexity")]
     Perplexity(Perplexity),
-    #[cfg(feature = "bench")]
     Bench(Bench),
 }
 
@@ -34,7 +27,6 @@ impl From<Stop> for Command {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Help => Self::Help,
-            #[cfg(feature = "samplers")]
             Stop::HelpSampling => Self::HelpSampling,
             Stop::Version => Self::Version,
         }

@@ -25,12 +25,10 @@ impl Keeping {
         match option {
             "--cache" => self.cache = Some(PathBuf::from(given.value(option)?)),
             "--cache-max" => self.cache_max = Some(given.size(option)?),
-            #[cfg(feature = "shift")]
             "--shift" => {
                 let how = if given.word("fast", option)? { How::Turned } else { How::Again };
                 self.how = Some(how);
             }
-            #[cfg(feature = "shift")]
             "--keep" => self.keep = Some(given.integer(option, 0)?),
             _ => return Ok(false),
         }
@@ -63,12 +61,10 @@ impl Keeping {
 
     /// Lets `session` do what was asked for when its context is full.
     pub(crate) fn prepare(&self, session: &mut Session<'_>) -> Result<(), Failure> {
-        #[cfg(feature = "shift")]
         if let Some(shift) = self.shift() {
             let done = session.shift_when_full(shift);
             done.map_err(|error| Failure::usage(format!("--shift: {error}")))?;
         }
-        let _ = session;
         Ok(())
     }
 }

@@ -1,6 +1,5 @@
 //! Options as every command reads them: names, values, and what is wrong with either.
 
-use super::decimal;
 use crate::layers;
 use crate::platform::console;
 use crate::report::Failure;
@@ -50,7 +49,6 @@ pub(crate) enum Ram {
 /// Options that are a command of their own.
 pub(super) enum Stop {
     Help,
-    #[cfg(feature = "samplers")]
     HelpSampling,
     Version,
 }
@@ -94,7 +92,6 @@ impl Options {
             };
             match option.as_str() {
                 "-h" | "--help" => self.stop = Some(Stop::Help),
-                #[cfg(feature = "samplers")]
                 "--help-sampling" => self.stop = Some(Stop::HelpSampling),
                 "-V" | "--version" => self.stop = Some(Stop::Version),
                 _ => return Ok(Some(option)),
@@ -109,7 +106,6 @@ impl Options {
         match option {
             "--kv" => self.engine.kv_type = self.kv_type(option)?,
             "--ram" => self.engine.ram = self.ram(option)?,
-            #[cfg(feature = "layers")]
             "--skip-layers" => self.engine.skipped = self.layers(option)?,
             _ => return Ok(false),
         }
@@ -121,7 +117,6 @@ impl Options {
     }
 
     /// A value that is not empty.
-    #[cfg(feature = "grammar")]
     pub(super) fn some(&mut self, option: &str) -> Result<OsString, Failure> {
         let value = self.value(option)?;
         match value.is_empty() {
@@ -176,9 +171,7 @@ impl Options {
 
     /// What `--json` is to be: an object, or what the word after it says.
     pub(super) fn json_root(&mut self, option: &str) -> Result<Root, Failure> {
-        // The smallest program has the grammar of objects alone.
-        let is_value = cfg!(not(feature = "small")) && self.word("value", option)?;
-        Ok(if is_value { Root::Value } else { Root::Object })
+        Ok(if self.word("value", option)? { Root::Value } else { Root::Object })
     }
 
     /// Takes the next argument where it is `word`, or what follows a `=`, which must be. What is
@@ -221,7 +214,7 @@ impl Options {
         good: impl Fn(f32) -> bool,
     ) -> Result<f32, Failure> {
         let good = |number: &f32| number.is_finite() && good(*number);
-        self.parsed(option, &format!("not {wanted}"), |text| decimal::parse(text).filter(good))
+        self.parsed(option, &format!("not {wanted}"), |text| text.parse().ok().filter(good))
     }
 
     /// Bytes with a suffix, or `auto`.

@@ -4,6 +4,7 @@ use super::keeping::Keeping;
 use super::options::Engine;
 use super::sampling::Sampling;
 use picolm_core::grammar::json::Root;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Continues a prompt, or chats.
@@ -38,22 +39,14 @@ pub(crate) enum Wanted {
     /// A JSON object, or any JSON value.
     Json(Root),
     /// A JSON Schema, or the path of its file.
-    #[cfg(feature = "grammar")]
-    Schema(std::ffi::OsString),
+    Schema(OsString),
     /// The path of a GBNF grammar.
-    #[cfg(feature = "grammar")]
     Grammar(PathBuf),
 }
 
 impl Wanted {
     pub(super) fn is_json(&self) -> bool {
-        match self {
-            Self::Json(_) => true,
-            #[cfg(feature = "grammar")]
-            Self::Schema(_) => true,
-            #[cfg(feature = "grammar")]
-            Self::Grammar(_) => false,
-        }
+        matches!(self, Self::Json(_) | Self::Schema(_))
     }
 }
 

@@ -65,7 +65,6 @@ impl Sampling {
             "-k" | "--top-p" => {
                 (&mut options.top_p, "a number above 0 and at most 1", |p| p > 0.0 && p <= 1.0)
             }
-            _ if !cfg!(feature = "samplers") => return self.take_other(option, given),
             "--typical" => (&mut options.typical_p, SHARE, share),
             "--min-p" => (&mut options.min_p, SHARE, share),
             "--repeat-penalty" => (&mut penalties.repeat, "a number above 0", |r| r > 0.0),
@@ -90,7 +89,6 @@ impl Sampling {
         let options = &mut self.options;
         match option {
             "-s" | "--seed" => options.seed = given.integer(option, 0)?,
-            _ if !cfg!(feature = "samplers") => return Ok(false),
             "--top-k" => options.top_k = given.integer(option, 0)?,
             "--repeat-last-n" => options.penalties.last = last_tokens(option, given)?,
             "--dry-penalty-last-n" => options.dry.last = last_tokens(option, given)?,
@@ -121,10 +119,6 @@ impl Sampling {
     /// The sampler's options for a text of at most `context` tokens, of which it need not look back
     /// on more; `breakers` are what [`Self::breaker_bits`] says.
     pub(crate) fn options<'a>(&'a self, breakers: &'a [u32], context: u32) -> SamplerOptions<'a> {
-        if !cfg!(feature = "samplers") {
-            let SamplerOptions { temperature, top_p, seed, .. } = self.options;
-            return SamplerOptions { temperature, top_p, seed, ..SamplerOptions::NEUTRAL };
-        }
         let Penalties { last, .. } = self.options.penalties;
         SamplerOptions {
             bias: &self.bias,

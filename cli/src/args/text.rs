@@ -3,7 +3,7 @@
 use super::command::Command;
 use super::escape::{escaped_text, unescape};
 use super::options::{Options, unknown};
-use super::run::{Run, Wanted};
+use super::run::{Conversation, Run, Wanted};
 use crate::report::Failure;
 
 pub(super) fn parse_run(options: Options) -> Result<Command, Failure> {
@@ -11,9 +11,8 @@ pub(super) fn parse_run(options: Options) -> Result<Command, Failure> {
     parse(run, options, true, Command::Run)
 }
 
-#[cfg(feature = "chat")]
 pub(super) fn parse_chat(options: Options) -> Result<Command, Failure> {
-    let conversation = Some(super::run::Conversation::default());
+    let conversation = Some(Conversation::default());
     let run = Run { max_tokens: 1024, conversation, ..Run::default() };
     parse(run, options, false, Command::Chat)
 }
@@ -29,20 +28,15 @@ fn parse(
     while let Some(option) = options.next()? {
         match option.as_str() {
             "-p" | "--prompt" if has_prompt => run.prompt = Some(options.bytes(&option)?),
-            #[cfg(feature = "escapes")]
             "-e" | "--escape" if has_prompt => escapes = true,
-            #[cfg(feature = "chat")]
             "--chat" => _ = run.conversation.get_or_insert_default(),
-            #[cfg(feature = "chat")]
             "--system" => {
                 run.conversation.get_or_insert_default().system = Some(options.bytes(&option)?);
             }
-            #[cfg(feature = "chat")]
             "--chat-template" => {
                 let name = options.value(&option)?.to_string_lossy().into_owned();
                 run.conversation.get_or_insert_default().template = Some(name);
             }
-            #[cfg(feature = "chat")]
             "--think" => {
                 let thinks = options.parsed(&option, "neither on nor off", |text| match text {
                     "on" => Some(true),
@@ -51,24 +45,17 @@ fn parse(
                 })?;
                 run.conversation.get_or_insert_default().thinks = Some(thinks);
             }
-            #[cfg(feature = "speculation")]
             "--lookup" => run.lookup = true,
-            #[cfg(feature = "speculation")]
             "--draft" => run.draft = Some(options.value(&option)?.into()),
-            #[cfg(feature = "stop")]
             "--stop" => run.stop.push(options.stop_text(&option)?),
             "-n" | "--max-tokens" => run.max_tokens = options.integer(&option, 0)?,
             "-c" | "--context" => options.engine.context = options.integer(&option, 1)?,
             "-j" | "--threads" => options.engine.threads = options.threads(&option)?,
-            #[cfg(feature = "lock")]
             "--lock" => run.lock = true,
             "--quiet" => run.quiet = true,
             "--json" => run.constrain(Wanted::Json(options.json_root(&option)?))?,
-            #[cfg(feature = "grammar")]
             "--schema" => run.constrain(Wanted::Schema(options.some(&option)?))?,
-            #[cfg(feature = "grammar")]
             "--grammar" => run.constrain(Wanted::Grammar(options.some(&option)?.into()))?,
-            #[cfg(feature = "pretty")]
             "--pretty" => run.pretty = true,
             _ if options.take(&option)? => {}
             _ if run.sampling.take(&option, &mut options)? => {}

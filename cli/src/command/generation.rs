@@ -127,9 +127,7 @@ impl Generation<'_, '_> {
     pub(super) fn report(&self, written: &Written) {
         report::line(format_args!("Prefill: {}", written.prefill));
         report::line(format_args!("Generation: {}", written.generated));
-        if let Some(speculation) = &self.speculation
-            && cfg!(feature = "speculation")
-        {
+        if let Some(speculation) = &self.speculation {
             let Speculated { passes, drafted, accepted } = speculation.result();
             report::line(format_args!(
                 "Speculation: {accepted} of {drafted} drafted tokens came, in {passes} passes"
@@ -156,16 +154,12 @@ impl Generation<'_, '_> {
             constraint.restart();
             &mut **constraint as &mut dyn Constrain
         });
-        let speculation = self.speculation.as_mut().filter(|_| cfg!(feature = "speculation"));
+        let speculation = self.speculation.as_mut();
         let speculation = speculation.map(|speculation| speculation as &mut dyn Speculate);
         let mut policy = Policy { tokenizer, sampler, constraint, speculation };
-        let (generated, stopped) = if cfg!(feature = "stop") {
-            let mut output = StopTexts::new(&texts, &mut stdout);
-            let generated = session.generate(&mut policy, max_tokens, &mut output);
-            (generated, output.finish())
-        } else {
-            (session.generate(&mut policy, max_tokens, &mut stdout), None)
-        };
+        let mut output = StopTexts::new(&texts, &mut stdout);
+        let generated = session.generate(&mut policy, max_tokens, &mut output);
+        let stopped = output.finish();
         let mut generated = generated.map_err(failure)?;
         if let Some(shown) = stopped
             && session.dropped() == dropped

@@ -1,18 +1,13 @@
 //! The commands, one a file.
 
-#[cfg(feature = "bench")]
 mod bench;
 mod chat;
-#[cfg(feature = "embed")]
 mod embed;
 mod generation;
 mod info;
-#[cfg(feature = "logits")]
 mod logits;
-#[cfg(feature = "perplexity")]
 mod perplexity;
 mod run;
-#[cfg(feature = "logits")]
 mod tokenize;
 
 use crate::args::{self, Command};
@@ -30,23 +25,16 @@ pub(crate) enum Outcome {
 /// Carries out `command`.
 pub(crate) fn execute(command: &Command) -> Result<Outcome, Failure> {
     match command {
-        Command::Help => print(&args::HELP.concat()),
-        #[cfg(feature = "samplers")]
+        Command::Help => print(args::HELP),
         Command::HelpSampling => print(args::sampling::HELP),
         Command::Version => print(concat!("picolm ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::Run(arguments) => run::run(arguments, false),
-        #[cfg(feature = "chat")]
         Command::Chat(arguments) => run::run(arguments, true),
         Command::Info(arguments) => info::info(arguments),
-        #[cfg(feature = "logits")]
         Command::Tokenize(arguments) => tokenize::tokenize(arguments),
-        #[cfg(feature = "logits")]
         Command::Logits(arguments) => logits::logits(arguments),
-        #[cfg(feature = "embed")]
         Command::Embed(arguments) => embed::embed(arguments),
-        #[cfg(feature = "perplexity")]
         Command::Perplexity(arguments) => perplexity::perplexity(arguments),
-        #[cfg(feature = "bench")]
         Command::Bench(arguments) => bench::bench(arguments),
     }
 }

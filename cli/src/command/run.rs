@@ -36,8 +36,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let gguf = file.gguf()?;
     let model = Model::of(&machine, &file, &gguf, arguments.engine.skipped)?;
 
-    let draft = arguments.draft.as_deref().filter(|_| cfg!(feature = "speculation"));
-    let draft_file = draft.map(ModelFile::open).transpose()?;
+    let draft_file = arguments.draft.as_deref().map(ModelFile::open).transpose()?;
     let draft_gguf = draft_file.as_ref().map(ModelFile::gguf).transpose()?;
     let draft = draft_file.as_ref().zip(draft_gguf.as_ref());
     let draft = draft.map(|(file, gguf)| Model::of(&machine, file, gguf, LayerSet::EMPTY));
@@ -63,14 +62,13 @@ fn load(
     let breakers = sampling.breaker_bits(&tokenizer)?;
     let sampler = Sampler::new(sampling.options(&breakers, context), n_vocab, &mut arena)
         .map_err(Failure::new)?;
-    let conversation = arguments.conversation.as_ref().filter(|_| cfg!(feature = "chat"));
+    let conversation = arguments.conversation.as_ref();
     let chat = conversation.map(|given| chat(model, &tokenizer, given)).transpose()?;
     let constraint = grammar.as_mut().map(|grammar| grammar.constraint(model.file, &tokenizer));
     let constraint = constraint.transpose()?;
     let guesser = match draft {
         Some(draft) => Some(Guesser::model(draft, &tokenizer, engine.context)?),
-        None if cfg!(feature = "speculation") && arguments.lookup => Some(Guesser::Lookup),
-        None => None,
+        None => arguments.lookup.then_some(Guesser::Lookup),
     };
 
     let options = engine.options(if guesser.is_some() { MAX_DRAFT as u32 + 1 } else { 1 });
@@ -79,7 +77,7 @@ fn load(
     let other_bytes = guesser_bytes.saturating_add(constraint_bytes);
     let plan = Plan::new(model, Needs { options, text: text_plan, other_bytes })?;
     let source = ceiling::open(model, plan, engine.ram)?;
-    if cfg!(feature = "lock") && arguments.lock {
+    if arguments.lock {
         source.lock(*quiet)?;
     }
     let mut memory = source.plan.reserve()?;

@@ -36,10 +36,6 @@ impl Machine {
 
 /// The kernels and architectures of this build, without those that the environment forbids.
 pub(super) fn build() -> Result<Build<'static>, Failure> {
-    if !cfg!(feature = "kernels") {
-        let (formats, vectors) = (kernels::FEW, kernels::FEW_VECTORS);
-        return Ok(Build { formats, vectors, families: family::ALL, cpu: cpu::detect_few() });
-    }
     let mut cpu = cpu::detect();
     let mut formats: &[Candidate] = kernels::ALL;
     let mut vectors: &[VectorCandidate] = kernels::VECTORS;

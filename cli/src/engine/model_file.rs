@@ -181,7 +181,6 @@ impl<'f> Model<'f> {
         gguf: &'f Gguf<'f>,
         skipped: LayerSet,
     ) -> Result<Self, Failure> {
-        let skipped = if cfg!(feature = "layers") { skipped } else { LayerSet::EMPTY };
         let layout = Layout::of(gguf, &machine.build, skipped);
         let layout = layout.map_err(|error| machine.model_failure(file, error))?;
         Ok(Self { machine, file, gguf, layout })

@@ -71,8 +71,6 @@ mod matcher;
 #[deny(clippy::indexing_slicing)]
 mod nfa;
 #[deny(clippy::indexing_slicing)]
-mod packed;
-#[deny(clippy::indexing_slicing)]
 mod schema;
 #[deny(clippy::indexing_slicing)]
 mod space;

@@ -43,11 +43,10 @@ use riscv64 as native;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as native;
 
-/// `ALL` has every kernel of this target, best first; those of `portable` close the list. `FEW` has
-/// a kernel or two for each type: of this target's instruction set for the usual types (Q4_0, Q8_0,
-/// Q4_K, Q6_K), portable ones for the others; some tens of kilobytes less. `VECTORS` and
-/// `FEW_VECTORS` are the vector kernels that go with them.
-pub use native::{ALL, FEW, FEW_VECTORS, VECTORS};
+/// `ALL` has every kernel of this target, best first; those of `portable` close the list. `VECTORS`
+/// are the vector kernels that go with them; `FEW_VECTORS` are enough for a program that counts its
+/// bytes and names the kernels of each weight type itself.
+pub use native::{ALL, FEW_VECTORS, VECTORS};
 
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) use portable::prefetch_stored;
@@ -237,31 +236,22 @@ const fn joined<T: Copy, const N: usize>(lists: &[&[T]]) -> [T; N] {
     all
 }
 
-/// The one list of weight formats: `candidates!(usual new)` is `&[new::<Q4_0>, new::<Q8_0>, ...]`.
-///
-/// `floats` are one number after the other; of the `blocks`, `usual` are those that most models
-/// have, and `others` the rest.
+/// The one list of weight formats: `candidates!(blocks new)` is `&[new::<Q4_0>, new::<Q8_0>, ...]`;
+/// `floats` are one number after the other.
 macro_rules! candidates {
     ($which:ident $new:ident) => {
         candidates!(
             @ $which $new:
             F32 F16 BF16;
-            Q4_0 Q8_0 Q4_K Q6_K;
-            Q4_1 Q5_0 Q5_1 Q2_K Q3_K Q5_K IQ4_NL IQ4_XS MXFP4 NVFP4 Q1_0 Q2_0 TQ1_0 TQ2_0
-            IQ1_S IQ1_M IQ2_XXS IQ2_XS IQ2_S IQ3_XXS IQ3_S;
+            Q4_0 Q8_0 Q4_K Q6_K Q4_1 Q5_0 Q5_1 Q2_K Q3_K Q5_K IQ4_NL IQ4_XS MXFP4 NVFP4
+            Q1_0 Q2_0 TQ1_0 TQ2_0 IQ1_S IQ1_M IQ2_XXS IQ2_XS IQ2_S IQ3_XXS IQ3_S;
         )
     };
-    (@ floats $new:ident: $($float:ident)*; $($usual:ident)*; $($other:ident)*;) => {
+    (@ floats $new:ident: $($float:ident)*; $($block:ident)*;) => {
         &[$($new::<$crate::quant::$float>),*]
     };
-    (@ usual $new:ident: $($float:ident)*; $($usual:ident)*; $($other:ident)*;) => {
-        &[$($new::<$crate::quant::$usual>),*]
-    };
-    (@ others $new:ident: $($float:ident)*; $($usual:ident)*; $($other:ident)*;) => {
-        &[$($new::<$crate::quant::$other>),*]
-    };
-    (@ blocks $new:ident: $($float:ident)*; $($usual:ident)*; $($other:ident)*;) => {
-        &[$($new::<$crate::quant::$usual>,)* $($new::<$crate::quant::$other>),*]
+    (@ blocks $new:ident: $($float:ident)*; $($block:ident)*;) => {
+        &[$($new::<$crate::quant::$block>),*]
     };
 }
 use candidates;

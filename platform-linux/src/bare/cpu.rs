@@ -1,5 +1,5 @@
-//! The CPU's instruction sets, of those that the kernels of the usual types ask for
-//! (`picolm_core::kernels::FEW`).
+//! The CPU's instruction sets, of those that a program of few kernels asks for: one level for each
+//! architecture.
 // Unsafe: claims to `core` that a feature is there, right after having detected it.
 #![allow(unsafe_code)]
 

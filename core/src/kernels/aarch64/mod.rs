@@ -52,13 +52,6 @@ pub const ALL: &[Candidate] =
 #[cfg(not(target_feature = "neon"))]
 pub const ALL: &[Candidate] = portable::ALL;
 
-/// The usual types of the level that every such CPU has.
-#[cfg(target_feature = "neon")]
-pub const FEW: &[Candidate] = join!(tables::neon::USUAL, portable::UNUSUAL);
-/// The portable ones.
-#[cfg(not(target_feature = "neon"))]
-pub const FEW: &[Candidate] = portable::ALL;
-
 /// The vector kernels, best first.
 #[cfg(target_feature = "neon")]
 pub const VECTORS: &[VectorCandidate] = &[VECTOR, portable::VECTOR];

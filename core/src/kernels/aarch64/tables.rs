@@ -63,8 +63,6 @@ pub mod neon {
         cpu.has(CpuFeature::Neon).then_some(const { &float::kernels::<F>() })
     }
 
-    /// The usual block formats.
-    pub(in crate::kernels::aarch64) const USUAL: &[Candidate] = candidates!(usual new);
     /// Every block format.
     pub const ALL: &[Candidate] = candidates!(blocks new);
     /// Every float format.

@@ -2,7 +2,7 @@
 //!
 //! A Cortex-M has no NEON, and below the M4 no DSP instructions: its assembler takes neither, and
 //! no `cfg` of a stable compiler tells. Firmware names [`dsp`] or `portable`, as targets/firmware
-//! and targets/c-api do; [`ALL`] and [`FEW`] are for processors with an operating system.
+//! and targets/c-api do; [`ALL`] is for processors with an operating system.
 
 mod blocks;
 pub mod dsp;
@@ -12,9 +12,6 @@ use super::{Candidate, VectorCandidate, join, portable};
 
 /// Every format's kernels, best first.
 pub const ALL: &[Candidate] = join!(neon::ALL, dsp::ALL, portable::ALL);
-
-/// The usual types', by the DSP instructions.
-pub const FEW: &[Candidate] = join!(dsp::USUAL, portable::ALL);
 
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] = portable::VECTORS;

@@ -38,15 +38,7 @@ pub fn new_float<F: FloatFormat>(_: CpuFeatures) -> Option<&'static FormatKernel
 }
 
 const FLOATS: &[Candidate] = candidates!(floats new_float);
-const USUAL: &[Candidate] = candidates!(usual new);
-const OTHERS: &[Candidate] = candidates!(others new);
-
-/// The less common formats, with which the short lists of other instruction sets end.
-#[allow(dead_code, reason = "targets without kernels of their own have all")]
-pub(in crate::kernels) const UNUSUAL: &[Candidate] = join!(FLOATS, OTHERS);
+const BLOCKS: &[Candidate] = candidates!(blocks new);
 
 /// Every format's portable kernels.
-pub const ALL: &[Candidate] = join!(UNUSUAL, USUAL);
-
-/// No others than [`ALL`].
-pub const FEW: &[Candidate] = ALL;
+pub const ALL: &[Candidate] = join!(FLOATS, BLOCKS);

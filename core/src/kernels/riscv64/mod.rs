@@ -16,13 +16,9 @@ pub fn new<F: BlockFormat>(_: CpuFeatures) -> Option<&'static FormatKernels> {
 
 /// The kernels of this instruction set alone.
 const SWAR: &[Candidate] = candidates!(blocks new);
-const USUAL: &[Candidate] = candidates!(usual new);
 
 /// Every format's kernels, best first.
 pub const ALL: &[Candidate] = join!(SWAR, portable::ALL);
-
-/// The usual types'.
-pub const FEW: &[Candidate] = join!(USUAL, portable::UNUSUAL);
 
 /// The vector kernels, best first.
 pub const VECTORS: &[VectorCandidate] = portable::VECTORS;

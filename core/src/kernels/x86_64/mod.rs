@@ -23,9 +23,6 @@ pub static ALL: &[Candidate] = join!(
     portable::ALL,
 );
 
-/// AVX2 and SSE2 for the usual types.
-pub static FEW: &[Candidate] = join!(avx2::USUAL, sse2::USUAL, portable::UNUSUAL);
-
 /// The vector kernels, best first.
 pub static VECTORS: &[VectorCandidate] = &[avx512::vector::VECTOR, avx2::VECTOR, portable::VECTOR];
 

@@ -13,9 +13,6 @@ pub fn new<F: BlockFormat>(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
     const { &pairs::kernels::<F>() }.as_ref().filter(|_| cpu.has(CpuFeature::ArmDsp))
 }
 
-/// The usual block formats.
-pub(super) const USUAL: &[Candidate] = candidates!(usual new);
-
 /// Every block format's kernels.
 pub const ALL: &[Candidate] = candidates!(blocks new);
 

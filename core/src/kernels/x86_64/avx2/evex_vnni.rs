@@ -3,7 +3,7 @@
 // Unsafe: entry points that need an instruction set are called behind its witness.
 #![allow(unsafe_code)]
 
-use super::super::super::{Activations, Candidate, FormatKernels, candidates, join};
+use super::super::super::{Activations, Candidate, FormatKernels};
 use super::blocks32::Blocks32;
 use super::dot::Avx512Vnni;
 use super::k_quants::KQuants;
@@ -35,7 +35,13 @@ pub(in crate::kernels::x86_64) fn new<F: BlockFormat>(
 }
 
 /// The kernels of these formats. Compiling every format's took a tenth of the tests' time.
-pub(in crate::kernels::x86_64) const ALL: &[Candidate] = join!(
-    candidates!(usual new),
-    &[new::<quant::IQ4_NL>, new::<quant::Q5_K>, new::<quant::Q2_0>, new::<quant::TQ2_0>]
-);
+pub(in crate::kernels::x86_64) const ALL: &[Candidate] = &[
+    new::<quant::Q4_0>,
+    new::<quant::Q8_0>,
+    new::<quant::Q4_K>,
+    new::<quant::Q6_K>,
+    new::<quant::IQ4_NL>,
+    new::<quant::Q5_K>,
+    new::<quant::Q2_0>,
+    new::<quant::TQ2_0>,
+];

@@ -74,8 +74,6 @@ pub fn new<F: BlockFormat>(cpu: CpuFeatures) -> Option<&'static FormatKernels> {
     table.as_ref().filter(|_| runs_on(cpu))
 }
 
-/// The usual block formats.
-pub(super) const USUAL: &[Candidate] = candidates!(usual new);
 const BLOCKS: &[Candidate] = candidates!(blocks new);
 const FLOATS: &[Candidate] = candidates!(floats new_float);
 

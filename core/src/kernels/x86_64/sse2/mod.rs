@@ -43,8 +43,6 @@ pub fn new<F: BlockFormat>(_: CpuFeatures) -> Option<&'static FormatKernels> {
     const { &kernels::<F>() }.as_ref()
 }
 
-/// The usual block formats.
-pub(super) const USUAL: &[Candidate] = candidates!(usual new);
 const BLOCKS: &[Candidate] = candidates!(blocks new);
 const FLOATS: &[Candidate] = candidates!(floats new_float);
 
