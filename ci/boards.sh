@@ -41,7 +41,8 @@ build_tiny() {
         build_folder=$tiny_folder cargo_from_source build --quiet --locked --release \
             --target "$1" -Zbuild-std=core \
             -Zbuild-std-features=optimize_for_size,compiler-builtins-mem \
-            --config 'profile.release.opt-level="z"' \
+            --config 'profile.release.package."*".opt-level="z"' \
+            --config 'profile.release.package.picolm-tiny-front.opt-level="z"' \
             --config "target.$1.rustflags='$(configured_flags) $flags'" </dev/null
     )
 }

@@ -63,7 +63,8 @@ def cases():
 
 
 def outcome(program, arguments, stdin):
-    run = subprocess.run([*program.split(), *arguments], input=stdin, capture_output=True, timeout=60)
+    command = [*program.split(), *arguments]
+    run = subprocess.run(command, input=stdin, capture_output=True, timeout=60)
     return run.returncode, run.stdout, run.stderr
 
 

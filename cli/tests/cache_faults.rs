@@ -35,7 +35,7 @@ impl Scene {
         let arguments = arguments(&"quite another, newer one ".repeat(30));
         let mut scene = Self { folder, arguments, old: Vec::new(), new: Vec::new() };
         let run = |arguments: &[String]| {
-            let status = Command::new(&common::program()).args(arguments).status();
+            let status = Command::new(common::program()).args(arguments).status();
             assert!(status.unwrap().success());
             std::fs::read(&file).unwrap()
         };
@@ -59,7 +59,7 @@ impl Scene {
         std::fs::write(self.file(), &self.old).unwrap();
         let output = Command::new(wrapper[0])
             .args(&wrapper[1..])
-            .arg(&common::program())
+            .arg(common::program())
             .args(&self.arguments)
             .output()
             .unwrap();

@@ -200,7 +200,7 @@ fn files_that_cannot_be_mapped_are_read() {
         let output = Command::new("strace")
             .args(["-f", "-o", "/dev/null", "-P", &path])
             .args(["-e", &format!("inject=mmap,mmap2:error={error}")])
-            .arg(&common::program())
+            .arg(common::program())
             .args(text)
             .args(more)
             .output()
