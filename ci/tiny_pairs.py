@@ -1,9 +1,10 @@
 """Compares two programs: stdout byte for byte, and exit codes. Over all pairs of options and
 values, and where a shell closes their streams, limits them, interrupts them, keeps their caches.
 
-usage: tiny_pairs.py EXPECTED ACTUAL MODEL...
+usage: tiny_pairs.py [--all] EXPECTED ACTUAL MODEL...
 
-ACTUAL may be a command: an emulator and the program.
+ACTUAL may be a command: an emulator and the program. Without --all only the first model sees
+pairs, the others each option alone.
 """
 
 import itertools
@@ -47,7 +48,7 @@ def spelled(name, value):
         yield [name + value]
 
 
-def cases():
+def cases(with_pairs):
     """What stands behind a model: nothing, each option alone in all forms, and all pairs."""
     yield []
     single = []
@@ -57,7 +58,7 @@ def cases():
             for value in values:
                 yield from spelled(name, value)
         single += [(names, next(spelled(names[0], value))) for value in values]
-    for (first, a), (second, b) in itertools.combinations(single, 2):
+    for (first, a), (second, b) in itertools.combinations(single if with_pairs else [], 2):
         if first != second:
             yield [*a, *b]
 
@@ -109,7 +110,9 @@ def interrupted(program, model):
         yield number, (run.returncode, text)
 
 
-def main(expected, actual, *models):
+def main(*arguments):
+    takes_all = arguments[0] == "--all"
+    expected, actual, *models = arguments[takes_all:]
     # No model, two of them, none that can be read, and what is not one.
     odd = [
         [], ["--"], [models[0], models[0], *LEAST], ["/no/such/model", *LEAST],
@@ -121,7 +124,7 @@ def main(expected, actual, *models):
     ]  # fmt: skip
     work = [(arguments, b"") for arguments in odd[:-1]]
     for model in models:
-        for case in cases():
+        for case in cases(takes_all or model == models[0]):
             # Options of the case come last, and count.
             work.append(([model, *LEAST, *case], b""))
         for stdin in (b"", b"a prompt\n", "é".encode() * 999, bytes(range(256))):
