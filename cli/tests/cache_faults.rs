@@ -176,7 +176,9 @@ fn a_kill_at_any_call_leaves_the_old_file_or_the_new_one() {
             killed += 1;
         }
     }
-    assert!(killed > 12, "{killed}");
+    // Another program may need fewer calls.
+    let least = if std::env::var_os("PICOLM_PROGRAM").is_some() { 12 } else { 20 };
+    assert!(killed > least, "{killed}");
     // What the killed have left is cleared up by a save that comes a minute later.
     assert!(scene.left_over() > 0, "no kill came while a file was half written");
     let before = SystemTime::now() - Duration::from_secs(61);

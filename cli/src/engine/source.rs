@@ -10,18 +10,6 @@ use picolm_core::mem::Arena;
 use picolm_core::port::streaming::Ceiling;
 use picolm_core::session::Session;
 
-/// Most bytes of memory that a byte of text takes while it is tokenized: the text, its ids and
-/// scratch for a word as long as the text. Measured: 17.5.
-const BYTES_PER_TEXT_BYTE: u64 = 24;
-
-/// Longest text that can be tokenized below `ceiling` before the first pass, when `mapped_bytes` of
-/// the model file may be in memory and nothing is pinned yet.
-fn text_bytes(ceiling: &Ceiling, mapped_bytes: u64) -> u64 {
-    let others = [ceiling.process_bytes, ceiling.header_bytes, mapped_bytes];
-    let left = others.iter().fold(ceiling.bytes, |left, &more| left.saturating_sub(more));
-    (left / BYTES_PER_TEXT_BYTE).max(LEAST_TEXT_BYTES)
-}
-
 /// The weights of a model, and the plan of the engine that reads them.
 pub(crate) struct Source<'f> {
     pub(crate) model: &'f Model<'f>,
@@ -50,8 +38,8 @@ impl Source<'_> {
     /// Longest text that can be tokenized.
     pub(crate) fn text_bytes(&self) -> u64 {
         let mapped_bytes = self.contents().maps().map(|map| map.bytes().len() as u64).sum();
-        let ceiling = self.ceiling.map_or(u64::MAX, |ceiling| text_bytes(&ceiling, mapped_bytes));
-        ceiling.min(MAX_TEXT_BYTES)
+        let below = self.ceiling.map_or(u64::MAX, |ceiling| ceiling.text_bytes(mapped_bytes));
+        below.clamp(LEAST_TEXT_BYTES, MAX_TEXT_BYTES)
     }
 
     /// Longest line of a chat. By then everything else is in memory.
@@ -113,18 +101,5 @@ impl Source<'_> {
             "planned {ceiling}, {private} (of the weights {pinned} pinned, {streamed} streamed a \
              token{swap})"
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_has_what_is_not_taken_yet() {
-        let ceiling = |bytes| Ceiling { bytes, process_bytes: 3000, header_bytes: 2000 };
-        assert_eq!(text_bytes(&ceiling(5000 + (24 << 20)), 0), 1 << 20);
-        assert_eq!(text_bytes(&ceiling(5000 + (48 << 20)), 24 << 20), 1 << 20);
-        assert_eq!(text_bytes(&ceiling(100), u64::MAX), LEAST_TEXT_BYTES);
     }
 }

@@ -206,23 +206,47 @@ fn combine(has_minimum: bool, scale: f32, minimum: f32, x_scale: f32, isum: i32,
 /// Reads a part of a block: what its bytes mean, plainly.
 #[inline(always)]
 pub fn unpack<S: BlockSize>(layout: &BlockLayout, bytes: &[u8], part: usize) -> Block<S> {
-    let [mut scales, mut minima]: [S::Groups<i8>; 2] = [Array::filled(0); 2];
-    let mut quants: S::Elements<i8> = Array::filled(0);
-    let groups = (scales.as_mut(), minima.as_mut());
-    let (scale, minimum) = unpack_into(layout, bytes, part, groups, quants.as_mut());
-    Block { scale, minimum, scales, minima, quants }
+    let mut block = unpack_numbers::<S>(layout, bytes, part);
+    if layout.code.has_no_planes() {
+        for (group, quants) in block.quants.as_mut().as_chunks_mut().0.iter_mut().enumerate() {
+            *quants = layout.sixteen(bytes, group);
+        }
+    } else {
+        unpack_quants(layout, bytes, part, block.quants.as_mut());
+    }
+    block
 }
 
-/// [`unpack`] to slices as long as they should be: scales and minima of the groups, and zeros for
-/// the quants. The block's scale and minimum. With the feature `inlined` it is compiled for each
-/// layout, without it once.
+/// [`unpack`] of a layout with planes: a program without the others' formats links none of what
+/// these need.
+#[inline(always)]
+pub(crate) fn unpack_planes<S: BlockSize>(
+    layout: &BlockLayout,
+    bytes: &[u8],
+    part: usize,
+) -> Block<S> {
+    let mut block = unpack_numbers::<S>(layout, bytes, part);
+    unpack_quants(layout, bytes, part, block.quants.as_mut());
+    block
+}
+
+/// All of a block but its quants, which are zeros.
+#[inline(always)]
+fn unpack_numbers<S: BlockSize>(layout: &BlockLayout, bytes: &[u8], part: usize) -> Block<S> {
+    let [mut scales, mut minima]: [S::Groups<i8>; 2] = [Array::filled(0); 2];
+    let groups = (scales.as_mut(), minima.as_mut());
+    let (scale, minimum) = unpack_scales(layout, bytes, part, groups);
+    Block { scale, minimum, scales, minima, quants: Array::filled(0) }
+}
+
+/// A block's scale and minimum, and to slices as long as they should be those of the groups. With
+/// the feature `inlined` it is compiled for each layout, without it once.
 #[cfg_attr(feature = "inlined", inline(always))]
-fn unpack_into(
+fn unpack_scales(
     layout: &BlockLayout,
     bytes: &[u8],
     part: usize,
     (scales, minima): (&mut [i8], &mut [i8]),
-    quants: &mut [i8],
 ) -> (f32, f32) {
     let half = |at| num::f16_le(*layout::part(bytes, at));
     let minimum = match layout.minimum {
@@ -234,23 +258,23 @@ fn unpack_into(
     let numbers = layout.scales.unpack(bytes);
     scales.copy_from_slice(&numbers[0][..scales.len()]);
     minima.copy_from_slice(&numbers[1][..minima.len()]);
+    (scale, minimum)
+}
+
+/// Quants that lie in planes. Compiled as [`unpack_scales`] is.
+#[cfg_attr(feature = "inlined", inline(always))]
+fn unpack_quants(layout: &BlockLayout, bytes: &[u8], part: usize, quants: &mut [i8]) {
     let code = layout.code;
-    if code.has_no_planes() {
-        for (group, quants) in quants.as_chunks_mut().0.iter_mut().enumerate() {
-            *quants = layout.sixteen(bytes, group);
-        }
-        return (scale, minimum);
-    }
     let Some(high) = layout.high else {
-        each_stored(layout.low, bytes, part, quants, |quant, low| *quant = decode(code, low));
-        return (scale, minimum);
+        return each_stored(layout.low, bytes, part, quants, |quant, low| {
+            *quant = decode(code, low);
+        });
     };
     each_stored(layout.low, bytes, part, quants, |quant, low| *quant = low as i8);
     let position = layout.low.bits;
     each_stored(high, bytes, part, quants, |quant, high| {
         *quant = decode(code, *quant as u8 | high << position);
     });
-    (scale, minimum)
 }
 
 /// Hands each quant to `put` with a plane's bits of it. One loop would do; what most formats have

@@ -110,16 +110,15 @@ impl MappedFile {
 }
 
 /// Zeroed memory from a page boundary on, which takes room only where it is written to; `None`
-/// where the system has none. At least one byte. A context that is larger than memory is no error
-/// before it is written to.
+/// where the system has none. At least one byte.
 pub fn reserve(bytes: u64) -> Option<&'static mut [u8]> {
     let length = isize::try_from(bytes).ok()?.unsigned_abs().max(1);
     let protection = ProtFlags::READ | ProtFlags::WRITE;
     // SAFETY: a new mapping that nobody else knows, zeroed by the system, of a length that a slice
     // may have; it stays for the life of the process.
     unsafe {
-        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        let start = rustix::mm::mmap_anonymous(null_mut(), length, protection, flags).ok()?;
+        let start =
+            rustix::mm::mmap_anonymous(null_mut(), length, protection, MapFlags::PRIVATE).ok()?;
         Some(core::slice::from_raw_parts_mut(start.cast(), length))
     }
 }
@@ -134,6 +133,28 @@ pub fn grow(memory: &'static mut [u8], bytes: u64) -> Option<&'static mut [u8]> 
         let start = rustix::mm::mremap(start, old_length, length, MremapFlags::MAYMOVE).ok()?;
         Some(core::slice::from_raw_parts_mut(start.cast(), length))
     }
+}
+
+/// Lets the system have the whole pages of `memory` back, which nobody uses any more.
+pub fn forget(memory: &'static mut [u8]) {
+    let page = rustix::param::page_size();
+    let skipped = memory.as_ptr().align_offset(page);
+    let Some(whole) = memory.get_mut(skipped..) else { return };
+    let length = whole.len() / page * page;
+    if length > 0 {
+        // SAFETY: whole pages of memory that nobody else has a reference to. What they hold then,
+        // zeros or a file's bytes, are bytes, too.
+        let _ = unsafe {
+            rustix::mm::madvise(whole.as_mut_ptr().cast(), length, Advice::LinuxDontNeed)
+        };
+    }
+}
+
+/// [`forget`] of words.
+pub fn forget_words(words: &'static mut [u32]) {
+    let (start, length) = (words.as_mut_ptr().cast(), size_of_val(words));
+    // SAFETY: the bytes of the words, which nobody else has a reference to; any bytes are words.
+    forget(unsafe { core::slice::from_raw_parts_mut(start, length) });
 }
 
 /// [`reserve`] of words.

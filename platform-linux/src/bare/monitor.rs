@@ -24,8 +24,7 @@ impl<T> Monitor<T> {
         Self { lock, changes, value: UnsafeCell::new(value) }
     }
 
-    /// What `change` makes of the value, and the count of changes with this one. Who waits for one
-    /// is woken.
+    /// Changes the value, and wakes whoever waits for a change. The count of changes with this one.
     pub(super) fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> (R, u32) {
         let done = self.locked(|value| {
             let result = change(value);
@@ -36,9 +35,10 @@ impl<T> Monitor<T> {
         done
     }
 
-    /// What `look` finds, and the count of changes before. Nobody is woken.
-    pub(super) fn look<R>(&self, look: impl FnOnce(&mut T) -> R) -> (R, u32) {
-        self.locked(|value| (look(value), self.changes.load(Ordering::Relaxed)))
+    /// Reads or changes the value without waking anyone: for what nobody waits for. The count of
+    /// changes so far.
+    pub(super) fn quietly<R>(&self, run: impl FnOnce(&mut T) -> R) -> (R, u32) {
+        self.locked(|value| (run(value), self.changes.load(Ordering::Relaxed)))
     }
 
     /// Sleeps until there are more changes than `seen`.

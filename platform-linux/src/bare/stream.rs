@@ -15,7 +15,7 @@ use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
 use picolm_core::port::streaming::{
-    Arrangement, Device, DirectFile, Job, Leasing, MAX_WINDOW_READ_BYTES, Order, Reading,
+    Arrangement, Device, DirectFile, Job, LEASES, Leasing, MAX_WINDOW_READ_BYTES, Order, Reading,
     SECTOR_BYTES_MAX, SLOTS, STRIPE_BYTES, Sectors, Slot, StreamPlan, Waypoint, Window,
     least_buffer_bytes,
 };
@@ -30,7 +30,7 @@ const STACK_BYTES: usize = 128 << 10;
 /// What faults below a stack that is too short.
 const GUARD_BYTES: usize = 4 << 10;
 
-/// What is known of a stripe: the plan, the order's, and a moment long the choice of pins.
+/// What is known of a stripe: the plan, the order's, and the choice of its pin.
 const STRIPE_OVERHEAD_BYTES: u64 =
     (size_of::<Planned>() + size_of::<Waypoint>() + size_of::<Option<u64>>()) as u64;
 
@@ -170,7 +170,7 @@ struct Shared {
 impl Shared {
     fn lease(&'static self, index: usize) -> Result<Lease<'static>, ReadError> {
         let planned = self.stripes.get(index).ok_or(ReadError::NotScheduled { index })?;
-        let (place, _) = self.state.look(|state| state.reading.lease(index));
+        let (place, _) = self.state.quietly(|state| state.reading.lease(index));
         loop {
             let (leasing, seen) = self.state.change(|state| state.reading.try_lease(place));
             match leasing {
@@ -194,9 +194,8 @@ impl Shared {
     /// The reader's life. Never ends: the process does.
     fn read(&self) {
         loop {
-            // Nobody is woken for a look that finds nothing, or two that wait would wake each other
-            // for ever.
-            let (job, seen) = self.state.look(|state| state.reading.next_job());
+            // Quietly where nothing is found, or two that wait would wake each other for ever.
+            let (job, seen) = self.state.quietly(|state| state.reading.next_job());
             match job {
                 Some(job) => {
                     let result = self.carry_out(&job);
@@ -221,13 +220,12 @@ impl Shared {
         // SAFETY: nobody reads a pin before the report says that it is in memory; pins do not
         // overlap, and a stripe in memory is not read again.
         let pinned = unsafe { self.pins.bytes_mut(pin..pin + within.len()) };
-        if self.state.look(|state| state.locks).0 && !lock_pages(pinned) {
-            self.state.look(|state| state.locks = false);
+        if self.state.quietly(|state| state.locks).0 && !lock_pages(pinned) {
+            self.state.quietly(|state| state.locks = false);
         }
-        if let Some(bytes) = slot.get(within)
-            && bytes.len() == pinned.len()
-        {
-            pinned.copy_from_slice(bytes);
+        match slot.get(within) {
+            Some(bytes) if bytes.len() == pinned.len() => pinned.copy_from_slice(bytes),
+            _ => return Err(ReadError::NotScheduled { index }),
         }
         Ok(None)
     }
@@ -289,7 +287,7 @@ impl StreamedFile {
 
     /// Whether the system has refused to lock pinned weights into memory.
     pub fn lock_was_refused(&self) -> bool {
-        let refused = |running: &Running| running.shared.state.look(|state| !state.locks).0;
+        let refused = |running: &Running| running.shared.state.quietly(|state| !state.locks).0;
         self.running.get().is_some_and(refused)
     }
 
@@ -308,6 +306,7 @@ impl StreamedFile {
             *planned = Planned { stripe: *stripe, pin: pin.map(|pin| pin as usize) };
             *waypoint = Waypoint::new(stripe.need);
         }
+        // Slots beyond those that there are stay leased for ever.
         let mut hands = [const { Slot::Leased }; SLOTS];
         hands.iter_mut().take(slots).for_each(|slot| *slot = Slot::Free);
         let reading = Reading::new(Order::new(waypoints), hands);
@@ -359,7 +358,7 @@ impl Weights for StreamedFile {
     }
 
     fn leases(&self) -> usize {
-        self.running.get().map_or(1, |running| running.leases)
+        self.running.get().map_or(LEASES, |running| running.leases)
     }
 
     fn lease(&self, index: usize, _stripe: &Stripe) -> Result<Lease<'_>, ReadError> {

@@ -6,7 +6,8 @@ use core::ffi::CStr;
 
 /// What a process takes apart from what the engine plans, and from its own file: data of the
 /// program and of the C library that it writes to, heap (64 KiB to tokenize with, and the prompt),
-/// stack, the kernel's records of it. Measured: 0.7 MB.
+/// stack, the kernel's records of it. Measured of the command line program: 0.7 MB; the smallest
+/// takes less.
 const PROCESS_BYTES: u64 = 768 << 10;
 
 /// Control groups count in steps of 64 pages for each core that a thread runs on.
@@ -26,11 +27,12 @@ pub(crate) fn process_bytes(threads: usize, cores: usize, program: u64, bytes: u
     PROCESS_BYTES + threads_bytes + cores_bytes + program + bytes / BYTES_PER_TABLE_BYTE
 }
 
-/// Room for a text file: `memory.stat` is the longest, 2 to 3 KiB.
-const TEXT_BYTES: usize = 4096;
+/// Room for a text file: `memory.stat` has 2 to 3 KiB, the list of groups as many lines as there
+/// are controllers.
+const TEXT_BYTES: usize = 8192;
 
-/// Longest path of a control group's file, with the NUL behind it.
-const PATH_BYTES: usize = 512;
+/// Longest path of a control group's file that is looked at, with the NUL behind it.
+const PATH_BYTES: usize = 2048;
 
 /// How text files are read.
 pub(crate) trait Files {

@@ -38,6 +38,7 @@ const FORMATS: &[Candidate] = &[
     portable::new_float::<F32>,
     portable::new_float::<F16>,
     portable::new_float::<BF16>,
+    // Its blocks have parts, which most instruction sets leave to it.
     portable::new::<Q1_0>,
     // AVX2 is the one level that a CPU of its target may lack.
     #[cfg(target_arch = "x86_64")]

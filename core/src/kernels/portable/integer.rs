@@ -6,7 +6,7 @@
 
 use crate::kernels::{Activations, EncodedRow, Encoding, FormatKernels, SUM_ELEMENTS};
 use crate::mem::Tile;
-use crate::quant::block::{Array, BlockFormat, BlockSize, Size, unpack};
+use crate::quant::block::{Array, BlockFormat, BlockSize, Size, unpack, unpack_planes};
 use crate::quant::{Block, BlockLayout, GROUP_ELEMENTS, activations};
 use core::hint::black_box;
 
@@ -40,7 +40,11 @@ struct Reader<S: BlockSize> {
 
 impl<S: BlockSize> Reader<S> {
     const fn of<F: BlockFormat<Size = S>>() -> Self {
-        let unpack = if cfg!(feature = "inlined") { unpack_known::<F> } else { unpack::<S> };
+        let unpack = match (cfg!(feature = "inlined"), F::LAYOUT.code.has_no_planes()) {
+            (true, _) => unpack_known::<F>,
+            (false, false) => unpack_planes::<S>,
+            (false, true) => unpack::<S>,
+        };
         Self { layout: F::LAYOUT, block_bytes: F::BYTES, parts: F::PARTS, unpack }
     }
 

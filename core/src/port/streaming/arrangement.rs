@@ -54,8 +54,8 @@ pub struct Arrangement {
 }
 
 impl Arrangement {
-    /// Uses `budget` bytes of memory for the `stripes` of `file`, of which each takes
-    /// `overhead_bytes` beside its own; writes their pins to `pins`, of the same length. Where
+    /// Uses `budget` bytes of memory for the `stripes` of `file`, each of which takes
+    /// `overhead_bytes` of tables as well; writes their pins to `pins`, of the same length. Where
     /// something streams there are `slots`, whether or not the budget has room for them.
     pub fn new(
         file: &dyn Sectors,

@@ -36,6 +36,20 @@ pub struct Division {
     pub pass_bytes: u64,
 }
 
+impl Ceiling {
+    /// Most bytes of memory that a byte of text takes while it is tokenized: the text, its ids and
+    /// scratch for a word as long as the text. Measured: 17.5.
+    const BYTES_PER_TEXT_BYTE: u64 = 24;
+
+    /// Longest text that can be tokenized below the ceiling before the first pass, when
+    /// `mapped_bytes` of the model file may be in memory and nothing is pinned yet.
+    pub fn text_bytes(&self, mapped_bytes: u64) -> u64 {
+        let others = [self.process_bytes, self.header_bytes, mapped_bytes];
+        let left = others.iter().fold(self.bytes, |left, &more| left.saturating_sub(more));
+        left / Self::BYTES_PER_TEXT_BYTE
+    }
+}
+
 impl Division {
     /// Bytes that are left for pinned weights and buffers beside `planned` ones of engine, text and
     /// all else that is planned; `None` if not even buffers fit.
@@ -55,9 +69,9 @@ impl Division {
         Some(streamed.saturating_mul(u64::from(passes)))
     }
 
-    /// The batch of at least `least` rows that streams the fewest bytes, of which `plan` says how
-    /// many bytes are planned for it. Where no batch has room for buffers it is the first;
-    /// `None` where all are below `least`.
+    /// The batch of at least `least` rows that streams the fewest bytes. `plan(batch)` gives the
+    /// bytes planned. If no batch leaves room for buffers, the first. `None` if all are below
+    /// `least`.
     pub fn best_batch<E>(
         &self,
         least: u32,
@@ -80,5 +94,18 @@ impl Division {
         // A larger ceiling has larger page tables: two rounds are enough for 1/512.
         let with_process = |bytes| fixed.saturating_add(process_bytes(bytes));
         with_process(with_process(fixed)).div_ceil(1 << 20)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_has_what_is_not_taken_yet() {
+        let ceiling = |bytes| Ceiling { bytes, process_bytes: 3000, header_bytes: 2000 };
+        assert_eq!(ceiling(5000 + (24 << 20)).text_bytes(0), 1 << 20);
+        assert_eq!(ceiling(5000 + (48 << 20)).text_bytes(24 << 20), 1 << 20);
+        assert_eq!(ceiling(100).text_bytes(u64::MAX), 0);
     }
 }

@@ -177,3 +177,111 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::port::Need;
+    use std::vec::Vec;
+
+    /// An engine and a reader in any order of their steps: passes that skip stripes and go back,
+    /// pins, reads that fail, leases of one stripe or two.
+    struct Pair {
+        reading: Reading<Vec<Waypoint>, Vec<Slot>>,
+        job: Option<Job>,
+        /// Slots that leases hold.
+        leased: Vec<usize>,
+        random: u64,
+    }
+
+    impl Pair {
+        fn random(&mut self, below: usize) -> usize {
+            self.random ^= self.random << 13;
+            self.random ^= self.random >> 7;
+            self.random ^= self.random << 17;
+            (self.random >> 33) as usize % below
+        }
+
+        /// A step of the reader: it begins a read, or ends one, which fails one time in eight;
+        /// whether there was anything to do. Stripes that 3 divides are pinned.
+        fn read(&mut self) -> bool {
+            let Some(job) = self.job.take() else {
+                self.job = self.reading.next_job();
+                return self.job.is_some();
+            };
+            let index = job.place.index;
+            let result = match self.random(8) {
+                0 => Err(ReadError::OutOfRange { offset: index as u64 }),
+                _ if index.is_multiple_of(3) => Ok(None),
+                _ => Ok(Some(index..index + 1)),
+            };
+            self.reading.report(&job, result);
+            true
+        }
+
+        /// Leases a stripe, and lets the reader take steps meanwhile.
+        fn lease(&mut self, index: usize) {
+            let place = self.reading.lease(index);
+            loop {
+                for _ in 0..self.random(4) {
+                    self.read();
+                }
+                match self.reading.try_lease(place) {
+                    Leasing::InMemory => return assert!(index.is_multiple_of(3)),
+                    Leasing::Slot(slot, bytes) => {
+                        assert_eq!(bytes, index..index + 1);
+                        assert!(!self.leased.contains(&slot));
+                        return self.leased.push(slot);
+                    }
+                    Leasing::Failed(error) => {
+                        return assert_eq!(error, ReadError::OutOfRange { offset: index as u64 });
+                    }
+                    Leasing::Waits => assert!(self.read(), "both wait for stripe {index}"),
+                }
+            }
+        }
+
+        fn release(&mut self) {
+            let leased = core::mem::take(&mut self.leased);
+            leased.into_iter().for_each(|slot| self.reading.release(slot));
+        }
+    }
+
+    #[test]
+    fn every_stripe_comes_whatever_the_order_of_steps() {
+        const STRIPES: usize = 9;
+        for seed in 1..400 {
+            let needs = (0..STRIPES).map(|index| match index {
+                4 | 5 => Need::Maybe,
+                8 => Need::Logits,
+                _ => Need::Always,
+            });
+            let order = Order::new(needs.map(Waypoint::new).collect::<Vec<_>>());
+            let slots = std::vec![Slot::Free; 3];
+            let reading = Reading::new(order, slots);
+            let mut pair = Pair { reading, job: None, leased: Vec::new(), random: seed << 20 };
+            for _ in 0..6 {
+                pair.reading.begin();
+                if pair.random(2) == 0 {
+                    pair.reading.want(8..9);
+                }
+                let mut index = 0;
+                while index < STRIPES {
+                    pair.lease(index);
+                    if pair.leased.len() == 2 || pair.random(2) == 0 {
+                        pair.release();
+                    }
+                    index = match pair.random(8) {
+                        0 => index.saturating_sub(2),
+                        1 => index + 2,
+                        2 => STRIPES,
+                        _ => index + 1,
+                    };
+                }
+                pair.release();
+            }
+        }
+    }
+}

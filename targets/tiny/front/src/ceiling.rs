@@ -16,9 +16,6 @@ use picolm_linux::bare::stream::{StreamedFile, least_bytes};
 /// Small reads of a streamed file, its mappings' last pages, and the padding of its header.
 const SMALL_BYTES: u64 = 64 << 10;
 
-/// Most bytes of memory that a byte of text takes while it is tokenized.
-const BYTES_PER_TEXT_BYTE: u64 = 24;
-
 /// The most memory that the program may take, as asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ram {
@@ -141,11 +138,8 @@ impl Source {
 
     /// Longest text that can be tokenized before the first pass: nothing is pinned yet.
     pub(crate) fn text_bytes(&self, model: &Model<'_>) -> u64 {
-        let Some(ceiling) = self.ceiling else { return u64::MAX };
-        let mapped = if self.stream.is_some() { 0 } else { model.weights.file_bytes() };
-        let others = [ceiling.process_bytes, ceiling.header_bytes, mapped];
-        let left = others.iter().fold(ceiling.bytes, |left, &more| left.saturating_sub(more));
-        left / BYTES_PER_TEXT_BYTE
+        let mapped_bytes = if self.stream.is_some() { 0 } else { model.weights.file_bytes() };
+        self.ceiling.map_or(u64::MAX, |ceiling| ceiling.text_bytes(mapped_bytes))
     }
 
     /// Where a stream's bytes go.

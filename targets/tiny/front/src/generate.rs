@@ -105,7 +105,7 @@ struct Writing<'r, 'm> {
 impl Writing<'_, '_> {
     /// The ids of the prompt, which fit in the context and leave the room that is needed.
     fn prompt(&self, run: &Run, limit_bytes: u64) -> Result<&'static [u32], Stopped> {
-        let ids = prompt::encode(self.tokenizer, prompt::read(run.prompt, limit_bytes)?)?;
+        let ids = prompt::ids(self.tokenizer, run.prompt, limit_bytes)?;
         if ids.is_empty() {
             let text = "the prompt is empty: give -p PROMPT, or a text on stdin";
             return Err(Failure::new(text).into());

@@ -4,7 +4,7 @@ use crate::failure::{Failure, Reason};
 use picolm_core::text::Segment;
 use picolm_core::tokenizer::{EncodeError, Tokenizer};
 use picolm_linux::bare::console::{Stream, read_stdin};
-use picolm_linux::bare::map::{grow, reserve, reserve_words};
+use picolm_linux::bare::map::{forget, forget_words, grow, reserve, reserve_words};
 
 /// Most bytes of a prompt: a stream that never ends must not use up the machine's memory.
 const MAX_TEXT_BYTES: u64 = 64 << 20;
@@ -29,15 +29,24 @@ pub(crate) fn require(given: Option<&[u8]>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The text `given`, or all of stdin, which may have `limit_bytes`.
-pub(crate) fn read(
-    given: Option<&'static [u8]>,
+/// The ids of the text `given`, or of all of stdin, which may have `limit_bytes`. Memory for the
+/// text and its scratch is given back: weights that are pinned later count on it.
+pub(crate) fn ids(
+    tokenizer: &Tokenizer<'_>,
+    given: Option<&[u8]>,
     limit_bytes: u64,
-) -> Result<&'static [u8], Failure> {
-    let limit_bytes = limit_bytes.clamp(LEAST_TEXT_BYTES, MAX_TEXT_BYTES);
+) -> Result<&'static [u32], Failure> {
     if let Some(text) = given {
-        return Ok(text);
+        return encode(tokenizer, text);
     }
+    let (room, length) = read(limit_bytes.clamp(LEAST_TEXT_BYTES, MAX_TEXT_BYTES))?;
+    let ids = encode(tokenizer, room.get(..length).unwrap_or_default());
+    forget(room);
+    ids
+}
+
+/// All of stdin, in memory that has more room, and its length.
+fn read(limit_bytes: u64) -> Result<(&'static mut [u8], usize), Failure> {
     let mut room = reserve(FIRST_BYTES).ok_or(NO_MEMORY)?;
     let mut length = 0;
     loop {
@@ -46,7 +55,7 @@ pub(crate) fn read(
             return Err(Failure::because(b"stdin", Reason::MoreThan { bytes: limit_bytes }));
         }
         if length < room.len() {
-            return Ok(room.get(..length).unwrap_or_default());
+            return Ok((room, length));
         }
         let doubled = 2 * room.len() as u64;
         room = grow(room, doubled).ok_or(NO_MEMORY)?;
@@ -54,7 +63,7 @@ pub(crate) fn read(
 }
 
 /// The ids of `text`. Names of special tokens in it are those tokens.
-pub(crate) fn encode(tokenizer: &Tokenizer<'_>, text: &[u8]) -> Result<&'static [u32], Failure> {
+fn encode(tokenizer: &Tokenizer<'_>, text: &[u8]) -> Result<&'static [u32], Failure> {
     let segments = [Segment { bytes: text, special: true }];
     let mut scratch_words = Tokenizer::scratch_words(text.len()).min(FIRST_SCRATCH_WORDS);
     let mut scratch = reserve_words(scratch_words).ok_or(NO_MEMORY)?;
@@ -68,6 +77,7 @@ pub(crate) fn encode(tokenizer: &Tokenizer<'_>, text: &[u8]) -> Result<&'static 
             Err(EncodeError::ScratchTooSmall { needed_words }) => {
                 let needed = usize::try_from(needed_words).map_err(|_| NO_MEMORY)?;
                 scratch_words = needed.max(scratch_words.saturating_mul(2));
+                forget_words(scratch);
                 scratch = reserve_words(scratch_words).ok_or(NO_MEMORY)?;
             }
             Err(error) => return Err(Failure::engine(b"the prompt", error)),
@@ -81,5 +91,6 @@ pub(crate) fn encode(tokenizer: &Tokenizer<'_>, text: &[u8]) -> Result<&'static 
         }
     });
     kept.map_err(|error| Failure::engine(b"the prompt", error))?;
+    forget_words(scratch);
     Ok(ids)
 }
