@@ -1,4 +1,4 @@
-//! The CPU's instruction sets, of those that a program of few kernels asks for: one level for each
+//! The CPU's instruction sets that the smallest program has kernels for: one level for each
 //! architecture.
 // Unsafe: claims to `core` that a feature is there, right after having detected it.
 #![allow(unsafe_code)]

@@ -1,4 +1,4 @@
-//! A value that two threads share, each of which waits for what the other changes.
+//! A value that two threads share. Each can wait until the other changes it.
 // Unsafe: hands out the value that a lock guards.
 #![allow(unsafe_code)]
 

@@ -243,7 +243,7 @@ fn lock_pages(bytes: &mut [u8]) -> bool {
     unsafe { rustix::mm::mlock(bytes.as_mut_ptr().cast(), bytes.len()) }.is_ok()
 }
 
-/// A model file of which only a part is in memory.
+/// A model file that is only partly in memory.
 pub struct StreamedFile {
     file: &'static DirectFile<LinuxFile>,
     budget_bytes: u64,

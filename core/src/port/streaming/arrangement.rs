@@ -34,7 +34,7 @@ pub struct StreamPlan {
     pub pinned_bytes: u64,
     /// Slots, and what is known of the stripes.
     pub buffer_bytes: u64,
-    /// What every token reads from the device: whole sectors of what is not pinned.
+    /// Bytes that every token reads from the device: whole sectors of unpinned weights.
     pub streamed_bytes: u64,
     /// The same of experts, if a token were to use all of them.
     pub streamed_expert_bytes: u64,
@@ -54,7 +54,7 @@ pub struct Arrangement {
 }
 
 impl Arrangement {
-    /// Uses `budget` bytes of memory for the `stripes` of `file`, each of which takes
+    /// Divides `budget` bytes of memory among the `stripes` of `file`, each of which takes
     /// `overhead_bytes` of tables as well; writes their pins to `pins`, of the same length. Where
     /// something streams there are `slots`, whether or not the budget has room for them.
     pub fn new(

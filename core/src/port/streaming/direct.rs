@@ -2,8 +2,8 @@
 //!
 //! What streams through memory once a token gains nothing from a cache, and a process that is held
 //! to some memory is charged for it. So reads are direct where the system has such reads: into the
-//! caller's buffer, in whole sectors. Where it refuses, reads are buffered and the cache is told
-//! right after each to forget what it read.
+//! caller's buffer, in whole sectors. Where it has none, reads are buffered, and the cache is told
+//! after each to forget it.
 
 use super::arrangement::SECTOR_BYTES_MAX;
 use super::window::Sectors;
@@ -59,7 +59,7 @@ impl<D: Device> DirectFile<D> {
         self.sector_bytes
     }
 
-    /// Fills `buffer` from `offset` on, as far as the file goes.
+    /// Fills `buffer` from `offset` on, or up to the end of the file.
     fn read_sectors(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, i32> {
         let mut read = 0;
         while let Some(rest) = buffer.get_mut(read..).filter(|rest| !rest.is_empty()) {

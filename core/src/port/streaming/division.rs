@@ -87,7 +87,7 @@ impl Division {
         Ok(best)
     }
 
-    /// The smallest ceiling, in MiB, of which `process_bytes` says what the process takes below it.
+    /// The smallest ceiling, in MiB. `process_bytes(ceiling)` gives what the process itself takes.
     pub fn least_mib(&self, planned: u64, process_bytes: impl Fn(u64) -> u64) -> u64 {
         let fixed = [planned, self.ceiling.header_bytes, self.buffer_bytes];
         let fixed = fixed.iter().fold(0, |sum: u64, &more| sum.saturating_add(more));

@@ -1,7 +1,7 @@
 //! Why the program failed: a text or a number, what it is about, and the exit code.
 
 use crate::line::Line;
-use picolm_core::error::Error;
+use picolm_core::error::{CONTEXT, Error};
 use picolm_linux::bare::map::MapError;
 
 /// What went wrong.
@@ -87,6 +87,8 @@ impl Failure {
             Reason::Text(text) => line.text(text.as_bytes()),
             Reason::Number(number) => {
                 let kind: &[u8] = match number / 100 {
+                    // Of the option `-c`, not of the file.
+                    _ if number == CONTEXT => b"fewer tokens of context are possible (-c)",
                     1 => b"not a GGUF file, or a damaged one",
                     2 => b"a model that this program does not run",
                     3 => b"the model's tokenizer cannot be used",
