@@ -53,7 +53,7 @@ pub(crate) use portable::prefetch_stored;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::prefetch::prefetch_stored;
 
-pub use vector::{VectorCandidate, VectorKernels, bind_vector};
+pub use vector::{StateUpdate, VectorCandidate, VectorKernels, bind_vector};
 
 /// How activations are encoded for a kernel. Kernels with equal encodings share one encoded copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

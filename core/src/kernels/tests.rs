@@ -382,6 +382,13 @@ fn check_vectors(
         kernels.accumulate(&weights, &rows, &mut ours).unwrap();
         oracle.accumulate(&weights, &rows, &mut theirs).unwrap();
         same(&ours, &theirs, "accumulate");
+        let (gain, queries) = (-0.7, hard_numbers(count, random));
+        let step = StateUpdate { decay: 0.9, gain, keys: &weights, values: &a, queries: &queries };
+        let (mut our_state, mut their_state) = (rows.clone(), rows);
+        kernels.update_state(&step, &mut our_state, &mut ours).unwrap();
+        oracle.update_state(&step, &mut their_state, &mut theirs).unwrap();
+        same(&our_state, &their_state, "update_state");
+        same(&ours, &theirs, "what update_state reads");
     }
     for shift in [0.0, 3.5, -80.0, f32::NEG_INFINITY] {
         let (mut ours, mut theirs) = (a.clone(), a.clone());

@@ -9,6 +9,21 @@ use super::ShapeMismatch;
 use crate::port::CpuFeatures;
 use crate::quant::{KvType, kv};
 
+/// What a head's matrix forgets, learns and is asked: see [`VectorKernels::update_state`].
+#[derive(Clone, Copy, Debug)]
+pub struct StateUpdate<'a> {
+    /// What the old values are multiplied by.
+    pub decay: f32,
+    /// What keys are multiplied by.
+    pub gain: f32,
+    /// Where to learn. `[rows of the state]`
+    pub keys: &'a [f32],
+    /// What to learn. `[columns of the state]`
+    pub values: &'a [f32],
+    /// What to ask for. `[rows of the state]`
+    pub queries: &'a [f32],
+}
+
 /// The vector kernels of one instruction set.
 pub struct VectorKernels {
     /// Name of the level, as `PICOLM_CPU` spells it.
@@ -17,6 +32,7 @@ pub struct VectorKernels {
     pub(in crate::kernels) dots: fn(&[f32], &[f32], &mut [f32]),
     pub(in crate::kernels) exp_sum: fn(&mut [f32], f32) -> f32,
     pub(in crate::kernels) accumulate: fn(&[f32], &[f32], &mut [f32]),
+    pub(in crate::kernels) update_state: fn(&StateUpdate<'_>, &mut [f32], &mut [f32]),
     /// f16 to f32. Lengths of this and the next three are checked by [`Self::widen`] and
     /// [`Self::narrow`].
     pub(in crate::kernels) widen: fn(&[u8], &mut [f32]),
@@ -74,6 +90,26 @@ impl VectorKernels {
             return Err(ShapeMismatch);
         }
         (self.accumulate)(weights, rows, sum);
+        Ok(())
+    }
+
+    /// A step of a matrix that a head remembers, `[keys.len(), values.len()]`, for ascending rows
+    /// `j`: `state[j][d] = decay * state[j][d] + (gain * keys[j]) * values[d]`, and then
+    /// `sum[d] += queries[j] * state[j][d]`.
+    pub fn update_state(
+        &self,
+        step: &StateUpdate<'_>,
+        state: &mut [f32],
+        sum: &mut [f32],
+    ) -> Result<(), ShapeMismatch> {
+        let StateUpdate { keys, values, queries, .. } = step;
+        if keys.len().checked_mul(values.len()) != Some(state.len())
+            || queries.len() != keys.len()
+            || sum.len() != values.len()
+        {
+            return Err(ShapeMismatch);
+        }
+        (self.update_state)(step, state, sum);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::OpError;
 use crate::kernels::VectorKernels;
+use crate::num;
 
 /// Elements at a time: they and their exponentials stay in the first-level cache.
 const PIECE: usize = 256;
@@ -66,6 +67,26 @@ pub fn soft_cap(vector: &VectorKernels, x: &mut [f32], cap: f32) {
             *x = cap * (1.0 - 2.0 / (*exponential + 1.0));
         }
     }
+}
+
+/// `gate = max(gate, 0)^2 * up` (So et al. 2021, arXiv 2109.08668).
+pub fn relu_squared(_: &VectorKernels, gate: &mut [f32], up: &[f32]) -> Result<(), OpError> {
+    if !up.is_empty() && gate.len() != up.len() {
+        return Err(OpError::Shape);
+    }
+    for x in &mut *gate {
+        let positive = x.max(0.0);
+        *x = positive * positive;
+    }
+    gate.iter_mut().zip(up).for_each(|(gate, up)| *gate *= up);
+    Ok(())
+}
+
+/// `ln(1 + exp(x))`: a positive number that follows `x` where that is large.
+pub fn softplus(x: f32) -> f32 {
+    // Beyond, the difference to x is less than a rounding.
+    const LARGE: f32 = 20.0;
+    if x > LARGE { x } else { libm::log1pf(num::exp(x)) }
 }
 
 /// `1 / (1 + exp(-x))`.

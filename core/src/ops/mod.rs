@@ -6,19 +6,22 @@
 
 mod activation;
 mod attention;
+mod convolution;
 mod encode;
 mod gathered;
 mod matmul;
 mod norm;
 mod rope;
 mod rows;
+mod scan;
 mod score;
 
-pub use activation::{Activation, gelu, sigmoid, silu, soft_cap};
+pub use activation::{Activation, gelu, relu_squared, sigmoid, silu, soft_cap, softplus};
 pub use attention::{
     Attention, BLOCK_POSITIONS, BlockTable, KvLayer, RowPosition, attend, attention_scratch_len,
     row_tile,
 };
+pub use convolution::{Columns, Convolution};
 pub use encode::{Encoder, KEEP, MakeRow};
 pub use gathered::{Gathered, Wanted};
 pub use matmul::{
@@ -27,6 +30,7 @@ pub use matmul::{
 pub use norm::{Norm, add, add_scaled};
 pub use rope::{Pairing, Rope, RopeScaling, angles, inverse_frequencies, rotate};
 pub use rows::{PARALLEL_ELEMENTS, for_rows};
+pub use scan::{StateColumns, Step, scan};
 pub use score::{log_probability, softmax};
 
 use crate::kernels::ShapeMismatch;

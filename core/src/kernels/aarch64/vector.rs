@@ -4,7 +4,7 @@ use super::format::{ROWS, each_row};
 use super::intrinsics::*;
 use super::lanes;
 use super::registers::{load, load_f32, narrow, store_f32, store_u16, widen, widen_high};
-use crate::kernels::portable::vector::{self as portable, exp_sum};
+use crate::kernels::portable::vector::{self as portable, exp_sum, update_state};
 use crate::kernels::{VectorCandidate, VectorKernels};
 use crate::num::{self, LANES};
 use crate::port::{CpuFeature, CpuFeatures};
@@ -19,6 +19,7 @@ const KERNELS: VectorKernels = VectorKernels {
     dots,
     exp_sum,
     accumulate,
+    update_state,
     widen: widen_all,
     widen_q8_0,
     widen_q4_0,

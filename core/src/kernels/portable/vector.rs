@@ -1,7 +1,7 @@
 //! The vector kernels in plain Rust, written in 16 lanes so that compilers vectorise them.
 
 use super::integer;
-use crate::kernels::{VectorCandidate, VectorKernels};
+use crate::kernels::{StateUpdate, VectorCandidate, VectorKernels};
 use crate::num::{self, LANES, f16, tree_sum};
 use crate::port::CpuFeatures;
 use crate::quant::blocks32::{Q4_0, Q8_0};
@@ -15,6 +15,7 @@ static KERNELS: VectorKernels = VectorKernels {
     dots,
     exp_sum,
     accumulate,
+    update_state,
     widen,
     widen_q8_0: integer::dequantize::<Q8_0>,
     widen_q4_0: integer::dequantize::<Q4_0>,
@@ -65,6 +66,20 @@ fn accumulate(weights: &[f32], rows: &[f32], sum: &mut [f32]) {
     for (weight, row) in weights.iter().zip(rows.chunks_exact(sum.len().max(1))) {
         for (sum, x) in sum.iter_mut().zip(row) {
             *sum += weight * x;
+        }
+    }
+}
+
+// Inlined into functions that are compiled for more than the target's baseline.
+#[inline(always)]
+pub(in crate::kernels) fn update_state(step: &StateUpdate<'_>, state: &mut [f32], sum: &mut [f32]) {
+    let &StateUpdate { decay, gain, keys, values, queries } = step;
+    let rows = state.chunks_exact_mut(values.len().max(1));
+    for (row, (key, query)) in rows.zip(keys.iter().zip(queries)) {
+        let weight = gain * key;
+        for ((x, value), sum) in row.iter_mut().zip(values).zip(&mut *sum) {
+            *x = decay * *x + weight * value;
+            *sum += query * *x;
         }
     }
 }

@@ -5,7 +5,7 @@
 use super::lanes::runs_on;
 use super::lanes::*;
 use crate::kernels::portable::vector as portable;
-use crate::kernels::{VectorCandidate, VectorKernels};
+use crate::kernels::{StateUpdate, VectorCandidate, VectorKernels};
 use crate::num::{self, LANES, tree_sum};
 use crate::port::CpuFeatures;
 use core::arch::x86_64::*;
@@ -26,6 +26,8 @@ macro_rules! entries {
         const KERNELS: VectorKernels = VectorKernels { level: "avx2", $($name: entry::$name,)* };
 
         mod entry {
+            use crate::kernels::StateUpdate;
+
             $(
                 #[inline]
                 pub(super) fn $name($($argument: $type),*) $(-> $result)? {
@@ -42,6 +44,7 @@ entries! {
     dots(x: &[f32], rows: &[f32], out: &mut [f32]);
     exp_sum(x: &mut [f32], shift: f32) -> f32;
     accumulate(weights: &[f32], rows: &[f32], sum: &mut [f32]);
+    update_state(step: &StateUpdate<'_>, state: &mut [f32], sum: &mut [f32]);
     widen(halves: &[u8], out: &mut [f32]);
     widen_q8_0(blocks: &[u8], out: &mut [f32]);
     widen_q4_0(blocks: &[u8], out: &mut [f32]);
@@ -205,6 +208,13 @@ fn accumulate(weights: &[f32], rows: &[f32], sum: &mut [f32]) {
             *sum += weight * x;
         }
     }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,f16c")]
+fn update_state(step: &StateUpdate<'_>, state: &mut [f32], sum: &mut [f32]) {
+    // No sum crosses lanes: the compiler finds the vectors.
+    portable::update_state(step, state, sum);
 }
 
 /// Adds the weighted rows' elements from `at` on to the registers of `sum`.

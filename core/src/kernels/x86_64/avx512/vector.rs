@@ -3,7 +3,8 @@
 #![allow(unsafe_code)]
 
 use super::float::tree_sum;
-use crate::kernels::{VectorCandidate, VectorKernels};
+use crate::kernels::portable::vector as portable;
+use crate::kernels::{StateUpdate, VectorCandidate, VectorKernels};
 use crate::num::LANES;
 use crate::port::{CpuFeature, CpuFeatures};
 use core::arch::x86_64::*;
@@ -25,6 +26,10 @@ static KERNELS: VectorKernels = VectorKernels {
     accumulate: |weights, rows, sum| {
         // SAFETY: as above.
         unsafe { accumulate(weights, rows, sum) }
+    },
+    update_state: |step, state, sum| {
+        // SAFETY: as above.
+        unsafe { update_state(step, state, sum) }
     },
     widen: |halves, out| {
         // SAFETY: as above.
@@ -200,6 +205,12 @@ fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
     });
     // SAFETY: this function has AVX-512.
     unsafe { tree_sum(lanes) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn update_state(step: &StateUpdate<'_>, state: &mut [f32], sum: &mut [f32]) {
+    // No sum crosses lanes: the compiler finds the vectors.
+    portable::update_state(step, state, sum);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
