@@ -7,6 +7,7 @@
 use super::error::ModelError;
 use super::keys::{Keys, in_bounds};
 use super::layers::{LAYERS_MAX, LayerSet};
+use super::recurrence::Recurrence;
 use crate::gguf::Numbers;
 use crate::ops::{Attention, Norm, Pairing, Rope, RopeScaling};
 
@@ -23,16 +24,20 @@ pub struct Config {
     pub n_layer: u32,
     /// Blocks of the file that are left out.
     pub skipped: LayerSet,
-    /// Query heads: a multiple of `n_head_kv`.
+    /// Query heads: a multiple of `n_head_kv`; 0 in a model without attention.
     pub n_head: u32,
-    /// Key and value heads.
+    /// Key and value heads of blocks with attention.
     pub n_head_kv: u32,
+    /// Blocks without key heads: they have another mixer, or none.
+    pub without_heads: LayerSet,
     /// Elements of a query or key head.
     pub key_dim: u32,
     /// Elements of a value head.
     pub value_dim: u32,
-    /// Hidden length of a dense feed-forward network.
+    /// Hidden length of a dense feed-forward network; 0 in a model without.
     pub n_ff: u32,
+    /// Blocks without a feed-forward network.
+    pub without_hidden: LayerSet,
     /// Hidden length of an expert.
     pub n_ff_expert: u32,
     /// Hidden length of the expert that every token uses; 0 without one.
@@ -43,6 +48,10 @@ pub struct Config {
     pub n_expert_used: u32,
     /// Whether the shares of a token's experts are divided by their sum.
     pub shares_are_normed: bool,
+    /// How a router's scores become shares.
+    pub router: Router,
+    /// Sizes of the mixers that remember all positions at once.
+    pub recurrence: Recurrence,
     /// Added to the mean square in norms.
     pub epsilon: f32,
     /// Position embedding.
@@ -81,6 +90,15 @@ pub struct Config {
     /// Positions that the model was trained for, context extension included;
     /// [`Self::CONTEXT_UNKNOWN`] where the file says 0.
     pub context_trained: u32,
+}
+
+/// How a router's scores become the shares of experts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Router {
+    /// Against each other.
+    Softmax,
+    /// Each by itself.
+    Sigmoid,
 }
 
 /// How the rows of a text become one vector.
@@ -167,6 +185,9 @@ pub enum RopeTable {
 }
 
 impl LayerShape {
+    /// Instead of a half's number: the block has none.
+    pub const NO_HALF: u8 = u8::MAX;
+
     /// All blocks alike. Without a window: whatever their files name, llama.cpp gives one only to
     /// families that mark some blocks.
     pub fn alike(_: &Config, number: u32) -> Self {
@@ -188,11 +209,15 @@ impl LayerShape {
 pub(super) mod bound {
     pub(in crate::model) const EMBEDDING: u32 = 1 << 17;
     pub(in crate::model) const FEED_FORWARD: u32 = 1 << 20;
-    pub(super) const HEADS: u32 = 1024;
+    pub(in crate::model) const HEADS: u32 = 1024;
     pub(super) const HEAD_DIM: u32 = 1 << 13;
     pub(in crate::model) const EXPERTS: u32 = 1024;
     pub(super) const CONTEXT: u32 = (1 << 31) - 1;
 }
+
+const HEADS: &str = "attention.head_count";
+const HEADS_KV: &str = "attention.head_count_kv";
+const FEED_FORWARD: &str = "feed_forward_length";
 
 /// Most tokens of a vocabulary.
 pub(super) const VOCABULARY_MAX: u64 = 1 << 24;
@@ -209,22 +234,28 @@ impl Config {
     ) -> Result<Self, ModelError> {
         let n_embd = keys.size("embedding_length", bound::EMBEDDING)?;
         let n_layer = keys.size("block_count", LAYERS_MAX)?;
-        let n_head = keys.size("attention.head_count", bound::HEADS)?;
-        let n_head_kv = keys.optional_size("attention.head_count_kv", n_head)?.unwrap_or(n_head);
-        if !n_head.is_multiple_of(n_head_kv) {
-            return Err(ModelError::InvalidKey("attention.head_count_kv"));
+        // Attention and feed-forward networks refuse a 0 where a model has them.
+        let n_head = keys.u32(HEADS)?.ok_or(ModelError::MissingKey(HEADS))?;
+        if n_head > bound::HEADS {
+            return Err(ModelError::InvalidKey(HEADS));
+        }
+        let heads_kv = keys.counts(HEADS_KV, bound::HEADS, n_layer)?;
+        let (n_head_kv, without_heads) = heads_kv.unwrap_or((n_head, LayerSet::EMPTY));
+        if n_head_kv > 0 && !n_head.is_multiple_of(n_head_kv) {
+            return Err(ModelError::InvalidKey(HEADS_KV));
         }
         let head_dim = |suffix| match keys.optional_size(suffix, bound::HEAD_DIM)? {
+            _ if n_head == 0 => Ok(0),
             Some(dim) => Ok(dim),
             None if n_embd.is_multiple_of(n_head) => Ok(n_embd / n_head),
-            None => Err(ModelError::InvalidKey("attention.head_count")),
+            None => Err(ModelError::InvalidKey(HEADS)),
         };
         let key_dim = head_dim("attention.key_length")?;
         let value_dim = head_dim("attention.value_length")?;
-        let n_ff = keys.size("feed_forward_length", bound::FEED_FORWARD)?;
+        let hidden = keys.counts(FEED_FORWARD, bound::FEED_FORWARD, n_layer)?;
+        let (n_ff, without_hidden) = hidden.ok_or(ModelError::MissingKey(FEED_FORWARD))?;
         let context_trained = keys.u32("context_length")?;
         let context_trained = context_trained.ok_or(ModelError::MissingKey("context_length"))?;
-        let epsilon = habits.norm.epsilon_key;
         Ok(Self {
             architecture: keys.architecture,
             n_vocab,
@@ -233,15 +264,19 @@ impl Config {
             skipped: LayerSet::EMPTY,
             n_head,
             n_head_kv,
+            without_heads,
             key_dim,
             value_dim,
             n_ff,
+            without_hidden,
             n_ff_expert: 0,
             n_ff_shared: 0,
             n_expert: 0,
             n_expert_used: 0,
             shares_are_normed: true,
-            epsilon: keys.from_zero(epsilon)?.ok_or(ModelError::MissingKey(epsilon))?,
+            router: Router::Softmax,
+            recurrence: Recurrence::NONE,
+            epsilon: epsilon(keys, habits.norm.epsilon_key)?,
             rope: rope(keys, habits.pairing, key_dim, context_trained)?,
             local_rope: None,
             window: 0,
@@ -321,15 +356,65 @@ impl Config {
         Ok(())
     }
 
-    /// The same model without the blocks of `skipped`.
+    /// Refuses a model of which not every block that `has` says so has a count of its own.
+    pub(super) fn check_counts(
+        &self,
+        shapes: impl Iterator<Item = LayerShape>,
+        has: impl Fn(&LayerShape) -> [bool; 2],
+    ) -> Result<(), ModelError> {
+        for shape in shapes {
+            let [attends, feeds] = has(&shape);
+            if attends && self.without_heads.contains(shape.number) {
+                return Err(ModelError::UnequalKey(HEADS_KV));
+            }
+            if feeds && self.without_hidden.contains(shape.number) {
+                return Err(ModelError::UnequalKey(FEED_FORWARD));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a model without heads.
+    pub(super) const fn require_heads(&self) -> Result<(), ModelError> {
+        match (self.n_head, self.n_head_kv) {
+            (0, _) => Err(ModelError::InvalidKey(HEADS)),
+            (_, 0) => Err(ModelError::InvalidKey(HEADS_KV)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a model without feed-forward networks.
+    pub(super) const fn require_hidden(&self) -> Result<(), ModelError> {
+        if self.n_ff == 0 { Err(ModelError::InvalidKey(FEED_FORWARD)) } else { Ok(()) }
+    }
+
+    /// Leaves out the last blocks, as many as the key `suffix` says: they predict tokens further
+    /// ahead.
+    pub(super) fn leave_out_last(
+        &mut self,
+        keys: &Keys<'_, '_>,
+        suffix: &'static str,
+    ) -> Result<(), ModelError> {
+        let last = keys.u32(suffix)?.unwrap_or(0);
+        let left = self.n_layer.checked_sub(last).filter(|&left| left > 0);
+        let left = left.ok_or(ModelError::InvalidKey(suffix))?;
+        for number in left..self.n_layer {
+            self.skipped.insert(number).ok_or(ModelError::InvalidKey(suffix))?;
+        }
+        self.n_layer = left;
+        Ok(())
+    }
+
+    /// The same model without the blocks of `skipped`, too.
     pub(super) fn without(self, skipped: LayerSet) -> Result<Self, ModelError> {
-        let n_layer = self.n_layer_stored();
+        // Those that are left out already are the last.
+        let n_layer = self.n_layer;
         if let Some(layer) = skipped.iter().find(|&layer| layer >= n_layer) {
             return Err(ModelError::NoSuchLayer { layer, n_layer });
         }
         match n_layer - skipped.len() {
             0 => Err(ModelError::NoLayersLeft),
-            left => Ok(Self { n_layer: left, skipped, ..self }),
+            left => Ok(Self { n_layer: left, skipped: self.skipped.or(skipped), ..self }),
         }
     }
 
@@ -394,7 +479,7 @@ impl Config {
     /// Elements of the longest activations that a matrix is multiplied with.
     pub(crate) fn widest(&self) -> u64 {
         let others = u64::from(self.n_embd.max(self.hidden_len()));
-        others.max(self.attention_len() as u64)
+        others.max(self.attention_len() as u64).max(self.recurrence.inner.into())
     }
 
     /// The attention of a block that sees `window` positions.
@@ -427,14 +512,26 @@ impl Config {
     }
 }
 
+/// What is added in norms. Where the file lacks the key of the kind of norm, that of layer norms
+/// says it: files of Nemotron-H have that one.
+fn epsilon(keys: &Keys<'_, '_>, suffix: &'static str) -> Result<f32, ModelError> {
+    let own = keys.from_zero(suffix)?;
+    let other = if own.is_none() { keys.from_zero(Norm::LAYER.epsilon_key)? } else { None };
+    own.or(other).ok_or(ModelError::MissingKey(suffix))
+}
+
 fn rope(
     keys: &Keys<'_, '_>,
     pairing: Pairing,
     head_dim: u32,
     context_trained: u32,
 ) -> Result<Rope, ModelError> {
-    let dimensions = keys.u32("rope.dimension_count")?.unwrap_or(head_dim);
-    if dimensions > head_dim || !dimensions.is_multiple_of(2) || dimensions == 0 {
+    let dimensions = match head_dim {
+        // A model without heads has nothing to rotate, whatever its file says.
+        0 => 0,
+        _ => keys.u32("rope.dimension_count")?.unwrap_or(head_dim),
+    };
+    if dimensions > head_dim || !dimensions.is_multiple_of(2) || dimensions == 0 && head_dim > 0 {
         return Err(ModelError::InvalidKey("rope.dimension_count"));
     }
     let frequency_base = keys.positive("rope.freq_base", 10_000.0)?;

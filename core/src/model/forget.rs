@@ -36,7 +36,7 @@ impl Model<'_> {
         let mut turn = |key: &mut [f32]| {
             ops::rotate(key, key_dim, pairing, cosines, sines).map_err(|_| ShapeMismatch)
         };
-        for layer in 0..loaded.config.n_layer as usize {
+        for layer in 0..state.cache.shape().n_layer {
             for head in 0..loaded.config.n_head_kv as usize {
                 let run = Run { sequence, layer, block: 0, head, half: KvHalf::Keys, positions: 0 };
                 for from in first.saturating_add(count)..end {

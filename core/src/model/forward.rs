@@ -51,12 +51,14 @@ impl<'m> Model<'m> {
     ) -> Result<usize, ForwardError> {
         let rows = self.accept(state, rows, last)?;
         self.embed(state, rows)?;
-        let mut recurrent_at = 0;
+        let (mut cached_at, mut recurrent_at) = (0, 0);
         for mut layer in self.loaded.layers() {
             for half in self.loaded.block.halves(&layer.shape) {
-                layer.recurrent_at = recurrent_at;
+                (layer.cached_at, layer.recurrent_at) = (cached_at, recurrent_at);
                 (half.run)(&self.loaded, state, &layer, rows)?;
-                recurrent_at += half.recurrent_len(&self.loaded.config);
+                cached_at += usize::from(half.is_cached);
+                // The memory of all of it was given.
+                recurrent_at += half.recurrent_len(&self.loaded.config) as usize;
             }
         }
         Ok(rows)
@@ -79,6 +81,9 @@ impl<'m> Model<'m> {
             }
             if row.at.position >= context || row.at.sequence >= sequences {
                 return Err(ForwardError::Position(row.at));
+            }
+            if row.at.position == 0 {
+                state.recurrent.begin(row.at.sequence);
             }
             *state.tokens.get_mut(count).ok_or(ForwardError::Batch)? = row.token;
             state.positions[count] = row.at;
@@ -116,6 +121,9 @@ impl<'m> Model<'m> {
             }
         }
         let pairs = (rope.dimensions / 2) as usize;
+        if pairs == 0 {
+            return Ok(());
+        }
         let table = pairs * state.options.batch as usize;
         let frequencies = self.loaded.tensors.inverse_frequencies.chunks_exact(pairs);
         let cosines = state.cosines.chunks_exact_mut(table);

@@ -1,6 +1,7 @@
 //! The metadata keys of an architecture, without its name.
 
 use super::error::ModelError;
+use super::layers::LayerSet;
 use crate::gguf::{Array, Gguf, Key, Number, Numbers, Value, ValueType};
 
 /// Reads `ARCHITECTURE.suffix`.
@@ -50,6 +51,11 @@ impl<'a> Keys<'_, 'a> {
         Ok(list.map(|list| list.bools()).transpose()?)
     }
 
+    /// A list of whole numbers; `None` where the key is absent or something else.
+    pub fn u32s(&self, suffix: &'static str) -> Result<Option<Numbers<'a, u32>>, ModelError> {
+        Ok(self.list(suffix).map(|list| list.u32s()).transpose()?)
+    }
+
     /// A required size in `1..=most`.
     pub fn size(&self, suffix: &'static str, most: u32) -> Result<u32, ModelError> {
         self.optional_size(suffix, most)?.ok_or(ModelError::MissingKey(suffix))
@@ -62,6 +68,35 @@ impl<'a> Keys<'_, 'a> {
         most: u32,
     ) -> Result<Option<u32>, ModelError> {
         self.u32(suffix)?.map(|size| in_bounds(size, most, suffix)).transpose()
+    }
+
+    /// A count of each of `n_layer` blocks, at most `most`: what blocks have that have any, and the
+    /// blocks that have 0; `None` where the key is absent.
+    pub fn counts(
+        &self,
+        suffix: &'static str,
+        most: u32,
+        n_layer: u32,
+    ) -> Result<Option<(u32, LayerSet)>, ModelError> {
+        // A list that is too short is none of blocks, but may be one of equal numbers.
+        let list = self.list(suffix).filter(|list| list.len() >= n_layer.into());
+        let list = list.map(|list| list.u32s()).transpose()?;
+        let one = if list.is_some() { None } else { self.u32(suffix)? };
+        let (mut count, mut without) = (0, LayerSet::EMPTY);
+        for number in 0..n_layer {
+            let own = match (list, one) {
+                (Some(list), _) => list.get(number.into()).ok_or(ModelError::InvalidKey(suffix))?,
+                (None, Some(one)) => one,
+                (None, None) => return Ok(None),
+            };
+            match (own, count) {
+                (0, _) => without.insert(number).ok_or(ModelError::InvalidKey(suffix))?,
+                (_, 0) => count = in_bounds(own, most, suffix)?,
+                _ if own == count => {}
+                _ => return Err(ModelError::UnequalKey(suffix)),
+            }
+        }
+        Ok(Some((count, without)))
     }
 
     /// A number from 0 on; `None` where the key is absent.

@@ -26,6 +26,15 @@ impl LayerSet {
         Some(())
     }
 
+    /// The blocks of either set.
+    #[must_use]
+    pub fn or(mut self, other: Self) -> Self {
+        for (word, other) in self.words.iter_mut().zip(other.words) {
+            *word |= other;
+        }
+        self
+    }
+
     /// Whether the block is in the set.
     pub fn contains(&self, layer: u32) -> bool {
         self.words.get(layer as usize / 64).is_some_and(|word| word >> (layer % 64) & 1 == 1)

@@ -7,7 +7,7 @@ use super::family::Family;
 use super::keys::Keys;
 use super::layers::LayerSet;
 use super::loaded::KernelTable;
-use super::placement::{Part, Placed, placed, slot};
+use super::placement::{Part, Placed, placed, slot, slot_of};
 use super::schedule::stripe_rows;
 use super::state::{ModelOptions, Wants};
 use super::tensor::{Kind, Tensor, TensorSet};
@@ -94,6 +94,8 @@ impl<'g, 'a> Layout<'g, 'a> {
             (half.configure)(&keys, &mut config)?;
         }
         (family.configure)(&keys, &mut config)?;
+        let block = &family.block;
+        config.check_counts(block.layers(&config), |shape| block.counted(shape))?;
         let mut layout = Self {
             gguf,
             config: config.without(skipped)?,
@@ -122,7 +124,14 @@ impl<'g, 'a> Layout<'g, 'a> {
 
     /// What decoding reads where keys and values are stored as `kv_type`.
     pub fn traffic(&self, kv_type: KvType) -> Result<Traffic, ModelError> {
-        Traffic::new(&self.config, self.weights_bytes, kv_type)
+        let (cached, bytes) =
+            (self.family.block.cached(&self.config), [self.weights_bytes, self.state_bytes()]);
+        Traffic::new(&self.config, cached, bytes, kv_type)
+    }
+
+    /// Bytes of a text's recurrent state.
+    pub(crate) fn state_bytes(&self) -> u64 {
+        self.family.block.recurrent(&self.config).1.saturating_mul(4)
     }
 
     /// Bytes of activations that a row of a batch takes.
@@ -136,6 +145,7 @@ impl<'g, 'a> Layout<'g, 'a> {
         Wants {
             sizes: block.sizes(&self.config, options.batch as usize),
             recurrent: block.recurrent(&self.config),
+            cached: block.cached(&self.config),
             hidden: self.hidden,
             embedding_row_bytes: self.embedding_row_bytes,
         }
@@ -227,7 +237,7 @@ impl<'g, 'a> Layout<'g, 'a> {
             // As many as blocks need: no block lacks one, for names are unique.
             if counts[tensor as usize] < needed {
                 let (_, number) = self.needing(tensor, self.blocks_with(tensor)?);
-                return Err(ModelError::MissingTensor(slot(number, tensor.name(), Part::Weight)));
+                return Err(ModelError::MissingTensor(slot_of(self.family, number, tensor)));
             }
         }
         Ok(())

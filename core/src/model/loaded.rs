@@ -2,6 +2,7 @@
 
 use super::block::Block;
 use super::config::Config;
+use super::state::State;
 use super::tensor::Tensor;
 use super::tensors::{Layer, Tensors};
 use crate::kernels::{FormatKernels, VectorKernels};
@@ -39,8 +40,8 @@ impl<'m> Loaded<'m> {
 
     /// The blocks that a pass runs.
     pub(super) fn layers(&self) -> impl Iterator<Item = Layer<'_, 'm>> {
-        let layer =
-            |(index, shape)| Layer { tensors: &self.tensors, index, shape, recurrent_at: 0 };
+        let tensors = &self.tensors;
+        let layer = |(index, shape)| Layer { tensors, index, shape, cached_at: 0, recurrent_at: 0 };
         (0..).zip(self.block.layers(&self.config)).map(layer)
     }
 
@@ -118,6 +119,30 @@ impl<'m> Loaded<'m> {
     /// are.
     pub(super) fn adds_plainly(&self, post: [&[f32]; 2]) -> bool {
         post[0].is_empty() && self.config.residual_scale == 1.0
+    }
+
+    /// Ends a half that has left rows in `state.y`: they go through `make` and `tensor`, and what
+    /// comes out is added to the residual stream, normed by `post` and scaled.
+    pub(super) fn finish(
+        &self,
+        state: &mut State<'_>,
+        layer: &Layer<'_, 'm>,
+        rows: usize,
+        (tensor, post): (Tensor, [&[f32]; 2]),
+        make: &MakeRow<'_>,
+    ) -> Result<(), OpError> {
+        let State { x, y, work, encoder, .. } = state;
+        let x = &mut x[..rows * self.config.n_embd as usize];
+        let matrix = layer.matrix(tensor).ok_or(OpError::Shape)?;
+        let columns = matrix.columns as usize;
+        let y = y.get_mut(..rows * columns).ok_or(OpError::Shape)?;
+        let output = self.linear(layer, tensor, rows, work)?;
+        if self.adds_plainly(post) {
+            return self.multiply(encoder, y, columns, make, &mut [Product { sum: x, ..output }]);
+        }
+        self.multiply(encoder, y, columns, make, &mut [output])?;
+        let length = x.len();
+        self.add(x, work.get_mut(..length).ok_or(OpError::Shape)?, post)
     }
 
     /// Adds the outputs of a half to the residual stream, normed by `post` and scaled; both are

@@ -9,10 +9,11 @@
 //! | `schedule` | in what order and in what stripes matrices are read |
 //! | `tensors` | where the tensors of a loaded file lie |
 //! | `kv_cache` | keys and values of every position |
+//! | [`recurrence`](Recurrence) | sizes of what remembers all positions at once |
 //! | `recurrent` | state that cannot go back, and marks to go back to |
 //! | `state` | buffers of the passes |
 //! | `loaded` | what the halves of a block run on |
-//! | `block` | the halves of a block: attention, feed-forward, experts |
+//! | `block` | the halves of a block: attention and other mixers, feed-forward, experts |
 //! | [`family`] | what differs between architectures, as data |
 //! | `placement` | what a file's tensors are, by their names |
 //! | [`layout`](Layout) | a model file, understood: what plans and engines are made from |
@@ -39,6 +40,7 @@ mod load;
 mod loaded;
 mod placement;
 mod pool;
+mod recurrence;
 mod recurrent;
 mod schedule;
 mod state;
@@ -48,10 +50,11 @@ mod tensors;
 mod traffic;
 
 pub use block::{
-    ATTENTION, ATTENTION_UNNORMED, Block, EXPERTS, FEED_FORWARD, FEED_FORWARD_UNNORMED, GATED,
-    GATED_UNNORMED, Half, Needs, SHARED_EXPERT, SUB_NORMED,
+    ATTENTION, ATTENTION_BESIDE_STATE_SPACE, ATTENTION_UNNORMED, Block, DELTA_NET,
+    DELTA_NET_GROUPED, EXPERTS, FEED_FORWARD, FEED_FORWARD_UNNORMED, GATED, GATED_ATTENTION,
+    GATED_UNNORMED, Half, Needs, SHARED_EXPERT, SHORT_CONV, STATE_SPACE, SUB_NORMED,
 };
-pub use config::{Config, LayerShape, Pooling};
+pub use config::{Config, LayerShape, Pooling, Router};
 pub use error::{ForwardError, ModelError, Name, TensorSlot};
 pub use family::Family;
 pub use forward::Row;
@@ -60,6 +63,8 @@ pub(crate) use kv_cache::{KvHalf, Run};
 pub use layers::LayerSet;
 pub use layout::{Build, Layout};
 pub use load::Model;
+pub use recurrence::Recurrence;
+pub(crate) use recurrent::Keep;
 pub use state::ModelOptions;
 pub(crate) use state::State;
 pub(crate) use stored::StoredShape;

@@ -81,6 +81,18 @@ pub(super) const fn slot(number: Option<u32>, name: &'static str, part: Part) ->
     TensorSlot { layer: number, name, suffix: part.suffix() }
 }
 
+/// The place of a weight in the files of a family; `number` is that of its block.
+pub(super) fn slot_of(family: &Family, number: Option<u32>, tensor: Tensor) -> TensorSlot {
+    let renamed =
+        family.fused.iter().find(|fused| matches!(fused.parts, [only] if *only == tensor));
+    let (name, is_bare) = match renamed {
+        Some(renamed) => (renamed.name, renamed.is_bare),
+        None => (tensor.name(), tensor.is_bare()),
+    };
+    let suffix = if is_bare { "" } else { Part::Weight.suffix() };
+    TensorSlot { layer: number, name, suffix }
+}
+
 /// Every tensor of the blocks that run and outside of blocks, its shape checked.
 pub(super) fn placed<'a>(
     gguf: &Gguf<'a>,
@@ -151,35 +163,38 @@ fn find<'a>(
         Some(None) => return Ok(None),
         kept => kept.flatten(),
     };
-    let (name, part) = match name.strip_suffix(Part::Bias.suffix().as_bytes()) {
-        Some(name) => (name, Part::Bias),
-        None => {
-            let name = name.strip_suffix(Part::Weight.suffix().as_bytes());
-            (name.ok_or(unknown)?, Part::Weight)
-        }
-    };
     // Outside of blocks no length depends on one.
     let shape = (family.block.shape)(config, number.unwrap_or(0));
-    let known = if number.is_some() { family.needs(&shape) } else { family.needs_outside() };
-    let known = if part == Part::Bias { known.biases } else { known.known() };
-    let fits = |tensors: &[Tensor]| info.dimensions == part.dimensions(tensors, config, &shape);
-    let named = |entry: &str| entry.as_bytes() == name;
-    let alone = known.iter().find(|tensor| named(tensor.name()));
-    // Where it has the name of a part, too, the shape decides.
-    let fused = family.fused.iter().find(|fused| {
-        let holds = fused.parts.iter().all(|&tensor| known.contains(tensor));
-        named(fused.name) && holds && (alone.is_none() || fits(fused.parts))
-    });
-    let (name, tensors) = match (fused, alone) {
-        (Some(fused), _) => (fused.name, fused.parts),
-        (None, Some(tensor)) => (tensor.name(), tensor.alone()),
-        (None, None) => return Err(unknown),
-    };
-    let slot = slot(number, name, part);
-    if !fits(tensors) {
-        return Err(ModelError::WrongShape(slot));
+    let needs = if number.is_some() { family.needs(&shape) } else { family.needs_outside() };
+    let endings = [
+        ("", Part::Weight),
+        (Part::Weight.suffix(), Part::Weight),
+        (Part::Bias.suffix(), Part::Bias),
+    ];
+    for (suffix, part) in endings {
+        let Some(name) = name.strip_suffix(suffix.as_bytes()) else { continue };
+        let known = if part == Part::Bias { needs.biases } else { needs.known() };
+        let fits = |tensors: &[Tensor]| info.dimensions == part.dimensions(tensors, config, &shape);
+        let named =
+            |entry: &str, is_bare: bool| entry.as_bytes() == name && is_bare == suffix.is_empty();
+        let alone = known.iter().find(|tensor| named(tensor.name(), tensor.is_bare()));
+        // Where it has the name of a part, too, the shape decides.
+        let fused = family.fused.iter().find(|fused| {
+            let holds = fused.parts.iter().all(|&tensor| known.contains(tensor));
+            named(fused.name, fused.is_bare) && holds && (alone.is_none() || fits(fused.parts))
+        });
+        let (name, tensors) = match (fused, alone) {
+            (Some(fused), _) => (fused.name, fused.parts),
+            (None, Some(tensor)) => (tensor.name(), tensor.alone()),
+            (None, None) => continue,
+        };
+        let slot = TensorSlot { layer: number, name, suffix };
+        if !fits(tensors) {
+            return Err(ModelError::WrongShape(slot));
+        }
+        return Ok(Some(Rest { info, layer, part, slot, tensors, shape }));
     }
-    Ok(Some(Rest { info, layer, part, slot, tensors, shape }))
+    Err(unknown)
 }
 
 /// The number of a tensor's block, and what follows it in the name.

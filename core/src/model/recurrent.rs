@@ -6,6 +6,7 @@
 
 use super::config::Config;
 use crate::mem::{Memory, MemoryExt, Purpose};
+use crate::ops::StateColumns;
 
 crate::mem::stored! {
     /// A copy of a sequence's state.
@@ -13,24 +14,33 @@ crate::mem::stored! {
     struct Mark {
         /// Positions that the state has seen; none where there is no copy.
         position: u32,
-        /// When it was made or last gone back to.
+        /// When it was made or last gone back to; 0 where the next mark takes its place.
         time: u32,
     }
+}
+
+/// How long a mark is worth keeping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// As long as it is among those last used.
+    Long,
+    /// Until the next mark: a draft begins here, and is settled after one pass.
+    Short,
 }
 
 /// What recurrent state needs of the code here: a build whose blocks have none links none of it.
 pub(super) struct Recurring {
     /// f32 of a block's state of one sequence.
-    pub(super) len: fn(&Config) -> usize,
+    pub(super) len: fn(&Config) -> u64,
     rewind: fn(&mut Recurrent<'_>, u32, u32) -> u32,
-    mark: fn(&mut Recurrent<'_>, u32, u32),
+    mark: fn(&mut Recurrent<'_>, u32, u32, Keep),
+    marked: fn(&Recurrent<'_>, u32, u32) -> Option<u32>,
 }
 
 impl Recurring {
     /// Of blocks with state of `len` f32 each.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no family of this build has such state"))]
-    pub(super) const fn new(len: fn(&Config) -> usize) -> Self {
-        Self { len, rewind: to_mark, mark: keep }
+    pub(super) const fn new(len: fn(&Config) -> u64) -> Self {
+        Self { len, rewind: to_mark, mark: keep, marked: next_marked }
     }
 }
 
@@ -54,19 +64,20 @@ pub(super) struct Recurrent<'m> {
 impl<'m> Recurrent<'m> {
     /// Takes memory for state of `len` f32 a sequence and `marks` copies of each.
     pub(super) fn take(
-        (recurring, len): (Option<&'static Recurring>, usize),
+        (recurring, values): (Option<&'static Recurring>, u64),
         sequences: u32,
         marks: u32,
         memory: &mut dyn Memory<'m>,
     ) -> Self {
         let sequences = u64::from(sequences);
         let marks = if recurring.is_none() { 0 } else { u64::from(marks) };
-        let (values, count) = (len as u64, sequences * marks);
+        let count = sequences * marks;
         let now = memory.take(Purpose::KvCache, sequences.saturating_mul(values));
         now.fill(0.0);
         Self {
             recurring,
-            len,
+            // What does not fit in memory was not given.
+            len: values as usize,
             n_mark: marks as usize,
             now,
             copies: memory.take(Purpose::KvCache, count.saturating_mul(values)),
@@ -85,6 +96,18 @@ impl<'m> Recurrent<'m> {
         self.now.get_mut(start..start + self.len).unwrap_or(&mut [])
     }
 
+    /// A sequence begins: its state has seen nothing, and marks are another text's.
+    pub(super) fn begin(&mut self, sequence: u32) {
+        self.of(sequence).fill(0.0);
+        let marks = self.marks.chunks_exact_mut(self.n_mark.max(1)).nth(sequence as usize);
+        marks.into_iter().flatten().for_each(|mark| mark.position = 0);
+    }
+
+    /// What a block remembers in every sequence, from `first` on in each one's state.
+    pub(super) fn columns(&mut self, first: usize) -> StateColumns<'_> {
+        StateColumns { values: self.now, stride: self.len, first }
+    }
+
     /// Goes back to the last mark at or before `position`, or to the beginning; returns where that
     /// is. Marks behind it are gone.
     pub(super) fn rewind(&mut self, sequence: u32, position: u32) -> u32 {
@@ -94,12 +117,36 @@ impl<'m> Recurrent<'m> {
         }
     }
 
-    /// Keeps the state of a sequence that has seen `position` positions, replacing the least
-    /// recently used copy. The beginning needs none.
-    pub(super) fn mark(&mut self, sequence: u32, position: u32) {
+    /// Keeps the state of a sequence that has seen `position` positions, in the place of a copy
+    /// that was to be kept for a short time, or else of the least recently used one. The beginning
+    /// needs none.
+    pub(super) fn mark(&mut self, sequence: u32, position: u32, keep: Keep) {
         if let Some(recurring) = self.recurring {
-            (recurring.mark)(self, sequence, position);
+            (recurring.mark)(self, sequence, position, keep);
         }
+    }
+
+    /// The first mark of a sequence behind `position`.
+    pub(super) fn marked(&self, sequence: u32, position: u32) -> Option<u32> {
+        self.recurring.and_then(|recurring| (recurring.marked)(self, sequence, position))
+    }
+
+    /// The state of a sequence as the mark at `position` keeps it. `[len]`
+    pub(super) fn kept(&self, sequence: u32, position: u32) -> Option<&[f32]> {
+        let marks = self.marks.chunks_exact(self.n_mark.max(1)).nth(sequence as usize)?;
+        let index = marks.iter().position(|mark| mark.position == position)?;
+        let [_, copy] = self.places(sequence, index);
+        self.copies.get(copy)
+    }
+
+    /// f32 of a sequence's state.
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Copies of each sequence.
+    pub(super) const fn marks(&self) -> usize {
+        self.n_mark
     }
 
     /// Where the state of a sequence is, and that of its copy `index`.
@@ -121,28 +168,39 @@ fn to_mark(state: &mut Recurrent<'_>, sequence: u32, position: u32) -> u32 {
         }
     }
     let Some((index, mark)) = best else {
-        state.of(sequence).fill(0.0);
+        state.begin(sequence);
         return 0;
     };
-    state.time += 1;
-    mark.time = state.time;
+    if mark.time > 0 {
+        state.time += 1;
+        mark.time = state.time;
+    }
     let reached = mark.position;
     let [now, copy] = state.places(sequence, index);
     state.now[now].copy_from_slice(&state.copies[copy]);
     reached
 }
 
-fn keep(state: &mut Recurrent<'_>, sequence: u32, position: u32) {
+fn next_marked(state: &Recurrent<'_>, sequence: u32, position: u32) -> Option<u32> {
+    let marks = state.marks.chunks_exact(state.n_mark.max(1)).nth(sequence as usize)?;
+    marks.iter().map(|mark| mark.position).filter(|&marked| marked > position).min()
+}
+
+fn keep(state: &mut Recurrent<'_>, sequence: u32, position: u32, keep: Keep) {
     let marks = state.marks.chunks_exact_mut(state.n_mark.max(1)).nth(sequence as usize);
-    let is_new = |marks: &&mut [Mark]| marks.iter().all(|mark| mark.position != position);
-    let Some(marks) = marks.filter(|marks| position > 0 && is_new(marks)) else {
+    let Some(marks) = marks.filter(|_| position > 0) else { return };
+    let time = state.time + 1;
+    if let Some(mark) = marks.iter_mut().find(|mark| mark.position == position) {
+        if keep == Keep::Long && mark.time == 0 {
+            (mark.time, state.time) = (time, time);
+        }
         return;
-    };
+    }
     let age = |mark: &Mark| if mark.position == 0 { 0 } else { mark.time };
     let oldest = marks.iter_mut().enumerate().min_by_key(|(_, mark)| age(mark));
     let Some((index, mark)) = oldest else { return };
-    state.time += 1;
-    *mark = Mark { position, time: state.time };
+    state.time = time;
+    *mark = Mark { position, time: if keep == Keep::Long { time } else { 0 } };
     let [now, copy] = state.places(sequence, index);
     state.copies[copy].copy_from_slice(&state.now[now]);
 }

@@ -3,7 +3,7 @@
 use super::config::Config;
 use super::error::ModelError;
 use super::kv_cache::{KvCache, KvShape, head_bytes};
-use super::recurrent::{Recurrent, Recurring};
+use super::recurrent::{Keep, Recurrent, Recurring};
 use crate::mem::{MAX_CHUNKS, MAX_WORKERS, Memory, MemoryExt, Purpose};
 use crate::ops::{Encoder, Gathered, RowPosition, Wanted};
 use crate::quant::KvType;
@@ -64,6 +64,8 @@ pub(super) struct Sizes {
     pub(super) work: usize,
     /// Each worker's own.
     pub(super) scratch: usize,
+    /// A row of what is kept of a half's input for another half.
+    pub(super) aside: usize,
 }
 
 impl Sizes {
@@ -73,6 +75,7 @@ impl Sizes {
             input: self.input.max(other.input),
             work: self.work.max(other.work),
             scratch: self.scratch.max(other.scratch),
+            aside: self.aside.max(other.aside),
         }
     }
 
@@ -80,8 +83,8 @@ impl Sizes {
     pub(super) fn row_bytes(&self, config: &Config) -> u64 {
         let (n_embd, n_ff) = (u64::from(config.n_embd), u64::from(config.hidden_len()));
         let input = self.input as u64;
-        let aside = if config.is_parallel { n_embd } else { 0 };
-        let float = n_embd + aside + input + self.work as u64 + 2 * config.rotary_len() as u64;
+        let kept = input + self.work as u64 + self.aside as u64;
+        let float = n_embd + kept + 2 * config.rotary_len() as u64;
         let encoded = input + n_ff;
         // A byte each, a scale of 4 for 32, a sum of 2 for every 16.
         float * 4 + encoded + encoded / 32 * 4 + encoded / 16 * 2
@@ -93,7 +96,9 @@ impl Sizes {
 pub(super) struct Wants {
     pub(super) sizes: Sizes,
     /// How the recurrent state goes back, and its f32 of one sequence and all blocks.
-    pub(super) recurrent: (Option<&'static Recurring>, usize),
+    pub(super) recurrent: (Option<&'static Recurring>, u64),
+    /// Blocks that keep keys and values.
+    pub(super) cached: u32,
     /// How the hidden activations are encoded.
     pub(super) hidden: Wanted,
     pub(super) embedding_row_bytes: u64,
@@ -112,7 +117,7 @@ pub(crate) struct State<'m> {
     pub(super) embedding_row: &'m mut [u8],
     /// Residual stream. `[batch, n_embd]`
     pub(super) x: &'m mut [f32],
-    /// What both halves of a parallel block read; empty in other models. `[batch, n_embd]`
+    /// What both halves of a parallel block read; empty in other models. `[batch, Sizes::aside]`
     pub(super) aside: &'m mut [f32],
     /// Normed rows; what attention has found, `[batch, n_head, value_dim]`; outputs of the
     /// feed-forward. `[batch, Sizes::input]`
@@ -161,14 +166,14 @@ impl<'m> State<'m> {
         memory: &mut dyn Memory<'m>,
     ) -> Result<Self, ModelError> {
         options.check(config)?;
-        let kv = kv_shape(config, options)?;
+        let kv = kv_shape(config, wants.cached, options)?;
         Ok(Self::take_buffers(config, wants, kv, options, memory))
     }
 
     /// [`Self::take`] of sizes that were checked.
     fn take_buffers(
         config: &Config,
-        Wants { sizes, recurrent, hidden, embedding_row_bytes }: &Wants,
+        Wants { sizes, recurrent, hidden, embedding_row_bytes, .. }: &Wants,
         kv: KvShape,
         options: &ModelOptions,
         memory: &mut dyn Memory<'m>,
@@ -176,7 +181,6 @@ impl<'m> State<'m> {
         let batch = u64::from(options.batch);
         let input = batch * sizes.input as u64;
         let angles = batch * config.rotary_len() as u64;
-        let aside = if config.is_parallel { batch * u64::from(config.n_embd) } else { 0 };
         let logits = match options.logit_rows {
             0 => 2 * u64::from(config.pooled_len()),
             rows => u64::from(rows) * u64::from(config.n_vocab),
@@ -191,7 +195,7 @@ impl<'m> State<'m> {
             experts: ExpertBuffers::default(),
             embedding_row: memory.take(Purpose::Activations, *embedding_row_bytes),
             x: memory.take(Purpose::Activations, batch * u64::from(config.n_embd)),
-            aside: memory.take(Purpose::Activations, aside),
+            aside: memory.take(Purpose::Activations, batch * sizes.aside as u64),
             y: memory.take(Purpose::Activations, input),
             work: memory.take(Purpose::Activations, batch * sizes.work as u64),
             cosines: memory.take(Purpose::Activations, angles),
@@ -222,8 +226,16 @@ impl<'m> State<'m> {
 
     /// Keeps the recurrent state of sequence `sequence`, of which `position` positions are
     /// evaluated, so that it can go back there.
-    pub(crate) fn mark(&mut self, sequence: u32, position: u32) {
-        self.recurrent.mark(sequence, position);
+    pub(crate) fn mark(&mut self, sequence: u32, position: u32, keep: Keep) {
+        self.recurrent.mark(sequence, position, keep);
+    }
+
+    /// Positions from one mark to the next in a long text, so that marks reach over the context and
+    /// some are left for other uses; `None` where there are too few for that.
+    pub(crate) fn marks_every(&self) -> Option<u32> {
+        // Of the marks, one is for the end of the prompt, one for its last pass and one for drafts.
+        let marks = (self.recurrent.marks() as u32).saturating_sub(3);
+        (marks > 0).then(|| self.options.context.div_ceil(marks + 1))
     }
 
     /// Whether going back reaches every position.
@@ -243,15 +255,15 @@ impl<'m> State<'m> {
     }
 }
 
-/// Sizes of the cache.
-fn kv_shape(config: &Config, options: &ModelOptions) -> Result<KvShape, ModelError> {
+/// Sizes of the cache of `n_layer` blocks.
+fn kv_shape(config: &Config, n_layer: u32, options: &ModelOptions) -> Result<KvShape, ModelError> {
     let ModelOptions { context, kv_type, sequences, .. } = *options;
     let stored = |head_elements| {
         let bytes = head_bytes(kv_type, head_elements)?;
         usize::try_from(bytes).map_err(|_| ModelError::TooLarge)
     };
     let shape = KvShape {
-        n_layer: config.n_layer as usize,
+        n_layer: n_layer as usize,
         n_sequence: sequences as usize,
         n_block: KvShape::blocks(context),
         n_head_kv: config.n_head_kv as usize,

@@ -1,5 +1,5 @@
-//! What of a text outlives its process: keys and values as bytes, and all that their bits depend
-//! on besides the model file and the tokens.
+//! What of a text outlives its process: keys, values and recurrent state as bytes, and all that
+//! their bits depend on besides the model file and the tokens.
 
 use super::kv_cache::Run;
 use super::load::Model;
@@ -20,6 +20,8 @@ pub(crate) struct StoredShape {
     pub(crate) key_bytes: usize,
     /// Bytes of one value head at one position.
     pub(crate) value_bytes: usize,
+    /// f32 of a text's recurrent state.
+    pub(crate) state_len: u64,
 }
 
 impl StoredShape {
@@ -41,12 +43,28 @@ impl State<'_> {
             value_dim: shape.value_dim as u32,
             key_bytes: shape.key_bytes,
             value_bytes: shape.value_bytes,
+            state_len: self.recurrent.len() as u64,
         }
     }
 
     /// The bytes of a run; none where there is no such run.
     pub(crate) fn stored(&self, run: Run) -> &[u8] {
         self.cache.stored(run).unwrap_or(&[])
+    }
+
+    /// The first position behind `position` at which the recurrent state of a sequence is kept.
+    pub(crate) fn marked(&self, sequence: u32, position: u32) -> Option<u32> {
+        self.recurrent.marked(sequence, position)
+    }
+
+    /// The recurrent state that a sequence had at a marked position; nothing at others.
+    pub(crate) fn marked_state(&self, sequence: u32, position: u32) -> &[f32] {
+        self.recurrent.kept(sequence, position).unwrap_or(&[])
+    }
+
+    /// The recurrent state of a sequence.
+    pub(crate) fn recurrent_state(&mut self, sequence: u32) -> &mut [f32] {
+        self.recurrent.of(sequence)
     }
 
     /// The place for the bytes of a run.

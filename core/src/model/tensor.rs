@@ -12,6 +12,8 @@ use super::config::{Config, LayerShape};
 pub(super) enum Kind {
     /// A norm, a bias or a table: copied to f32.
     Vector,
+    /// As [`Kind::Vector`], and nothing follows its name.
+    Bare,
     /// A matrix; its bias, where the file has one, is copied to f32.
     Matrix,
     /// A matrix whose outputs are made slice by slice, in turns with the next one of this kind.
@@ -27,7 +29,7 @@ pub(super) enum Kind {
 impl Kind {
     /// Whether the tensor stays in the file.
     pub(super) const fn is_matrix(self) -> bool {
-        !matches!(self, Self::Vector)
+        !matches!(self, Self::Vector | Self::Bare)
     }
 
     /// Whether there is one for each expert.
@@ -63,11 +65,23 @@ pub(super) enum Size {
     RopePairs,
     Dense2,
     Dense3,
+    GatedQuery,
+    ShortInputs,
+    Taps,
+    StateInputs,
+    StateChannels,
+    StateInner,
+    StateHeads,
+    StateHeadPairs,
+    StateGroups,
+    StateGroup,
+    StateHead,
 }
 
 impl Size {
     /// The length in a model of this configuration, in blocks of this shape.
     fn of(self, config: &Config, _shape: &LayerShape) -> u32 {
+        let recurrence = &config.recurrence;
         match self {
             Self::One => 1,
             Self::Vocabulary => config.n_vocab,
@@ -88,6 +102,17 @@ impl Size {
             Self::RopePairs => config.rope.dimensions / 2,
             Self::Dense2 => config.n_dense[0],
             Self::Dense3 => config.n_dense[1],
+            Self::GatedQuery => 2 * config.query_len() as u32,
+            Self::ShortInputs => 3 * config.n_embd,
+            Self::Taps => recurrence.taps,
+            Self::StateInputs => recurrence.inner + recurrence.channels() as u32 + recurrence.heads,
+            Self::StateChannels => recurrence.channels() as u32,
+            Self::StateInner => recurrence.inner,
+            Self::StateHeads => recurrence.heads,
+            Self::StateHeadPairs => 2 * recurrence.heads,
+            Self::StateGroups => recurrence.groups,
+            Self::StateGroup => recurrence.inner / recurrence.groups.max(1),
+            Self::StateHead => recurrence.head_len() as u32,
         }
     }
 }
@@ -180,6 +205,24 @@ tensors! {
         AttentionSubNorm    "attn_sub_norm"      Vector        [Attention];
         AttentionOutput     "attn_output"        Matrix        [Embedding, Attention];
         AttentionPostNorm   "post_attention_norm" Vector       [Embedding];
+        GatedQuery          "attn_q"             Matrix        [GatedQuery, Embedding];
+        ShortInput          "shortconv.in_proj"  Matrix        [ShortInputs, Embedding];
+        ShortKernel         "shortconv.conv"     Vector        [Embedding, Taps];
+        ShortOutput         "shortconv.out_proj" Matrix        [Embedding, Embedding];
+        DeltaInput          "attn_qkv"           Matrix        [StateChannels, Embedding];
+        DeltaGate           "attn_gate"          Matrix        [StateInner, Embedding];
+        DeltaStrength       "ssm_beta"           Matrix        [StateHeads, Embedding];
+        DeltaDecay          "ssm_alpha"          Matrix        [StateHeads, Embedding];
+        DeltaPairs          "ssm_ba"             Matrix        [StateHeadPairs, Embedding];
+        DeltaRate           "ssm_a"              Bare          [StateHeads];
+        DeltaNorm           "ssm_norm"           Vector        [StateHead];
+        StateInput          "ssm_in"             Matrix        [StateInputs, Embedding];
+        StateKernel         "ssm_conv1d"         Vector        [StateChannels, Taps];
+        StateStep           "ssm_dt.bias"        Bare          [StateHeads];
+        StateRate           "ssm_a"              Bare          [StateHeads, One];
+        StateSkip           "ssm_d"              Bare          [StateHeads, One];
+        StateNorm           "ssm_norm"           Vector        [StateGroups, StateGroup];
+        StateOutput         "ssm_out"            Matrix        [Embedding, StateInner];
         FeedForwardNorm     "ffn_norm"           Vector        [Embedding];
         Router              "ffn_gate_inp"       Matrix        [Experts, Embedding];
         RouterBias          "exp_probs_b"        Vector        [Experts];
@@ -199,19 +242,35 @@ tensors! {
 }
 
 /// Tensors that the files of some architectures hold as one, the outputs of one after those of the
-/// other.
+/// other; or a tensor that they have under another name.
 pub struct Fused {
     /// The name, as a tensor's. It may be that of a part.
     pub(super) name: &'static str,
+    /// Whether nothing follows the name.
+    pub(super) is_bare: bool,
     pub(super) parts: &'static [Tensor],
 }
 
 impl Fused {
     /// `blk.N.attn_qkv`: queries, keys and values.
     pub const ATTENTION: Self =
-        Self { name: "attn_qkv", parts: &[Tensor::Query, Tensor::Key, Tensor::Value] };
+        Self::named("attn_qkv", &[Tensor::Query, Tensor::Key, Tensor::Value]);
     /// `blk.N.ffn_up` with the rows of the gate before its own.
-    pub const GATE_UP: Self = Self { name: "ffn_up", parts: &[Tensor::Gate, Tensor::Up] };
+    pub const GATE_UP: Self = Self::named("ffn_up", &[Tensor::Gate, Tensor::Up]);
+    /// `token_embd_norm`: the norm before the output head.
+    pub const OUTPUT_NORM: Self = Self::named("token_embd_norm", &[Tensor::OutputNorm]);
+    /// `blk.N.post_attention_norm`: the norm before the feed-forward network.
+    pub const FEED_FORWARD_NORM: Self =
+        Self::named("post_attention_norm", &[Tensor::FeedForwardNorm]);
+    /// `blk.N.attn_norm` of a block that is nothing but a feed-forward network.
+    pub const ONE_NORM: Self = Self::named("attn_norm", &[Tensor::FeedForwardNorm]);
+    /// `blk.N.ffn_norm` with nothing behind it.
+    pub const BARE_FEED_FORWARD_NORM: Self =
+        Self { is_bare: true, ..Self::named("ffn_norm", &[Tensor::FeedForwardNorm]) };
+
+    const fn named(name: &'static str, parts: &'static [Tensor]) -> Self {
+        Self { name, is_bare: false, parts }
+    }
 }
 
 impl Tensor {
@@ -249,10 +308,16 @@ impl Tensor {
         }
     }
 
+    /// Whether nothing follows the name in the file.
+    pub(super) const fn is_bare(self) -> bool {
+        matches!(self.kind(), Kind::Bare)
+    }
+
     /// Elements of the bias: one for each output, or for each element of a vector.
     pub(super) fn bias_len(self, config: &Config, shape: &LayerShape) -> u32 {
         let Shape { rows, columns, .. } = self.shape(config, shape);
-        if self.kind().is_matrix() { rows } else { columns }
+        // A convolution's kernels are one for each output.
+        if self.kind().is_matrix() || rows > 1 { rows } else { columns }
     }
 
     /// Whether the vector divides rotary frequencies.

@@ -172,6 +172,8 @@ pub(super) struct Layer<'t, 'm> {
     /// Its place among the blocks that run.
     pub(super) index: u32,
     pub(super) shape: LayerShape,
+    /// Its place among the blocks that keep keys and values.
+    pub(super) cached_at: usize,
     /// Where its recurrent state begins in that of a sequence.
     pub(super) recurrent_at: usize,
 }

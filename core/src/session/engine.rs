@@ -1,7 +1,9 @@
 //! A model and the memory of its passes: rows of many texts go through it together.
 
 use crate::mem::{Memory, MemoryPlan};
-use crate::model::{Config, ForwardError, Layout, Model, ModelError, ModelOptions, Row, State};
+use crate::model::{
+    Config, ForwardError, Keep, Layout, Model, ModelError, ModelOptions, Row, State,
+};
 use crate::port::{Parallel, Weights};
 
 /// A loaded model, and the memory of its passes and of the keys and values of its sequences.
@@ -83,7 +85,7 @@ impl<'m> Engine<'m> {
     /// reaches it while one of the sequence's marks is kept for it. Of no use, and free, where
     /// every position can be reached.
     pub fn mark(&mut self, sequence: u32, position: u32) {
-        self.state.mark(sequence, position);
+        self.state.mark(sequence, position, Keep::Long);
     }
 
     /// Whether [`Self::rewind`] reaches every position: the model has no recurrent state.

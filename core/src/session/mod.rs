@@ -295,7 +295,7 @@ impl<'m> Session<'m> {
         let free = self.text.free().saturating_sub(writer.waiting().len() as u32).min(rows);
         let wants = writer.wants(policy, free);
         if !wants.draft.is_empty() {
-            self.text.mark(&mut self.engine);
+            self.text.mark_for_draft(&mut self.engine);
         }
         self.evaluate(wants)?;
         writer.evaluated(policy);

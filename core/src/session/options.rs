@@ -18,6 +18,14 @@ const CHOSEN_BATCH: core::ops::RangeInclusive<u64> = 16..=256;
 /// Rows are chosen in multiples of this.
 const BATCH_STEP: u64 = 16;
 
+/// Memory for copies of recurrent state: what a text of 2048 positions takes as keys and values in
+/// a small model.
+const MARKS_BYTES: u64 = 4 << 20;
+
+/// Fewest and most marks that are chosen: the end of the prompt and the beginning of a draft; and
+/// beyond 16 a text that goes back evaluates less than a pass of a small batch again.
+const CHOSEN_MARKS: core::ops::RangeInclusive<u64> = 2..=16;
+
 /// How large a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -39,8 +47,9 @@ pub struct Options {
     pub stripe_bytes: u64,
     /// A worker's second-level cache in bytes; 0 where it is not known.
     pub cache_bytes: u64,
-    /// Positions that a model with recurrent state can go back to; of no use to others, and free.
-    pub marks: u32,
+    /// Positions that a model with recurrent state can go back to; `None` for as many as
+    /// 4 MiB hold, 2 to 16. Of no use to other models, and free.
+    pub marks: Option<u32>,
 }
 
 impl Default for Options {
@@ -59,7 +68,7 @@ impl Options {
         workers: 1,
         stripe_bytes: u64::MAX,
         cache_bytes: 0,
-        marks: 0,
+        marks: None,
     };
 
     /// Positions of a session of this model.
@@ -96,11 +105,16 @@ impl Options {
             sequences: 1,
             batch,
             logit_rows,
-            marks,
+            marks: marks.unwrap_or_else(|| chosen_marks(layout.state_bytes())),
             workers,
             stripe_bytes,
         }
     }
+}
+
+/// As many copies of a text's state as [`MARKS_BYTES`] hold.
+fn chosen_marks(state_bytes: u64) -> u32 {
+    (MARKS_BYTES / state_bytes.max(1)).clamp(*CHOSEN_MARKS.start(), *CHOSEN_MARKS.end()) as u32
 }
 
 /// As many rows as [`ACTIVATIONS_BYTES`] hold, `row_bytes` each, and the cache, which every tile of
@@ -142,6 +156,15 @@ mod tests {
                 assert_eq!(tokens.div_ceil(rows), tokens.div_ceil(batch), "{tokens} {batch}");
             }
         }
+    }
+
+    #[test]
+    fn marks_follow_the_state() {
+        // LFM2-1.2B's state has 160 KiB, that of Qwen3.5-0.8B 19 MiB.
+        assert_eq!(chosen_marks(160 << 10), 16);
+        assert_eq!(chosen_marks(1 << 20), 4);
+        assert_eq!(chosen_marks(19 << 20), 2);
+        assert_eq!((chosen_marks(0), chosen_marks(u64::MAX)), (16, 2));
     }
 
     #[test]

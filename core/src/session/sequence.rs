@@ -9,7 +9,7 @@ use super::error::SessionError;
 use super::options::pass_rows;
 use super::shift::Shift;
 use crate::mem::{ArenaFull, Memory, MemoryExt, Purpose};
-use crate::model::{ForwardError, Row};
+use crate::model::{ForwardError, Keep, Row};
 use crate::ops::RowPosition;
 
 /// What a sequence knows of the file of keys and values that belongs to it.
@@ -171,6 +171,11 @@ impl<'m> Sequence<'m> {
         engine.mark(self.slot, self.evaluated);
     }
 
+    /// [`Self::mark`] until the next one: a draft of what follows may be wrong.
+    pub(super) fn mark_for_draft(&mut self, engine: &mut Engine<'_>) {
+        engine.state.mark(self.slot, self.evaluated, Keep::Short);
+    }
+
     /// Evaluates pending tokens in batches, all but the last `left`; logits are wanted of the last
     /// one evaluated, or of none. After each batch, `progress` receives how many are done and
     /// returns whether to continue. Returns whether all are done.
@@ -187,6 +192,10 @@ impl<'m> Sequence<'m> {
         while done < count {
             let chunk = rows.min(count - done);
             let is_last = done + chunk == count;
+            if wants_logits && is_last && done > 0 {
+                // The same text again needs its last token anew, and with it this pass.
+                self.mark(engine);
+            }
             self.pass(engine, chunk, if wants_logits && is_last { chunk - 1 } else { chunk })?;
             done += chunk;
             if !progress(done) {
@@ -208,7 +217,13 @@ impl<'m> Sequence<'m> {
             self.evaluated = engine.rewind(self.slot, self.evaluated);
             return Err(error);
         }
+        let before = self.evaluated;
         self.evaluated(count);
+        if let Some(every) = engine.state.marks_every()
+            && before / every != self.evaluated / every
+        {
+            self.mark(engine);
+        }
         Ok(())
     }
 }

@@ -56,8 +56,13 @@ fn with_session_of<R>(
     work: impl FnOnce(Session<'_>) -> R,
 ) -> R {
     with_layout(file, &[family], |layout| {
-        let options =
-            Options { context: CONTEXT, batch: 7, logit_rows: 6, marks, ..Options::default() };
+        let options = Options {
+            context: CONTEXT,
+            batch: 7,
+            logit_rows: 6,
+            marks: Some(marks),
+            ..Options::default()
+        };
         let mut plan = MemoryPlan::new();
         Session::plan(layout, &options, &mut plan).unwrap();
         let mut memory = std::vec![0xa5; plan.total() as usize + 63];

@@ -7,6 +7,7 @@ mod fused;
 mod keys;
 mod memory;
 mod pooling;
+mod recurrent;
 mod shared;
 mod skipped;
 mod tensors;

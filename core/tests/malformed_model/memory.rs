@@ -21,7 +21,7 @@ const OPTIONS: Options = Options {
     workers: 3,
     stripe_bytes: 1000,
     cache_bytes: 0,
-    marks: 0,
+    marks: Some(0),
 };
 
 #[derive(Debug, PartialEq)]

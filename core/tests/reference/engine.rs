@@ -54,18 +54,28 @@ impl Fixture {
         self.facts[key].as_f64().unwrap_or_else(|| panic!("{}: {key}", self.name))
     }
 
-    /// Elements of a key and of a value.
+    /// Elements of a key and of a value; 0 in a model without attention.
     pub(crate) fn head_elements(&self) -> u32 {
         let metadata = &self.facts["metadata"];
         let family = metadata["general.architecture"].as_str().unwrap();
         let number = |key: &str| metadata[format!("{family}.{key}")].as_u64();
-        let even = || Some(number("embedding_length")? / number("attention.head_count")?);
+        let even = || match number("attention.head_count")? {
+            0 => Some(0),
+            heads => Some(number("embedding_length")? / heads),
+        };
         number("attention.key_length").or_else(even).unwrap() as u32
     }
 
     pub(crate) fn gguf(&self) -> Gguf<'_> {
         Gguf::parse(&self.file, self.file.len() as u64).unwrap()
     }
+}
+
+/// Whether the model has state that cannot go back to every position.
+pub(crate) fn is_recurrent(fixture: &Fixture) -> bool {
+    let metadata = fixture.facts["metadata"].as_object().unwrap();
+    let names = ["ssm.state_size", "shortconv.l_cache"];
+    metadata.keys().any(|key| names.iter().any(|name| key.ends_with(name)))
 }
 
 /// Whether the model's heads are whole blocks of `kv_type`.

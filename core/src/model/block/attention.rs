@@ -4,12 +4,12 @@ use super::{Block, Half, Needs};
 use crate::kernels::VectorKernels;
 use crate::mem::Disjoint;
 use crate::model::config::{Config, HeadNorm, RopeTable, Temperature};
-use crate::model::error::ForwardError;
+use crate::model::error::{ForwardError, ModelError};
 use crate::model::loaded::Loaded;
 use crate::model::state::{Sizes, State};
 use crate::model::tensor::{Tensor, TensorSet};
 use crate::model::tensors::Layer;
-use crate::ops::{self, OpError, Product, RowPosition};
+use crate::ops::{self, OpError, RowPosition};
 use crate::port::Parallel;
 
 /// Grouped-query attention (Ainslie et al. 2023, arXiv 2305.13245) with rotary positions.
@@ -21,11 +21,39 @@ pub static ATTENTION: Half = Half {
 /// Attention that reads the residual stream as it is.
 pub const ATTENTION_UNNORMED: Half = Half {
     needs: Needs { biases: MATRICES, ..Needs::required(MATRICES_LIST) },
-    configure: Half::NO_KEYS,
+    configure: |_, config| config.require_heads(),
     sizes,
+    is_cached: true,
     recurrent: None,
     buffers: None,
-    run,
+    run: run::<false>,
+};
+
+/// Attention with normed heads, whose outputs are multiplied by the sigmoid of gates, one for each
+/// element (Qiu et al. 2025, arXiv 2505.06708). A row of queries has for each head its query and
+/// its gate.
+pub static GATED_ATTENTION: Half = Half {
+    needs: Needs::required(&[
+        Tensor::AttentionNorm,
+        Tensor::GatedQuery,
+        Tensor::Key,
+        Tensor::Value,
+        Tensor::QueryNorm,
+        Tensor::KeyNorm,
+        Tensor::AttentionOutput,
+    ]),
+    configure: |_, config| {
+        config.require_heads()?;
+        // A gate is as long as what it is multiplied with.
+        if config.key_dim == config.value_dim {
+            Ok(())
+        } else {
+            Err(ModelError::InvalidKey("attention.value_length"))
+        }
+    },
+    sizes: gated_sizes,
+    run: run::<true>,
+    ..ATTENTION_UNNORMED
 };
 
 const MATRICES_LIST: &[Tensor] =
@@ -40,17 +68,24 @@ fn sizes(config: &Config, batch: usize) -> Sizes {
         // Queries, keys and values, then what the output matrix gives.
         work: projections.max(n_embd),
         scratch: ops::attention_scratch_len(&config.attention(0), batch),
+        aside: if config.is_parallel { n_embd } else { 0 },
     }
 }
 
-fn run<'m>(
+fn gated_sizes(config: &Config, batch: usize) -> Sizes {
+    let plain = sizes(config, batch);
+    // Behind all that: queries and gates as their matrix gives them.
+    Sizes { work: plain.work + 2 * config.query_len(), ..plain }
+}
+
+fn run<'m, const IS_GATED: bool>(
     model: &Loaded<'m>,
     state: &mut State<'m>,
     layer: &Layer<'_, 'm>,
     rows: usize,
 ) -> Result<(), ForwardError> {
     let config = &model.config;
-    let (n_embd, index) = (config.n_embd as usize, layer.index as usize);
+    let (n_embd, index) = (config.n_embd as usize, layer.cached_at);
     let x = &mut state.x[..rows * n_embd];
     if config.is_parallel {
         state.aside[..rows * n_embd].copy_from_slice(x);
@@ -58,9 +93,14 @@ fn run<'m>(
     let y = &mut state.y[..rows * n_embd];
     let (queries, rest) = state.work.split_at_mut(rows * config.query_len());
     let (keys, rest) = rest.split_at_mut(rows * config.key_len());
-    let values = &mut rest[..rows * config.value_len()];
+    let (values, both) = rest.split_at_mut(rows * config.value_len());
+    let query = if IS_GATED {
+        model.linear(layer, Tensor::GatedQuery, rows, both)?
+    } else {
+        model.linear(layer, Tensor::Query, rows, queries)?
+    };
     let mut projections = [
-        model.linear(layer, Tensor::Query, rows, queries)?,
+        query,
         model.linear(layer, Tensor::Key, rows, keys)?,
         model.linear(layer, Tensor::Value, rows, values)?,
     ];
@@ -71,6 +111,9 @@ fn run<'m>(
         &model.norm(x, layer.norm(Tensor::AttentionNorm)),
         &mut projections,
     )?;
+    if IS_GATED {
+        take_queries(model, rows, both, queries)?;
+    }
     let pairs = (config.rope.dimensions / 2) as usize;
     let turns = Turns {
         config,
@@ -98,19 +141,50 @@ fn run<'m>(
         heads,
         state.scratch,
     )?;
+    if IS_GATED {
+        gate(model, rows, both, heads)?;
+    }
     let make = model.norm_in_place(layer.norm(Tensor::AttentionSubNorm));
     let post = layer.norm(Tensor::AttentionPostNorm);
-    let x = &mut state.x[..rows * n_embd];
-    let columns = config.attention_len();
-    let mut output = model.linear(layer, Tensor::AttentionOutput, rows, state.work)?;
-    if model.adds_plainly(post) {
-        output = Product { sum: x, ..output };
-        model.multiply(&mut state.encoder, heads, columns, &make, &mut [output])?;
-    } else {
-        model.multiply(&mut state.encoder, heads, columns, &make, &mut [output])?;
-        model.add(x, &mut state.work[..rows * n_embd], post)?;
-    }
+    model.finish(state, layer, rows, (Tensor::AttentionOutput, post), &make)?;
     Ok(())
+}
+
+/// Takes the queries out of `both`, which has for each head its query and its gate, and leaves the
+/// sigmoid of the gates. `both` is `[rows, n_head, 2, key_dim]`, `queries`
+/// `[rows, n_head, key_dim]`.
+fn take_queries(
+    model: &Loaded<'_>,
+    rows: usize,
+    both: &mut [f32],
+    queries: &mut [f32],
+) -> Result<(), OpError> {
+    let (length, key_dim) = (model.config.query_len(), model.config.key_dim as usize);
+    let both = both.get_mut(..rows * 2 * length).ok_or(OpError::Shape)?;
+    let (both, queries) = (Disjoint::new(both, 2 * length), Disjoint::new(queries, length));
+    ops::for_rows(model.parallel, rows, 2 * length, &|row| {
+        let both = both.chunk(row)?.chunks_exact_mut(2 * key_dim);
+        for (both, query) in both.zip(queries.chunk(row)?.chunks_exact_mut(key_dim)) {
+            let (from, gate) = both.split_at_mut(key_dim);
+            query.copy_from_slice(from);
+            ops::sigmoid(model.vector, gate);
+        }
+        Some(())
+    })
+}
+
+/// Multiplies what attention has found by the gates that [`take_queries`] has left.
+fn gate(model: &Loaded<'_>, rows: usize, both: &[f32], heads: &mut [f32]) -> Result<(), OpError> {
+    let (length, key_dim) = (model.config.query_len(), model.config.key_dim as usize);
+    let heads = Disjoint::new(heads, length);
+    ops::for_rows(model.parallel, rows, length, &|row| {
+        let both = both.get(row * 2 * length..(row + 1) * 2 * length)?;
+        let gates = both.chunks_exact(2 * key_dim).map(|both| both.split_at(key_dim).1);
+        for (head, gate) in heads.chunk(row)?.chunks_exact_mut(key_dim).zip(gates) {
+            head.iter_mut().zip(gate).for_each(|(head, gate)| *head *= gate);
+        }
+        Some(())
+    })
 }
 
 /// The rows of a table of angles; empty where heads are not rotated.

@@ -1,14 +1,14 @@
 //! Mixture of experts: a router picks a few feed-forward networks for each row (Shazeer et al.
-//! 2017, arXiv 1701.06538, as Mixtral does it: softmax over all, the best renormalised).
+//! 2017, arXiv 1701.06538, as Mixtral does it: softmax over all, the best renormalised; or a
+//! sigmoid of each).
 //!
 //! Experts are visited in ascending order, each once for all rows that use it, so its weights are
 //! read once; every row then sums its experts by ascending rank of the router, whatever the batch.
 
 use super::feed_forward::{self, Hidden, Network};
 use super::{Half, Needs};
-use crate::kernels::VectorKernels;
 use crate::mem::{Disjoint, Memory, MemoryExt, Purpose};
-use crate::model::config::{Config, bound};
+use crate::model::config::{Config, Router, bound};
 use crate::model::error::{ForwardError, ModelError};
 use crate::model::keys::Keys;
 use crate::model::loaded::Loaded;
@@ -39,6 +39,7 @@ const ROUTED: Half = Half {
     ]),
     configure,
     sizes: feed_forward::sizes,
+    is_cached: false,
     recurrent: None,
     buffers: Some(take),
     run,
@@ -55,10 +56,27 @@ fn configure(keys: &Keys<'_, '_>, config: &mut Config) -> Result<(), ModelError>
         return Err(ModelError::InvalidKey("expert_used_count"));
     }
     let length = |suffix| keys.optional_size(suffix, bound::FEED_FORWARD);
-    config.n_ff_expert = length("expert_feed_forward_length")?.unwrap_or(config.n_ff);
+    config.n_ff_expert = match length("expert_feed_forward_length")? {
+        Some(length) => length,
+        None => {
+            config.require_hidden()?;
+            config.n_ff
+        }
+    };
+    config.router = router(keys)?;
     config.n_ff_shared = length("expert_shared_feed_forward_length")?.unwrap_or(0);
     (config.n_expert, config.n_expert_used) = (n_expert, used);
     Ok(())
+}
+
+/// How scores become shares, by llama.cpp's numbers.
+fn router(keys: &Keys<'_, '_>) -> Result<Router, ModelError> {
+    const KEY: &str = "expert_gating_func";
+    match keys.u32(KEY)? {
+        None | Some(0 | 1) => Ok(Router::Softmax),
+        Some(2) => Ok(Router::Sigmoid),
+        Some(_) => Err(ModelError::InvalidKey(KEY)),
+    }
 }
 
 fn take<'m>(config: &Config, batch: u64, memory: &mut dyn Memory<'m>) -> ExpertBuffers<'m> {
@@ -91,7 +109,11 @@ fn run<'m>(
     let chosen = experts.chosen.chunks_exact_mut(used).zip(experts.shares.chunks_exact_mut(used));
     for (scores, (chosen, shares)) in scores.zip(chosen).take(rows) {
         let bias = layer.bias(Tensor::RouterBias);
-        route(model.vector, scores, bias, chosen, shares);
+        match model.config.router {
+            Router::Softmax => ops::softmax(model.vector, scores),
+            Router::Sigmoid => ops::sigmoid(model.vector, scores),
+        }
+        route(scores, bias, chosen, shares);
         if model.config.shares_are_normed {
             let total = shares.iter().fold(0.0, |total, share| total + share);
             shares.iter_mut().for_each(|share| *share /= total);
@@ -120,14 +142,7 @@ fn run<'m>(
 
 /// Ranks a row's experts: the highest probabilities first, each raised by its bias, the lower index
 /// where they are equal; shares are the probabilities themselves.
-fn route(
-    vector: &VectorKernels,
-    scores: &mut [f32],
-    bias: &[f32],
-    chosen: &mut [u32],
-    shares: &mut [f32],
-) {
-    ops::softmax(vector, scores);
+fn route(scores: &[f32], bias: &[f32], chosen: &mut [u32], shares: &mut [f32]) {
     let raised = |expert: usize| scores[expert] + bias.get(expert).copied().unwrap_or(0.0);
     for rank in 0..chosen.len() {
         let (taken, _) = chosen.split_at(rank);
@@ -168,7 +183,7 @@ fn add_shared<'m>(
             share = [model.vector.dot(router, y)?];
             ops::sigmoid(model.vector, &mut share);
         }
-        ops::add_scaled(x, output, share[0])?;
+        ops::add_scaled(x, output, share[0] * model.config.residual_scale)?;
     }
     Ok(())
 }
@@ -222,6 +237,7 @@ fn sum_experts(
     experts: &ExpertBuffers<'_>,
 ) -> Result<(), OpError> {
     let (vector, n_embd) = (model.vector, model.config.n_embd as usize);
+    let scale = model.config.residual_scale;
     let used = model.config.n_expert_used as usize;
     let (shares, ranked) = (&*experts.shares, &*experts.ranked);
     let (x, y) = (Disjoint::new(x, n_embd), Disjoint::new(y, n_embd));
@@ -231,6 +247,6 @@ fn sum_experts(
         let ranked = ranked.get(row * used * n_embd..(row + 1) * used * n_embd)?;
         y.fill(0.0);
         vector.accumulate(shares, ranked, y).ok()?;
-        ops::add(x, y).ok()
+        ops::add_scaled(x, y, scale).ok()
     })
 }

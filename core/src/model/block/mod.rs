@@ -1,16 +1,22 @@
 //! A block as data: its halves, each a table of functions, and what they are made with.
 //!
-//! What is large (experts; later convolution, delta net, state space) is reached through a
+//! What is large (experts, convolution, delta net, state space) is reached through a
 //! [`Half`]'s functions only: a build whose families do not name it does not link it.
 
 mod attention;
+mod delta_net;
 mod experts;
 mod feed_forward;
+mod short_conv;
+mod state_space;
 mod sub_normed;
 
-pub use attention::{ATTENTION, ATTENTION_UNNORMED};
+pub use attention::{ATTENTION, ATTENTION_UNNORMED, GATED_ATTENTION};
+pub use delta_net::{DELTA_NET, DELTA_NET_GROUPED};
 pub use experts::{EXPERTS, SHARED_EXPERT};
 pub use feed_forward::{FEED_FORWARD, FEED_FORWARD_UNNORMED, GATED, GATED_UNNORMED};
+pub use short_conv::SHORT_CONV;
+pub use state_space::{ATTENTION_BESIDE_STATE_SPACE, STATE_SPACE};
 pub use sub_normed::SUB_NORMED;
 
 use super::config::{Config, Habits, HeadNorm, LayerShape};
@@ -89,6 +95,8 @@ pub struct Half {
     pub(super) configure: fn(&Keys<'_, '_>, &mut Config) -> Result<(), ModelError>,
     /// For a batch of this many rows.
     pub(super) sizes: fn(&Config, batch: usize) -> Sizes,
+    /// Whether it keeps keys and values of every position.
+    pub(super) is_cached: bool,
     /// State of each block and sequence that cannot go back to an earlier position.
     pub(super) recurrent: Option<&'static Recurring>,
     pub(super) buffers: Option<TakeBuffers>,
@@ -96,11 +104,8 @@ pub struct Half {
 }
 
 impl Half {
-    /// [`Self::configure`] of a half without keys of its own.
-    const NO_KEYS: fn(&Keys<'_, '_>, &mut Config) -> Result<(), ModelError> = |_, _| Ok(());
-
     /// f32 of a block's recurrent state.
-    pub(super) fn recurrent_len(&self, config: &Config) -> usize {
+    pub(super) fn recurrent_len(&self, config: &Config) -> u64 {
         self.recurrent.map_or(0, |recurring| (recurring.len)(config))
     }
 }
@@ -159,10 +164,22 @@ impl Block {
     }
 
     /// How recurrent state goes back, and its f32 of a sequence and all blocks that run.
-    pub(super) fn recurrent(&self, config: &Config) -> (Option<&'static Recurring>, usize) {
+    pub(super) fn recurrent(&self, config: &Config) -> (Option<&'static Recurring>, u64) {
         let recurring = self.all().find_map(|half| half.recurrent);
         let halves = self.layers(config).flat_map(|shape| self.halves(&shape));
         (recurring, halves.map(|half| half.recurrent_len(config)).sum())
+    }
+
+    /// Blocks that run and keep keys and values.
+    pub(super) fn cached(&self, config: &Config) -> u32 {
+        let halves = self.layers(config).flat_map(|shape| self.halves(&shape));
+        halves.map(|half| u32::from(half.is_cached)).sum()
+    }
+
+    /// Whether a block of this shape has keys, and whether it has a feed-forward network.
+    pub(super) fn counted(&self, shape: &LayerShape) -> [bool; 2] {
+        let has_keys = self.halves(shape).any(|half| half.is_cached);
+        [has_keys, usize::from(shape.feed_forward) < self.feed_forwards.len()]
     }
 
     /// Every half.

@@ -1,7 +1,8 @@
-//! Granite and MiniCPM: embeddings, residual stream and logits are scaled.
+//! Granite, with and without state spaces, and MiniCPM: embeddings, residual stream and logits are
+//! scaled.
 
 use super::Family;
-use crate::model::block::{Block, Needs};
+use crate::model::block::{ATTENTION, Block, EXPERTS, Needs, SHARED_EXPERT, STATE_SPACE};
 use crate::model::config::{Config, LayerShape, RopeTable};
 use crate::model::error::ModelError;
 use crate::model::keys::Keys;
@@ -19,16 +20,33 @@ pub static GRANITE: Family = Family {
         const LOGIT_SCALE: &str = "logit_scale";
         let logits = keys.optional_positive(LOGIT_SCALE)?;
         let logits = logits.ok_or(ModelError::MissingKey(LOGIT_SCALE))?;
-        scale(keys, config, [1.0, 1.0, logits])?;
-        config.attention_scale = keys.positive("attention.scale", config.attention_scale)?;
-        if keys.bool("rope.scaling.finetuned")? == Some(false) {
-            for number in 0..config.n_layer {
-                config.marked.insert(number).ok_or(ModelError::InvalidKey("block_count"))?;
-            }
-        }
+        granite(keys, config, logits)?;
         config.extend_by_factors(keys)
     },
     ..Family::PLAIN
+};
+
+const HYBRID: Block = Block { mixers: &[&ATTENTION, &STATE_SPACE], shape: hybrid, ..Block::LLAMA };
+
+/// Granite 4 H, dense: blocks without key heads are state spaces.
+pub static GRANITE_HYBRID: Family = Family {
+    architecture: "granitehybrid",
+    block: HYBRID,
+    configure: |keys, config| granite(keys, config, 1.0),
+    ..Family::PLAIN
+};
+
+/// Granite 4 H, mixtures of experts.
+pub static GRANITE_HYBRID_EXPERTS: Family = Family {
+    block: Block {
+        feed_forwards: &[&EXPERTS, &SHARED_EXPERT],
+        shape: |config, number| {
+            let feed_forward = u8::from(config.n_ff_shared > 0);
+            LayerShape { feed_forward, ..hybrid(config, number) }
+        },
+        ..HYBRID
+    },
+    ..GRANITE_HYBRID
 };
 
 /// MiniCPM 1 and 2; its files may leave the scales out.
@@ -49,6 +67,24 @@ fn scale(keys: &Keys<'_, '_>, config: &mut Config, defaults: [f32; 3]) -> Result
     config.residual_scale = keys.positive("residual_scale", defaults[1])?;
     config.logit_scale = 1.0 / keys.positive("logit_scale", defaults[2])?;
     Ok(())
+}
+
+/// Reads what the Granites have; the logits are divided by `logits` where the file does not say by
+/// what. Blocks that do not rotate are marked.
+fn granite(keys: &Keys<'_, '_>, config: &mut Config, logits: f32) -> Result<(), ModelError> {
+    scale(keys, config, [1.0, 1.0, logits])?;
+    config.attention_scale = keys.positive("attention.scale", config.attention_scale)?;
+    if keys.bool("rope.scaling.finetuned")? == Some(false) {
+        for number in 0..config.n_layer {
+            config.marked.insert(number).ok_or(ModelError::InvalidKey("block_count"))?;
+        }
+    }
+    Ok(())
+}
+
+fn hybrid(config: &Config, number: u32) -> LayerShape {
+    let mixer = u8::from(config.without_heads.contains(number));
+    LayerShape { mixer, ..rotated_unless_marked(config, number) }
 }
 
 /// The marked blocks do not rotate.

@@ -10,12 +10,15 @@ mod gemma;
 mod gpt;
 mod granite;
 mod hunyuan;
+mod lfm2;
 mod llama;
+mod mamba;
 mod mistral3;
 mod olmo;
 mod phi;
 mod qwen2;
 mod qwen3;
+mod qwen35;
 mod smollm3;
 mod stablelm;
 
@@ -24,14 +27,17 @@ pub use ernie4_5::{ERNIE4_5, ERNIE4_5_EXPERTS};
 pub use exaone4::EXAONE4;
 pub use gemma::{GEMMA, GEMMA_EMBEDDING, GEMMA2, GEMMA3};
 pub use gpt::{GPT_NEOX, GPT2, STARCODER2};
-pub use granite::{GRANITE, MINICPM};
+pub use granite::{GRANITE, GRANITE_HYBRID, GRANITE_HYBRID_EXPERTS, MINICPM};
 pub use hunyuan::HUNYUAN;
+pub use lfm2::{LFM2, LFM2_EXPERTS};
 pub use llama::{LLAMA, LLAMA_EXPERTS};
+pub use mamba::{FALCON_H1, MAMBA2, NEMOTRON_H};
 pub use mistral3::MISTRAL3;
 pub use olmo::{OLMO2, OLMOE};
 pub use phi::{PHI2, PHI3};
 pub use qwen2::{QWEN2, QWEN2_EXPERTS};
 pub use qwen3::{QWEN3, QWEN3_EXPERTS};
+pub use qwen35::{QWEN3_NEXT, QWEN35, QWEN35_EXPERTS};
 pub use smollm3::SMOLLM3;
 pub use stablelm::STABLELM;
 
@@ -129,6 +135,7 @@ pub const ALL: &[&Family] = &[
     &ERNIE4_5,
     &ERNIE4_5_EXPERTS,
     &EXAONE4,
+    &FALCON_H1,
     &GEMMA,
     &GEMMA2,
     &GEMMA3,
@@ -137,11 +144,17 @@ pub const ALL: &[&Family] = &[
     &GPT_NEOX,
     &STARCODER2,
     &GRANITE,
+    &GRANITE_HYBRID,
+    &GRANITE_HYBRID_EXPERTS,
     &MINICPM,
     &HUNYUAN,
+    &LFM2,
+    &LFM2_EXPERTS,
     &LLAMA,
     &LLAMA_EXPERTS,
+    &MAMBA2,
     &MISTRAL3,
+    &NEMOTRON_H,
     &OLMO2,
     &OLMOE,
     &PHI2,
@@ -150,6 +163,9 @@ pub const ALL: &[&Family] = &[
     &QWEN2_EXPERTS,
     &QWEN3,
     &QWEN3_EXPERTS,
+    &QWEN3_NEXT,
+    &QWEN35,
+    &QWEN35_EXPERTS,
     &SMOLLM3,
     &STABLELM,
 ];
