@@ -106,6 +106,32 @@ fn every_frame_counts() {
     });
 }
 
+/// A file with recurrent state that is damaged anywhere, or cut off, leaves no trace of what was
+/// read.
+#[test]
+fn damaged_state_leaves_no_trace() {
+    let models = architectures();
+    let fixture = models.iter().find(|fixture| fixture.name == "qwen35_mtp").unwrap();
+    let model = fingerprint(&fixture.file);
+    let prompt: Vec<u32> = (0..40).map(|index| index * 3 % 300).collect();
+    let setting =
+        Setting { options: Options { context: 64, ..Options::default() }, ..Setting::PLAIN };
+    with_session(fixture, &FlashWeights::new(&fixture.file), &setting, |session| {
+        let expected = prefill(session, &prompt);
+        let file = saved(session, model);
+        session.rewind(0);
+        for at in (0..file.len()).step_by(211) {
+            let mut damaged = file.clone();
+            damaged[at] ^= 1 << (at % 8);
+            let result = restore(session, &damaged, model, &prompt);
+            assert!(matches!(result, Err(RestoreError::Mismatch(_))), "byte {at}: {result:?}");
+            assert!(restore(session, &file[..at], model, &prompt).is_err());
+            assert_eq!(session.position(), 0);
+        }
+        assert_eq!(prefill(session, &prompt), expected);
+    });
+}
+
 /// A source that fails after some bytes, as a card that is pulled out does.
 struct Failing<'a>(Bytes<'a>, usize);
 
@@ -145,9 +171,10 @@ fn every_claim_is_checked() {
             (0, *b"GGUF", NotACache),
             (8, [1, 2, 3, 4], ByteOrder),
             (12, word(0), Version(0)),
-            (12, word(2), Version(2)),
+            (12, word(1), Version(1)),
+            (12, word(3), Version(3)),
             (16, word(0), Numerics),
-            (20, word(1), Version(1)),
+            (20, word(1), Version(2)),
             (24, word(0), Model),
             (36, word(0), Rope),
             (40, word(0), Numerics),
@@ -161,10 +188,13 @@ fn every_claim_is_checked() {
             (68, word(6), Length),
             (68, word(65), Context { positions: 65, context: 64 }),
             (68, word(u32::MAX), Context { positions: u32::MAX, context: 64 }),
-            (72, word(0), Length),
-            (76, word(1), Length),
-            (80, word(12), Token(12)),
-            (96, word(u32::MAX), Token(u32::MAX)),
+            (72, word(1), Dimensions),
+            (76, word(1), Dimensions),
+            (80, word(1), Marks),
+            (84, word(0), Length),
+            (88, word(1), Length),
+            (92, word(12), Token(12)),
+            (108, word(u32::MAX), Token(u32::MAX)),
         ] {
             let mut lying = file.to_vec();
             lying[at..at + 4].copy_from_slice(&bytes);
@@ -289,7 +319,7 @@ fn other_bits_are_another_version_of_the_numerics() {
     prefill(&mut session, &PROMPT);
     let file = saved(&mut session, fingerprint(&model));
     // Behind the header and seven tokens, before the checksum.
-    let stored = &file[80 + 4 * PROMPT.len()..file.len() - 4];
+    let stored = &file[92 + 4 * PROMPT.len()..file.len() - 4];
     let found = (NUMERICS_VERSION, checksum(stored.iter().copied()));
     assert_eq!(found, (1, 855_536_903));
 }

@@ -1,6 +1,6 @@
 //! What a file spares, and that nobody can tell from the answer.
 
-use crate::engine::{Fixture, Setting, architectures, with_session};
+use crate::engine::{Fixture, Setting, architectures, is_recurrent, with_session};
 use crate::file::{bits, fingerprint, prefill, restore, saved, write_on};
 use picolm_core::port::FlashWeights;
 use picolm_core::quant::KvType;
@@ -71,7 +71,9 @@ proptest! {
         let common = first.iter().zip(&second).take_while(|(a, b)| a == b).count();
         let (ours, longer) = with_type(fixture, 256, kv_type, |session| {
             let reused = restore(session, &file, model, &second).unwrap() as usize;
-            assert_eq!(reused, common.min(second.len() - 1));
+            let common = common.min(second.len() - 1);
+            // Recurrent state is there at marks alone.
+            assert!(reused == common || reused < common && is_recurrent(fixture));
             assert_eq!(session.tokens(), &second[..reused]);
             session.prefill(&second[reused..], &mut |_| true).unwrap();
             let ours = (bits(session), write_on(session, 20));
@@ -90,6 +92,41 @@ proptest! {
         });
         prop_assert!(ours == fresh);
     }
+}
+
+/// Recurrent state is saved with the text: wherever that was cut, a longer one evaluates only what
+/// is new, and one that leaves it earlier goes on from a mark.
+#[test]
+fn recurrent_texts_go_on_at_every_position() {
+    let models: Vec<_> = architectures().into_iter().filter(is_recurrent).collect();
+    let prompt: Vec<u32> = (0..48).map(|index| index * 7 % 300).collect();
+    for fixture in &models {
+        let model = fingerprint(&fixture.file);
+        let expected = with(fixture, 64, |session| prefill(session, &prompt));
+        for cut in 1..prompt.len() {
+            let file = with(fixture, 64, |session| {
+                prefill(session, &prompt[..cut]);
+                let file = saved(session, model);
+                assert_eq!(file.len() as u64, session.saved_bytes(cut as u32));
+                file
+            });
+            with(fixture, 64, |session| {
+                assert_eq!(restore(session, &file, model, &prompt), Ok(cut as u32));
+                assert_eq!(prefill(session, &prompt[cut..]), expected, "{} {cut}", fixture.name);
+                // What was restored is a mark.
+                assert_eq!(session.rewind(cut as u32), cut as u32);
+                assert_eq!(prefill(session, &prompt[cut..]), expected, "{} {cut}", fixture.name);
+            });
+            let other = [&prompt[..cut - 1], &[299, 5]].concat();
+            let fresh = with(fixture, 64, |session| prefill(session, &other));
+            with(fixture, 64, |session| {
+                let reused = restore(session, &file, model, &other).unwrap() as usize;
+                assert!(reused < cut);
+                assert_eq!(prefill(session, &other[reused..]), fresh, "{} {cut}", fixture.name);
+            });
+        }
+    }
+    assert!(models.len() >= 2);
 }
 
 /// Nothing is written where nothing was computed that the file has not.

@@ -1,4 +1,4 @@
-//! The head of a prompt cache: 80 bytes, little-endian, before the tokens.
+//! The head of a prompt cache: 92 bytes, little-endian, before the tokens.
 //!
 //! | offset | bytes | |
 //! |---|---|---|
@@ -13,16 +13,18 @@
 //! | 48 | 4 | type of keys and values, by GGUF's number |
 //! | 52 | 16 | layers, key heads, elements of a key, elements of a value |
 //! | 68 | 4 | positions |
-//! | 72 | 8 | length of the whole file in bytes |
+//! | 72 | 8 | f32 of a text's recurrent state; 0 in a model without |
+//! | 80 | 4 | positions at which that state is kept |
+//! | 84 | 8 | length of the whole file in bytes |
 
 use crate::bytes::Cursor;
 
 /// Bytes of a header.
-pub(super) const HEADER_BYTES: usize = 80;
+pub(super) const HEADER_BYTES: usize = 92;
 
 pub(super) const MAGIC: &[u8; 8] = b"PICOLMKV";
 const BYTE_ORDER: u32 = 0x0102_0304;
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Raised with every change that alters a bit of what a pass computes: keys and values of an older
 /// engine are then no more what this one would have computed.
@@ -54,6 +56,8 @@ pub enum Mismatch {
     Dimensions,
     /// It has no positions.
     NoPositions,
+    /// It keeps recurrent state at positions that do not ascend, or that it does not have.
+    Marks,
     /// It has more positions than the context.
     Context {
         /// Positions in the file.
@@ -82,6 +86,7 @@ impl Mismatch {
             Self::KvType => "its keys and values are of another type",
             Self::Dimensions => "its keys and values have other dimensions",
             Self::NoPositions => "it has no positions",
+            Self::Marks => "it keeps state at positions that it does not have",
             Self::Context { .. } => "it has more positions than the context",
             Self::Token(_) => "it has tokens that are not in the vocabulary",
             Self::InUse => "the session has a text already",
@@ -113,6 +118,8 @@ pub(super) struct Header {
     /// Layers, key heads, elements of a key, elements of a value.
     pub(super) dimensions: [u32; 4],
     pub(super) positions: u32,
+    pub(super) state_len: u64,
+    pub(super) marks: u32,
     pub(super) file_bytes: u64,
 }
 
@@ -137,6 +144,8 @@ impl Header {
             put(&number.to_le_bytes());
         }
         put(&self.positions.to_le_bytes());
+        put(&self.state_len.to_le_bytes());
+        put(&self.marks.to_le_bytes());
         put(&self.file_bytes.to_le_bytes());
         bytes
     }
@@ -147,7 +156,7 @@ impl Header {
         if cursor.take(8).ok() != Some(MAGIC) {
             return Err(Mismatch::NotACache);
         }
-        // 80 bytes are there: reading cannot fail.
+        // All bytes are there: reading cannot fail.
         let mut u32 = || cursor.u32().unwrap_or_default();
         let (byte_order, version, numerics, flags) = (u32(), u32(), u32(), u32());
         if byte_order != BYTE_ORDER {
@@ -160,8 +169,21 @@ impl Header {
         let (model, rope, encodings) = (u64(), u64(), u64());
         let mut u32 = || cursor.u32().unwrap_or_default();
         let (kv_type, dimensions, positions) = (u32(), [u32(), u32(), u32(), u32()], u32());
+        let state_len = cursor.u64().unwrap_or_default();
+        let marks = cursor.u32().unwrap_or_default();
         let file_bytes = cursor.u64().unwrap_or_default();
-        Ok(Self { numerics, model, rope, encodings, kv_type, dimensions, positions, file_bytes })
+        Ok(Self {
+            numerics,
+            model,
+            rope,
+            encodings,
+            kv_type,
+            dimensions,
+            positions,
+            state_len,
+            marks,
+            file_bytes,
+        })
     }
 
     /// The first thing that this file says otherwise than `own`.
@@ -173,6 +195,7 @@ impl Header {
             (self.rope != own.rope, Mismatch::Rope),
             (self.kv_type != own.kv_type, Mismatch::KvType),
             (self.dimensions != own.dimensions, Mismatch::Dimensions),
+            (self.state_len != own.state_len, Mismatch::Dimensions),
         ];
         differences.into_iter().find_map(|(differs, mismatch)| differs.then_some(mismatch))
     }
@@ -190,6 +213,8 @@ mod tests {
         kv_type: 1,
         dimensions: [4, 6, 7, 8],
         positions: 9,
+        state_len: 10,
+        marks: 11,
         file_bytes: 1 << 40,
     };
 
@@ -199,7 +224,8 @@ mod tests {
         assert_eq!(Header::decode(&bytes), Ok(HEADER));
         assert_eq!(bytes[24..32], [0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11]);
         assert_eq!(bytes[68], 9);
-        assert_eq!(bytes[72..], [0, 0, 0, 0, 0, 1, 0, 0]);
+        assert_eq!((bytes[72], bytes[80]), (10, 11));
+        assert_eq!(bytes[84..], [0, 0, 0, 0, 0, 1, 0, 0]);
     }
 
     /// No bit of a header is without meaning.

@@ -5,13 +5,15 @@
 //! it must be as long as it says, every checksum must be right, and it must come from the same
 //! model, numerics, rotary embeddings and type of keys and values. Then the longest common prefix
 //! of its tokens and the prompt's is taken; at least the prompt's last token is left to evaluate,
-//! for there are no logits without. Memory is not taken on the file's word: it holds at most a
-//! context.
+//! for there are no logits without. A model with recurrent state goes back from there to the last
+//! position at which the file keeps that. Memory is not taken on the file's word: it holds at most
+//! a context.
 //!
-//! Content, in frames of 64 KiB (`frames`): a header (`header`); the tokens, 4 bytes each; then for
-//! each block of 64 positions, each layer and each key head the keys of the block's positions, then
-//! their values, as the cache stores them, little-endian. Only filled positions are there. So the
-//! head of a file holds the head of a text.
+//! Content, in frames of 64 KiB (`frames`): a header (`header`); the tokens, 4 bytes each; for each
+//! mark, ascending, its position, 4 bytes, and the recurrent state there, f32; then for each block
+//! of 64 positions, each layer that has keys and each key head the keys of the block's positions,
+//! then their values, as the cache stores them. Numbers are little-endian. Only filled positions
+//! are there.
 
 mod crc32c;
 mod fingerprint;
@@ -23,14 +25,14 @@ pub use header::{Mismatch, NUMERICS_VERSION};
 
 use super::Session;
 use super::sequence::Known;
-use crate::model::{KvHalf, Run, StoredShape};
+use crate::model::{Keep, KvHalf, Run, StoredShape};
 use crate::ops::BLOCK_POSITIONS;
 use crate::port::{Sink, Source};
 use fingerprint::Hash;
 use frames::{FrameError, FrameReader, FrameWriter, framed_bytes};
 use header::{HEADER_BYTES, Header, MAGIC};
 
-/// Bytes of a token.
+/// Bytes of a token, of a position and of an f32.
 const TOKEN_BYTES: usize = 4;
 
 /// Bytes that are read at a time where they only count for the checksum, or are tokens.
@@ -112,19 +114,35 @@ impl Session<'_> {
         reader.read(rest)?;
         // From here on the session's tokens are the file's.
         self.text.known = Known::default();
-        let positions = self.accept(&Header::decode(&header)?, model, actual_bytes)?;
-        let common = self.read_tokens(&mut reader, positions, prompt)?;
-        // A prompt that is in the file as a whole is evaluated from its last token on.
-        let reused = match self.engine.reaches_every_position() {
-            true => common.min((prompt.len() as u32).saturating_sub(1)),
-            // A file has no recurrent state.
-            false => 0,
+        let header = Header::decode(&header)?;
+        let positions = self.accept(&header, model, actual_bytes)?;
+        let reused = match self.read_content(reader, &header, prompt) {
+            Ok(reused) => reused,
+            Err(error) => {
+                self.engine.rewind(self.text.slot, 0);
+                return Err(error);
+            }
         };
-        self.read_blocks(&mut reader, positions, reused)?;
-        reader.finish()?;
         self.text.restore(reused, reused);
         self.has_logits = false;
         self.text.known = Known { positions, same: positions };
+        Ok(reused)
+    }
+
+    /// Reads what follows the header; returns the positions that are of use to the prompt.
+    fn read_content<S: Source>(
+        &mut self,
+        mut reader: FrameReader<'_, S>,
+        &Header { positions, marks, .. }: &Header,
+        prompt: &[u32],
+    ) -> Result<u32, RestoreError<S::Error>> {
+        let common = self.read_tokens(&mut reader, positions, prompt)?;
+        // A prompt that is in the file as a whole is evaluated from its last token on.
+        let common = common.min((prompt.len() as u32).saturating_sub(1));
+        let marked = self.read_marks(&mut reader, (positions, marks), common)?;
+        let reused = if self.engine.reaches_every_position() { common } else { marked };
+        self.read_blocks(&mut reader, positions, reused)?;
+        reader.finish()?;
         Ok(reused)
     }
 
@@ -157,13 +175,34 @@ impl Session<'_> {
 
     /// Length of a file with this many positions.
     pub fn saved_bytes(&self, positions: u32) -> u64 {
-        let position = self.engine.state.stored_shape().position_bytes();
-        position
-            .and_then(|bytes| bytes.checked_add(TOKEN_BYTES as u64))
-            .and_then(|bytes| bytes.checked_mul(u64::from(positions)))
-            .and_then(|bytes| bytes.checked_add(HEADER_BYTES as u64))
-            .and_then(framed_bytes)
-            .unwrap_or(u64::MAX)
+        self.file_bytes(positions, self.marks(positions).count() as u32)
+    }
+
+    /// Length of a file with this many positions and marks.
+    fn file_bytes(&self, positions: u32, marks: u32) -> u64 {
+        let shape = self.engine.state.stored_shape();
+        let each = |count: u32, bytes: Option<u64>| {
+            bytes?.checked_add(TOKEN_BYTES as u64)?.checked_mul(u64::from(count))
+        };
+        let content = || {
+            each(positions, shape.position_bytes())?
+                .checked_add(each(marks, shape.state_len.checked_mul(4))?)?
+                .checked_add(HEADER_BYTES as u64)
+        };
+        content().and_then(framed_bytes).unwrap_or(u64::MAX)
+    }
+
+    /// Where recurrent state is kept in a file with this many positions, ascending: at the marks,
+    /// and at the end of what is evaluated.
+    fn marks(&self, positions: u32) -> impl Iterator<Item = u32> {
+        let (state, slot, evaluated) = (&self.engine.state, self.text.slot, self.text.evaluated);
+        let is_there = !state.reaches_every_position() && evaluated > 0;
+        let end = is_there.then_some(evaluated);
+        let after = move |&position: &u32| {
+            let marked = state.marked(slot, position).filter(|&marked| marked < evaluated);
+            marked.or(end.filter(|&end| position < end))
+        };
+        core::iter::successors(after(&0), after).take_while(move |&position| position <= positions)
     }
 
     /// Writes the first `positions` positions to `sink`, or those that are evaluated, if fewer.
@@ -182,11 +221,15 @@ impl Session<'_> {
             return Err(SaveError::NoPositions);
         }
         let mut writer = FrameWriter::new(sink);
-        let header =
-            Header { positions, file_bytes: self.saved_bytes(positions), ..self.header(model) };
+        let (marks, file_bytes) =
+            (self.marks(positions).count() as u32, self.saved_bytes(positions));
+        let header = Header { positions, marks, file_bytes, ..self.header(model) };
         writer.write(&header.encode()).map_err(SaveError::Sink)?;
         for token in self.text.tokens.iter().take(positions as usize) {
             writer.write(&token.to_le_bytes()).map_err(SaveError::Sink)?;
+        }
+        if !self.engine.reaches_every_position() {
+            self.save_marks(&mut writer, positions).map_err(SaveError::Sink)?;
         }
         for run in runs(self.engine.state.stored_shape(), self.text.slot, positions) {
             writer.write(self.engine.state.stored(run)).map_err(SaveError::Sink)?;
@@ -194,6 +237,33 @@ impl Session<'_> {
         writer.finish().map_err(SaveError::Sink)?;
         self.text.known = Known { positions, same: positions };
         Ok(())
+    }
+
+    /// Writes each mark's position and state.
+    fn save_marks<S: Sink>(
+        &mut self,
+        writer: &mut FrameWriter<'_, S>,
+        positions: u32,
+    ) -> Result<(), S::Error> {
+        let (slot, mut before) = (self.text.slot, 0);
+        loop {
+            let next = self.marks(positions).find(|&position| position > before);
+            let Some(position) = next else { return Ok(()) };
+            writer.write(&position.to_le_bytes())?;
+            let state = &mut self.engine.state;
+            let values = match position == self.text.evaluated {
+                true => state.recurrent_state(slot),
+                false => state.marked_state(slot, position),
+            };
+            for values in values.chunks(PIECE_BYTES / TOKEN_BYTES) {
+                let mut bytes = [0; PIECE_BYTES];
+                for (bytes, value) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
+                    *bytes = value.to_le_bytes();
+                }
+                writer.write(&bytes[..values.len() * TOKEN_BYTES])?;
+            }
+            before = position;
+        }
     }
 
     /// What a file of this session says, but for its length.
@@ -212,6 +282,8 @@ impl Session<'_> {
             kv_type: shape.kv_type as u32,
             dimensions: [shape.n_layer, shape.n_head_kv, shape.key_dim, shape.value_dim],
             positions: 0,
+            state_len: shape.state_len,
+            marks: 0,
             file_bytes: 0,
         }
     }
@@ -233,7 +305,11 @@ impl Session<'_> {
         if positions > context {
             return Err(Mismatch::Context { positions, context });
         }
-        if header.file_bytes != self.saved_bytes(positions) || header.file_bytes != actual_bytes {
+        if header.marks > 0 && self.engine.reaches_every_position() {
+            return Err(Mismatch::Marks);
+        }
+        let file_bytes = self.file_bytes(positions, header.marks);
+        if header.file_bytes != file_bytes || header.file_bytes != actual_bytes {
             return Err(Mismatch::Length);
         }
         Ok(positions)
@@ -261,6 +337,42 @@ impl Session<'_> {
         }
         let common = tokens.iter().zip(prompt).take_while(|(ours, theirs)| ours == theirs).count();
         Ok(common as u32)
+    }
+
+    /// Reads the marks and keeps the state of those up to `limit`; returns the last of these.
+    fn read_marks<S: Source>(
+        &mut self,
+        reader: &mut FrameReader<'_, S>,
+        (positions, marks): (u32, u32),
+        limit: u32,
+    ) -> Result<u32, RestoreError<S::Error>> {
+        let (slot, state) = (self.text.slot, &mut self.engine.state);
+        let (mut before, mut last) = (0, 0);
+        for _ in 0..marks {
+            let mut position = [0; TOKEN_BYTES];
+            reader.read(&mut position)?;
+            let position = u32::from_le_bytes(position);
+            if position <= before || position > positions {
+                return Err(Mismatch::Marks.into());
+            }
+            before = position;
+            let is_wanted = position <= limit;
+            for values in state.recurrent_state(slot).chunks_mut(PIECE_BYTES / TOKEN_BYTES) {
+                let mut bytes = [0; PIECE_BYTES];
+                let bytes = &mut bytes[..values.len() * TOKEN_BYTES];
+                reader.read(bytes)?;
+                if is_wanted {
+                    for (value, bytes) in values.iter_mut().zip(bytes.as_chunks().0) {
+                        *value = f32::from_le_bytes(*bytes);
+                    }
+                }
+            }
+            if is_wanted {
+                last = position;
+                state.mark(slot, position, Keep::Long);
+            }
+        }
+        Ok(last)
     }
 
     /// Reads the keys and values of `positions` positions and keeps those of the first `wanted`.
