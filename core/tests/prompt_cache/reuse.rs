@@ -103,7 +103,9 @@ fn recurrent_texts_go_on_at_every_position() {
     for fixture in &models {
         let model = fingerprint(&fixture.file);
         let expected = with(fixture, 64, |session| prefill(session, &prompt));
-        for cut in 1..prompt.len() {
+        // Everywhere in the small ones.
+        let step = if fixture.file.len() > 1 << 20 { 5 } else { 1 };
+        for cut in (1..prompt.len()).step_by(step) {
             let file = with(fixture, 64, |session| {
                 prefill(session, &prompt[..cut]);
                 let file = saved(session, model);
