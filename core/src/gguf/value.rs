@@ -324,14 +324,18 @@ impl<'a> Array<'a> {
             return Err(GgufErrorKind::WrongType.at(self.offset()));
         }
         let mut reader = self.reader;
-        if !T::is_always_from(self.element) {
+        let mut words: &[[u8; 4]] = &[];
+        if T::WORD == Some(self.element) {
+            let bytes = self.len.saturating_mul(4);
+            (words, _) = reader.take(bytes, GgufErrorKind::ArrayLength)?.as_chunks();
+        } else if !T::is_always_from(self.element) {
             for _ in 0..self.len {
                 let offset = reader.offset();
                 T::from_value(Value::read_element(self.element, &mut reader)?)
                     .map_err(|kind| kind.at(offset))?;
             }
         }
-        Ok(Numbers { array: *self, number: PhantomData })
+        Ok(Numbers { array: *self, words, number: PhantomData })
     }
 }
 
@@ -349,13 +353,24 @@ pub trait Number: Copy + sealed::Sealed {
     #[doc(hidden)]
     fn is_always_from(element: ValueType) -> bool;
 
+    /// The type of four bytes that is such a number as it lies.
+    #[doc(hidden)]
+    const WORD: Option<ValueType>;
+
+    /// An element of that type.
+    #[doc(hidden)]
+    fn from_word(word: [u8; 4]) -> Self;
+
     /// The number.
     #[doc(hidden)]
     fn from_value(value: Value<'_>) -> Result<Self, GgufErrorKind>;
 }
 
 macro_rules! number {
-    ($type:ty, $convert:ident, [$($may:ident)*], [$($always:ident)*]) => {
+    (
+        $type:ty, $convert:ident, $word:expr, $from_word:expr,
+        [$($may:ident)*], [$($always:ident)*]
+    ) => {
         impl sealed::Sealed for $type {}
         impl Number for $type {
             fn is_from(element: ValueType) -> bool {
@@ -364,21 +379,34 @@ macro_rules! number {
             fn is_always_from(element: ValueType) -> bool {
                 matches!(element, $(ValueType::$always)|*)
             }
+            const WORD: Option<ValueType> = $word;
+            fn from_word(word: [u8; 4]) -> Self {
+                $from_word(word)
+            }
             fn from_value(value: Value<'_>) -> Result<Self, GgufErrorKind> {
                 value.$convert()
             }
         }
     };
 }
-number!(u32, to_u32, [U8 U16 U32 U64 I8 I16 I32 I64], [U8 U16 U32]);
-number!(i32, to_i32, [U8 U16 U32 U64 I8 I16 I32 I64], [U8 U16 I8 I16 I32]);
-number!(f32, to_f32, [F32], [F32]);
-number!(bool, to_bool, [Bool], [Bool]);
+number!(
+    u32, to_u32, Some(ValueType::U32), u32::from_le_bytes,
+    [U8 U16 U32 U64 I8 I16 I32 I64], [U8 U16 U32]
+);
+number!(
+    i32, to_i32, Some(ValueType::I32), i32::from_le_bytes,
+    [U8 U16 U32 U64 I8 I16 I32 I64], [U8 U16 I8 I16 I32]
+);
+number!(f32, to_f32, Some(ValueType::F32), f32::from_le_bytes, [F32], [F32]);
+number!(bool, to_bool, None, |word| word != [0; 4], [Bool], [Bool]);
 
 /// An array whose elements are all known to be numbers of type `T`.
 #[derive(Clone, Copy, Debug)]
 pub struct Numbers<'a, T> {
     array: Array<'a>,
+    /// The elements, where they are of [`Number::WORD`]: a vocabulary's types and scores are read
+    /// some hundred thousand times before the first token.
+    words: &'a [[u8; 4]],
     number: PhantomData<T>,
 }
 
@@ -398,6 +426,9 @@ impl<'a, T: Number> Numbers<'a, T> {
         if index >= self.array.len {
             return None;
         }
+        if let Some(&word) = self.words.get(usize::try_from(index).ok()?) {
+            return Some(T::from_word(word));
+        }
         let before = product(&[index, self.array.element.min_bytes()])?;
         let mut reader = self.array.reader;
         reader.take(before, GgufErrorKind::ArrayLength).ok()?;
@@ -406,9 +437,7 @@ impl<'a, T: Number> Numbers<'a, T> {
 
     /// All elements, in order.
     pub fn iter(self) -> impl Iterator<Item = T> + use<'a, T> {
-        let (element, mut reader) = (self.array.element, self.array.reader);
-        (0..self.len())
-            .map_while(move |_| T::from_value(Value::read_element(element, &mut reader).ok()?).ok())
+        (0..self.len()).map_while(move |index| self.get(index))
     }
 }
 

@@ -12,7 +12,7 @@ use super::joined::Joined;
 use super::merge::{NEVER, NO_TOKEN, Rule, Symbol, Symbols};
 use super::pre_tokenizer::{PreTokenizer, split};
 use super::spelling::{Spelling, Unit};
-use super::vocabulary::{ID_BITS, Vocabulary};
+use super::vocabulary::{Hasher, ID_BITS, Vocabulary};
 use crate::gguf::{Gguf, StringArray};
 use crate::mem::{Memory, MemoryExt, Purpose};
 
@@ -120,9 +120,10 @@ fn pack(vocabulary: &Vocabulary<'_>, merge: &[u8]) -> Option<u64> {
     let space = merge.iter().skip(1).position(|&byte| byte == b' ')?.checked_add(1)?;
     let (left, right) = merge.split_at_checked(space)?;
     let right = right.get(1..)?;
-    vocabulary.find(left.iter().chain(right).copied())?;
-    let left = vocabulary.find(left.iter().copied())?;
-    let right = vocabulary.find(right.iter().copied())?;
+    let hash = Hasher::new().followed_by(left);
+    vocabulary.find_joined(hash.followed_by(right), left, right)?;
+    let left = vocabulary.find_joined(hash, left, b"")?;
+    let right = vocabulary.find_joined(Hasher::new().followed_by(right), right, b"")?;
     Some(u64::from(left) << (2 * ID_BITS) | u64::from(right) << ID_BITS)
 }
 

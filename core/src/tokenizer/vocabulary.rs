@@ -41,6 +41,12 @@ impl Hasher {
         self.0 = (self.0 ^ byte as u32).wrapping_mul(0x0100_0193);
     }
 
+    /// The hash state after `bytes`, too.
+    pub(super) fn followed_by(mut self, bytes: &[u8]) -> Self {
+        bytes.iter().for_each(|&byte| self.add(byte));
+        self
+    }
+
     pub(super) const fn finish(self) -> u32 {
         let mut hash = self.0;
         hash = (hash ^ hash >> 16).wrapping_mul(0x85EB_CA6B);
@@ -163,11 +169,9 @@ impl<'m> Vocabulary<'m> {
         let sample = self.samples.get(token as usize / SAMPLE_TOKENS as usize)?;
         let mut cursor = Cursor::at(self.header, u64::from(*sample));
         for _ in 0..token % SAMPLE_TOKENS as u32 {
-            let bytes = cursor.u64().ok()?;
-            cursor.skip(bytes).ok()?;
+            cursor.string()?;
         }
-        let bytes = cursor.u64().ok()?;
-        cursor.take(bytes).ok()
+        cursor.string()
     }
 
     /// The type that the file gives a token: 1 (normal) where it gives none.
@@ -189,7 +193,16 @@ impl<'m> Vocabulary<'m> {
     /// The token that text with this spelling becomes: the lowest id where several have it. None
     /// has the empty text, and unused tokens stand for no text.
     pub(super) fn find(&self, text: impl Iterator<Item = u8> + Clone) -> Option<u32> {
-        self.all(hash_of(text.clone()), text).find(|&token| !self.is_unused(token))
+        let is_it = |found: &[u8]| text.clone().eq(found.iter().copied());
+        self.all(hash_of(text.clone()), is_it).find(|&token| !self.is_unused(token))
+    }
+
+    /// [`Self::find`] for a text that lies in two parts.
+    // Called from three places: one copy.
+    #[inline(never)]
+    pub(super) fn find_joined(&self, hash: Hasher, left: &[u8], right: &[u8]) -> Option<u32> {
+        let is_it = |text: &[u8]| text.strip_prefix(left) == Some(right);
+        self.all(hash.finish(), is_it).find(|&token| !self.is_unused(token))
     }
 
     /// The token with this text, of whatever type, whose hash is known: the lowest id.
@@ -198,23 +211,23 @@ impl<'m> Vocabulary<'m> {
         hash: u32,
         text: impl Iterator<Item = u8> + Clone,
     ) -> Option<u32> {
-        self.all(hash, text).next()
+        self.all(hash, |found| text.clone().eq(found.iter().copied())).next()
     }
 
     /// [`Self::find_hashed`] for text that lies in one piece.
     pub(super) fn find_bytes(&self, text: &[u8]) -> Option<u32> {
-        let text = text.iter().copied();
-        self.find_hashed(hash_of(text.clone()), text)
+        let hash = Hasher::new().followed_by(text).finish();
+        self.all(hash, |found| found == text).next()
     }
 
-    /// The tokens with this text, in ascending order.
-    fn all(&self, hash: u32, text: impl Iterator<Item = u8> + Clone) -> impl Iterator<Item = u32> {
+    /// The tokens with this hash whose text `is_it`, in ascending order.
+    fn all(&self, hash: u32, is_it: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = u32> {
         self.bucket(hash)
             .unwrap_or_default()
             .iter()
             .filter(move |&&slot| slot >> ID_BITS == tag_of(hash))
             .map(|&slot| slot & (MAX_TOKENS as u32 - 1))
-            .filter(move |&token| text.clone().eq(self.text(token).iter().copied()))
+            .filter(move |&token| is_it(self.text(token)))
     }
 
     /// The slots of the bucket that a hash falls into.
@@ -246,10 +259,9 @@ fn fill_index(
     bucket_ends: &mut [u32],
 ) -> Result<(), TokenizerError> {
     let buckets = bucket_ends.len();
-    let indexed = texts
-        .enumerate()
-        .filter(|(_, (_, text))| !text.is_empty())
-        .map(|(token, (offset, text))| (token as u32, offset, hash_of(text.iter().copied())));
+    let indexed = texts.enumerate().filter(|(_, (_, text))| !text.is_empty()).map(
+        |(token, (offset, text))| (token as u32, offset, Hasher::new().followed_by(text).finish()),
+    );
 
     bucket_ends.fill(0);
     for (_, offset, hash) in indexed.clone() {

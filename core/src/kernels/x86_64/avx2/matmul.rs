@@ -249,36 +249,34 @@ pub(super) unsafe fn matmul<F: Format, D: Dot>(
 /// One activation row.
 #[inline(always)]
 unsafe fn decode<F: Format, D: Dot>(
-    weights: &[Bytes<F>],
+    mut weights: &[Bytes<F>],
     row_blocks: usize,
     x: Row<'_>,
-    out: &mut [f32],
+    mut out: &mut [f32],
 ) {
     let paired = &mut Paired::new();
     let can_join_rows = F::Block::ELEMENTS == PANEL_COLUMNS && !is_slow_to_unpack::<F>();
-    if !(cfg!(feature = "inlined") && can_join_rows && row_blocks * 2 == LANES) {
+    if cfg!(feature = "inlined") && can_join_rows && row_blocks * 2 == LANES {
+        // A row of four blocks fills half a register of terms, two rows a whole one. The second's
+        // activations are the first's again.
+        let mut quants = [0; LANES * PANEL_COLUMNS];
+        let mut sums = [0; LANES * PANEL_COLUMNS / SUM_ELEMENTS];
+        let mut scales = [0.0; LANES];
+        for half in 0..2 {
+            let start = half * row_blocks;
+            quants[start * PANEL_COLUMNS..][..x.quants.len()].copy_from_slice(x.quants);
+            sums[start * PANEL_COLUMNS / SUM_ELEMENTS..][..x.sums.len()].copy_from_slice(x.sums);
+            scales[start..][..x.scales.len()].copy_from_slice(x.scales);
+        }
+        let twice = Row { quants: &quants, scales: &scales, sums: &sums };
+        let (pairs, last) = out.split_at_mut(out.len() / 2 * 2);
+        let (of_pairs, of_last) = weights.split_at(pairs.len() * row_blocks);
         // SAFETY: the caller has what `F` and `D` need.
-        return unsafe { decode_rows::<F, D, 1>(weights, row_blocks, x, paired, out) };
+        unsafe { decode_rows::<F, D, 2>(of_pairs, LANES, twice, paired, pairs) };
+        (weights, out) = (of_last, last);
     }
-    // A row of four blocks fills half a register of terms, two rows a whole one. The second's
-    // activations are the first's again.
-    let mut quants = [0; LANES * PANEL_COLUMNS];
-    let mut sums = [0; LANES * PANEL_COLUMNS / SUM_ELEMENTS];
-    let mut scales = [0.0; LANES];
-    for half in 0..2 {
-        let start = half * row_blocks;
-        quants[start * PANEL_COLUMNS..][..x.quants.len()].copy_from_slice(x.quants);
-        sums[start * PANEL_COLUMNS / SUM_ELEMENTS..][..x.sums.len()].copy_from_slice(x.sums);
-        scales[start..][..x.scales.len()].copy_from_slice(x.scales);
-    }
-    let twice = Row { quants: &quants, scales: &scales, sums: &sums };
-    let (out, last_out) = out.split_at_mut(out.len() / 2 * 2);
-    let (weights, last_weights) = weights.split_at(out.len() * row_blocks);
     // SAFETY: as above.
-    unsafe {
-        decode_rows::<F, D, 2>(weights, LANES, twice, paired, out);
-        decode_rows::<F, D, 1>(last_weights, row_blocks, x, paired, last_out);
-    }
+    unsafe { decode_rows::<F, D, 1>(weights, row_blocks, x, paired, out) };
 }
 
 /// [`decode`] where each `row_blocks` blocks are `ROWS` rows: one, or two if these are eight.

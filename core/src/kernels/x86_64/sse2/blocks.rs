@@ -79,7 +79,8 @@ fn words<F: BlockFormat>(source: &Source<'_, F>, vector: usize) -> [__m128i; 4] 
 }
 
 /// The sums of a format with integer scales.
-#[inline(always)]
+// A call: inlined at each place, a format's loop takes the compiler half a minute.
+#[inline(never)]
 fn sums_of_256<F: BlockFormat, const ROWS: usize>(
     block: &F::Bytes,
     x: &[&WideBlock<F>; ROWS],
