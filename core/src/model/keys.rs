@@ -1,6 +1,7 @@
 //! The metadata keys of an architecture, without its name.
 
 use super::error::ModelError;
+use super::per_block::PerBlock;
 use crate::gguf::{Array, Gguf, Key, Number, Numbers, Value, ValueType};
 
 /// Reads `ARCHITECTURE.suffix`.
@@ -62,6 +63,27 @@ impl<'a> Keys<'_, 'a> {
         most: u32,
     ) -> Result<Option<u32>, ModelError> {
         self.u32(suffix)?.map(|size| in_bounds(size, most, suffix)).transpose()
+    }
+
+    /// A size in `1..=most` of each of `n_layer` blocks; `None` where the key is absent.
+    pub fn per_block(
+        &self,
+        suffix: &'static str,
+        most: u32,
+        n_layer: u32,
+    ) -> Result<Option<PerBlock>, ModelError> {
+        match (self.optional_size(suffix, most), self.list(suffix)) {
+            (Err(ModelError::UnequalKey(_)), Some(list)) => {
+                let sizes = list.u32s()?;
+                for number in 0..n_layer {
+                    let size = sizes.get(number.into()).ok_or(ModelError::InvalidKey(suffix))?;
+                    in_bounds(size, most, suffix)?;
+                }
+                let sizes = PerBlock::of_each(sizes.iter().take(n_layer as usize));
+                Ok(Some(sizes.ok_or(ModelError::UnequalKey(suffix))?))
+            }
+            (size, _) => Ok(size?.map(PerBlock::alike)),
+        }
     }
 
     /// A number from 0 on; `None` where the key is absent.

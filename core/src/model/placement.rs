@@ -25,6 +25,11 @@ impl Part {
         }
     }
 
+    /// What follows the tensor's name in the file.
+    const fn suffix_of(self, name: &str) -> &'static str {
+        if matches!(self, Self::Weight) && is_whole(name) { "" } else { self.suffix() }
+    }
+
     /// The shape of this part of a tensor in blocks of the shape `layer`.
     // As for `Family::needs`, speed is of no matter here, and bytes are.
     #[inline(never)]
@@ -59,6 +64,8 @@ pub(super) struct Placed<'a> {
     pub(super) tensor: Tensor,
     pub(super) part: Part,
     pub(super) shape: Shape,
+    /// Rows from one expert's matrix to the next one's.
+    pub(super) expert_rows: u32,
     /// Offset and bytes are the part's.
     pub(super) info: TensorInfo<'a>,
     slot: TensorSlot,
@@ -78,7 +85,16 @@ impl Placed<'_> {
 
 /// The place of a tensor in the file; `number` is that of its block.
 pub(super) const fn slot(number: Option<u32>, name: &'static str, part: Part) -> TensorSlot {
-    TensorSlot { layer: number, name, suffix: part.suffix() }
+    TensorSlot { layer: number, name, suffix: part.suffix_of(name) }
+}
+
+/// Whether a name has a dot: nothing follows it.
+const fn is_whole(name: &str) -> bool {
+    let (bytes, mut at) = (name.as_bytes(), 0);
+    while at < bytes.len() && bytes[at] != b'.' {
+        at += 1;
+    }
+    at < bytes.len()
 }
 
 /// Every tensor of the blocks that run and outside of blocks, its shape checked.
@@ -123,6 +139,8 @@ struct Rest<'a> {
     /// The tensors that it holds: one, or those that were fused.
     tensors: &'static [Tensor],
     shape: LayerShape,
+    /// Rows of all of them, of one expert.
+    expert_rows: u32,
 }
 
 impl<'a> Rest<'a> {
@@ -130,16 +148,19 @@ impl<'a> Rest<'a> {
         let Self { info, layer, part, slot, tensors, .. } = *self;
         let (&tensor, rest) = tensors.split_first()?;
         let shape = part.shape_of(tensor, config, &self.shape);
-        let elements = u64::from(shape.columns) * u64::from(shape.rows) * u64::from(shape.experts);
+        let elements = u64::from(shape.columns) * u64::from(shape.rows);
         // A row is whole blocks, or the file would not have been read.
         let bytes = info.tensor_type.bytes_for(elements).unwrap_or(0);
         self.tensors = rest;
+        // An expert's parts follow each other.
         self.info.offset += bytes;
-        Some(Placed { layer, tensor, part, shape, info: TensorInfo { bytes, ..info }, slot })
+        let info = TensorInfo { bytes: bytes * u64::from(shape.experts), ..info };
+        let expert_rows = self.expert_rows;
+        Some(Placed { layer, tensor, part, shape, expert_rows, info, slot })
     }
 }
 
-/// What one tensor of the file holds; `None` where its block is skipped.
+/// What one tensor of the file holds; `None` where its block is skipped or does without it.
 fn find<'a>(
     info: TensorInfo<'a>,
     config: &Config,
@@ -151,19 +172,22 @@ fn find<'a>(
         Some(None) => return Ok(None),
         kept => kept.flatten(),
     };
-    let (name, part) = match name.strip_suffix(Part::Bias.suffix().as_bytes()) {
-        Some(name) => (name, Part::Bias),
-        None => {
-            let name = name.strip_suffix(Part::Weight.suffix().as_bytes());
-            (name.ok_or(unknown)?, Part::Weight)
-        }
-    };
+    let without = |part: Part| name.strip_suffix(part.suffix().as_bytes());
+    let part = if without(Part::Bias).is_some() { Part::Bias } else { Part::Weight };
     // Outside of blocks no length depends on one.
     let shape = (family.block.shape)(config, number.unwrap_or(0));
-    let known = if number.is_some() { family.needs(&shape) } else { family.needs_outside() };
-    let known = if part == Part::Bias { known.biases } else { known.known() };
-    let fits = |tensors: &[Tensor]| info.dimensions == part.dimensions(tensors, config, &shape);
-    let named = |entry: &str| entry.as_bytes() == name;
+    let needs = if number.is_some() { family.needs(&shape) } else { family.needs_outside(config) };
+    let known = if part == Part::Bias { needs.biases } else { needs.known() };
+    let dimensions = |tensors: &[Tensor]| part.dimensions(tensors, config, &shape);
+    let fits = |tensors: &[Tensor]| info.dimensions == dimensions(tensors);
+    let named = |entry: &str| {
+        let name = if is_whole(entry) { Some(name) } else { without(part) };
+        name == Some(entry.as_bytes())
+    };
+    let is_unread = part == Part::Weight && needs.unread.iter().any(|tensor| named(tensor.name()));
+    if is_unread {
+        return Ok(None);
+    }
     let alone = known.iter().find(|tensor| named(tensor.name()));
     // Where it has the name of a part, too, the shape decides.
     let fused = family.fused.iter().find(|fused| {
@@ -179,7 +203,9 @@ fn find<'a>(
     if !fits(tensors) {
         return Err(ModelError::WrongShape(slot));
     }
-    Ok(Some(Rest { info, layer, part, slot, tensors, shape }))
+    // At most twice the longest feed-forward network.
+    let expert_rows = dimensions(tensors)[1] as u32;
+    Ok(Some(Rest { info, layer, part, slot, tensors, shape, expert_rows }))
 }
 
 /// The number of a tensor's block, and what follows it in the name.

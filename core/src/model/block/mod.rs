@@ -1,16 +1,23 @@
 //! A block as data: its halves, each a table of functions, and what they are made with.
 //!
 //! What is large (experts; later convolution, delta net, state space) is reached through a
-//! [`Half`]'s functions only: a build whose families do not name it does not link it.
+//! [`Half`]'s functions only, or an [`Opening`]'s: a build whose families do not name it does not
+//! link it.
 
 mod attention;
+mod dense_experts;
 mod experts;
 mod feed_forward;
+mod per_layer;
+mod sharing;
 mod sub_normed;
 
 pub use attention::{ATTENTION, ATTENTION_UNNORMED};
+pub use dense_experts::DENSE_EXPERTS;
 pub use experts::{EXPERTS, SHARED_EXPERT};
 pub use feed_forward::{FEED_FORWARD, FEED_FORWARD_UNNORMED, GATED, GATED_UNNORMED};
+pub use per_layer::{PER_LAYER, PER_LAYER_INPUT, SCALED};
+pub use sharing::{KEEPING, SHARING};
 pub use sub_normed::SUB_NORMED;
 
 use super::config::{Config, Habits, HeadNorm, LayerShape};
@@ -18,7 +25,7 @@ use super::error::{ForwardError, ModelError};
 use super::keys::Keys;
 use super::loaded::Loaded;
 use super::recurrent::Recurring;
-use super::state::{ExpertBuffers, Sizes, State};
+use super::state::{ExpertBuffers, PerLayerBuffers, Sizes, State};
 use super::tensor::{Tensor, TensorSet};
 use super::tensors::Layer;
 use crate::mem::Memory;
@@ -33,12 +40,18 @@ pub struct Needs {
     pub optional: TensorSet,
     /// Those whose bias may be there.
     pub biases: TensorSet,
+    /// Those that may be there and are never read.
+    pub unread: TensorSet,
 }
 
 impl Needs {
     /// None.
-    pub const NONE: Self =
-        Self { required: TensorSet::EMPTY, optional: TensorSet::EMPTY, biases: TensorSet::EMPTY };
+    pub const NONE: Self = Self {
+        required: TensorSet::EMPTY,
+        optional: TensorSet::EMPTY,
+        biases: TensorSet::EMPTY,
+        unread: TensorSet::EMPTY,
+    };
 
     /// These must be there.
     pub const fn required(tensors: &[Tensor]) -> Self {
@@ -55,12 +68,18 @@ impl Needs {
         Self { biases: TensorSet::of(tensors), ..Self::NONE }
     }
 
+    /// These may be there, and nothing reads them.
+    pub const fn unread(tensors: &[Tensor]) -> Self {
+        Self { unread: TensorSet::of(tensors), ..Self::NONE }
+    }
+
     /// Both needs.
     pub const fn and(self, other: Self) -> Self {
         Self {
             required: self.required.or(other.required),
             optional: self.optional.or(other.optional),
             biases: self.biases.or(other.biases),
+            unread: self.unread.or(other.unread),
         }
     }
 
@@ -105,9 +124,24 @@ impl Half {
     }
 }
 
+/// What a pass does after it has read the embeddings, before the first block.
+#[derive(Clone, Copy)]
+pub struct Opening {
+    /// Tensors outside of blocks, of a model that [`Self::is_of`] it.
+    pub(super) needs: Needs,
+    /// Whether the model has it.
+    pub(super) is_of: fn(&Config) -> bool,
+    /// Takes buffers for a batch of this many rows; a row of the table has this many bytes.
+    pub(super) buffers: for<'m> fn(&Config, u64, u64, &mut dyn Memory<'m>) -> PerLayerBuffers<'m>,
+    /// For the first rows of the batch, this many.
+    pub(super) run: for<'m> fn(&Loaded<'m>, &mut State<'m>, usize) -> Result<(), ForwardError>,
+}
+
 /// The blocks of an architecture.
 #[derive(Clone, Copy)]
 pub struct Block {
+    /// What comes before the first block.
+    pub opening: Option<&'static Opening>,
     /// What mixes positions; a block's shape says which of them it has.
     pub mixers: &'static [&'static Half],
     /// Feed-forward networks; a block's shape says which of them it has.
@@ -125,9 +159,15 @@ pub struct Block {
 impl Block {
     /// Llama's; other architectures say what differs.
     pub const LLAMA: Self = Self {
+        opening: None,
         mixers: &[&ATTENTION],
         feed_forwards: &[&GATED],
-        habits: Habits { norm: Norm::RMS, head_norm: HeadNorm::Alike, pairing: Pairing::Adjacent },
+        habits: Habits {
+            norm: Norm::RMS,
+            head_norm: HeadNorm::Alike,
+            pairing: Pairing::Adjacent,
+            blocks_differ: false,
+        },
         rotates_first: false,
         activation: silu,
         shape: LayerShape::alike,
@@ -136,6 +176,11 @@ impl Block {
     /// Llama's, but that halves of a head are rotated together.
     pub const HALVES: Self =
         Self { habits: Habits { pairing: Pairing::Halves, ..Self::LLAMA.habits }, ..Self::LLAMA };
+
+    /// What comes before the first block of this model.
+    pub(super) fn opening(&self, config: &Config) -> Option<&'static Opening> {
+        self.opening.filter(|opening| (opening.is_of)(config))
+    }
 
     /// The shapes of the blocks that a pass runs, `n_layer` of them.
     pub(super) fn layers(&self, config: &Config) -> impl Iterator<Item = LayerShape> + use<> {
