@@ -151,7 +151,8 @@ impl KvShape {
             }
             Some(all)
         };
-        let blocks = u32::try_from(self.n_sequence as u64 * self.n_block as u64).ok()?;
+        let blocks = crate::bytes::product(&[self.n_sequence as u64, self.n_block as u64])?;
+        let blocks = u32::try_from(blocks).ok()?;
         Some([of(KvHalf::Keys)?, of(KvHalf::Values)?, u64::from(blocks)])
     }
 
