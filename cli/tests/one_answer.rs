@@ -96,7 +96,7 @@ fn detected() -> Vec<&'static str> {
 
 #[test]
 fn every_level_of_this_cpu_gives_the_bits_of_portable() {
-    let models: Vec<_> = ["arch", "quant"]
+    let models: Vec<_> = ["arch", "arch-gemma4", "quant"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(fixtures().join(folder)).unwrap())
         .map(|entry| entry.unwrap().path())

@@ -107,6 +107,7 @@ codes! {
     UNSUPPORTED_KEY = 221 c"a key of the model has a value that is not supported";
     NOT_CAUSAL = 222 c"the model turns texts into vectors and writes none";
     NO_POOLING = 223 c"the model's file does not say how a text becomes a vector";
+    SHARED_LAYER = 224 c"a layer cannot be skipped: later layers read its keys and values";
 
     TOKENIZER_KEY = 301 c"the file lacks a key of its tokenizer";
     TOKENIZER_MODEL = 302 c"the tokenizer's model is not supported";
@@ -240,6 +241,7 @@ const fn model(error: ModelError) -> (u16, u64) {
         ModelError::KvType { head_elements, .. } => (KV_TYPE, head_elements as u64),
         ModelError::NoSuchLayer { layer, .. } => (NO_SUCH_LAYER, layer as u64),
         ModelError::NoLayersLeft => (NO_LAYERS_LEFT, 0),
+        ModelError::SharedLayer { layer } => (SHARED_LAYER, layer as u64),
         ModelError::NotCausal => (NOT_CAUSAL, 0),
         ModelError::NoPooling => (NO_POOLING, 0),
         ModelError::Options => (OPTIONS, 0),

@@ -53,7 +53,8 @@ fn every_family_has_its_row() {
 fn folders() -> Vec<PathBuf> {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let larger = std::env::var_os("PICOLM_FIXTURES").map(PathBuf::from);
-    [Some(ours), larger].into_iter().flatten().map(|folder| folder.join("arch")).collect()
+    let folders = [Some(ours), larger].into_iter().flatten();
+    folders.flat_map(|folder| ["arch", "arch-gemma4"].map(|name| folder.join(name))).collect()
 }
 
 /// A text of a file's metadata.
@@ -81,6 +82,7 @@ fn comparison_files_are_what_they_are_said_to_be() {
             assert_eq!(Some(family), names(row[0]).next(), "{name}");
             let tokenizer = match text(&gguf, "tokenizer.ggml.model") {
                 "llama" => "SPM",
+                "gemma4" => "gemma4",
                 _ => text(&gguf, "tokenizer.ggml.pre"),
             };
             assert!(names(row[2]).any(|listed| listed == tokenizer), "{name} has {tokenizer}");

@@ -39,6 +39,11 @@ pub(super) fn info(engine: &Engine) -> Result<Outcome, Failure> {
     if let Ok(traffic) = model.layout.traffic(engine.kv_type) {
         page.line("read per token", Bytes(traffic.weights_bytes));
     }
+    let [bytes, row_bytes] = model.layout.per_layer_bytes();
+    if bytes > 0 {
+        let (bytes, row_bytes) = (Bytes(bytes), Bytes(row_bytes));
+        page.line("per-layer table", format_args!("{bytes}, read a row of {row_bytes} at a time"));
+    }
     tensors(&mut page, &gguf);
     memory(&mut page, &source.plan, model.context(source.plan.needs.options.context));
     if let Ok(vocabulary) = vocabulary(&file, &gguf) {

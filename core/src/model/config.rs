@@ -7,9 +7,11 @@
 use super::error::ModelError;
 use super::keys::{Keys, in_bounds};
 use super::layers::{LAYERS_MAX, LayerSet};
+use super::per_block::PerBlock;
 use super::recurrence::Recurrence;
 use crate::gguf::Numbers;
 use crate::ops::{Attention, Norm, Pairing, Rope, RopeScaling};
+use core::ops::Range;
 
 /// Sizes and constants of a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,18 +28,26 @@ pub struct Config {
     pub skipped: LayerSet,
     /// Query heads: a multiple of `n_head_kv`; 0 in a model without attention.
     pub n_head: u32,
-    /// Key and value heads of blocks with attention.
+    /// Key and value heads of the block that has most; 0 in a model without attention.
     pub n_head_kv: u32,
-    /// Blocks without key heads: they have another mixer, or none.
-    pub without_heads: LayerSet,
-    /// Elements of a query or key head.
+    /// Those of each block: 0 where it has no attention.
+    pub heads_kv: PerBlock,
+    /// Elements of a query or key head, the longest.
     pub key_dim: u32,
-    /// Elements of a value head.
+    /// Elements of a value head, the longest.
     pub value_dim: u32,
-    /// Hidden length of a dense feed-forward network; 0 in a model without.
+    /// Elements of a head, of queries, keys and values alike, in marked blocks that have shorter
+    /// ones; 0 in other models.
+    pub local_head_dim: u32,
+    /// Last blocks of the file that have no keys and values, but read those of an earlier block.
+    pub n_layer_sharing: u32,
+    /// Hidden length of a dense feed-forward network, the longest; 0 in a model without.
     pub n_ff: u32,
-    /// Blocks without a feed-forward network.
-    pub without_hidden: LayerSet,
+    /// That of each block: 0 where it has no such network.
+    pub hidden: PerBlock,
+    /// Elements that a token's embedding has for each block beside the residual stream's; 0 in most
+    /// models.
+    pub n_embd_per_layer: u32,
     /// Hidden length of an expert.
     pub n_ff_expert: u32,
     /// Hidden length of the expert that every token uses; 0 without one.
@@ -145,6 +155,16 @@ pub struct LayerShape {
     pub mixer: u8,
     /// Which of the family's feed-forward networks it has.
     pub feed_forward: u8,
+    /// Key and value heads; 0 in a block without attention.
+    pub n_head_kv: u32,
+    /// Elements of a query or key head.
+    pub key_dim: u32,
+    /// Elements of a value head.
+    pub value_dim: u32,
+    /// Block whose keys and values it reads, by its number in the file: its own, or an earlier one.
+    pub keys_of: u32,
+    /// Hidden length of a dense feed-forward network; 0 in a block without a network.
+    pub n_ff: u32,
     /// Positions that a row sees, itself included; 0 for all.
     pub window: u32,
     /// How queries and keys are rotated.
@@ -160,6 +180,26 @@ pub struct Habits {
     pub head_norm: HeadNorm,
     /// Which elements of a head are rotated together.
     pub pairing: Pairing,
+    /// How the blocks' numbers of key heads, and their hidden lengths, may differ.
+    pub counts: BlockCounts,
+}
+
+/// How the blocks' counts of one kind may differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockCounts {
+    /// All have the same.
+    Alike,
+    /// Some have none; the others have the same.
+    OrNone,
+    /// Some have one number, the others another.
+    Two,
+}
+
+impl BlockCounts {
+    /// The least that a block may have.
+    pub(super) const fn least(self) -> u32 {
+        if matches!(self, Self::OrNone) { 0 } else { 1 }
+    }
 }
 
 /// What a norm of queries or keys reaches over.
@@ -190,8 +230,19 @@ impl LayerShape {
 
     /// All blocks alike. Without a window: whatever their files name, llama.cpp gives one only to
     /// families that mark some blocks.
-    pub fn alike(_: &Config, number: u32) -> Self {
-        Self { number, mixer: 0, feed_forward: 0, window: 0, rope: RopeTable::Global }
+    pub fn alike(config: &Config, number: u32) -> Self {
+        Self {
+            number,
+            mixer: 0,
+            feed_forward: 0,
+            n_head_kv: config.heads_kv.of(number),
+            key_dim: config.key_dim,
+            value_dim: config.value_dim,
+            keys_of: number,
+            n_ff: config.hidden.of(number),
+            window: 0,
+            rope: RopeTable::Global,
+        }
     }
 
     /// The marked blocks have the window and the local angles.
@@ -203,6 +254,59 @@ impl LayerShape {
         let rope = if config.local_rope.is_some() { RopeTable::Local } else { RopeTable::Global };
         Self { window: config.window, rope, ..alike }
     }
+
+    /// Whether the block has keys and values of its own.
+    pub const fn has_keys(&self) -> bool {
+        self.n_head_kv > 0 && self.keys_of == self.number
+    }
+
+    /// Elements of a row of queries.
+    pub const fn query_len(&self, config: &Config) -> usize {
+        config.n_head as usize * self.key_dim as usize
+    }
+
+    /// Elements of a row of keys.
+    pub const fn key_len(&self) -> usize {
+        self.n_head_kv as usize * self.key_dim as usize
+    }
+
+    /// Elements of a row of values.
+    pub const fn value_len(&self) -> usize {
+        self.n_head_kv as usize * self.value_dim as usize
+    }
+
+    /// Elements of a row of what attention gives.
+    pub const fn attention_len(&self, config: &Config) -> usize {
+        config.n_head as usize * self.value_dim as usize
+    }
+
+    /// Norms of `heads` heads of queries or keys, and the elements of each.
+    pub(super) const fn norms(&self, config: &Config, heads: u32) -> [u32; 2] {
+        match config.head_norm {
+            HeadNorm::Alike => [1, self.key_dim],
+            HeadNorm::Each => [heads, self.key_dim],
+            HeadNorm::Row => [1, heads * self.key_dim],
+        }
+    }
+
+    /// How the block attends.
+    pub fn attention(&self, config: &Config) -> Attention {
+        let (window, ahead) = match self.window {
+            window if config.is_causal => (window, 0),
+            0 => (0, u32::MAX),
+            window => (window / 2 + 1, window / 2),
+        };
+        Attention {
+            n_head: config.n_head as usize,
+            n_head_kv: self.n_head_kv as usize,
+            key_dim: self.key_dim as usize,
+            value_dim: self.value_dim as usize,
+            scale: config.attention_scale,
+            cap: config.attention_cap,
+            window,
+            ahead,
+        }
+    }
 }
 
 /// Upper bounds: far above every model there is, low enough that no product of four overflows.
@@ -210,14 +314,14 @@ pub(super) mod bound {
     pub(in crate::model) const EMBEDDING: u32 = 1 << 17;
     pub(in crate::model) const FEED_FORWARD: u32 = 1 << 20;
     pub(in crate::model) const HEADS: u32 = 1024;
-    pub(super) const HEAD_DIM: u32 = 1 << 13;
+    pub(in crate::model) const HEAD_DIM: u32 = 1 << 13;
     pub(in crate::model) const EXPERTS: u32 = 1024;
     pub(super) const CONTEXT: u32 = (1 << 31) - 1;
 }
 
 const HEADS: &str = "attention.head_count";
-const HEADS_KV: &str = "attention.head_count_kv";
-const FEED_FORWARD: &str = "feed_forward_length";
+pub(super) const HEADS_KV: &str = "attention.head_count_kv";
+pub(super) const HIDDEN: &str = "feed_forward_length";
 
 /// Most tokens of a vocabulary.
 pub(super) const VOCABULARY_MAX: u64 = 1 << 24;
@@ -234,14 +338,14 @@ impl Config {
     ) -> Result<Self, ModelError> {
         let n_embd = keys.size("embedding_length", bound::EMBEDDING)?;
         let n_layer = keys.size("block_count", LAYERS_MAX)?;
-        // Attention and feed-forward networks refuse a 0 where a model has them.
         let n_head = keys.u32(HEADS)?.ok_or(ModelError::MissingKey(HEADS))?;
-        if n_head > bound::HEADS {
+        if !(habits.counts.least()..=bound::HEADS).contains(&n_head) {
             return Err(ModelError::InvalidKey(HEADS));
         }
-        let heads_kv = keys.counts(HEADS_KV, bound::HEADS, n_layer)?;
-        let (n_head_kv, without_heads) = heads_kv.unwrap_or((n_head, LayerSet::EMPTY));
-        if n_head_kv > 0 && !n_head.is_multiple_of(n_head_kv) {
+        let per_block = |suffix, most| keys.per_block(suffix, most, n_layer, habits.counts);
+        let heads_kv = per_block(HEADS_KV, n_head)?.unwrap_or(PerBlock::alike(n_head));
+        let divides = |count: u32| count == 0 || n_head.is_multiple_of(count);
+        if !(0..n_layer).all(|number| divides(heads_kv.of(number))) {
             return Err(ModelError::InvalidKey(HEADS_KV));
         }
         let head_dim = |suffix| match keys.optional_size(suffix, bound::HEAD_DIM)? {
@@ -252,8 +356,8 @@ impl Config {
         };
         let key_dim = head_dim("attention.key_length")?;
         let value_dim = head_dim("attention.value_length")?;
-        let hidden = keys.counts(FEED_FORWARD, bound::FEED_FORWARD, n_layer)?;
-        let (n_ff, without_hidden) = hidden.ok_or(ModelError::MissingKey(FEED_FORWARD))?;
+        let hidden = per_block(HIDDEN, bound::FEED_FORWARD)?;
+        let hidden = hidden.ok_or(ModelError::MissingKey(HIDDEN))?;
         let context_trained = keys.u32("context_length")?;
         let context_trained = context_trained.ok_or(ModelError::MissingKey("context_length"))?;
         Ok(Self {
@@ -263,12 +367,15 @@ impl Config {
             n_layer,
             skipped: LayerSet::EMPTY,
             n_head,
-            n_head_kv,
-            without_heads,
+            n_head_kv: heads_kv.most(),
+            heads_kv,
             key_dim,
             value_dim,
-            n_ff,
-            without_hidden,
+            local_head_dim: 0,
+            n_layer_sharing: 0,
+            n_ff: hidden.most(),
+            hidden,
+            n_embd_per_layer: 0,
             n_ff_expert: 0,
             n_ff_shared: 0,
             n_expert: 0,
@@ -356,38 +463,6 @@ impl Config {
         Ok(())
     }
 
-    /// Refuses a model of which not every block that `has` says so has a count of its own.
-    pub(super) fn check_counts(
-        &self,
-        shapes: impl Iterator<Item = LayerShape>,
-        has: impl Fn(&LayerShape) -> [bool; 2],
-    ) -> Result<(), ModelError> {
-        for shape in shapes {
-            let [attends, feeds] = has(&shape);
-            if attends && self.without_heads.contains(shape.number) {
-                return Err(ModelError::UnequalKey(HEADS_KV));
-            }
-            if feeds && self.without_hidden.contains(shape.number) {
-                return Err(ModelError::UnequalKey(FEED_FORWARD));
-            }
-        }
-        Ok(())
-    }
-
-    /// Refuses a model without heads.
-    pub(super) const fn require_heads(&self) -> Result<(), ModelError> {
-        match (self.n_head, self.n_head_kv) {
-            (0, _) => Err(ModelError::InvalidKey(HEADS)),
-            (_, 0) => Err(ModelError::InvalidKey(HEADS_KV)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Refuses a model without feed-forward networks.
-    pub(super) const fn require_hidden(&self) -> Result<(), ModelError> {
-        if self.n_ff == 0 { Err(ModelError::InvalidKey(FEED_FORWARD)) } else { Ok(()) }
-    }
-
     /// Leaves out the last blocks, as many as the key `suffix` says: they predict tokens further
     /// ahead.
     pub(super) fn leave_out_last(
@@ -428,37 +503,53 @@ impl Config {
         (!self.skipped.contains(number)).then(|| number - self.skipped.count_below(number))
     }
 
-    /// Elements of a row of queries.
+    /// Elements of a row of queries, the longest.
     pub const fn query_len(&self) -> usize {
         self.n_head as usize * self.key_dim as usize
     }
 
-    /// Elements of a row of keys.
+    /// Elements of a row of keys, at most.
     pub const fn key_len(&self) -> usize {
         self.n_head_kv as usize * self.key_dim as usize
     }
 
-    /// Elements of a row of values.
+    /// Elements of a row of values, at most.
     pub const fn value_len(&self) -> usize {
         self.n_head_kv as usize * self.value_dim as usize
     }
 
+    /// Rotary frequencies of each table; 0 where there is none.
+    pub(super) const fn pairs(&self, table: RopeTable) -> usize {
+        let dimensions = match (table, &self.local_rope) {
+            (RopeTable::None, _) | (RopeTable::Local, None) => 0,
+            (RopeTable::Global, _) => self.rope.dimensions,
+            (RopeTable::Local, Some(rope)) => rope.dimensions,
+        };
+        (dimensions / 2) as usize
+    }
+
     /// Rotary frequencies, those of both tables.
     pub(super) const fn rotary_len(&self) -> usize {
-        let tables = if self.local_rope.is_some() { 2 } else { 1 };
-        tables * (self.rope.dimensions / 2) as usize
+        self.pairs(RopeTable::Global) + self.pairs(RopeTable::Local)
     }
 
-    /// Norms of `heads` heads of queries or keys, and the elements of each.
-    pub(super) const fn norms(&self, heads: u32) -> [u32; 2] {
-        match self.head_norm {
-            HeadNorm::Alike => [1, self.key_dim],
-            HeadNorm::Each => [heads, self.key_dim],
-            HeadNorm::Row => [1, heads * self.key_dim],
-        }
+    /// The part of a table for `rows` rows (of angles) or 1 (of frequencies) that `table` names:
+    /// the global table comes first.
+    pub(super) const fn rotary(&self, table: RopeTable, rows: usize) -> Range<usize> {
+        let start = match table {
+            RopeTable::Local => self.pairs(RopeTable::Global) * rows,
+            RopeTable::None | RopeTable::Global => 0,
+        };
+        start..start + self.pairs(table) * rows
     }
 
-    /// Elements of a row of what attention gives.
+    /// Elements that a token's embedding has for all blocks of the file beside the residual
+    /// stream's.
+    pub(super) fn per_layer_len(&self) -> u32 {
+        self.n_embd_per_layer * self.n_layer_stored()
+    }
+
+    /// Elements of a row of what attention gives, the longest.
     pub const fn attention_len(&self) -> usize {
         self.n_head as usize * self.value_dim as usize
     }
@@ -480,25 +571,6 @@ impl Config {
     pub(crate) fn widest(&self) -> u64 {
         let others = u64::from(self.n_embd.max(self.hidden_len()));
         others.max(self.attention_len() as u64).max(self.recurrence.inner.into())
-    }
-
-    /// The attention of a block that sees `window` positions.
-    pub fn attention(&self, window: u32) -> Attention {
-        let (window, ahead) = match window {
-            _ if self.is_causal => (window, 0),
-            0 => (0, u32::MAX),
-            _ => (window / 2 + 1, window / 2),
-        };
-        Attention {
-            n_head: self.n_head as usize,
-            n_head_kv: self.n_head_kv as usize,
-            key_dim: self.key_dim as usize,
-            value_dim: self.value_dim as usize,
-            scale: self.attention_scale,
-            cap: self.attention_cap,
-            window,
-            ahead,
-        }
     }
 
     /// f32 of a vector that the rows of a text become, at its longest.

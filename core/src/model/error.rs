@@ -89,6 +89,11 @@ pub enum ModelError {
     },
     /// All blocks are to be skipped.
     NoLayersLeft,
+    /// A block is to be skipped whose keys and values another one reads.
+    SharedLayer {
+        /// The block.
+        layer: u32,
+    },
     /// Its rows see what comes after them: it turns texts into vectors, and writes none.
     NotCausal,
     /// The file does not say how the rows of a text become one vector.
@@ -166,6 +171,9 @@ impl fmt::Display for ModelError {
                 n_layer.saturating_sub(1)
             ),
             Self::NoLayersLeft => f.write_str("all layers are skipped: at least one must stay"),
+            Self::SharedLayer { layer } => {
+                write!(f, "layer {layer} cannot be skipped: later layers read its keys and values")
+            }
             Self::NotCausal => f.write_str("the model turns texts into vectors and writes none"),
             Self::NoPooling => f.write_str(
                 "the model writes texts: its file does not say how one becomes a vector \

@@ -31,13 +31,16 @@ impl Model<'_> {
         for sine in sines.iter_mut() {
             *sine = -*sine;
         }
-        let (key_dim, pairing) = (loaded.config.key_dim as usize, loaded.config.rope.pairing);
-        let key = state.work.get_mut(..key_dim).ok_or(ShapeMismatch)?;
-        let mut turn = |key: &mut [f32]| {
-            ops::rotate(key, key_dim, pairing, cosines, sines).map_err(|_| ShapeMismatch)
-        };
-        for layer in 0..state.cache.shape().n_layer {
-            for head in 0..loaded.config.n_head_kv as usize {
+        let pairing = loaded.config.rope.pairing;
+        for block in loaded.layers().filter(|block| block.shape.has_keys()) {
+            let (layer, key_dim) = (block.cached_as, block.shape.key_dim as usize);
+            let table = loaded.config.rotary(block.shape.rope, 1);
+            let (cosines, sines) = (&cosines[table.clone()], &sines[table]);
+            let key = state.work.get_mut(..key_dim).ok_or(ShapeMismatch)?;
+            let mut turn = |key: &mut [f32]| {
+                ops::rotate(key, key_dim, pairing, cosines, sines).map_err(|_| ShapeMismatch)
+            };
+            for head in 0..block.shape.n_head_kv as usize {
                 let run = Run { sequence, layer, block: 0, head, half: KvHalf::Keys, positions: 0 };
                 for from in first.saturating_add(count)..end {
                     let places = (from as usize, (from - count) as usize);

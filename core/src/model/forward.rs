@@ -8,7 +8,7 @@
 //! lies between (norms, encoding, RoPE, activations) the caller does for a row or two, and the
 //! workers for a batch.
 
-use super::config::Config;
+use super::config::{Config, RopeTable};
 use super::error::ForwardError;
 use super::load::Model;
 use super::state::{ModelOptions, State};
@@ -51,12 +51,14 @@ impl<'m> Model<'m> {
     ) -> Result<usize, ForwardError> {
         let rows = self.accept(state, rows, last)?;
         self.embed(state, rows)?;
-        let (mut cached_at, mut recurrent_at) = (0, 0);
+        if let Some(opening) = self.loaded.block.opening(&self.loaded.config) {
+            (opening.run)(&self.loaded, state, rows)?;
+        }
+        let mut recurrent_at = 0;
         for mut layer in self.loaded.layers() {
             for half in self.loaded.block.halves(&layer.shape) {
-                (layer.cached_at, layer.recurrent_at) = (cached_at, recurrent_at);
+                layer.recurrent_at = recurrent_at;
                 (half.run)(&self.loaded, state, &layer, rows)?;
-                cached_at += usize::from(half.is_cached);
                 // The memory of all of it was given.
                 recurrent_at += half.recurrent_len(&self.loaded.config) as usize;
             }
@@ -105,7 +107,8 @@ impl<'m> Model<'m> {
 
     /// Embedding rows, scaled and with those of their positions, and rotary angles.
     fn embed(&self, state: &mut State<'_>, rows: usize) -> Result<(), ForwardError> {
-        let Config { n_embd, rope, local_rope, embedding_scale, .. } = self.loaded.config;
+        let config = &self.loaded.config;
+        let Config { n_embd, rope, local_rope, embedding_scale, .. } = *config;
         for row in 0..rows {
             let x = row * n_embd as usize..(row + 1) * n_embd as usize;
             let x = &mut state.x[x];
@@ -120,20 +123,19 @@ impl<'m> Model<'m> {
                 ops::add(x, own)?;
             }
         }
-        let pairs = (rope.dimensions / 2) as usize;
-        if pairs == 0 {
-            return Ok(());
-        }
-        let table = pairs * state.options.batch as usize;
-        let frequencies = self.loaded.tensors.inverse_frequencies.chunks_exact(pairs);
-        let cosines = state.cosines.chunks_exact_mut(table);
-        let angles = cosines.zip(state.sines.chunks_exact_mut(table));
-        let ropes = core::iter::once(rope).chain(local_rope);
-        for (rope, (frequencies, (cosines, sines))) in ropes.zip(frequencies.zip(angles)) {
-            let magnitude = rope.magnitude;
-            let angles = cosines.chunks_exact_mut(pairs).zip(sines.chunks_exact_mut(pairs));
+        let tables = [(RopeTable::Global, Some(rope)), (RopeTable::Local, local_rope)];
+        for (table, rope) in tables {
+            let Some(rope) = rope else { continue };
+            let frequencies = &self.loaded.tensors.inverse_frequencies[config.rotary(table, 1)];
+            // A model without heads rotates nothing.
+            if frequencies.is_empty() {
+                continue;
+            }
+            let places = config.rotary(table, state.options.batch as usize);
+            let cosines = state.cosines[places.clone()].chunks_exact_mut(frequencies.len());
+            let angles = cosines.zip(state.sines[places].chunks_exact_mut(frequencies.len()));
             for (at, (cosines, sines)) in state.positions[..rows].iter().zip(angles) {
-                ops::angles(frequencies, at.position, magnitude, cosines, sines);
+                ops::angles(frequencies, at.position, rope.magnitude, cosines, sines);
             }
         }
         Ok(())

@@ -1,7 +1,8 @@
 //! The metadata keys of an architecture, without its name.
 
+use super::config::BlockCounts;
 use super::error::ModelError;
-use super::layers::LayerSet;
+use super::per_block::PerBlock;
 use crate::gguf::{Array, Gguf, Key, Number, Numbers, Value, ValueType};
 
 /// Reads `ARCHITECTURE.suffix`.
@@ -70,33 +71,34 @@ impl<'a> Keys<'_, 'a> {
         self.u32(suffix)?.map(|size| in_bounds(size, most, suffix)).transpose()
     }
 
-    /// A count of each of `n_layer` blocks, at most `most`: what blocks have that have any, and the
-    /// blocks that have 0; `None` where the key is absent.
-    pub fn counts(
+    /// A size of each of `n_layer` blocks, `most` at most; `None` where the key is absent.
+    pub fn per_block(
         &self,
         suffix: &'static str,
         most: u32,
         n_layer: u32,
-    ) -> Result<Option<(u32, LayerSet)>, ModelError> {
-        // A list that is too short is none of blocks, but may be one of equal numbers.
-        let list = self.list(suffix).filter(|list| list.len() >= n_layer.into());
-        let list = list.map(|list| list.u32s()).transpose()?;
-        let one = if list.is_some() { None } else { self.u32(suffix)? };
-        let (mut count, mut without) = (0, LayerSet::EMPTY);
-        for number in 0..n_layer {
-            let own = match (list, one) {
-                (Some(list), _) => list.get(number.into()).ok_or(ModelError::InvalidKey(suffix))?,
-                (None, Some(one)) => one,
-                (None, None) => return Ok(None),
-            };
-            match (own, count) {
-                (0, _) => without.insert(number).ok_or(ModelError::InvalidKey(suffix))?,
-                (_, 0) => count = in_bounds(own, most, suffix)?,
-                _ if own == count => {}
-                _ => return Err(ModelError::UnequalKey(suffix)),
-            }
+        counts: BlockCounts,
+    ) -> Result<Option<PerBlock>, ModelError> {
+        let check = |size: u32| match (counts.least()..=most).contains(&size) {
+            true => Ok(()),
+            false => Err(ModelError::InvalidKey(suffix)),
+        };
+        let one = match self.u32(suffix) {
+            // Not one number for all blocks.
+            Err(ModelError::UnequalKey(_)) if counts != BlockCounts::Alike => None,
+            size => Some(size?),
+        };
+        if let Some(one) = one {
+            one.map_or(Ok(()), check)?;
+            return Ok(one.map(PerBlock::alike));
         }
-        Ok(Some((count, without)))
+        let sizes = self.u32s(suffix)?.ok_or(ModelError::InvalidKey(suffix))?;
+        for number in 0..n_layer {
+            check(sizes.get(number.into()).ok_or(ModelError::InvalidKey(suffix))?)?;
+        }
+        let sizes = PerBlock::of_each(sizes.iter().take(n_layer as usize));
+        let sizes = sizes.filter(|sizes| sizes.are(counts));
+        Ok(Some(sizes.ok_or(ModelError::UnequalKey(suffix))?))
     }
 
     /// A number from 0 on; `None` where the key is absent.

@@ -52,7 +52,15 @@ impl LayerSet {
 
     /// How many of its blocks come before `layer`.
     pub fn count_below(&self, layer: u32) -> u32 {
-        (0..layer.min(LAYERS_MAX)).map(|layer| u32::from(self.contains(layer))).sum()
+        let below = |first: u32| match layer.saturating_sub(first) {
+            count @ 0..64 => (1 << count) - 1,
+            _ => u64::MAX,
+        };
+        (0..)
+            .step_by(64)
+            .zip(self.words)
+            .map(|(first, word)| (word & below(first)).count_ones())
+            .sum()
     }
 
     /// The blocks, ascending.

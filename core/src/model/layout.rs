@@ -5,6 +5,7 @@ use super::config::{Config, VOCABULARY_MAX};
 use super::error::{ModelError, TensorSlot};
 use super::family::Family;
 use super::keys::Keys;
+use super::kv_cache::KvLayers;
 use super::layers::LayerSet;
 use super::loaded::KernelTable;
 use super::placement::{Part, Placed, placed, slot, slot_of};
@@ -52,6 +53,8 @@ pub struct Layout<'g, 'a> {
     embedding_row_bytes: u64,
     /// Bytes of weights that decoding a token reads.
     weights_bytes: u64,
+    /// Bytes of the embeddings of blocks and of one of their rows; none in most models.
+    per_layer_bytes: [u64; 2],
 }
 
 /// Memory of a model's tables, and the tables while they are filled.
@@ -74,7 +77,8 @@ const NO_MATRIX: Matrix = Matrix {
     first_stripe: 0,
     stripe_rows: 0,
     tensor_type: TensorType::F32,
-    unused: [0; 7],
+    expert_rows: 0,
+    unused: [0; 3],
 };
 
 impl<'g, 'a> Layout<'g, 'a> {
@@ -94,8 +98,12 @@ impl<'g, 'a> Layout<'g, 'a> {
             (half.configure)(&keys, &mut config)?;
         }
         (family.configure)(&keys, &mut config)?;
-        let block = &family.block;
-        config.check_counts(block.layers(&config), |shape| block.counted(shape))?;
+        if let Some(key) = family.block.count_missing(&config) {
+            return Err(ModelError::InvalidKey(key));
+        }
+        if let Some(layer) = shared_but_skipped(family, &config, skipped) {
+            return Err(ModelError::SharedLayer { layer });
+        }
         let mut layout = Self {
             gguf,
             config: config.without(skipped)?,
@@ -108,6 +116,7 @@ impl<'g, 'a> Layout<'g, 'a> {
             embedding_row_bytes: 0,
             // Rotary frequencies are f32 in memory.
             weights_bytes: config.rotary_len() as u64 * 4,
+            per_layer_bytes: [0; 2],
         };
         // A file cannot claim more blocks than it has tensors for.
         if u64::from(layout.config.n_layer) > gguf.tensor_count() {
@@ -124,14 +133,20 @@ impl<'g, 'a> Layout<'g, 'a> {
 
     /// What decoding reads where keys and values are stored as `kv_type`.
     pub fn traffic(&self, kv_type: KvType) -> Result<Traffic, ModelError> {
-        let (cached, bytes) =
-            (self.family.block.cached(&self.config), [self.weights_bytes, self.state_bytes()]);
-        Traffic::new(&self.config, cached, bytes, kv_type)
+        let layers = self.family.block.layers(&self.config);
+        Traffic::new(layers, [self.weights_bytes, self.state_bytes()], kv_type)
     }
 
     /// Bytes of a text's recurrent state.
     pub(crate) fn state_bytes(&self) -> u64 {
         self.family.block.recurrent(&self.config).1.saturating_mul(4)
+    }
+
+    /// Bytes of the embeddings that blocks have of their own, and of the row of them that a token
+    /// reads; 0 in most models. Single rows are read, so no memory holds the table, and
+    /// [`Self::traffic`] does not count it.
+    pub const fn per_layer_bytes(&self) -> [u64; 2] {
+        self.per_layer_bytes
     }
 
     /// Bytes of activations that a row of a batch takes.
@@ -145,9 +160,9 @@ impl<'g, 'a> Layout<'g, 'a> {
         Wants {
             sizes: block.sizes(&self.config, options.batch as usize),
             recurrent: block.recurrent(&self.config),
-            cached: block.cached(&self.config),
             hidden: self.hidden,
             embedding_row_bytes: self.embedding_row_bytes,
+            kv: KvLayers::of(block.layers(&self.config)),
         }
     }
 
@@ -173,6 +188,10 @@ impl<'g, 'a> Layout<'g, 'a> {
                 self.bind(&placed, build)?;
                 let each_bytes = info.bytes / u64::from(shape.experts);
                 match tensor.kind() {
+                    Kind::Rows if tensor == Tensor::PerLayerEmbedding => {
+                        self.per_layer_bytes = [info.bytes, info.bytes / u64::from(shape.rows)];
+                        0
+                    }
                     Kind::Rows => {
                         if tensor == Tensor::TokenEmbedding {
                             embedding_bytes = info.bytes;
@@ -228,7 +247,7 @@ impl<'g, 'a> Layout<'g, 'a> {
 
     /// Whether every block has what it needs; `counts` are those of the weights by tensor.
     fn require(&self, counts: &[u32; Tensor::COUNT]) -> Result<(), ModelError> {
-        let outside = self.family.needs_outside().required;
+        let outside = self.family.needs_outside(&self.config).required;
         for &tensor in Tensor::ALL {
             let needed = match tensor.is_in_block() {
                 true => self.needing(tensor, LayerSet::EMPTY).0,
@@ -329,6 +348,13 @@ impl<'g, 'a> Layout<'g, 'a> {
         stripe_rows(tensor.kind(), info.tensor_type, shape, slice, stripe_bytes)
             .ok_or(ModelError::WrongShape(placed.slot()))
     }
+}
+
+/// The first block of `skipped` whose keys and values another one reads that is not.
+fn shared_but_skipped(family: &Family, config: &Config, skipped: LayerSet) -> Option<u32> {
+    let left = family.block.layers(config).filter(|shape| !skipped.contains(shape.number));
+    let read = left.map(|shape| shape.keys_of);
+    read.filter(|&number| skipped.contains(number)).min()
 }
 
 /// The vocabulary's length: rows of the embedding, which are the tokens of the list. What the key

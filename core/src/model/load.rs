@@ -51,6 +51,7 @@ impl<'m> Model<'m> {
             kernels: layout.kernels,
             vector: layout.vector,
             block: &layout.family.block,
+            kv: layout.wants(options).kv,
             weights,
             parallel,
         };
@@ -74,6 +75,11 @@ fn take_state<'m>(
     let mut state = State::take(&layout.config, &layout.wants(options), options, memory)?;
     for take in layout.family.block.all().filter_map(|half| half.buffers) {
         state.experts = take(&layout.config, u64::from(options.batch), memory);
+    }
+    if let Some(opening) = layout.family.block.opening(&layout.config) {
+        let [_, row_bytes] = layout.per_layer_bytes();
+        state.per_layer =
+            (opening.buffers)(&layout.config, row_bytes, u64::from(options.batch), memory);
     }
     memory.check()?;
     Ok(state)
@@ -157,7 +163,8 @@ impl Filler<'_, '_, '_, '_> {
                 first_stripe: 0,
                 stripe_rows: self.layout.stripe_rows(placed, stripe_bytes)?,
                 tensor_type: info.tensor_type,
-                unused: [0; 7],
+                expert_rows: placed.expert_rows,
+                unused: [0; 3],
             };
             return Ok(());
         }

@@ -1,7 +1,8 @@
 //! What the halves of a block run on: a loaded model's sizes, weights, kernels and threads.
 
 use super::block::Block;
-use super::config::Config;
+use super::config::{Config, LayerShape};
+use super::kv_cache::KvLayers;
 use super::state::State;
 use super::tensor::Tensor;
 use super::tensors::{Layer, Tensors};
@@ -21,6 +22,7 @@ pub(super) struct Loaded<'m> {
     pub(super) kernels: KernelTable,
     pub(super) vector: &'static VectorKernels,
     pub(super) block: &'static Block,
+    pub(super) kv: KvLayers,
     pub(super) weights: &'m dyn Weights,
     pub(super) parallel: &'m dyn Parallel,
 }
@@ -40,8 +42,13 @@ impl<'m> Loaded<'m> {
 
     /// The blocks that a pass runs.
     pub(super) fn layers(&self) -> impl Iterator<Item = Layer<'_, 'm>> {
-        let tensors = &self.tensors;
-        let layer = |(index, shape)| Layer { tensors, index, shape, cached_at: 0, recurrent_at: 0 };
+        let layer = |(index, shape): (u32, LayerShape)| Layer {
+            tensors: &self.tensors,
+            index,
+            shape,
+            recurrent_at: 0,
+            cached_as: self.kv.layer_of(shape.keys_of),
+        };
         (0..).zip(self.block.layers(&self.config)).map(layer)
     }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`config`](Config) | sizes and constants, checked once against each other |
 //! | [`layers`](LayerSet) | a set of blocks: those left out |
+//! | [`per_block`](PerBlock) | a number of each block |
 //! | `keys` | the metadata keys of an architecture |
 //! | `tensor` | every tensor that the engine knows: name, shape, kind |
 //! | `schedule` | in what order and in what stripes matrices are read |
@@ -38,6 +39,7 @@ mod layers;
 mod layout;
 mod load;
 mod loaded;
+mod per_block;
 mod placement;
 mod pool;
 mod recurrence;
@@ -51,22 +53,23 @@ mod traffic;
 
 pub use block::{
     ATTENTION, ATTENTION_BESIDE_STATE_SPACE, ATTENTION_UNNORMED, Block, DELTA_NET,
-    DELTA_NET_GROUPED, EXPERTS, FEED_FORWARD, FEED_FORWARD_UNNORMED, GATED, GATED_ATTENTION,
-    GATED_UNNORMED, Half, Needs, SHARED_EXPERT, SHORT_CONV, STATE_SPACE, SUB_NORMED,
+    DELTA_NET_GROUPED, DENSE_EXPERTS, EXPERTS, FEED_FORWARD, FEED_FORWARD_UNNORMED, GATED,
+    GATED_ATTENTION, GATED_UNNORMED, Half, KEEPING, Needs, Opening, PER_LAYER, PER_LAYER_INPUT,
+    SCALED, SHARED_EXPERT, SHARING, SHORT_CONV, STATE_SPACE, SUB_NORMED,
 };
-pub use config::{Config, LayerShape, Pooling, Router};
+pub use config::{BlockCounts, Config, LayerShape, Pooling, Router};
 pub use error::{ForwardError, ModelError, Name, TensorSlot};
 pub use family::Family;
 pub use forward::Row;
 pub use keys::Keys;
-pub(crate) use kv_cache::{KvHalf, Run};
+pub(crate) use kv_cache::Run;
 pub use layers::LayerSet;
 pub use layout::{Build, Layout};
 pub use load::Model;
+pub use per_block::PerBlock;
 pub use recurrence::Recurrence;
 pub(crate) use recurrent::Keep;
 pub use state::ModelOptions;
 pub(crate) use state::State;
-pub(crate) use stored::StoredShape;
 pub use tensor::{Fused, Tensor, TensorSet};
 pub use traffic::Traffic;

@@ -59,6 +59,8 @@ pub(super) struct Placed<'a> {
     pub(super) tensor: Tensor,
     pub(super) part: Part,
     pub(super) shape: Shape,
+    /// Rows from one expert's matrix to the next one's.
+    pub(super) expert_rows: u32,
     /// Offset and bytes are the part's.
     pub(super) info: TensorInfo<'a>,
     slot: TensorSlot,
@@ -135,6 +137,8 @@ struct Rest<'a> {
     /// The tensors that it holds: one, or those that were fused.
     tensors: &'static [Tensor],
     shape: LayerShape,
+    /// Rows of all of them, of one expert.
+    expert_rows: u32,
 }
 
 impl<'a> Rest<'a> {
@@ -142,16 +146,19 @@ impl<'a> Rest<'a> {
         let Self { info, layer, part, slot, tensors, .. } = *self;
         let (&tensor, rest) = tensors.split_first()?;
         let shape = part.shape_of(tensor, config, &self.shape);
-        let elements = u64::from(shape.columns) * u64::from(shape.rows) * u64::from(shape.experts);
+        let elements = u64::from(shape.columns) * u64::from(shape.rows);
         // A row is whole blocks, or the file would not have been read.
         let bytes = info.tensor_type.bytes_for(elements).unwrap_or(0);
         self.tensors = rest;
+        // An expert's parts follow each other.
         self.info.offset += bytes;
-        Some(Placed { layer, tensor, part, shape, info: TensorInfo { bytes, ..info }, slot })
+        let info = TensorInfo { bytes: bytes * u64::from(shape.experts), ..info };
+        let expert_rows = self.expert_rows;
+        Some(Placed { layer, tensor, part, shape, expert_rows, info, slot })
     }
 }
 
-/// What one tensor of the file holds; `None` where its block is skipped.
+/// What one tensor of the file holds; `None` where its block is skipped or does without it.
 fn find<'a>(
     info: TensorInfo<'a>,
     config: &Config,
@@ -164,8 +171,8 @@ fn find<'a>(
         kept => kept.flatten(),
     };
     // Outside of blocks no length depends on one.
-    let shape = (family.block.shape)(config, number.unwrap_or(0));
-    let needs = if number.is_some() { family.needs(&shape) } else { family.needs_outside() };
+    let shape = family.block.layer(config, number.unwrap_or(0));
+    let needs = if number.is_some() { family.needs(&shape) } else { family.needs_outside(config) };
     let endings = [
         ("", Part::Weight),
         (Part::Weight.suffix(), Part::Weight),
@@ -174,10 +181,15 @@ fn find<'a>(
     for (suffix, part) in endings {
         let Some(name) = name.strip_suffix(suffix.as_bytes()) else { continue };
         let known = if part == Part::Bias { needs.biases } else { needs.known() };
-        let fits = |tensors: &[Tensor]| info.dimensions == part.dimensions(tensors, config, &shape);
+        let dimensions = |tensors: &[Tensor]| part.dimensions(tensors, config, &shape);
+        let fits = |tensors: &[Tensor]| info.dimensions == dimensions(tensors);
         let named =
             |entry: &str, is_bare: bool| entry.as_bytes() == name && is_bare == suffix.is_empty();
-        let alone = known.iter().find(|tensor| named(tensor.name(), tensor.is_bare()));
+        let is = |tensor: &Tensor| named(tensor.name(), tensor.is_bare());
+        if part == Part::Weight && needs.unread.iter().any(|tensor| is(&tensor)) {
+            return Ok(None);
+        }
+        let alone = known.iter().find(is);
         // Where it has the name of a part, too, the shape decides.
         let fused = family.fused.iter().find(|fused| {
             let holds = fused.parts.iter().all(|&tensor| known.contains(tensor));
@@ -192,7 +204,9 @@ fn find<'a>(
         if !fits(tensors) {
             return Err(ModelError::WrongShape(slot));
         }
-        return Ok(Some(Rest { info, layer, part, slot, tensors, shape }));
+        // At most twice the longest feed-forward network.
+        let expert_rows = dimensions(tensors)[1] as u32;
+        return Ok(Some(Rest { info, layer, part, slot, tensors, shape, expert_rows }));
     }
     Err(unknown)
 }

@@ -67,6 +67,11 @@ pub(super) fn schedule(
 ) -> Result<(), ModelError> {
     let mut writer = Writer { stripes, next: 0, slice: config.hidden_slice() };
     let (outside, blocks) = matrices.split_at_mut(columns.matrices(false).count());
+    for (tensor, matrix) in columns.matrices(false).zip(&mut *outside) {
+        if tensor.kind() == Kind::Opening {
+            writer.push(matrix, Need::Always)?;
+        }
+    }
     let in_block = columns.matrices(true);
     for layer in blocks.chunks_exact_mut(in_block.clone().count().max(1)) {
         writer.push_layer(in_block.clone(), layer, config.n_expert)?;
@@ -74,7 +79,12 @@ pub(super) fn schedule(
     // The embedding's rows are read one by one; as the head it has a place of its own.
     let has_head = columns.weight(0, Tensor::Output).is_some();
     for (tensor, matrix) in columns.matrices(false).zip(outside) {
-        if tensor.kind() != Kind::Rows || (tensor == Tensor::TokenEmbedding && !has_head) {
+        let is_read = match tensor.kind() {
+            Kind::Opening => false,
+            Kind::Rows => tensor == Tensor::TokenEmbedding && !has_head,
+            _ => true,
+        };
+        if is_read {
             writer.push(matrix, Need::Logits)?;
         }
     }

@@ -2,7 +2,7 @@
 
 use super::config::Config;
 use super::error::ModelError;
-use super::kv_cache::{KvCache, KvShape, head_bytes};
+use super::kv_cache::{KvCache, KvLayers, KvShape, head_bytes};
 use super::recurrent::{Keep, Recurrent, Recurring};
 use crate::mem::{MAX_CHUNKS, MAX_WORKERS, Memory, MemoryExt, Purpose};
 use crate::ops::{Encoder, Gathered, RowPosition, Wanted};
@@ -84,10 +84,11 @@ impl Sizes {
         let (n_embd, n_ff) = (u64::from(config.n_embd), u64::from(config.hidden_len()));
         let input = self.input as u64;
         let kept = input + self.work as u64 + self.aside as u64;
+        let per_layer = u64::from(config.per_layer_len());
         let float = n_embd + kept + 2 * config.rotary_len() as u64;
         let encoded = input + n_ff;
         // A byte each, a scale of 4 for 32, a sum of 2 for every 16.
-        float * 4 + encoded + encoded / 32 * 4 + encoded / 16 * 2
+        (float + per_layer) * 4 + per_layer + encoded + encoded / 32 * 4 + encoded / 16 * 2
     }
 }
 
@@ -97,11 +98,11 @@ pub(super) struct Wants {
     pub(super) sizes: Sizes,
     /// How the recurrent state goes back, and its f32 of one sequence and all blocks.
     pub(super) recurrent: (Option<&'static Recurring>, u64),
-    /// Blocks that keep keys and values.
-    pub(super) cached: u32,
     /// How the hidden activations are encoded.
     pub(super) hidden: Wanted,
     pub(super) embedding_row_bytes: u64,
+    /// The layers of the cache.
+    pub(super) kv: KvLayers,
 }
 
 /// Buffers and cache of the passes of one model.
@@ -113,6 +114,7 @@ pub(crate) struct State<'m> {
     /// The hidden layer of a feed-forward network. `[batch, n_ff]`
     pub(super) hidden: Gathered<'m>,
     pub(super) experts: ExpertBuffers<'m>,
+    pub(super) per_layer: PerLayerBuffers<'m>,
     /// One embedding row as it lies in the file.
     pub(super) embedding_row: &'m mut [u8],
     /// Residual stream. `[batch, n_embd]`
@@ -155,6 +157,18 @@ pub(super) struct ExpertBuffers<'m> {
     pub(super) outputs: &'m mut [f32],
     /// Outputs of every row's experts by rank. `[batch, n_expert_used, n_embd]`
     pub(super) ranked: &'m mut [f32],
+    /// Outputs of a dense network that stands beside the experts; empty without one.
+    /// `[batch, n_embd]`
+    pub(super) dense: &'m mut [f32],
+}
+
+/// Buffers of the embeddings that blocks have of their own; empty in most models.
+#[derive(Default)]
+pub(super) struct PerLayerBuffers<'m> {
+    /// Rows of the table as they lie in the file. `[batch, row_bytes]`
+    pub(super) rows: &'m mut [u8],
+    /// What each block of the file adds. `[batch, n_layer, n_embd_per_layer]`
+    pub(super) inputs: &'m mut [f32],
 }
 
 impl<'m> State<'m> {
@@ -166,7 +180,7 @@ impl<'m> State<'m> {
         memory: &mut dyn Memory<'m>,
     ) -> Result<Self, ModelError> {
         options.check(config)?;
-        let kv = kv_shape(config, wants.cached, options)?;
+        let kv = kv_shape(wants.kv, options)?;
         Ok(Self::take_buffers(config, wants, kv, options, memory))
     }
 
@@ -193,6 +207,7 @@ impl<'m> State<'m> {
             encoder: Encoder::take(batch, sizes.input as u64, memory),
             hidden: Gathered::take(*hidden, batch, u64::from(config.hidden_len()), memory),
             experts: ExpertBuffers::default(),
+            per_layer: PerLayerBuffers::default(),
             embedding_row: memory.take(Purpose::Activations, *embedding_row_bytes),
             x: memory.take(Purpose::Activations, batch * u64::from(config.n_embd)),
             aside: memory.take(Purpose::Activations, batch * sizes.aside as u64),
@@ -255,23 +270,23 @@ impl<'m> State<'m> {
     }
 }
 
-/// Sizes of the cache of `n_layer` blocks.
-fn kv_shape(config: &Config, n_layer: u32, options: &ModelOptions) -> Result<KvShape, ModelError> {
+/// Sizes of the cache.
+fn kv_shape(layers: KvLayers, options: &ModelOptions) -> Result<KvShape, ModelError> {
     let ModelOptions { context, kv_type, sequences, .. } = *options;
     let stored = |head_elements| {
         let bytes = head_bytes(kv_type, head_elements)?;
         usize::try_from(bytes).map_err(|_| ModelError::TooLarge)
     };
+    let mut bytes = [[0; 2]; 2];
+    for (bytes, heads) in bytes.iter_mut().zip(layers.kinds) {
+        *bytes = [stored(heads.key_dim)?, stored(heads.value_dim)?];
+    }
     let shape = KvShape {
-        n_layer: n_layer as usize,
+        layers,
         n_sequence: sequences as usize,
         n_block: KvShape::blocks(context),
-        n_head_kv: config.n_head_kv as usize,
-        key_dim: config.key_dim as usize,
-        value_dim: config.value_dim as usize,
         kv_type,
-        key_bytes: stored(config.key_dim)?,
-        value_bytes: stored(config.value_dim)?,
+        head_bytes: bytes,
     };
     if shape.lens().is_some() { Ok(shape) } else { Err(ModelError::TooLarge) }
 }

@@ -1,50 +1,65 @@
 //! What of a text outlives its process: keys, values and recurrent state as bytes, and all that
 //! their bits depend on besides the model file and the tokens.
 
-use super::kv_cache::Run;
+use super::kv_cache::{KvHalf, KvShape, Run};
 use super::load::Model;
 use super::state::State;
 use crate::kernels::Encoding;
-use crate::ops::Pairing;
+use crate::ops::{BLOCK_POSITIONS, Pairing};
 use crate::quant::TensorType;
 
-/// How the keys and values of a position lie in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StoredShape {
-    pub(crate) kv_type: TensorType,
-    pub(crate) n_layer: u32,
-    pub(crate) n_head_kv: u32,
-    pub(crate) key_dim: u32,
-    pub(crate) value_dim: u32,
-    /// Bytes of one key head at one position.
-    pub(crate) key_bytes: usize,
-    /// Bytes of one value head at one position.
-    pub(crate) value_bytes: usize,
-    /// f32 of a text's recurrent state.
-    pub(crate) state_len: u64,
-}
+impl KvShape {
+    /// Layers, and heads, elements of a key and of a value of the first of them.
+    pub(crate) fn dimensions(&self) -> [u32; 4] {
+        let first = self.layers.heads(0);
+        [self.layers.n_layer, first.n_head_kv, first.key_dim, first.value_dim]
+    }
 
-impl StoredShape {
     /// Bytes of all layers and heads at one position; `None` where they do not fit in 64 bits.
     pub(crate) fn position_bytes(&self) -> Option<u64> {
-        let head = (self.key_bytes as u64).checked_add(self.value_bytes as u64)?;
-        crate::bytes::product(&[u64::from(self.n_layer), u64::from(self.n_head_kv), head])
+        (0..self.layers.n_layer as usize).try_fold(0u64, |sum, layer| {
+            let [key, value] =
+                [KvHalf::Keys, KvHalf::Values].map(|half| self.head_bytes(layer, half) as u64);
+            let heads = u64::from(self.layers.heads(layer).n_head_kv);
+            sum.checked_add(heads.checked_mul(key.checked_add(value)?)?)
+        })
+    }
+
+    /// Everything that `positions` positions of a sequence fill: block after block of positions, in
+    /// each the layers, in each layer the heads, of each head keys and values.
+    pub(crate) fn runs(&self, sequence: u32, positions: u32) -> impl Iterator<Item = Run> + use<> {
+        let (layers, positions) = (self.layers, positions as usize);
+        let mut next = Run { sequence, layer: 0, block: 0, head: 0, half: KvHalf::Keys, positions };
+        core::iter::from_fn(move || {
+            let first = next.block * BLOCK_POSITIONS;
+            if first >= positions || layers.n_layer == 0 {
+                return None;
+            }
+            let run = Run { positions: (positions - first).min(BLOCK_POSITIONS), ..next };
+            next.half = match run.half {
+                KvHalf::Keys => KvHalf::Values,
+                KvHalf::Values => KvHalf::Keys,
+            };
+            next.head += usize::from(run.half == KvHalf::Values);
+            if next.head == layers.heads(run.layer).n_head_kv as usize {
+                (next.layer, next.head) = (run.layer + 1, 0);
+            }
+            if next.layer == layers.n_layer as usize {
+                (next.block, next.layer) = (run.block + 1, 0);
+            }
+            Some(run)
+        })
     }
 }
 
 impl State<'_> {
-    pub(crate) fn stored_shape(&self) -> StoredShape {
-        let shape = self.cache.shape();
-        StoredShape {
-            kv_type: shape.kv_type.tensor_type(),
-            n_layer: shape.n_layer as u32,
-            n_head_kv: shape.n_head_kv as u32,
-            key_dim: shape.key_dim as u32,
-            value_dim: shape.value_dim as u32,
-            key_bytes: shape.key_bytes,
-            value_bytes: shape.value_bytes,
-            state_len: self.recurrent.len() as u64,
-        }
+    pub(crate) const fn stored_shape(&self) -> &KvShape {
+        self.cache.shape()
+    }
+
+    /// f32 of a text's recurrent state.
+    pub(crate) const fn recurrent_len(&self) -> u64 {
+        self.recurrent.len() as u64
     }
 
     /// The bytes of a run; none where there is no such run.

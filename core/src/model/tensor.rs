@@ -3,7 +3,8 @@
 //!
 //! Counting, placing, checking, binding of kernels, the schedule and what a token reads are loops
 //! over this table. Rows are in the order in which a pass reads them, experts last. A name is
-//! followed by `.weight`, `.bias` or, of some, by nothing; within a block `blk.N.` comes before it.
+//! followed by `.weight` or `.bias`, but for a few by nothing; within a block `blk.N.` comes before
+//! the name.
 
 use super::config::{Config, LayerShape};
 
@@ -16,6 +17,8 @@ pub(super) enum Kind {
     Bare,
     /// A matrix; its bias, where the file has one, is copied to f32.
     Matrix,
+    /// A matrix outside of blocks that every pass reads before the first block.
+    Opening,
     /// A matrix whose outputs are made slice by slice, in turns with the next one of this kind.
     Sliced,
     /// A matrix for each expert, one after the other.
@@ -61,6 +64,8 @@ pub(super) enum Size {
     Hidden,
     SharedHidden,
     Experts,
+    PerLayer,
+    AllLayers,
     Positions,
     RopePairs,
     Dense2,
@@ -80,29 +85,31 @@ pub(super) enum Size {
 
 impl Size {
     /// The length in a model of this configuration, in blocks of this shape.
-    fn of(self, config: &Config, _shape: &LayerShape) -> u32 {
+    fn of(self, config: &Config, shape: &LayerShape) -> u32 {
         let recurrence = &config.recurrence;
         match self {
             Self::One => 1,
             Self::Vocabulary => config.n_vocab,
             Self::Embedding => config.n_embd,
-            Self::FeedForward => config.n_ff,
-            Self::Query => config.query_len() as u32,
-            Self::Key => config.key_len() as u32,
-            Self::Value => config.value_len() as u32,
-            Self::Attention => config.attention_len() as u32,
-            Self::QueryNorms => config.norms(config.n_head)[0],
-            Self::QueryNorm => config.norms(config.n_head)[1],
-            Self::KeyNorms => config.norms(config.n_head_kv)[0],
-            Self::KeyNorm => config.norms(config.n_head_kv)[1],
+            Self::FeedForward => shape.n_ff,
+            Self::Query => shape.query_len(config) as u32,
+            Self::Key => shape.key_len() as u32,
+            Self::Value => shape.value_len() as u32,
+            Self::Attention => shape.attention_len(config) as u32,
+            Self::QueryNorms => shape.norms(config, config.n_head)[0],
+            Self::QueryNorm => shape.norms(config, config.n_head)[1],
+            Self::KeyNorms => shape.norms(config, shape.n_head_kv)[0],
+            Self::KeyNorm => shape.norms(config, shape.n_head_kv)[1],
             Self::Hidden => config.n_ff_expert,
             Self::SharedHidden => config.n_ff_shared,
             Self::Experts => config.n_expert,
+            Self::PerLayer => config.n_embd_per_layer,
+            Self::AllLayers => config.per_layer_len(),
             Self::Positions => config.context_trained,
             Self::RopePairs => config.rope.dimensions / 2,
             Self::Dense2 => config.n_dense[0],
             Self::Dense3 => config.n_dense[1],
-            Self::GatedQuery => 2 * config.query_len() as u32,
+            Self::GatedQuery => 2 * shape.query_len(config) as u32,
             Self::ShortInputs => 3 * config.n_embd,
             Self::Taps => recurrence.taps,
             Self::StateInputs => recurrence.inner + recurrence.channels() as u32 + recurrence.heads,
@@ -187,6 +194,9 @@ tensors! {
     outside: {
         TokenEmbedding      "token_embd"         Rows          [Vocabulary, Embedding];
         PositionEmbedding   "position_embd"      Rows          [Positions, Embedding];
+        PerLayerEmbedding   "per_layer_token_embd" Rows        [Vocabulary, AllLayers];
+        PerLayerProjection  "per_layer_model_proj" Opening     [AllLayers, Embedding];
+        PerLayerProjectionNorm "per_layer_proj_norm" Vector    [PerLayer];
         RopeFactors         "rope_freqs"         Vector        [RopePairs];
         RopeFactorsLong     "rope_factors_long"  Vector        [RopePairs];
         RopeFactorsShort    "rope_factors_short" Vector        [RopePairs];
@@ -225,6 +235,7 @@ tensors! {
         StateOutput         "ssm_out"            Matrix        [Embedding, StateInner];
         FeedForwardNorm     "ffn_norm"           Vector        [Embedding];
         Router              "ffn_gate_inp"       Matrix        [Experts, Embedding];
+        RouterScale         "ffn_gate_inp.scale" Bare          [Embedding];
         RouterBias          "exp_probs_b"        Vector        [Experts];
         Gate                "ffn_gate"           Sliced        [FeedForward, Embedding];
         Up                  "ffn_up"             Sliced        [FeedForward, Embedding];
@@ -234,7 +245,15 @@ tensors! {
         SharedGate          "ffn_gate_shexp"     Sliced        [SharedHidden, Embedding];
         SharedUp            "ffn_up_shexp"       Sliced        [SharedHidden, Embedding];
         SharedDown          "ffn_down_shexp"     Matrix        [Embedding, SharedHidden];
+        DensePostNorm       "post_ffw_norm_1"    Vector        [Embedding];
+        ExpertNorm          "pre_ffw_norm_2"     Vector        [Embedding];
+        ExpertPostNorm      "post_ffw_norm_2"    Vector        [Embedding];
+        ExpertScale         "ffn_down_exps.scale" Bare         [Experts];
         FeedForwardPostNorm "post_ffw_norm"      Vector        [Embedding];
+        PerLayerGate        "inp_gate"           Matrix        [PerLayer, Embedding];
+        PerLayerOutput      "proj"               Matrix        [Embedding, PerLayer];
+        PerLayerPostNorm    "post_norm"          Vector        [Embedding];
+        LayerScale          "layer_output_scale" Vector        [One];
         ExpertGates         "ffn_gate_exps"      SlicedExperts [Hidden, Embedding];
         ExpertUps           "ffn_up_exps"        SlicedExperts [Hidden, Embedding];
         ExpertDowns         "ffn_down_exps"      Experts       [Embedding, Hidden];
@@ -257,6 +276,9 @@ impl Fused {
         Self::named("attn_qkv", &[Tensor::Query, Tensor::Key, Tensor::Value]);
     /// `blk.N.ffn_up` with the rows of the gate before its own.
     pub const GATE_UP: Self = Self::named("ffn_up", &[Tensor::Gate, Tensor::Up]);
+    /// `blk.N.ffn_gate_up_exps`: of each expert the gate, then the up.
+    pub const EXPERT_GATE_UP: Self =
+        Self::named("ffn_gate_up_exps", &[Tensor::ExpertGates, Tensor::ExpertUps]);
     /// `token_embd_norm`: the norm before the output head.
     pub const OUTPUT_NORM: Self = Self::named("token_embd_norm", &[Tensor::OutputNorm]);
     /// `blk.N.post_attention_norm`: the norm before the feed-forward network.

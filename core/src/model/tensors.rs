@@ -172,10 +172,10 @@ pub(super) struct Layer<'t, 'm> {
     /// Its place among the blocks that run.
     pub(super) index: u32,
     pub(super) shape: LayerShape,
-    /// Its place among the blocks that keep keys and values.
-    pub(super) cached_at: usize,
     /// Where its recurrent state begins in that of a sequence.
     pub(super) recurrent_at: usize,
+    /// Which of the cache's layers holds the keys and values that it reads, if it attends.
+    pub(super) cached_as: usize,
 }
 
 impl<'m> Layer<'_, 'm> {
@@ -230,7 +230,7 @@ impl<'m> Layer<'_, 'm> {
 pub(super) fn of_expert(first: Matrix, expert: u32, stripes: u32) -> Matrix {
     let row_bytes = first.tensor_type.bytes_for(u64::from(first.columns)).unwrap_or(0);
     Matrix {
-        offset: first.offset + u64::from(expert) * u64::from(first.rows) * row_bytes,
+        offset: first.offset + u64::from(expert) * u64::from(first.expert_rows) * row_bytes,
         first_stripe: first.first_stripe + expert * stripes,
         ..first
     }

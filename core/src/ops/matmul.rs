@@ -40,10 +40,13 @@ crate::mem::stored! {
         pub first_stripe: u32,
         /// Weight rows in each stripe but the last, which may have fewer.
         pub stripe_rows: u32,
+        /// Rows from the matrix of one expert to that of the next: more than `rows` where the file
+        /// holds others between them.
+        pub expert_rows: u32,
         /// The format.
         pub tensor_type: TensorType,
         /// Fills the struct up to a multiple of 8 bytes.
-        pub unused: [u8; 7],
+        pub unused: [u8; 3],
     }
 }
 

@@ -65,6 +65,24 @@ impl Norm {
         if bias.is_empty() { Ok(()) } else { add(row, bias) }
     }
 
+    /// `x = norm(x)` of each part of a row by itself, `length` elements each, without a weight.
+    pub fn bare_parts(
+        &self,
+        vector: &VectorKernels,
+        row: &mut [f32],
+        length: usize,
+        epsilon: f32,
+    ) -> Result<(), OpError> {
+        if length == 0 || !row.len().is_multiple_of(length) {
+            return Err(OpError::Shape);
+        }
+        row.chunks_exact_mut(length).try_for_each(|part| {
+            let Spread { mean, scale } = (self.spread)(vector, part, epsilon)?;
+            part.iter_mut().for_each(|x| *x = (*x - mean) * scale);
+            Ok(())
+        })
+    }
+
     /// [`Self::in_place`] of each part of a row by itself, `length` elements each. They have one
     /// weight, or one weight each.
     pub fn parts(

@@ -2,7 +2,7 @@
 
 use picolm_core::gguf::Gguf;
 use picolm_core::mem::MemoryPlan;
-use picolm_core::model::{Build, Family, Fused, LayerSet, Layout, ModelError};
+use picolm_core::model::{Block, Build, EXPERTS, Family, Fused, LayerSet, Layout, ModelError};
 use picolm_core::port::FlashWeights;
 use picolm_core::quant::KvType;
 use picolm_core::session::{Options, Session};
@@ -17,8 +17,14 @@ const GATE_UP: (&str, &[&str]) = ("ffn_up", &["ffn_gate", "ffn_up"]);
 static FUSING: Family =
     Family { architecture: "llama", fused: &[Fused::ATTENTION, Fused::GATE_UP], ..Family::PLAIN };
 
+static FUSING_EXPERTS: Family = Family {
+    block: Block { feed_forwards: &[&EXPERTS], ..Block::LLAMA },
+    fused: &[Fused::EXPERT_GATE_UP],
+    ..FUSING
+};
+
 fn fusing() -> Build<'static> {
-    const FAMILIES: &[&Family] = &[&FUSING];
+    const FAMILIES: &[&Family] = &[&FUSING, &FUSING_EXPERTS];
     Build { families: FAMILIES, ..build() }
 }
 
@@ -63,6 +69,41 @@ fn fused_matrices_are_their_parts() {
             assert_eq!(answer(&attention, stripe_bytes, skipped), apart);
             assert_eq!(answer(&both, stripe_bytes, skipped), apart);
         }
+    }
+}
+
+/// Experts whose gate and up lie one after the other, as their parts would.
+fn with_fused_experts() -> Tiny {
+    let mut tiny = Tiny::with_experts();
+    for layer in 0..2 {
+        let parts =
+            ["ffn_gate_exps", "ffn_up_exps"].map(|part| format!("blk.{layer}.{part}.weight"));
+        let [gates, ups] = [0, 1].map(|part| tiny.f32s_of(&parts[part]));
+        let [columns, rows, experts] = tiny.dimensions(&parts[0])[..] else { panic!("experts") };
+        let name = format!("blk.{layer}.ffn_gate_up_exps.weight");
+        tiny = tiny.tensor(&name, &[columns, 2 * rows, experts], tensor_type::F32, 0.0);
+        let length = (columns * rows) as usize;
+        let of_each = gates.chunks_exact(length).zip(ups.chunks_exact(length));
+        let values = of_each.flat_map(|(gate, up)| gate.iter().chain(up));
+        for (index, &value) in values.enumerate() {
+            tiny = tiny.poke(&name, index, value);
+        }
+        tiny = tiny.without_tensor(&parts[0]).without_tensor(&parts[1]);
+    }
+    tiny
+}
+
+#[test]
+fn fused_experts_are_their_parts() {
+    for stripe_bytes in [u64::MAX, 1000] {
+        let apart = answer(&Tiny::with_experts(), stripe_bytes, LayerSet::EMPTY);
+        assert!(apart.is_ok());
+        assert_eq!(answer(&with_fused_experts(), stripe_bytes, LayerSet::EMPTY), apart);
+    }
+    let name = "blk.1.ffn_gate_up_exps.weight";
+    for dimensions in [[32, 95, 3], [32, 96, 2], [31, 96, 3]] {
+        let tiny = with_fused_experts().tensor(name, &dimensions, tensor_type::F32, 0.0);
+        assert!(matches!(refusal(&tiny), ModelError::WrongShape(_)), "{dimensions:?}");
     }
 }
 

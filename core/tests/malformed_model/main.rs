@@ -4,6 +4,7 @@
 //! All cases are one change to a model of two layers that loads and runs ([`tiny::Tiny`]).
 
 mod fused;
+mod gemma4;
 mod keys;
 mod memory;
 mod pooling;

@@ -211,6 +211,24 @@ impl Tiny {
         self
     }
 
+    /// The vocabulary alone: no tensor, and no key of an architecture.
+    pub(crate) fn without_model(mut self) -> Self {
+        self.tensors.clear();
+        self.pairs.retain(|(name, _)| name.starts_with("tokenizer."));
+        self
+    }
+
+    /// The same with one more tensor, of weights between -0.5 and 0.5.
+    pub(crate) fn random(mut self, name: &str, dimensions: &[u64]) -> Self {
+        self.tensors.push(Stored::random(name, dimensions));
+        self
+    }
+
+    pub(crate) fn bools(self, key: &str, values: &[bool]) -> Self {
+        let elements: Vec<u8> = values.iter().map(|&value| value.into()).collect();
+        self.set(key, ARRAY, &array(BOOL, values.len() as u64, &elements))
+    }
+
     /// The key with this value instead of its own, or beside the others.
     pub(crate) fn set(mut self, key: &str, value_type: u32, value: &[u8]) -> Self {
         let record = pair(key, value_type, value);

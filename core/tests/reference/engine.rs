@@ -9,7 +9,7 @@ use picolm_core::quant::{KvType, TensorType};
 use picolm_core::session::{Options, Session};
 use std::path::{Path, PathBuf};
 
-/// The folder that holds `arch` and `quant`.
+/// The folder that holds `arch`, `arch-gemma4` and `quant`.
 fn fixtures() -> PathBuf {
     match std::env::var_os("PICOLM_FIXTURES") {
         Some(folder) => folder.into(),
@@ -98,11 +98,14 @@ fn fixtures_where(folder: &str, wanted: impl Fn(&Fixture) -> bool) -> Vec<Fixtur
 
 /// Models that write text, of every architecture that the engine has.
 pub(crate) fn architectures() -> Vec<Fixture> {
-    fixtures_where("arch", |fixture| {
+    let is_known = |fixture: &Fixture| {
         let name = fixture.facts["metadata"]["general.architecture"].as_str();
         let known = family::ALL.iter().any(|family| Some(family.architecture) == name);
         known && fixture.facts["kind"] != "embedding" && has_kernels(fixture)
-    })
+    };
+    let mut models = fixtures_where("arch", is_known);
+    models.extend(fixtures_where("arch-gemma4", is_known));
+    models
 }
 
 /// Models that turn texts into vectors.

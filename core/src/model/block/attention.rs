@@ -3,8 +3,9 @@
 use super::{Block, Half, Needs};
 use crate::kernels::VectorKernels;
 use crate::mem::Disjoint;
-use crate::model::config::{Config, HeadNorm, RopeTable, Temperature};
+use crate::model::config::{Config, HeadNorm, LayerShape, Temperature};
 use crate::model::error::{ForwardError, ModelError};
+use crate::model::kv_cache::KvCache;
 use crate::model::loaded::Loaded;
 use crate::model::state::{Sizes, State};
 use crate::model::tensor::{Tensor, TensorSet};
@@ -21,9 +22,9 @@ pub static ATTENTION: Half = Half {
 /// Attention that reads the residual stream as it is.
 pub const ATTENTION_UNNORMED: Half = Half {
     needs: Needs { biases: MATRICES, ..Needs::required(MATRICES_LIST) },
-    configure: |_, config| config.require_heads(),
+    configure: Half::NO_KEYS,
     sizes,
-    is_cached: true,
+    attends: true,
     recurrent: None,
     buffers: None,
     run: run::<false>,
@@ -43,12 +44,10 @@ pub static GATED_ATTENTION: Half = Half {
         Tensor::AttentionOutput,
     ]),
     configure: |_, config| {
-        config.require_heads()?;
         // A gate is as long as what it is multiplied with.
-        if config.key_dim == config.value_dim {
-            Ok(())
-        } else {
-            Err(ModelError::InvalidKey("attention.value_length"))
+        match config.key_dim == config.value_dim {
+            true => Ok(()),
+            false => Err(ModelError::InvalidKey("attention.value_length")),
         }
     },
     sizes: gated_sizes,
@@ -61,13 +60,24 @@ const MATRICES_LIST: &[Tensor] =
 const MATRICES: TensorSet = TensorSet::of(MATRICES_LIST);
 
 fn sizes(config: &Config, batch: usize) -> Sizes {
+    // Blocks with attention are alike, and there may be none.
+    match config.n_head_kv {
+        0 => Sizes::default(),
+        n_head_kv => {
+            sizes_of(config, &LayerShape { n_head_kv, ..LayerShape::alike(config, 0) }, batch)
+        }
+    }
+}
+
+/// Room for a block of this shape.
+pub(super) fn sizes_of(config: &Config, shape: &LayerShape, batch: usize) -> Sizes {
     let n_embd = config.n_embd as usize;
-    let projections = config.query_len() + config.key_len() + config.value_len();
+    let projections = shape.query_len(config) + shape.key_len() + shape.value_len();
     Sizes {
-        input: n_embd.max(config.attention_len()),
+        input: n_embd.max(shape.attention_len(config)),
         // Queries, keys and values, then what the output matrix gives.
         work: projections.max(n_embd),
-        scratch: ops::attention_scratch_len(&config.attention(0), batch),
+        scratch: ops::attention_scratch_len(&shape.attention(config), batch),
         aside: if config.is_parallel { n_embd } else { 0 },
     }
 }
@@ -84,16 +94,16 @@ fn run<'m, const IS_GATED: bool>(
     layer: &Layer<'_, 'm>,
     rows: usize,
 ) -> Result<(), ForwardError> {
-    let config = &model.config;
-    let (n_embd, index) = (config.n_embd as usize, layer.cached_at);
+    let (config, shape) = (&model.config, &layer.shape);
+    let n_embd = config.n_embd as usize;
     let x = &mut state.x[..rows * n_embd];
     if config.is_parallel {
         state.aside[..rows * n_embd].copy_from_slice(x);
     }
     let y = &mut state.y[..rows * n_embd];
-    let (queries, rest) = state.work.split_at_mut(rows * config.query_len());
-    let (keys, rest) = rest.split_at_mut(rows * config.key_len());
-    let (values, both) = rest.split_at_mut(rows * config.value_len());
+    let (queries, rest) = state.work.split_at_mut(rows * shape.query_len(config));
+    let (keys, rest) = rest.split_at_mut(rows * shape.key_len());
+    let (values, both) = rest.split_at_mut(rows * shape.value_len());
     let query = if IS_GATED {
         model.linear(layer, Tensor::GatedQuery, rows, both)?
     } else {
@@ -112,38 +122,86 @@ fn run<'m, const IS_GATED: bool>(
         &mut projections,
     )?;
     if IS_GATED {
-        take_queries(model, rows, both, queries)?;
+        take_queries(model, shape, rows, both, queries)?;
     }
-    let pairs = (config.rope.dimensions / 2) as usize;
+    let table = config.rotary(shape.rope, state.options.batch as usize);
     let turns = Turns {
         config,
+        shape,
         block: model.block,
         vector: model.vector,
         norms: [layer.vector(Tensor::QueryNorm), layer.vector(Tensor::KeyNorm)],
-        cosines: table(state.cosines, layer.shape.rope, pairs, state.options.batch),
-        sines: table(state.sines, layer.shape.rope, pairs, state.options.batch),
+        cosines: &state.cosines[table.clone()],
+        sines: &state.sines[table],
         positions: &state.positions[..rows],
     };
     turns.turn(model.parallel, queries, keys)?;
-    let keys = keys.chunks_exact(config.key_len());
-    let values = values.chunks_exact(config.value_len());
-    for (&at, (keys, values)) in state.positions[..rows].iter().zip(keys.zip(values)) {
-        state.cache.store(model.vector, index, at, keys, values)?;
+    store(model, &mut state.cache, layer, &state.positions[..rows], keys, values)?;
+    look_up(model, state, layer, rows)?;
+    if IS_GATED {
+        let before = shape.query_len(config) + shape.key_len() + shape.value_len();
+        let (_, both) = state.work.split_at(rows * before);
+        gate(model, shape, rows, both, &mut state.y[..rows * shape.attention_len(config)])?;
     }
-    let heads = &mut state.y[..rows * config.attention_len()];
+    finish(model, state, layer, rows)
+}
+
+/// Stores the keys and values of rows. `[rows, n_head_kv, key_dim]`, `[rows, n_head_kv, value_dim]`
+pub(super) fn store(
+    model: &Loaded<'_>,
+    cache: &mut KvCache<'_>,
+    layer: &Layer<'_, '_>,
+    positions: &[RowPosition],
+    keys: &[f32],
+    values: &[f32],
+) -> Result<(), ForwardError> {
+    let keys = keys.chunks_exact(layer.shape.key_len());
+    let values = values.chunks_exact(layer.shape.value_len());
+    for (&at, (keys, values)) in positions.iter().zip(keys.zip(values)) {
+        cache.store(model.vector, layer.cached_as, at, keys, values)?;
+    }
+    Ok(())
+}
+
+/// What the queries, which `state.work` begins with, find in the cache, to the residual stream.
+pub(super) fn attend<'m>(
+    model: &Loaded<'m>,
+    state: &mut State<'m>,
+    layer: &Layer<'_, 'm>,
+    rows: usize,
+) -> Result<(), ForwardError> {
+    look_up(model, state, layer, rows)?;
+    finish(model, state, layer, rows)
+}
+
+/// What the queries find, to `state.y`. `[rows, n_head, value_dim]`
+fn look_up<'m>(
+    model: &Loaded<'m>,
+    state: &mut State<'m>,
+    layer: &Layer<'_, 'm>,
+    rows: usize,
+) -> Result<(), ForwardError> {
+    let (config, shape) = (&model.config, &layer.shape);
     ops::attend(
         model.parallel,
         model.vector,
-        &config.attention(layer.shape.window),
-        state.cache.layer(index).ok_or(OpError::Shape)?,
+        &shape.attention(config),
+        state.cache.layer(layer.cached_as).ok_or(OpError::Shape)?,
         &state.positions[..rows],
-        queries,
-        heads,
+        &mut state.work[..rows * shape.query_len(config)],
+        &mut state.y[..rows * shape.attention_len(config)],
         state.scratch,
     )?;
-    if IS_GATED {
-        gate(model, rows, both, heads)?;
-    }
+    Ok(())
+}
+
+/// The output matrix, and what comes out of it to the residual stream.
+fn finish<'m>(
+    model: &Loaded<'m>,
+    state: &mut State<'m>,
+    layer: &Layer<'_, 'm>,
+    rows: usize,
+) -> Result<(), ForwardError> {
     let make = model.norm_in_place(layer.norm(Tensor::AttentionSubNorm));
     let post = layer.norm(Tensor::AttentionPostNorm);
     model.finish(state, layer, rows, (Tensor::AttentionOutput, post), &make)?;
@@ -155,11 +213,12 @@ fn run<'m, const IS_GATED: bool>(
 /// `[rows, n_head, key_dim]`.
 fn take_queries(
     model: &Loaded<'_>,
+    shape: &LayerShape,
     rows: usize,
     both: &mut [f32],
     queries: &mut [f32],
 ) -> Result<(), OpError> {
-    let (length, key_dim) = (model.config.query_len(), model.config.key_dim as usize);
+    let (length, key_dim) = (shape.query_len(&model.config), shape.key_dim as usize);
     let both = both.get_mut(..rows * 2 * length).ok_or(OpError::Shape)?;
     let (both, queries) = (Disjoint::new(both, 2 * length), Disjoint::new(queries, length));
     ops::for_rows(model.parallel, rows, 2 * length, &|row| {
@@ -174,8 +233,14 @@ fn take_queries(
 }
 
 /// Multiplies what attention has found by the gates that [`take_queries`] has left.
-fn gate(model: &Loaded<'_>, rows: usize, both: &[f32], heads: &mut [f32]) -> Result<(), OpError> {
-    let (length, key_dim) = (model.config.query_len(), model.config.key_dim as usize);
+fn gate(
+    model: &Loaded<'_>,
+    shape: &LayerShape,
+    rows: usize,
+    both: &[f32],
+    heads: &mut [f32],
+) -> Result<(), OpError> {
+    let (length, key_dim) = (shape.query_len(&model.config), shape.key_dim as usize);
     let heads = Disjoint::new(heads, length);
     ops::for_rows(model.parallel, rows, length, &|row| {
         let both = both.get(row * 2 * length..(row + 1) * 2 * length)?;
@@ -187,29 +252,20 @@ fn gate(model: &Loaded<'_>, rows: usize, both: &[f32], heads: &mut [f32]) -> Res
     })
 }
 
-/// The rows of a table of angles; empty where heads are not rotated.
-fn table(angles: &[f32], table: RopeTable, pairs: usize, batch: u32) -> &[f32] {
-    let (global, local) = angles.split_at(pairs * batch as usize);
-    match table {
-        RopeTable::None => &[],
-        RopeTable::Global => global,
-        RopeTable::Local => local,
-    }
-}
-
 /// What queries and keys go through before they meet.
-struct Turns<'a> {
-    config: &'a Config,
-    block: &'a Block,
-    vector: &'a VectorKernels,
+pub(super) struct Turns<'a> {
+    pub(super) config: &'a Config,
+    pub(super) shape: &'a LayerShape,
+    pub(super) block: &'a Block,
+    pub(super) vector: &'a VectorKernels,
     /// Of the heads of queries and of keys; empty where they are not normed.
-    norms: [&'a [f32]; 2],
+    pub(super) norms: [&'a [f32]; 2],
     /// `[rows, pairs]`, or empty where heads are not rotated.
-    cosines: &'a [f32],
+    pub(super) cosines: &'a [f32],
     /// As the cosines.
-    sines: &'a [f32],
+    pub(super) sines: &'a [f32],
     /// `[rows]`
-    positions: &'a [RowPosition],
+    pub(super) positions: &'a [RowPosition],
 }
 
 impl Turns<'_> {
@@ -220,7 +276,7 @@ impl Turns<'_> {
         queries: &mut [f32],
         keys: &mut [f32],
     ) -> Result<(), OpError> {
-        let (query_len, key_len) = (self.config.query_len(), self.config.key_len());
+        let (query_len, key_len) = (self.shape.query_len(self.config), self.shape.key_len());
         let queries = Disjoint::new(queries, query_len);
         let keys = Disjoint::new(keys, key_len);
         ops::for_rows(parallel, self.positions.len(), query_len + key_len, &|row| {
@@ -244,8 +300,8 @@ impl Turns<'_> {
         })
     }
 
-    fn norm(&self, heads: &mut [f32], weight: &[f32]) -> Option<()> {
-        let Config { key_dim, head_norm, epsilon, .. } = *self.config;
+    pub(super) fn norm(&self, heads: &mut [f32], weight: &[f32]) -> Option<()> {
+        let (Config { head_norm, epsilon, .. }, key_dim) = (*self.config, self.shape.key_dim);
         if weight.is_empty() {
             return Some(());
         }
@@ -253,14 +309,14 @@ impl Turns<'_> {
         self.block.habits.norm.parts(self.vector, heads, length, weight, epsilon).ok()
     }
 
-    fn rotate(&self, row: usize, heads: &mut [f32]) -> Option<()> {
-        let Config { key_dim, rope, .. } = *self.config;
+    pub(super) fn rotate(&self, row: usize, heads: &mut [f32]) -> Option<()> {
         if self.cosines.is_empty() {
             return Some(());
         }
-        let pairs = (rope.dimensions / 2) as usize;
+        let (key_dim, pairing) = (self.shape.key_dim as usize, self.config.rope.pairing);
+        let pairs = self.config.pairs(self.shape.rope);
         let cosines = self.cosines.get(row * pairs..(row + 1) * pairs)?;
         let sines = self.sines.get(row * pairs..(row + 1) * pairs)?;
-        ops::rotate(heads, key_dim as usize, rope.pairing, cosines, sines).ok()
+        ops::rotate(heads, key_dim, pairing, cosines, sines).ok()
     }
 }

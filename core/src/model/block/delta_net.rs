@@ -30,7 +30,7 @@ pub static DELTA_NET: Half = Half {
     needs: NEEDS.and(Needs::required(&[Tensor::DeltaStrength, Tensor::DeltaDecay])),
     configure,
     sizes,
-    is_cached: false,
+    attends: false,
     recurrent: Some(&MATRICES),
     buffers: None,
     run: run::<false>,

@@ -7,6 +7,7 @@
 
 use super::feed_forward::{self, Hidden, Network};
 use super::{Half, Needs};
+use crate::kernels::VectorKernels;
 use crate::mem::{Disjoint, Memory, MemoryExt, Purpose};
 use crate::model::config::{Config, Router, bound};
 use crate::model::error::{ForwardError, ModelError};
@@ -39,7 +40,7 @@ const ROUTED: Half = Half {
     ]),
     configure,
     sizes: feed_forward::sizes,
-    is_cached: false,
+    attends: false,
     recurrent: None,
     buffers: Some(take),
     run,
@@ -56,13 +57,7 @@ fn configure(keys: &Keys<'_, '_>, config: &mut Config) -> Result<(), ModelError>
         return Err(ModelError::InvalidKey("expert_used_count"));
     }
     let length = |suffix| keys.optional_size(suffix, bound::FEED_FORWARD);
-    config.n_ff_expert = match length("expert_feed_forward_length")? {
-        Some(length) => length,
-        None => {
-            config.require_hidden()?;
-            config.n_ff
-        }
-    };
+    config.n_ff_expert = length("expert_feed_forward_length")?.unwrap_or(config.n_ff);
     config.router = router(keys)?;
     config.n_ff_shared = length("expert_shared_feed_forward_length")?.unwrap_or(0);
     (config.n_expert, config.n_expert_used) = (n_expert, used);
@@ -79,7 +74,11 @@ fn router(keys: &Keys<'_, '_>) -> Result<Router, ModelError> {
     }
 }
 
-fn take<'m>(config: &Config, batch: u64, memory: &mut dyn Memory<'m>) -> ExpertBuffers<'m> {
+pub(super) fn take<'m>(
+    config: &Config,
+    batch: u64,
+    memory: &mut dyn Memory<'m>,
+) -> ExpertBuffers<'m> {
     let (n_embd, n_expert) = (u64::from(config.n_embd), u64::from(config.n_expert));
     let used = u64::from(config.n_expert_used);
     ExpertBuffers {
@@ -89,6 +88,7 @@ fn take<'m>(config: &Config, batch: u64, memory: &mut dyn Memory<'m>) -> ExpertB
         gathered: memory.take(Purpose::Activations, batch * n_embd),
         outputs: memory.take(Purpose::Activations, batch * n_embd),
         ranked: memory.take(Purpose::Activations, batch * used * n_embd),
+        dense: &mut [],
     }
 }
 
@@ -98,13 +98,31 @@ fn run<'m>(
     layer: &Layer<'_, 'm>,
     rows: usize,
 ) -> Result<(), ForwardError> {
-    let Config { n_embd, n_expert, n_expert_used, .. } = model.config;
-    let (n_embd, used) = (n_embd as usize, n_expert_used as usize);
+    let n_embd = model.config.n_embd as usize;
     let State { x, y, work, experts, encoder, hidden, .. } = state;
     let (x, y) = (&mut x[..rows * n_embd], &mut y[..rows * n_embd]);
     let mut router = [model.linear(layer, Tensor::Router, rows, experts.scores)?];
     let norm = layer.norm(Tensor::FeedForwardNorm);
     model.multiply(encoder, y, n_embd, &model.norm(x, norm), &mut router)?;
+    choose(model, layer, rows, experts);
+    let mut buffers = Hidden { work, encoder, hidden };
+    if layer.matrix(Tensor::SharedUp).is_some() {
+        add_shared(model, layer, rows, x, y, &mut buffers, experts.outputs)?;
+    }
+    run_chosen(model, layer, rows, y, &mut buffers, experts)?;
+    sum_experts(model, rows, x, y, experts)?;
+    Ok(())
+}
+
+/// Chooses the experts of each row by the router's scores and announces their stripes.
+pub(super) fn choose(
+    model: &Loaded<'_>,
+    layer: &Layer<'_, '_>,
+    rows: usize,
+    experts: &mut ExpertBuffers<'_>,
+) {
+    let Config { n_expert, n_expert_used, .. } = model.config;
+    let used = n_expert_used as usize;
     let scores = experts.scores.chunks_exact_mut(n_expert as usize);
     let chosen = experts.chosen.chunks_exact_mut(used).zip(experts.shares.chunks_exact_mut(used));
     for (scores, (chosen, shares)) in scores.zip(chosen).take(rows) {
@@ -119,24 +137,29 @@ fn run<'m>(
             shares.iter_mut().for_each(|share| *share /= total);
         }
     }
-    let is_used =
-        |experts: &ExpertBuffers<'_>, expert: u32| experts.chosen[..rows * used].contains(&expert);
-    for expert in (0..n_expert).filter(|&expert| is_used(experts, expert)) {
+    for expert in (0..n_expert).filter(|expert| experts.chosen[..rows * used].contains(expert)) {
         model.weights.want(layer.expert_stripes(expert));
     }
     // Nothing more of this block: a source that reads ahead may go on to the next one.
     let end = layer.expert_stripes(n_expert.saturating_sub(1)).end;
     model.weights.want(end..end);
-    let mut buffers = Hidden { work, encoder, hidden };
-    if layer.matrix(Tensor::SharedUp).is_some() {
-        add_shared(model, layer, rows, x, y, &mut buffers, experts.outputs)?;
-    }
-    for expert in 0..n_expert {
-        if is_used(experts, expert) {
-            run_expert(model, layer, expert, rows, y, &mut buffers, experts)?;
+}
+
+/// The outputs of the chosen experts, of rows `x`, to `experts.ranked`.
+pub(super) fn run_chosen(
+    model: &Loaded<'_>,
+    layer: &Layer<'_, '_>,
+    rows: usize,
+    x: &[f32],
+    buffers: &mut Hidden<'_, '_>,
+    experts: &mut ExpertBuffers<'_>,
+) -> Result<(), OpError> {
+    let used = rows * model.config.n_expert_used as usize;
+    for expert in 0..model.config.n_expert {
+        if experts.chosen[..used].contains(&expert) {
+            run_expert(model, layer, expert, rows, x, buffers, experts)?;
         }
     }
-    sum_experts(model, rows, x, y, experts)?;
     Ok(())
 }
 
@@ -243,10 +266,22 @@ fn sum_experts(
     let (x, y) = (Disjoint::new(x, n_embd), Disjoint::new(y, n_embd));
     ops::for_rows(model.parallel, rows, used * n_embd, &|row| {
         let (x, y) = (x.chunk(row)?, y.chunk(row)?);
-        let shares = shares.get(row * used..(row + 1) * used)?;
-        let ranked = ranked.get(row * used * n_embd..(row + 1) * used * n_embd)?;
-        y.fill(0.0);
-        vector.accumulate(shares, ranked, y).ok()?;
+        sum_row(vector, (shares, ranked), row, used, y)?;
         ops::add_scaled(x, y, scale).ok()
     })
+}
+
+/// The sum of the experts of row `row`, by ascending rank, `used` of them. `[n_embd]`
+pub(super) fn sum_row(
+    vector: &VectorKernels,
+    (shares, ranked): (&[f32], &[f32]),
+    row: usize,
+    used: usize,
+    sum: &mut [f32],
+) -> Option<()> {
+    let n_embd = sum.len();
+    let shares = shares.get(row * used..(row + 1) * used)?;
+    let ranked = ranked.get(row * used * n_embd..(row + 1) * used * n_embd)?;
+    sum.fill(0.0);
+    vector.accumulate(shares, ranked, sum).ok()
 }

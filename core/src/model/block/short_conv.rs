@@ -24,7 +24,7 @@ pub static SHORT_CONV: Half = Half {
     ]),
     configure,
     sizes,
-    is_cached: false,
+    attends: false,
     recurrent: Some(&INPUTS),
     buffers: None,
     run,

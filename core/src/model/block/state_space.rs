@@ -32,7 +32,7 @@ pub static STATE_SPACE: Half = Half {
         Ok(())
     },
     sizes,
-    is_cached: false,
+    attends: false,
     recurrent: Some(&MATRICES),
     buffers: None,
     run: |model, state, layer, rows| mix(model, state, layer, rows, Reads::Stream),
@@ -50,7 +50,7 @@ pub static ATTENTION_BESIDE_STATE_SPACE: Half = Half {
         let both = (ATTENTION.sizes)(config, batch).max(sizes(config, batch));
         Sizes { aside: config.n_embd as usize, ..both }
     },
-    is_cached: true,
+    attends: true,
     run: |model, state, layer, rows| {
         let length = rows * model.config.n_embd as usize;
         state.aside[..length].copy_from_slice(&state.x[..length]);

@@ -3,7 +3,7 @@
 
 use super::Family;
 use crate::model::block::{ATTENTION, Block, EXPERTS, Needs, SHARED_EXPERT, STATE_SPACE};
-use crate::model::config::{Config, LayerShape, RopeTable};
+use crate::model::config::{BlockCounts, Config, Habits, LayerShape, RopeTable};
 use crate::model::error::ModelError;
 use crate::model::keys::Keys;
 use crate::model::tensor::Tensor;
@@ -26,7 +26,12 @@ pub static GRANITE: Family = Family {
     ..Family::PLAIN
 };
 
-const HYBRID: Block = Block { mixers: &[&ATTENTION, &STATE_SPACE], shape: hybrid, ..Block::LLAMA };
+const HYBRID: Block = Block {
+    mixers: &[&ATTENTION, &STATE_SPACE],
+    habits: Habits { counts: BlockCounts::OrNone, ..Block::LLAMA.habits },
+    shape: hybrid,
+    ..Block::LLAMA
+};
 
 /// Granite 4 H, dense: blocks without key heads are state spaces.
 pub static GRANITE_HYBRID: Family = Family {
@@ -83,7 +88,7 @@ fn granite(keys: &Keys<'_, '_>, config: &mut Config, logits: f32) -> Result<(), 
 }
 
 fn hybrid(config: &Config, number: u32) -> LayerShape {
-    let mixer = u8::from(config.without_heads.contains(number));
+    let mixer = u8::from(config.heads_kv.of(number) == 0);
     LayerShape { mixer, ..rotated_unless_marked(config, number) }
 }
 

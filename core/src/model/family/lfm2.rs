@@ -3,11 +3,16 @@
 
 use super::Family;
 use crate::model::block::{ATTENTION, Block, EXPERTS, GATED, Half, Needs, SHORT_CONV};
-use crate::model::config::{Config, LayerShape};
+use crate::model::config::{BlockCounts, Config, Habits, LayerShape};
 use crate::model::error::ModelError;
 use crate::model::tensor::{Fused, Tensor};
 
-const BLOCK: Block = Block { mixers: &[&NORMED_ATTENTION, &SHORT_CONV], shape, ..Block::HALVES };
+const BLOCK: Block = Block {
+    mixers: &[&NORMED_ATTENTION, &SHORT_CONV],
+    habits: Habits { counts: BlockCounts::OrNone, ..Block::HALVES.habits },
+    shape,
+    ..Block::HALVES
+};
 
 static NORMED_ATTENTION: Half = Half {
     needs: ATTENTION.needs.and(Needs::required(&[Tensor::QueryNorm, Tensor::KeyNorm])),
@@ -16,7 +21,7 @@ static NORMED_ATTENTION: Half = Half {
 
 /// Blocks without key heads are convolutions.
 fn shape(config: &Config, number: u32) -> LayerShape {
-    let mixer = u8::from(config.without_heads.contains(number));
+    let mixer = u8::from(config.heads_kv.of(number) == 0);
     LayerShape { mixer, window: config.window, ..LayerShape::alike(config, number) }
 }
 

@@ -4,14 +4,16 @@ use super::Family;
 use crate::model::block::{
     ATTENTION, ATTENTION_BESIDE_STATE_SPACE, Block, FEED_FORWARD, STATE_SPACE,
 };
-use crate::model::config::{LayerShape, RopeTable};
+use crate::model::config::{BlockCounts, Habits, LayerShape, RopeTable};
 use crate::model::tensor::Fused;
 use crate::ops::relu_squared;
+
+const HABITS: Habits = Habits { counts: BlockCounts::OrNone, ..Block::LLAMA.habits };
 
 /// Mamba 2: neither attention nor feed-forward networks.
 pub static MAMBA2: Family = Family {
     architecture: "mamba2",
-    block: Block { mixers: &[&STATE_SPACE], feed_forwards: &[], ..Block::LLAMA },
+    block: Block { mixers: &[&STATE_SPACE], feed_forwards: &[], habits: HABITS, ..Block::LLAMA },
     ..Family::PLAIN
 };
 
@@ -29,10 +31,11 @@ pub static NEMOTRON_H: Family = Family {
     block: Block {
         mixers: &[&ATTENTION, &STATE_SPACE],
         feed_forwards: &[&FEED_FORWARD],
+        habits: HABITS,
         activation: relu_squared,
         shape: |config, number| {
-            let has_heads = !config.without_heads.contains(number);
-            let has_hidden = !config.without_hidden.contains(number);
+            let has_heads = config.heads_kv.of(number) > 0;
+            let has_hidden = config.hidden.of(number) > 0;
             let [mixer, feed_forward] = match (has_hidden, has_heads) {
                 (true, _) => [LayerShape::NO_HALF, 0],
                 (false, true) => [0, LayerShape::NO_HALF],

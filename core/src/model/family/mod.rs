@@ -7,6 +7,7 @@ mod bitnet;
 mod ernie4_5;
 mod exaone4;
 mod gemma;
+mod gemma4;
 mod gpt;
 mod granite;
 mod hunyuan;
@@ -26,6 +27,7 @@ pub use bitnet::BITNET;
 pub use ernie4_5::{ERNIE4_5, ERNIE4_5_EXPERTS};
 pub use exaone4::EXAONE4;
 pub use gemma::{GEMMA, GEMMA_EMBEDDING, GEMMA2, GEMMA3};
+pub use gemma4::{GEMMA4, GEMMA4_EXPERTS};
 pub use gpt::{GPT_NEOX, GPT2, STARCODER2};
 pub use granite::{GRANITE, GRANITE_HYBRID, GRANITE_HYBRID_EXPERTS, MINICPM};
 pub use hunyuan::HUNYUAN;
@@ -76,11 +78,13 @@ impl Family {
     };
 
     /// Tensors outside of blocks.
-    pub(super) const fn needs_outside(&self) -> Needs {
-        self.outside.and(Needs {
+    pub(super) fn needs_outside(&self, config: &Config) -> Needs {
+        let opening = self.block.opening(config).map_or(Needs::NONE, |opening| opening.needs);
+        self.outside.and(opening).and(Needs {
             required: TensorSet::of(&[Tensor::TokenEmbedding, Tensor::OutputNorm]),
             optional: TensorSet::of(&[Tensor::Output, Tensor::RopeFactors]),
             biases: TensorSet::of(&[Tensor::Output]),
+            unread: TensorSet::EMPTY,
         })
     }
 
@@ -139,6 +143,8 @@ pub const ALL: &[&Family] = &[
     &GEMMA,
     &GEMMA2,
     &GEMMA3,
+    &GEMMA4,
+    &GEMMA4_EXPERTS,
     &GEMMA_EMBEDDING,
     &GPT2,
     &GPT_NEOX,

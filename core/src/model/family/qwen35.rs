@@ -3,13 +3,14 @@
 
 use super::Family;
 use crate::model::block::{Block, DELTA_NET, DELTA_NET_GROUPED, GATED_ATTENTION, SHARED_EXPERT};
-use crate::model::config::{Config, LayerShape};
+use crate::model::config::{BlockCounts, Config, Habits, LayerShape};
 use crate::model::error::ModelError;
 use crate::model::keys::Keys;
 use crate::model::tensor::Fused;
 
 const BLOCK: Block = Block {
     mixers: &[&GATED_ATTENTION, &DELTA_NET],
+    habits: Habits { counts: BlockCounts::OrNone, ..Block::HALVES.habits },
     // The marked blocks have a delta net.
     shape: |config, number| {
         let mixer = u8::from(config.marked.contains(number));

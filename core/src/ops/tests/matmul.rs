@@ -73,7 +73,8 @@ impl Group {
                 first_stripe: group.stripes.len() as u32,
                 stripe_rows,
                 tensor_type,
-                unused: [0; 7],
+                expert_rows: 0,
+                unused: [0; 3],
             };
             group.matrices.push((kernels, matrix));
             for first in (0..rows).step_by(stripe_rows as usize) {

@@ -11,7 +11,7 @@
 //! | 32 | 8 | hash of what rotates keys |
 //! | 40 | 8 | hash of how activations are encoded |
 //! | 48 | 4 | type of keys and values, by GGUF's number |
-//! | 52 | 16 | layers, key heads, elements of a key, elements of a value |
+//! | 52 | 16 | layers that have keys; key heads, elements of a key and of a value of the first |
 //! | 68 | 4 | positions |
 //! | 72 | 8 | f32 of a text's recurrent state; 0 in a model without |
 //! | 80 | 4 | positions at which that state is kept |
@@ -115,7 +115,7 @@ pub(super) struct Header {
     pub(super) rope: u64,
     pub(super) encodings: u64,
     pub(super) kv_type: u32,
-    /// Layers, key heads, elements of a key, elements of a value.
+    /// Layers that have keys; key heads, elements of a key and of a value of the first.
     pub(super) dimensions: [u32; 4],
     pub(super) positions: u32,
     pub(super) state_len: u64,

@@ -25,7 +25,7 @@ pub use header::{Mismatch, NUMERICS_VERSION};
 
 use super::Session;
 use super::sequence::Known;
-use crate::model::{Keep, KvHalf, Run, StoredShape};
+use crate::model::{Keep, Run};
 use crate::ops::BLOCK_POSITIONS;
 use crate::port::{Sink, Source};
 use fingerprint::Hash;
@@ -180,13 +180,13 @@ impl Session<'_> {
 
     /// Length of a file with this many positions and marks.
     fn file_bytes(&self, positions: u32, marks: u32) -> u64 {
-        let shape = self.engine.state.stored_shape();
+        let state = &self.engine.state;
         let each = |count: u32, bytes: Option<u64>| {
             bytes?.checked_add(TOKEN_BYTES as u64)?.checked_mul(u64::from(count))
         };
         let content = || {
-            each(positions, shape.position_bytes())?
-                .checked_add(each(marks, shape.state_len.checked_mul(4))?)?
+            each(positions, state.stored_shape().position_bytes())?
+                .checked_add(each(marks, state.recurrent_len().checked_mul(4))?)?
                 .checked_add(HEADER_BYTES as u64)
         };
         content().and_then(framed_bytes).unwrap_or(u64::MAX)
@@ -231,7 +231,7 @@ impl Session<'_> {
         if !self.engine.reaches_every_position() {
             self.save_marks(&mut writer, positions).map_err(SaveError::Sink)?;
         }
-        for run in runs(self.engine.state.stored_shape(), self.text.slot, positions) {
+        for run in self.engine.state.stored_shape().runs(self.text.slot, positions) {
             writer.write(self.engine.state.stored(run)).map_err(SaveError::Sink)?;
         }
         writer.finish().map_err(SaveError::Sink)?;
@@ -279,10 +279,10 @@ impl Session<'_> {
             model: blocks.value(),
             rope: rope.value(),
             encodings: encodings.value(),
-            kv_type: shape.kv_type as u32,
-            dimensions: [shape.n_layer, shape.n_head_kv, shape.key_dim, shape.value_dim],
+            kv_type: shape.kv_type.tensor_type() as u32,
+            dimensions: shape.dimensions(),
             positions: 0,
-            state_len: shape.state_len,
+            state_len: self.engine.state.recurrent_len(),
             marks: 0,
             file_bytes: 0,
         }
@@ -382,15 +382,12 @@ impl Session<'_> {
         positions: u32,
         wanted: u32,
     ) -> Result<(), RestoreError<S::Error>> {
-        let shape = self.engine.state.stored_shape();
-        for run in runs(self.engine.state.stored_shape(), self.text.slot, positions) {
+        let shape = *self.engine.state.stored_shape();
+        for run in shape.runs(self.text.slot, positions) {
             let before = run.block * BLOCK_POSITIONS;
             let kept = (wanted as usize).saturating_sub(before).min(run.positions);
             reader.read(self.engine.state.stored_mut(Run { positions: kept, ..run }))?;
-            let row_bytes = match run.half {
-                KvHalf::Keys => shape.key_bytes,
-                KvHalf::Values => shape.value_bytes,
-            };
+            let row_bytes = shape.head_bytes(run.layer, run.half);
             let mut left = (run.positions - kept) * row_bytes;
             let mut unused = [0; PIECE_BYTES];
             while left > 0 {
@@ -401,20 +398,6 @@ impl Session<'_> {
         }
         Ok(())
     }
-}
-
-/// Everything that `positions` positions of a sequence fill, in the order of the file.
-fn runs(shape: StoredShape, sequence: u32, positions: u32) -> impl Iterator<Item = Run> {
-    let [n_layer, n_head] = [shape.n_layer as usize, shape.n_head_kv as usize];
-    let positions = positions as usize;
-    let count = positions.div_ceil(BLOCK_POSITIONS) * n_layer * n_head * 2;
-    (0..count).map(move |number| {
-        let half = if number % 2 == 0 { KvHalf::Keys } else { KvHalf::Values };
-        let (layers, head) = (number / 2 / n_head, number / 2 % n_head);
-        let (block, layer) = (layers / n_layer, layers % n_layer);
-        let positions = (positions - block * BLOCK_POSITIONS).min(BLOCK_POSITIONS);
-        Run { sequence, layer, block, head, half, positions }
-    })
 }
 
 impl<E: core::fmt::Display> core::fmt::Display for RestoreError<E> {
