@@ -208,6 +208,7 @@ tensors! {
     blocks: {
         AttentionNorm       "attn_norm"          Vector        [Embedding];
         Query               "attn_q"             Matrix        [Query, Embedding];
+        GatedQuery          "attn_q"             Matrix        [GatedQuery, Embedding];
         Key                 "attn_k"             Matrix        [Key, Embedding];
         Value               "attn_v"             Matrix        [Value, Embedding];
         QueryNorm           "attn_q_norm"        Vector        [QueryNorms, QueryNorm];
@@ -215,7 +216,6 @@ tensors! {
         AttentionSubNorm    "attn_sub_norm"      Vector        [Attention];
         AttentionOutput     "attn_output"        Matrix        [Embedding, Attention];
         AttentionPostNorm   "post_attention_norm" Vector       [Embedding];
-        GatedQuery          "attn_q"             Matrix        [GatedQuery, Embedding];
         ShortInput          "shortconv.in_proj"  Matrix        [ShortInputs, Embedding];
         ShortKernel         "shortconv.conv"     Vector        [Embedding, Taps];
         ShortOutput         "shortconv.out_proj" Matrix        [Embedding, Embedding];
