@@ -3,7 +3,7 @@
 
 use super::options::{Options, size};
 use crate::report::Failure;
-use picolm_core::session::{DEFAULT_KEEP, How, Session, Shift};
+use picolm_core::session::{DEFAULT_KEEP, How, Session, Shift, ShiftError};
 use std::path::PathBuf;
 
 /// What is kept.
@@ -62,8 +62,14 @@ impl Keeping {
     /// Lets `session` do what was asked for when its context is full.
     pub(crate) fn prepare(&self, session: &mut Session<'_>) -> Result<(), Failure> {
         if let Some(shift) = self.shift() {
-            let done = session.shift_when_full(shift);
-            done.map_err(|error| Failure::usage(format!("--shift: {error}")))?;
+            session.shift_when_full(shift).map_err(|error| {
+                Failure::usage(match error {
+                    ShiftError::Keep { .. } => format!("--shift: {error}"),
+                    ShiftError::KvType | ShiftError::State => {
+                        format!("--shift fast: {error}; say --shift alone")
+                    }
+                })
+            })?;
         }
         Ok(())
     }

@@ -55,12 +55,8 @@ impl Hasher {
     }
 }
 
-fn hash_of(bytes: impl Iterator<Item = u8>) -> u32 {
-    let mut hasher = Hasher::new();
-    for byte in bytes {
-        hasher.add(byte);
-    }
-    hasher.finish()
+fn hash_of(text: &[u8]) -> u32 {
+    Hasher::new().followed_by(text).finish()
 }
 
 /// Lengths of the three arrays.
@@ -132,14 +128,12 @@ impl<'m> Vocabulary<'m> {
         let key = "tokenizer.ggml.tokens";
         let texts = gguf.array(key)?.ok_or(TokenizerError::MissingKey { key })?.strings()?;
         let [samples, slots, bucket_ends] = Self::take(gguf, memory)?;
-        for (sample, (offset, _)) in samples.iter_mut().zip(texts.clone().step_by(4)) {
-            *sample = offset;
-        }
-        fill_index(texts.clone(), slots, bucket_ends)?;
+        let longest_bytes = count_buckets(texts.clone(), samples, bucket_ends)?;
+        fill_slots(texts, slots, bucket_ends);
         Ok(Self {
             header: gguf.header_bytes(),
             tokens: tokens as u32, // below MAX_TOKENS
-            longest_bytes: texts.map(|(_, text)| text.len()).max().unwrap_or(0),
+            longest_bytes,
             samples,
             slots,
             bucket_ends,
@@ -193,8 +187,10 @@ impl<'m> Vocabulary<'m> {
     /// The token that text with this spelling becomes: the lowest id where several have it. None
     /// has the empty text, and unused tokens stand for no text.
     pub(super) fn find(&self, text: impl Iterator<Item = u8> + Clone) -> Option<u32> {
+        let mut hasher = Hasher::new();
+        text.clone().for_each(|byte| hasher.add(byte));
         let is_it = |found: &[u8]| text.clone().eq(found.iter().copied());
-        self.all(hash_of(text.clone()), is_it).find(|&token| !self.is_unused(token))
+        self.all(hasher.finish(), is_it).find(|&token| !self.is_unused(token))
     }
 
     /// [`Self::find`] for a text that lies in two parts.
@@ -216,8 +212,7 @@ impl<'m> Vocabulary<'m> {
 
     /// [`Self::find_hashed`] for text that lies in one piece.
     pub(super) fn find_bytes(&self, text: &[u8]) -> Option<u32> {
-        let hash = Hasher::new().followed_by(text).finish();
-        self.all(hash, |found| found == text).next()
+        self.all(hash_of(text), |found| found == text).next()
     }
 
     /// The tokens with this hash whose text `is_it`, in ascending order.
@@ -252,39 +247,49 @@ const fn tag_of(hash: u32) -> u32 {
     hash & ((1 << TAG_BITS) - 1)
 }
 
-/// A counting sort by bucket, stable, so that the lowest of equal texts comes first.
-fn fill_index(
+/// The first half of a counting sort by bucket: how many texts each has. Keeps every fourth text's
+/// place, and returns the bytes of the longest.
+fn count_buckets(
     texts: StringArray<'_>,
-    slots: &mut [u32],
+    samples: &mut [u32],
     bucket_ends: &mut [u32],
-) -> Result<(), TokenizerError> {
+) -> Result<usize, TokenizerError> {
     let buckets = bucket_ends.len();
-    let indexed = texts.enumerate().filter(|(_, (_, text))| !text.is_empty()).map(
-        |(token, (offset, text))| (token as u32, offset, Hasher::new().followed_by(text).finish()),
-    );
-
     bucket_ends.fill(0);
-    for (_, offset, hash) in indexed.clone() {
-        let Some(count) = bucket_ends.get_mut(bucket_of(hash, buckets)) else { continue };
-        *count += 1;
+    let mut longest_bytes = 0;
+    for (token, (offset, text)) in texts.enumerate() {
+        if token as u64 % SAMPLE_TOKENS == 0
+            && let Some(sample) = samples.get_mut(token / SAMPLE_TOKENS as usize)
+        {
+            *sample = offset;
+        }
+        longest_bytes = longest_bytes.max(text.len());
+        let Some(count) = bucket_ends.get_mut(bucket_of(hash_of(text), buckets)) else { continue };
+        *count += u32::from(!text.is_empty());
         if *count > MAX_BUCKET_TOKENS {
             return Err(TokenizerError::EqualTokens { offset: u64::from(offset) });
         }
     }
+    Ok(longest_bytes)
+}
+
+/// The second half: stable, so that the lowest of equal texts comes first.
+fn fill_slots(texts: StringArray<'_>, slots: &mut [u32], bucket_ends: &mut [u32]) {
+    let buckets = bucket_ends.len();
     let mut start = 0;
     for end in bucket_ends.iter_mut() {
         let count = *end;
         *end = start;
         start += count;
     }
-    for (token, _, hash) in indexed {
+    for (token, (_, text)) in texts.enumerate().filter(|(_, (_, text))| !text.is_empty()) {
+        let hash = hash_of(text);
         let Some(end) = bucket_ends.get_mut(bucket_of(hash, buckets)) else { continue };
         if let Some(slot) = slots.get_mut(*end as usize) {
-            *slot = tag_of(hash) << ID_BITS | token;
+            *slot = tag_of(hash) << ID_BITS | token as u32;
         }
         *end += 1;
     }
-    Ok(())
 }
 
 /// Whether a token of this type stands for nothing: 5 is unused, and 0 undefined.
