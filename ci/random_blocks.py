@@ -4,6 +4,8 @@ Quants and block scales are random bits; only the f16 factors are chosen, from t
 format's random quants have, so that values have mean 0 and the deviation that is asked for.
 """
 
+from statistics import NormalDist
+
 import numpy as np
 
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
@@ -51,6 +53,8 @@ FORMATS = {
 # Formats whose quants stand for points of a table. The deviation of random ones is measured.
 POINTS = ("IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ1_S", "IQ1_M", "MXFP4", "NVFP4")
 _MEASURED_BLOCKS = 512
+# The share of tokens that use the favourite expert of a router, at most: of a half there is none.
+MOST_OFTEN = 0.4
 
 
 def deviation(columns: int) -> float:
@@ -128,10 +132,11 @@ def _points(generator, name: str, count: int, spread: float):
     return blocks
 
 
-def pieces(name: str, columns: int, rows: int, stream: tuple):
-    """The data of a random matrix, piece by piece; `stream` (numbers) seeds it."""
+def pieces(name: str, columns: int, rows: int, stream: tuple, spread: float | None = None):
+    """The data of a random matrix, piece by piece; `stream` (numbers) seeds it, `spread` replaces
+    the usual deviation."""
     generator = np.random.PCG64(stream)
-    spread = deviation(columns)
+    spread = spread or deviation(columns)
     left = columns * rows
     while left > 0:
         elements = min(left, PIECE_ELEMENTS)
@@ -149,3 +154,32 @@ def pieces(name: str, columns: int, rows: int, stream: tuple):
             elif name == "BF16":
                 yield (values.view("<u4") >> 16).astype("<u2").tobytes()
         left -= elements
+
+
+def expert_shares(experts: int, used: int, exponent: float) -> list:
+    """How often a token uses the expert of each rank: in proportion to rank^-exponent, but none
+    more often than MOST_OFTEN; in all `used`."""
+    weights = [rank**-exponent for rank in range(1, experts + 1)]
+    for most in range(experts):
+        left = (used - MOST_OFTEN * most) / sum(weights[most:])
+        if left * weights[most] <= MOST_OFTEN:
+            break
+    return [MOST_OFTEN] * most + [left * weight for weight in weights[most:]]
+
+
+def router(columns: int, experts: int, used: int, exponent: float, stream: tuple) -> bytes:
+    """A router as F32 whose experts are used as `expert_shares` says; ranks are shuffled.
+
+    There is no bias in these models, and a token's normed vector has mean 0, so that nothing can
+    be added to a score. But scores are about normal with the deviation of their row, and those
+    above about one threshold win: the longer a row, the more often. A score is below 0 half of the
+    time, however long the row, so no share can reach one half. Exponent 0 leaves rows alike.
+    """
+    rows = np.frombuffer(b"".join(pieces("F32", columns, experts, stream)), "<f4")
+    normal = NormalDist()
+    threshold = normal.inv_cdf(1 - used / experts)
+    shares = expert_shares(experts, used, exponent)
+    factors = np.array([threshold / normal.inv_cdf(1 - share) for share in shares])
+    ranks = np.argsort(np.random.PCG64((*stream, 1)).random_raw(experts))
+    scaled = rows.reshape(experts, columns) * factors[ranks][:, None]
+    return scaled.astype("<f4").tobytes()
