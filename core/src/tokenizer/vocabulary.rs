@@ -258,7 +258,7 @@ fn count_buckets(
     bucket_ends.fill(0);
     let mut longest_bytes = 0;
     for (token, (offset, text)) in texts.enumerate() {
-        if token as u64 % SAMPLE_TOKENS == 0
+        if (token as u64).is_multiple_of(SAMPLE_TOKENS)
             && let Some(sample) = samples.get_mut(token / SAMPLE_TOKENS as usize)
         {
             *sample = offset;
