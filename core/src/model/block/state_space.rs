@@ -42,10 +42,6 @@ pub static STATE_SPACE: Half = Half {
 /// arXiv 2507.22448).
 pub static ATTENTION_BESIDE_STATE_SPACE: Half = Half {
     needs: ATTENTION.needs.and(NEEDS),
-    configure: |keys, config| {
-        (ATTENTION.configure)(keys, config)?;
-        (STATE_SPACE.configure)(keys, config)
-    },
     sizes: |config, batch| {
         let both = (ATTENTION.sizes)(config, batch).max(sizes(config, batch));
         Sizes { aside: config.n_embd as usize, ..both }
