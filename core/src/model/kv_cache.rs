@@ -60,7 +60,8 @@ impl KvLayers {
             if layers.n_layer == 0 {
                 layers.kinds = [heads; 2];
             }
-            // There are no more blocks than a set can hold, and no more than two kinds.
+            // There are no more blocks than a set can hold, and families have no more than two
+            // kinds.
             if heads != layers.kinds[0] {
                 layers.kinds[1] = heads;
                 let _ = layers.second.insert(layers.n_layer);

@@ -209,7 +209,8 @@ impl<'g, 'a> Layout<'g, 'a> {
                 let (slot, tensor_type) = (placed.slot(), info.tensor_type);
                 vector_width(tensor_type)
                     .ok_or(ModelError::UnsupportedType { slot, tensor_type })?;
-                // At most 2^24 elements each, and no more tensors than the file has room for.
+                // Factors have at most 23 bits each, and there are no more tensors than the file
+                // has room for.
                 let values = u64::from(shape.rows) * u64::from(shape.columns);
                 self.values += align_up(values, VECTOR_ALIGN).ok_or(ModelError::TooLarge)?;
                 // Divided into the frequencies when the model is loaded.

@@ -204,7 +204,7 @@ fn find<'a>(
         if !fits(tensors) {
             return Err(ModelError::WrongShape(slot));
         }
-        // At most twice the longest feed-forward network.
+        // Shapes have at most 2^24 rows.
         let expert_rows = dimensions(tensors)[1] as u32;
         return Ok(Some(Rest { info, layer, part, slot, tensors, shape, expert_rows }));
     }

@@ -94,9 +94,10 @@ impl<'m> Engine<'m> {
     }
 
     /// Lets the first `blocks` blocks of 64 positions of sequence `to` be those of `from`, so that
-    /// a prefix is computed and stored once. The caller must ensure that neither writes there as
-    /// long as they are shared, and that a model with recurrent state evaluates them anyway. Says
-    /// whether there are such sequences and blocks.
+    /// a prefix is computed and stored once. The caller must ensure that neither writes there while
+    /// the other reads. Of a model with recurrent state only keys and values are shared: it
+    /// evaluates the prefix anyway, and writes what is there already. Says whether there are such
+    /// sequences and blocks.
     pub fn share(&mut self, from: u32, to: u32, blocks: usize) -> bool {
         self.state.share(from, to, blocks).is_some()
     }

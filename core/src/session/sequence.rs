@@ -219,7 +219,9 @@ impl<'m> Sequence<'m> {
         }
         let before = self.evaluated;
         self.evaluated(count);
+        // Rows of a draft may be wrong, and would take its mark along.
         if let Some(every) = engine.state.marks_every()
+            && first_wanted + 1 >= count
             && before / every != self.evaluated / every
         {
             self.mark(engine);

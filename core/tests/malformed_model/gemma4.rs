@@ -190,9 +190,11 @@ fn lists_of_blocks_are_whole_and_of_two_numbers() {
     // More than there are blocks.
     let more = tiny().i32s("gemma4.attention.head_count_kv", &[2, 1, 2, 1, 4]);
     assert_eq!(more.logits(), tiny().logits());
-    // Blocks that share keys have as many heads.
-    let unlike = tiny().i32s("gemma4.attention.head_count_kv", &[2, 1, 2, 2]);
-    unlike.refused(ModelError::InvalidKey("attention.shared_kv_layers"));
+    // Local blocks have as many heads as each other, and so have global ones.
+    for unlike in [[2, 1, 2, 2], [1, 1, 2, 1]] {
+        let unlike = tiny().i32s("gemma4.attention.head_count_kv", &unlike);
+        unlike.refused(ModelError::InvalidKey("attention.head_count_kv"));
+    }
 }
 
 #[test]

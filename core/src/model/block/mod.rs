@@ -233,10 +233,12 @@ impl Block {
         mixer.into_iter().chain(feed_forward).copied()
     }
 
-    /// Room for any half, for a batch of this many rows.
+    /// Room for any half that runs, for a batch of this many rows. Others may be of any size: no
+    /// tensor holds a file to what it says of them.
     pub(super) fn sizes(&self, config: &Config, batch: usize) -> Sizes {
         let least = Sizes { input: config.pooled_len() as usize, ..Sizes::default() };
-        self.all().fold(least, |sizes, half| sizes.max((half.sizes)(config, batch)))
+        let halves = self.layers(config).flat_map(|shape| self.halves(&shape));
+        halves.fold(least, |sizes, half| sizes.max((half.sizes)(config, batch)))
     }
 
     /// How recurrent state goes back, and its f32 of a sequence and all blocks that run.

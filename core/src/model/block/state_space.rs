@@ -26,7 +26,7 @@ use crate::ops::{self, Columns, Convolution, OpError, Step};
 
 /// A state space.
 pub static STATE_SPACE: Half = Half {
-    needs: NEEDS,
+    needs: NEEDS.and(Needs::required(&[Tensor::StateNorm])),
     configure: |keys, config| {
         config.recurrence = Recurrence::read(keys)?;
         Ok(())
@@ -41,7 +41,7 @@ pub static STATE_SPACE: Half = Half {
 /// Attention and a state space that read the same rows; both are added (Falcon-H1, Zuo et al. 2025,
 /// arXiv 2507.22448).
 pub static ATTENTION_BESIDE_STATE_SPACE: Half = Half {
-    needs: ATTENTION.needs.and(NEEDS),
+    needs: ATTENTION.needs.and(NEEDS).and(Needs::optional(&[Tensor::StateNorm])),
     sizes: |config, batch| {
         let both = (ATTENTION.sizes)(config, batch).max(sizes(config, batch));
         Sizes { aside: config.n_embd as usize, ..both }
@@ -65,7 +65,6 @@ const NEEDS: Needs = Needs::required(&[
     Tensor::StateSkip,
     Tensor::StateOutput,
 ])
-.and(Needs::optional(&[Tensor::StateNorm]))
 .and(Needs::biased(&[Tensor::StateKernel]));
 
 /// The convolution's inputs, then a matrix for each head. `[heads, state, head_len]`

@@ -5,7 +5,7 @@ use super::Family;
 use crate::model::block::{
     Block, DENSE_EXPERTS, KEEPING, Needs, PER_LAYER, PER_LAYER_INPUT, SCALED, SHARING,
 };
-use crate::model::config::{BlockCounts, Config, Habits, LayerShape, bound};
+use crate::model::config::{BlockCounts, Config, HEADS_KV, Habits, LayerShape, bound};
 use crate::model::error::ModelError;
 use crate::model::keys::Keys;
 use crate::model::tensor::{Fused, Tensor};
@@ -67,7 +67,14 @@ fn configure(keys: &Keys<'_, '_>, config: &mut Config) -> Result<(), ModelError>
     if length("attention.value_length_swa")? != config.local_head_dim {
         return Err(ModelError::InvalidKey("attention.value_length_swa"));
     }
+    if [true, false].into_iter().any(|is_local| !has_equal_heads(config, is_local)) {
+        return Err(ModelError::InvalidKey(HEADS_KV));
+    }
     config.rotate_locally(keys, local_rope(keys, config)?)?;
+    // Local angles of their own, even where they are equal: the factors are of global blocks.
+    if config.local_rope.is_none() && !config.marked.is_empty() {
+        config.local_rope = Some(config.rope);
+    }
     config.n_layer_sharing = keys.u32(SHARED_LAYERS)?.unwrap_or(0);
     if !shares_are_possible(config) {
         return Err(ModelError::InvalidKey(SHARED_LAYERS));
@@ -103,12 +110,18 @@ fn shared(config: &Config, is_local: bool) -> Option<u32> {
     keeping(config).checked_sub(if is_local { 2 } else { 1 })
 }
 
+/// Whether local, or global, blocks have as many key heads as each other: the cache holds heads of
+/// two kinds.
+fn has_equal_heads(config: &Config, is_local: bool) -> bool {
+    let alike = (0..config.n_layer_stored()).filter(|&n| config.marked.contains(n) == is_local);
+    let mut heads = alike.map(|number| config.heads_kv.of(number));
+    heads.next().is_none_or(|first| heads.all(|other| other == first))
+}
+
 /// Whether every block that has no keys and values finds those of heads like its own.
 fn shares_are_possible(config: &Config) -> bool {
-    let like = |number: u32, other: u32| {
-        config.marked.contains(number) == config.marked.contains(other)
-            && config.heads_kv.of(number) == config.heads_kv.of(other)
-    };
+    let like =
+        |number: u32, other: u32| config.marked.contains(number) == config.marked.contains(other);
     config.n_layer_sharing < config.n_layer_stored()
         && (keeping(config)..config.n_layer_stored()).all(|number| {
             let read = shared(config, config.marked.contains(number));

@@ -52,6 +52,9 @@ pub static LFM2_EXPERTS: Family = Family {
     needs: Needs::biased(&[Tensor::RouterBias]),
     configure: |keys, config| {
         const DENSE: &str = "leading_dense_block_count";
+        // What others take where it is missing would choose other experts.
+        const GATING: &str = "expert_gating_func";
+        keys.u32(GATING)?.ok_or(ModelError::MissingKey(GATING))?;
         for number in keys.u32(DENSE)?.unwrap_or(0)..config.n_layer {
             config.marked.insert(number).ok_or(ModelError::InvalidKey(DENSE))?;
         }
