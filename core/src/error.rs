@@ -383,6 +383,7 @@ mod tests {
         (221, "a key of the model has a value that is not supported"),
         (222, "the model turns texts into vectors and writes none"),
         (223, "the model's file does not say how a text becomes a vector"),
+        (224, "a layer cannot be skipped: later layers read its keys and values"),
         (301, "the file lacks a key of its tokenizer"),
         (302, "the tokenizer's model is not supported"),
         (303, "the pre-tokenizer is not supported"),
