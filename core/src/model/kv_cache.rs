@@ -1,8 +1,8 @@
 //! Keys and values of every position, in memory of the caller.
 //!
-//! Layout: `[n_layer, blocks, n_head_kv, 64, bytes of a head]`, as [`KvType`] stores heads; there
-//! is nothing beside it. Layers are the blocks that have keys and values of their own, and may have
-//! heads of two kinds. A head's block of 64 positions is contiguous, which is what attention reads.
+//! Layout: `[n_layer, blocks, n_head_kv, 64, bytes of a head]`, as [`KvType`] stores heads, and
+//! nothing else. Layers are the blocks that store keys and values; their heads are of one kind or
+//! two. A head's block of 64 positions is contiguous, which is what attention reads.
 //! A table says where each sequence's blocks are; at first they follow each other, so pages are
 //! touched only as positions fill.
 

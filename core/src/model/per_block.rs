@@ -1,4 +1,4 @@
-//! A number of each block: models have one for all blocks, or two, of which one may be 0.
+//! A number that blocks may differ in: one for all, or one of two, which may be 0.
 
 use super::config::BlockCounts;
 use super::layers::LayerSet;

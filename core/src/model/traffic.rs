@@ -27,7 +27,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// The traffic of a model with these blocks, of which a token reads these bytes of weights and
+    /// The traffic of a model with these blocks, where a token reads these bytes of weights and
     /// of state.
     pub(super) fn new(
         shapes: impl Iterator<Item = LayerShape>,

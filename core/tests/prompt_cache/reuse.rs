@@ -95,7 +95,7 @@ proptest! {
 }
 
 /// Recurrent state is saved with the text: wherever that was cut, a longer one evaluates only what
-/// is new, and one that leaves it earlier goes on from a mark.
+/// is new, and one that differs earlier resumes at a mark.
 #[test]
 fn recurrent_texts_go_on_at_every_position() {
     let models: Vec<_> = architectures().into_iter().filter(is_recurrent).collect();

@@ -336,7 +336,7 @@ fn rewinding_leaves_no_trace() {
     }
 }
 
-/// A text that was cut anywhere goes on as one that was not: at once, from a mark at the cut, and
+/// A text cut anywhere goes on like one that was not: at once, from a mark at the cut, and
 /// from one before it.
 #[test]
 fn recurrent_texts_can_be_cut_anywhere() {

@@ -1,5 +1,5 @@
-//! A state space in the place of attention, or beside it (Mamba 2, Dao and Gu 2024, arXiv
-//! 2405.21060). A head has a matrix `S`, `[state, head_len]`, that forgets at a rate of its own:
+//! A state space, instead of attention or next to it (Mamba 2, Dao and Gu 2024, arXiv 2405.21060).
+//! A head has a matrix `S`, `[state, head_len]`, that forgets at a rate of its own:
 //!
 //! ```text
 //! step = softplus(dt + bias)
