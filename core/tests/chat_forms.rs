@@ -119,6 +119,29 @@ fn gemma() {
     check(&form("gemma"), [given, begun, &format!("{begun}{on}")]);
 }
 
+/// (J) google-gemma-4-31B-it, with `enable_thinking` undefined, true and false. Smaller ones' program
+/// is the same without the closed thoughts.
+#[test]
+fn gemma_4_is_asked_for_thoughts_by_a_system_message() {
+    const CLOSED: &str = "<|channel>thought\n<channel|>";
+    let user = "<|turn>user\nHello<turn|>\n<|turn>model\n";
+    let on = "Hi there<turn|>\n<|turn>user\nBye<turn|>\n<|turn>model\n";
+    for (mode, asks, closed) in [
+        (Thinking::Unasked, "", CLOSED),
+        (Thinking::On, "<|think|>\n", ""),
+        (Thinking::Off, "", CLOSED),
+    ] {
+        let system = |text: &str| format!("<|turn>system\n{asks}{text}<turn|>\n");
+        let unwritten = if mode == Thinking::On { system("") } else { String::new() };
+        for (name, end) in [("gemma4", ""), ("gemma4-large", closed)] {
+            let given = format!("{}{user}{end}", system("Be brief."));
+            let begun = format!("{unwritten}{user}");
+            let chat = form(name).with_thinking(mode).unwrap();
+            check(&chat, [&given, &format!("{begun}{end}"), &format!("{begun}{on}{end}")]);
+        }
+    }
+}
+
 /// (J) microsoft-Phi-3.5-mini-instruct, and Phi-4-mini-instruct's `tokenizer_config.json`.
 #[test]
 fn phi() {

@@ -139,6 +139,8 @@ fn the_programs_of_models_are_recognised() {
         ("mistralai-Mistral-Nemo-Instruct-2407", "mistral-v3-tekken", ""),
         ("Mistral-Small-3.2-24B-Instruct-2506", "mistral-v7-tekken", ""),
         ("google-gemma-2-2b-it", "gemma", ""),
+        ("google-gemma-4-31B-it", "gemma4-large", ""),
+        ("google-gemma-4-31B-it-interleaved", "gemma4-large", ""),
         ("ibm-granite-granite-3.3-2B-Instruct", "granite", ""),
         ("ibm-granite-granite-4.0", "granite-4.0", granite),
         ("ibm-granite-granite-4.1", "granite", ""),
@@ -163,7 +165,6 @@ fn the_programs_of_models_are_recognised() {
     for file in [
         "openai-gpt-oss-120b",
         "moonshotai-Kimi-K2",
-        "google-gemma-4-31B-it",
         "GLM-4.6",
         "MiniMax-M2",
         "Apertus-8B-Instruct",

@@ -43,6 +43,8 @@ const KNOWN: &[Marks] = &[
     marks(&template::ZEPHYR, &["'<|user|>\\n' + message['content'] + eos_token"]),
     marks(&template::ZEPHYR, &["'<|user|>\n' + message['content'] + eos_token"]),
     marks(&template::GEMMA, &["<start_of_turn>"]),
+    marks(&template::GEMMA_4_LARGE, &["<|turn>", "<turn|>", "'<|channel>thought\\n<channel|>'"]),
+    marks(&template::GEMMA_4, &["<|turn>", "<turn|>"]),
     marks(&template::DEEPSEEK, &["### Instruction:", "<|EOT|>"]),
     marks(&template::LLAMA_3, &["<|start_header_id|>", "<|end_header_id|>"]),
     marks(&template::MINICPM, &["<用户>"]),

@@ -116,9 +116,14 @@ impl<'a> Chat<'a> {
 
     /// What the model is told where a conversation begins without a system message; often nothing.
     pub fn default_system(&self) -> &'a [u8] {
-        match &self.template.default_system {
-            Some(text) if self.file_system.is_empty() => text.get(self.thinking).as_bytes(),
-            _ => self.file_system,
+        self.unwritten_system().unwrap_or_default()
+    }
+
+    /// The system message of a conversation that begins without one, if it has one nevertheless.
+    fn unwritten_system(&self) -> Option<&'a [u8]> {
+        match self.template.default_system.get(self.thinking) {
+            _ if !self.file_system.is_empty() => Some(self.file_system),
+            text => text.map(str::as_bytes),
         }
     }
 
@@ -146,13 +151,13 @@ impl<'a> Chat<'a> {
             first,
             emit,
         );
-        if first && messages.first().is_none_or(|message| message.role != Role::System) {
-            let text = self.default_system();
-            if self.template.default_system.is_some() || !text.is_empty() {
-                // Text of the model's own file.
-                self.message(Segment::template(text), Role::System, (true, false), emit);
-                first = false;
-            }
+        if first
+            && messages.first().is_none_or(|message| message.role != Role::System)
+            && let Some(text) = self.unwritten_system()
+        {
+            // Text of the model's own file.
+            self.message(Segment::template(text), Role::System, (true, false), emit);
+            first = false;
         }
         let mut joined = !goes_on && !first;
         for message in messages {
@@ -255,7 +260,7 @@ mod tests {
             match before.strip_prefix(&end) {
                 Some(rest) => assert_eq!(whole, begun + rest + "two" + &on, "{template:?}"),
                 // Thoughts, which are no part of the conversation afterwards.
-                None => assert!(["deepseek-r1", "qwen3.5"].contains(&chat.name())),
+                None => assert!(["deepseek-r1", "gemma4-large", "qwen3.5"].contains(&chat.name())),
             }
         }
     }

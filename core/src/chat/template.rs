@@ -20,7 +20,7 @@ pub struct Template {
     pub(super) trim: Trim,
     /// Said where a conversation begins without a system message; an empty text has what stands
     /// around it, too.
-    pub(super) default_system: Option<ByThinking>,
+    pub(super) default_system: ByThinking<Option<&'static str>>,
     /// Whether a model's file may say what that is.
     pub(super) reads_default_system: bool,
     /// Begins every conversation.
@@ -38,7 +38,8 @@ impl Template {
 
     /// Whether the model can be told to think before it answers, or not to.
     pub(super) fn has_thinking_switch(&self) -> bool {
-        self.prompt_end.iter().any(|piece| matches!(piece, Thought(_)))
+        let mut pieces = self.prompt_end.iter().chain(self.system.before);
+        pieces.any(|piece| matches!(piece, Thought(_)))
     }
 }
 
@@ -63,19 +64,19 @@ pub(super) enum Piece {
 
 /// A text for each way to ask for thoughts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ByThinking {
+pub(super) struct ByThinking<T = &'static str> {
     /// Where nobody has asked for thoughts or against them.
-    unasked: &'static str,
-    on: &'static str,
-    off: &'static str,
+    unasked: T,
+    on: T,
+    off: T,
 }
 
-impl ByThinking {
-    const fn always(text: &'static str) -> Self {
+impl<T: Copy> ByThinking<T> {
+    const fn always(text: T) -> Self {
         Self { unasked: text, on: text, off: text }
     }
 
-    pub(super) const fn get(&self, thinking: Thinking) -> &'static str {
+    pub(super) const fn get(&self, thinking: Thinking) -> T {
         match thinking {
             Thinking::Unasked => self.unasked,
             Thinking::On => self.on,
@@ -107,7 +108,7 @@ const PLAIN: Template = Template {
     prompt_end: &[],
     joins_system: false,
     trim: Trim::Nothing,
-    default_system: None,
+    default_system: ByThinking::always(None),
     reads_default_system: false,
     beginning: &[],
     writes_bos: false,
@@ -127,7 +128,7 @@ pub(super) static CHATML: Template =
 
 static SMOLLM: Template = Template {
     names: &["smollm"],
-    default_system: Some(ByThinking::always(
+    default_system: ByThinking::always(Some(
         "You are a helpful AI assistant named SmolLM, trained by Hugging Face",
     )),
     ..CHATML_FORM
@@ -135,7 +136,7 @@ static SMOLLM: Template = Template {
 
 static QWEN: Template = Template {
     names: &["qwen"],
-    default_system: Some(ByThinking::always(
+    default_system: ByThinking::always(Some(
         "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
     )),
     ..CHATML_FORM
@@ -191,11 +192,11 @@ pub(super) static SMOLLM_3: Template = Template {
     ),
     answer: around(SMOLLM_3_ANSWER, &[Text("<|im_end|>\n")]),
     prompt_end: SMOLLM_3_ANSWER,
-    default_system: Some(ByThinking {
-        unasked: SMOLLM_3_THINKS,
-        on: SMOLLM_3_THINKS,
-        off: "You are a helpful AI assistant named SmolLM, trained by Hugging Face.",
-    }),
+    default_system: ByThinking {
+        unasked: Some(SMOLLM_3_THINKS),
+        on: Some(SMOLLM_3_THINKS),
+        off: Some("You are a helpful AI assistant named SmolLM, trained by Hugging Face."),
+    },
     trim: Trim::SystemEnd,
     ..CHATML_FORM
 };
@@ -371,6 +372,35 @@ pub(super) static GEMMA: Template = Template {
     ..PLAIN
 };
 
+/// Gemma 4 E2B and E4B. Thoughts are asked for at the head of a system message, which is there for
+/// that alone where nobody has written one.
+pub(super) static GEMMA_4: Template = Template { names: &["gemma4"], ..GEMMA_4_FORM };
+
+const GEMMA_4_FORM: Template = Template {
+    system: around(
+        &[Text("<|turn>system\n"), Thought(ByThinking { unasked: "", on: "<|think|>\n", off: "" })],
+        &[Text("<turn|>\n")],
+    ),
+    user: around(&[Text("<|turn>user\n")], &[Text("<turn|>\n")]),
+    answer: around(&[Text("<|turn>model\n")], &[Text("<turn|>\n")]),
+    prompt_end: &[Text("<|turn>model\n")],
+    trim: Trim::Everything,
+    default_system: ByThinking { unasked: None, on: Some(""), off: None },
+    ..PLAIN
+};
+
+/// The larger ones of Gemma 4 find their thoughts closed where they are not asked for.
+pub(super) static GEMMA_4_LARGE: Template = Template {
+    names: &["gemma4-large"],
+    prompt_end: &[
+        Text("<|turn>model\n"),
+        Thought(ByThinking { unasked: GEMMA_4_NO_THOUGHT, on: "", off: GEMMA_4_NO_THOUGHT }),
+    ],
+    ..GEMMA_4_FORM
+};
+
+const GEMMA_4_NO_THOUGHT: &str = "<|channel>thought\n<channel|>";
+
 /// DeepSeek Coder.
 pub(super) static DEEPSEEK: Template = Template {
     names: &["deepseek"],
@@ -422,7 +452,7 @@ pub(super) static GRANITE: Template =
 
 pub(super) static GRANITE_4: Template = Template {
     names: &["granite-4.0"],
-    default_system: Some(ByThinking::always(
+    default_system: ByThinking::always(Some(
         "You are a helpful assistant. Please ensure responses are professional, accurate, and \
          safe.",
     )),
@@ -437,7 +467,7 @@ pub(super) static EXAONE_3: Template = Template {
     answer: around(&[Text("[|assistant|]")], &[Text("[|endofturn|]\n")]),
     prompt_end: &[Text("[|assistant|]")],
     trim: Trim::Everything,
-    default_system: Some(ByThinking::always("")),
+    default_system: ByThinking::always(Some("")),
     ..PLAIN
 };
 
@@ -519,6 +549,8 @@ pub const ALL: &[&Template] = &[
     &MISTRAL_V7_TEKKEN,
     &LLAMA_3,
     &GEMMA,
+    &GEMMA_4,
+    &GEMMA_4_LARGE,
     &DEEPSEEK,
     &DEEPSEEK_2,
     &DEEPSEEK_3,
