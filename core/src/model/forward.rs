@@ -77,6 +77,7 @@ impl<'m> Model<'m> {
         let weights = self.loaded.weights;
         let (mut count, mut wanted) = (0, 0);
         weights.begin();
+        state.recurrent.begin_pass();
         for row in rows {
             if row.token >= self.loaded.config.n_vocab {
                 return Err(ForwardError::Token(row.token));
@@ -84,9 +85,7 @@ impl<'m> Model<'m> {
             if row.at.position >= context || row.at.sequence >= sequences {
                 return Err(ForwardError::Position(row.at));
             }
-            if row.at.position == 0 {
-                state.recurrent.begin(row.at.sequence);
-            }
+            state.recurrent.accept(count, row.at);
             *state.tokens.get_mut(count).ok_or(ForwardError::Batch)? = row.token;
             state.positions[count] = row.at;
             state.wants_logits[count] = u8::from(row.wants_logits);

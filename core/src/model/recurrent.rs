@@ -6,7 +6,7 @@
 
 use super::config::Config;
 use crate::mem::{Memory, MemoryExt, Purpose};
-use crate::ops::StateColumns;
+use crate::ops::{Kept, RowPosition, StateColumns};
 
 crate::mem::stored! {
     /// A copy of a sequence's state.
@@ -33,14 +33,14 @@ pub(super) struct Recurring {
     /// f32 of a block's state of one sequence.
     pub(super) len: fn(&Config) -> u64,
     rewind: fn(&mut Recurrent<'_>, u32, u32) -> u32,
-    mark: fn(&mut Recurrent<'_>, u32, u32, Keep),
+    reserve: fn(&mut Recurrent<'_>, u32, u32, Keep) -> Option<usize>,
     marked: fn(&Recurrent<'_>, u32, u32) -> Option<u32>,
 }
 
 impl Recurring {
     /// Of blocks with state of `len` f32 each.
     pub(super) const fn new(len: fn(&Config) -> u64) -> Self {
-        Self { len, rewind: to_mark, mark: keep, marked: next_marked }
+        Self { len, rewind: to_mark, reserve, marked: next_marked }
     }
 }
 
@@ -59,6 +59,10 @@ pub(super) struct Recurrent<'m> {
     /// `[n_sequence, n_mark]`
     marks: &'m mut [Mark],
     time: u32,
+    /// A row to come, behind which the state is to be kept.
+    awaited: Option<RowPosition>,
+    /// The row of this pass behind which the state is kept, and in which of all copies.
+    keeping: Option<(usize, usize)>,
 }
 
 impl<'m> Recurrent<'m> {
@@ -83,6 +87,8 @@ impl<'m> Recurrent<'m> {
             copies: memory.take(Purpose::KvCache, count.saturating_mul(values)),
             marks: memory.take_with(Purpose::KvCache, count, |_| Mark { position: 0, time: 0 }),
             time: 0,
+            awaited: None,
+            keeping: None,
         }
     }
 
@@ -96,8 +102,25 @@ impl<'m> Recurrent<'m> {
         self.now.get_mut(start..start + self.len).unwrap_or(&mut [])
     }
 
+    /// A pass begins.
+    pub(super) fn begin_pass(&mut self) {
+        self.keeping = None;
+    }
+
+    /// Row `row` of the pass is at `at`.
+    pub(super) fn accept(&mut self, row: usize, at: RowPosition) {
+        if at.position == 0 {
+            self.begin(at.sequence);
+        }
+        if self.awaited == Some(at) {
+            self.awaited = None;
+            let copy = self.reserve(at.sequence, at.position + 1, Keep::Short);
+            self.keeping = copy.map(|copy| (row, copy));
+        }
+    }
+
     /// A sequence begins: its state has seen nothing, and marks are another text's.
-    pub(super) fn begin(&mut self, sequence: u32) {
+    fn begin(&mut self, sequence: u32) {
         self.of(sequence).fill(0.0);
         let marks = self.marks.chunks_exact_mut(self.n_mark.max(1)).nth(sequence as usize);
         marks.into_iter().flatten().for_each(|mark| mark.position = 0);
@@ -105,7 +128,8 @@ impl<'m> Recurrent<'m> {
 
     /// What a block remembers in every sequence, from `first` on in each one's state.
     pub(super) fn columns(&mut self, first: usize) -> StateColumns<'_> {
-        StateColumns { values: self.now, stride: self.len, first }
+        let kept = self.keeping.map(|(row, copy)| Kept { row, copy, copies: self.copies });
+        StateColumns { values: self.now, stride: self.len, first, kept }
     }
 
     /// Goes back to the last mark at or before `position`, or to the beginning; returns where that
@@ -121,9 +145,22 @@ impl<'m> Recurrent<'m> {
     /// that was to be kept for a short time, or else of the least recently used one. The beginning
     /// needs none.
     pub(super) fn mark(&mut self, sequence: u32, position: u32, keep: Keep) {
-        if let Some(recurring) = self.recurring {
-            (recurring.mark)(self, sequence, position, keep);
+        if let Some(copy) = self.reserve(sequence, position, keep) {
+            let [now, copy] = [sequence as usize, copy].map(|place| self.place(place));
+            self.copies[copy].copy_from_slice(&self.now[now]);
         }
+    }
+
+    /// Marks the state as it will be behind the row at `last`, which the next pass has, until the
+    /// next mark.
+    pub(super) fn mark_behind(&mut self, last: RowPosition) {
+        self.awaited = self.recurring.and(Some(last));
+    }
+
+    /// Which of all copies is for a sequence that has seen `position` positions.
+    fn reserve(&mut self, sequence: u32, position: u32, keep: Keep) -> Option<usize> {
+        let index = (self.recurring?.reserve)(self, sequence, position, keep)?;
+        Some(sequence as usize * self.n_mark + index)
     }
 
     /// The first mark of a sequence behind `position`.
@@ -135,8 +172,7 @@ impl<'m> Recurrent<'m> {
     pub(super) fn kept(&self, sequence: u32, position: u32) -> Option<&[f32]> {
         let marks = self.marks.chunks_exact(self.n_mark.max(1)).nth(sequence as usize)?;
         let index = marks.iter().position(|mark| mark.position == position)?;
-        let [_, copy] = self.places(sequence, index);
-        self.copies.get(copy)
+        self.copies.get(self.place(sequence as usize * self.n_mark + index))
     }
 
     /// f32 of a sequence's state.
@@ -149,11 +185,9 @@ impl<'m> Recurrent<'m> {
         self.n_mark
     }
 
-    /// Where the state of a sequence is, and that of its copy `index`.
-    fn places(&self, sequence: u32, index: usize) -> [core::ops::Range<usize>; 2] {
-        let sequence = sequence as usize;
-        let of = |place: usize| place * self.len..(place + 1) * self.len;
-        [of(sequence), of(sequence * self.n_mark + index)]
+    /// Where state `index` is among those of sequences, or among all copies.
+    const fn place(&self, index: usize) -> core::ops::Range<usize> {
+        index * self.len..(index + 1) * self.len
     }
 }
 
@@ -176,7 +210,8 @@ fn to_mark(state: &mut Recurrent<'_>, sequence: u32, position: u32) -> u32 {
         mark.time = state.time;
     }
     let reached = mark.position;
-    let [now, copy] = state.places(sequence, index);
+    let now = state.place(sequence as usize);
+    let copy = state.place(sequence as usize * state.n_mark + index);
     state.now[now].copy_from_slice(&state.copies[copy]);
     reached
 }
@@ -186,21 +221,20 @@ fn next_marked(state: &Recurrent<'_>, sequence: u32, position: u32) -> Option<u3
     marks.iter().map(|mark| mark.position).filter(|&marked| marked > position).min()
 }
 
-fn keep(state: &mut Recurrent<'_>, sequence: u32, position: u32, keep: Keep) {
+fn reserve(state: &mut Recurrent<'_>, sequence: u32, position: u32, keep: Keep) -> Option<usize> {
     let marks = state.marks.chunks_exact_mut(state.n_mark.max(1)).nth(sequence as usize);
-    let Some(marks) = marks.filter(|_| position > 0) else { return };
+    let marks = marks.filter(|_| position > 0)?;
     let time = state.time + 1;
-    if let Some(mark) = marks.iter_mut().find(|mark| mark.position == position) {
-        if keep == Keep::Long && mark.time == 0 {
-            (mark.time, state.time) = (time, time);
+    let same = |mark: &Mark| mark.position == position;
+    if let Some(index) = marks.iter().position(same) {
+        if keep == Keep::Long && marks[index].time == 0 {
+            (marks[index].time, state.time) = (time, time);
         }
-        return;
+        return Some(index);
     }
     let age = |mark: &Mark| if mark.position == 0 { 0 } else { mark.time };
-    let oldest = marks.iter_mut().enumerate().min_by_key(|(_, mark)| age(mark));
-    let Some((index, mark)) = oldest else { return };
+    let (index, mark) = marks.iter_mut().enumerate().min_by_key(|(_, mark)| age(mark))?;
     state.time = time;
     *mark = Mark { position, time: if keep == Keep::Long { time } else { 0 } };
-    let [now, copy] = state.places(sequence, index);
-    state.copies[copy].copy_from_slice(&state.now[now]);
+    Some(index)
 }

@@ -245,6 +245,12 @@ impl<'m> State<'m> {
         self.recurrent.mark(sequence, position, keep);
     }
 
+    /// Keeps the recurrent state as it will be behind the row at `last`, which the next pass has:
+    /// what follows it may be wrong. The next mark takes its place.
+    pub(crate) fn mark_behind(&mut self, last: RowPosition) {
+        self.recurrent.mark_behind(last);
+    }
+
     /// Positions from one mark to the next in a long text, so that marks reach over the context and
     /// some are left for other uses; `None` where there are too few for that.
     pub(crate) fn marks_every(&self) -> Option<u32> {

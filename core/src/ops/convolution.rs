@@ -58,12 +58,10 @@ impl Convolution<'_> {
         let state = state.tiles(before * channels, before * tile).ok_or(OpError::Shape)?;
         let each = positions.len() * tile;
         for_rows(parallel, channels.div_ceil(tile), each, &|index| {
-            let (mut rows, mut state) = (rows.tile(index)?, state.tile(index)?);
-            let first = index * tile;
-            for (row, at) in positions.iter().enumerate() {
-                self.row(first, rows.row_mut(row), state.row_mut(at.sequence as usize))?;
-            }
-            Some(())
+            let mut rows = rows.tile(index)?;
+            state.walk(index, positions, &mut |row, before| {
+                self.row(index * tile, rows.row_mut(row), before)
+            })
         })
     }
 

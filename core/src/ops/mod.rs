@@ -30,7 +30,7 @@ pub use matmul::{
 pub use norm::{Norm, add, add_scaled};
 pub use rope::{Pairing, Rope, RopeScaling, angles, inverse_frequencies, rotate};
 pub use rows::{PARALLEL_ELEMENTS, for_rows};
-pub use scan::{StateColumns, Step, scan};
+pub use scan::{Kept, StateColumns, Step, scan};
 pub use score::{log_probability, softmax};
 
 use crate::kernels::ShapeMismatch;

@@ -15,21 +15,71 @@ pub struct StateColumns<'a> {
     pub stride: usize,
     /// The block's first.
     pub first: usize,
+    /// What is kept of a row in the middle of the batch.
+    pub kept: Option<Kept<'a>>,
+}
+
+/// Where the state goes that a row leaves.
+pub struct Kept<'a> {
+    /// The row.
+    pub row: usize,
+    /// Which of the copies its sequence's state becomes.
+    pub copy: usize,
+    /// `[copies, stride]`, with the columns of the states
+    pub copies: &'a mut [f32],
 }
 
 impl<'a> StateColumns<'a> {
     /// Tiles of the first `columns` columns, each of `tile_columns` of every sequence.
-    pub(super) fn tiles(self, columns: usize, tile_columns: usize) -> Option<Tiles<'a>> {
-        let rows = self.values.len().checked_div(self.stride)?;
-        let grid = Grid {
-            rows,
-            stride: self.stride,
-            first_column: self.first,
-            columns,
-            tile_rows: rows,
-            tile_columns,
+    pub(super) fn tiles(self, columns: usize, tile_columns: usize) -> Option<StateTiles<'a>> {
+        let tiles = |values: &'a mut [f32]| {
+            let rows = values.len().checked_div(self.stride)?;
+            let grid = Grid {
+                rows,
+                stride: self.stride,
+                first_column: self.first,
+                columns,
+                tile_rows: rows,
+                tile_columns,
+            };
+            Tiles::new(values, grid)
         };
-        Tiles::new(self.values, grid)
+        let kept = match self.kept {
+            Some(Kept { row, copy, copies }) => Some((row, copy, tiles(copies)?)),
+            None => None,
+        };
+        Some(StateTiles { values: tiles(self.values)?, kept })
+    }
+}
+
+/// [`StateColumns`] for the workers of one job.
+pub(super) struct StateTiles<'a> {
+    values: Tiles<'a>,
+    /// The row, the copy, and the tiles of all copies.
+    kept: Option<(usize, usize, Tiles<'a>)>,
+}
+
+impl StateTiles<'_> {
+    /// Calls `step(row, state)` for each row in order, with tile `index` of its sequence's state.
+    pub(super) fn walk(
+        &self,
+        index: usize,
+        positions: &[RowPosition],
+        step: &mut dyn FnMut(usize, &mut [f32]) -> Option<()>,
+    ) -> Option<()> {
+        let mut values = self.values.tile(index)?;
+        for (row, at) in positions.iter().enumerate() {
+            let state = values.row_mut(at.sequence as usize);
+            step(row, state)?;
+            if let Some((last, copy, copies)) = &self.kept
+                && *last == row
+            {
+                // Empty where there is no such copy.
+                let mut copies = copies.tile(index)?;
+                copies.row_mut(*copy).get_mut(..state.len())?.copy_from_slice(state);
+            }
+        }
+        Some(())
     }
 }
 
@@ -69,12 +119,10 @@ pub fn scan(
     let spare = Disjoint::new(spare, head_len);
     let state = state.tiles(heads * state_len, state_len).ok_or(OpError::Shape)?;
     for_rows(parallel, heads, rows * state_len, &|head| {
-        let (mut out, mut state) = (out.tile(head)?, state.tile(head)?);
+        let mut out = out.tile(head)?;
         let spare = spare.chunk(head)?;
-        for (row, at) in positions.iter().enumerate() {
-            let state = state.row_mut(at.sequence as usize);
-            step(head, row, Step { state, out: out.row_mut(row), spare })?;
-        }
-        Some(())
+        state.walk(head, positions, &mut |row, state| {
+            step(head, row, Step { state, out: out.row_mut(row), spare: &mut *spare })
+        })
     })
 }

@@ -206,6 +206,7 @@ impl<'m> Session<'m> {
         let (engine, text) = (&mut self.engine, &mut self.text);
         if !draft.is_empty() {
             text.push(draft, engine.config().n_vocab)?;
+            text.mark_before_draft(engine, draft.len() as u32);
         }
         let last = text.pending().min(engine.options().batch as usize);
         text.evaluate(engine, last, false, &mut |_| true)?;
@@ -294,9 +295,6 @@ impl<'m> Session<'m> {
         let rows = self.engine.options().logit_rows.saturating_sub(1);
         let free = self.text.free().saturating_sub(writer.waiting().len() as u32).min(rows);
         let wants = writer.wants(policy, free);
-        if !wants.draft.is_empty() {
-            self.text.mark_for_draft(&mut self.engine);
-        }
         self.evaluate(wants)?;
         writer.evaluated(policy);
         Ok(None)

@@ -9,7 +9,7 @@ use super::error::SessionError;
 use super::options::pass_rows;
 use super::shift::Shift;
 use crate::mem::{ArenaFull, Memory, MemoryExt, Purpose};
-use crate::model::{ForwardError, Keep, Row};
+use crate::model::{ForwardError, Row};
 use crate::ops::RowPosition;
 
 /// What a sequence knows of the file of keys and values that belongs to it.
@@ -171,9 +171,11 @@ impl<'m> Sequence<'m> {
         engine.mark(self.slot, self.evaluated);
     }
 
-    /// [`Self::mark`] until the next one: a draft of what follows may be wrong.
-    pub(super) fn mark_for_draft(&mut self, engine: &mut Engine<'_>) {
-        engine.state.mark(self.slot, self.evaluated, Keep::Short);
+    /// Lets [`Self::rewind`] come back to what lies before the last `drafted` tokens, which the
+    /// next pass evaluates with what precedes them: they may be wrong.
+    pub(super) fn mark_before_draft(&self, engine: &mut Engine<'_>, drafted: u32) {
+        let Some(position) = self.length.checked_sub(drafted + 1) else { return };
+        engine.state.mark_behind(RowPosition { sequence: self.slot, position });
     }
 
     /// Evaluates pending tokens in batches, all but the last `left`; logits are wanted of the last

@@ -2,13 +2,14 @@
 //! without, for greedy and for sampled text with every stage that remembers something, free and
 //! under a constraint.
 
-use crate::engine::{Fixture, Setting, architectures, with_owned_session};
+use crate::engine::{Fixture, Setting, architectures, is_recurrent, with_owned_session};
+use core::cell::Cell;
 use core::ops::ControlFlow;
 use picolm_core::grammar::{
     Constrain, Constraint, Grammar, GrammarError, SortedTokens, TokenBytes, gbnf, json, schema,
 };
 use picolm_core::mem::{Arena, MemoryPlan};
-use picolm_core::port::{FlashWeights, NoClock};
+use picolm_core::port::{FlashWeights, Lease, NoClock, ReadError, Stripe, Weights};
 use picolm_core::sampler::{
     Dry, DynamicTemperature, Mirostat, Penalties, Rng, Sampler, SamplerOptions, Xtc,
 };
@@ -215,6 +216,16 @@ fn with_model<R>(
     context: u32,
     test: impl FnOnce(Session<'_>, &Tokenizer<'_>) -> R,
 ) -> R {
+    with_model_of(fixture, &FlashWeights::new(&fixture.file), context, test)
+}
+
+/// [`with_model`] with weights from a source of the fixture's file.
+fn with_model_of<R>(
+    fixture: &Fixture,
+    weights: &dyn Weights,
+    context: u32,
+    test: impl FnOnce(Session<'_>, &Tokenizer<'_>) -> R,
+) -> R {
     let gguf = fixture.gguf();
     let mut plan = MemoryPlan::new();
     Tokenizer::plan(&gguf, &mut plan).unwrap();
@@ -223,8 +234,7 @@ fn with_model<R>(
     let rows = MAX_DRAFT as u32 + 1;
     let options = Options { context, batch: 16, logit_rows: rows, ..Options::default() };
     let setting = Setting { options, ..Setting::PLAIN };
-    let weights = FlashWeights::new(&fixture.file);
-    with_owned_session(fixture, &weights, &setting, |session| test(session, &tokenizer))
+    with_owned_session(fixture, weights, &setting, |session| test(session, &tokenizer))
 }
 
 /// Runs with drafts by one that knows, by lookup and by `other`, against one without.
@@ -340,6 +350,53 @@ fn a_model_knows_itself() {
                 let rest = result.drafted - result.accepted;
                 assert!(rest < MAX_DRAFT as u32, "wrong about itself: {result:?}");
             });
+        });
+    }
+}
+
+/// Counts rows: each reads one of the embedding.
+struct Counted<'m> {
+    file: FlashWeights<'m>,
+    rows: Cell<u32>,
+}
+
+impl Weights for Counted<'_> {
+    fn file_bytes(&self) -> u64 {
+        self.file.file_bytes()
+    }
+
+    fn lease(&self, index: usize, stripe: &Stripe) -> Result<Lease<'_>, ReadError> {
+        self.file.lease(index, stripe)
+    }
+
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
+        self.rows.set(self.rows.get() + 1);
+        self.file.read(offset, into)
+    }
+}
+
+/// State that cannot go back into a draft is kept before it: what was right of a wrong draft is
+/// evaluated once more, with the next one, and never again.
+#[test]
+fn wrong_drafts_cost_their_own_rows() {
+    let models = MODELS.get_or_init(architectures);
+    for fixture in models.iter().filter(|fixture| is_recurrent(fixture)) {
+        let weights = Counted { file: FlashWeights::new(&fixture.file), rows: Cell::new(0) };
+        with_model_of(fixture, &weights, 60, |mut session, tokenizer| {
+            let n_vocab = session.config().n_vocab;
+            for seed in 0..4 {
+                let run = random_run(seed, n_vocab);
+                let run = Run { constraint: None, max_tokens: 48, read_tokens: 99, ..run };
+                let mut listener = Listener::default();
+                run.text(&mut session, tokenizer, Some(&mut listener));
+                let text = &listener.0;
+                let mut oracle = Oracle { text, heard: 0, rng: Rng::new(seed), n_vocab };
+                weights.rows.set(0);
+                let (.., result) = run.text(&mut session, tokenizer, Some(&mut oracle));
+                let most = result.passes + result.drafted + result.accepted;
+                let rows = weights.rows.get() - run.prompt.len() as u32;
+                assert!(rows <= most, "{}, seed {seed}: {rows} of {result:?}", fixture.name);
+            }
         });
     }
 }
