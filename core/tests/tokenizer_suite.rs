@@ -90,10 +90,18 @@ suites! {
 /// SentencePiece cannot tell from a space. (Falcon's vocabulary lacks bytes.)
 #[test]
 fn every_code_point_round_trips() {
-    for name in ["llama-spm", "gpt-2", "llama-bpe", "qwen2", "deepseek-coder", "deepseek-llm"] {
+    // Each of the kinds of vocabularies all of them; others differ in few.
+    for (name, step) in [
+        ("llama-spm", 1),
+        ("gpt-2", 5),
+        ("llama-bpe", 1),
+        ("qwen2", 5),
+        ("deepseek-coder", 5),
+        ("deepseek-llm", 5),
+    ] {
         with_tokenizer(&read_vocabulary(name), |tokenizer| {
             let spm = name == "llama-spm";
-            for character in (0..=0x10_FFFF).filter_map(char::from_u32) {
+            for character in (0..=0x10_FFFF).step_by(step).filter_map(char::from_u32) {
                 if spm && character == '\u{2581}' {
                     continue;
                 }

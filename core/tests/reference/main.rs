@@ -6,5 +6,6 @@
 
 mod against_llama_cpp;
 mod against_ourselves;
+mod conversation;
 mod engine;
 mod speculation;

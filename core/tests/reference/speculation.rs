@@ -69,10 +69,16 @@ impl Drafter for Listener {
     }
 }
 
-#[derive(Default)]
-struct Text {
-    bytes: Vec<u8>,
+pub(crate) struct Text {
+    pub(crate) bytes: Vec<u8>,
     tokens_left: usize,
+}
+
+impl Text {
+    /// Reads as many tokens as the run says.
+    pub(crate) fn of(run: &Run<'_>) -> Self {
+        Self { bytes: Vec::new(), tokens_left: run.read_tokens }
+    }
 }
 
 impl Output for Text {
@@ -120,13 +126,13 @@ fn with_constraint<R>(
 }
 
 /// A run: the prompt, how to choose, and when to stop.
-struct Run<'o> {
-    prompt: Vec<u32>,
+pub(crate) struct Run<'o> {
+    pub(crate) prompt: Vec<u32>,
     options: SamplerOptions<'o>,
     constraint: Option<Compile>,
     max_tokens: u32,
     /// After so many, nobody reads any more.
-    read_tokens: usize,
+    pub(crate) read_tokens: usize,
 }
 
 impl Run<'_> {
@@ -136,39 +142,52 @@ impl Run<'_> {
         tokenizer: &Tokenizer<'_>,
         drafter: Option<&mut dyn Drafter>,
     ) -> (Vec<u8>, Generated, Speculated) {
+        session.rewind(0);
+        let dropped = session.dropped();
+        session.prefill(&self.prompt, &mut |_| true).unwrap();
+        let mut output = Text::of(self);
+        let (generated, result) =
+            self.answer(session, tokenizer, &self.prompt, drafter, &mut output);
+        // Only tokens that are part of the text are evaluated.
+        let unread = u32::from(generated.unread.is_some());
+        let evaluated = u64::from(session.position()) + session.dropped() - dropped;
+        assert_eq!(evaluated, self.prompt.len() as u64 + u64::from(generated.tokens - unread));
+        (output.bytes, generated, result)
+    }
+
+    /// Goes on from the last token of the session, after the prompt `tokens`.
+    pub(crate) fn answer(
+        &self,
+        session: &mut Session<'_>,
+        tokenizer: &Tokenizer<'_>,
+        tokens: &[u32],
+        drafter: Option<&mut dyn Drafter>,
+        output: &mut dyn Output,
+    ) -> (Generated, Speculated) {
         let n_vocab = session.config().n_vocab;
         let mut plan = MemoryPlan::new();
         Sampler::plan(&self.options, n_vocab, &mut plan).unwrap();
         let mut memory = vec![0; plan.total() as usize + 63];
         let mut arena = Arena::new(&mut memory);
         let mut sampler = Sampler::new(self.options, n_vocab, &mut arena).unwrap();
-        session.rewind(0);
-        let dropped = session.dropped();
-        session.prefill(&self.prompt, &mut |_| true).unwrap();
-        self.prompt.iter().for_each(|&token| sampler.accept(token));
-        let mut output = Text { tokens_left: self.read_tokens, ..Text::default() };
+        tokens.iter().for_each(|&token| sampler.accept(token));
         let mut speculation = drafter.map(|drafter| Speculation::new(drafter, &NoClock));
         let mut policy = Policy::new(tokenizer, &mut sampler);
         policy.speculation = speculation.as_mut().map(|it| it as &mut dyn Speculate);
         let most = self.max_tokens;
         let generated = match self.constraint {
-            None => session.generate(&mut policy, most, &mut output),
+            None => session.generate(&mut policy, most, output),
             Some(compile) => with_constraint(tokenizer, compile, |constraint| {
                 let most = most.max(constraint.tokens_to_close());
-                session.generate(&mut policy.constrained(constraint), most, &mut output)
+                session.generate(&mut policy.constrained(constraint), most, output)
             }),
         };
-        let generated = generated.unwrap();
-        // Only tokens that are part of the text are evaluated.
-        let unread = u32::from(generated.unread.is_some());
-        let evaluated = u64::from(session.position()) + session.dropped() - dropped;
-        assert_eq!(evaluated, self.prompt.len() as u64 + u64::from(generated.tokens - unread));
         let result = speculation.map(|speculation| speculation.result()).unwrap_or_default();
-        (output.bytes, generated, result)
+        (generated.unwrap(), result)
     }
 }
 
-fn random_run(seed: u64, n_vocab: u32) -> Run<'static> {
+pub(crate) fn random_run(seed: u64, n_vocab: u32) -> Run<'static> {
     let mut rng = Rng::new(seed);
     let mut number = |below: u64| rng.next_u64() % below;
     let prompt = (0..2 + number(6)).map(|_| 3 + number(u64::from(n_vocab) - 3) as u32).collect();
@@ -202,7 +221,7 @@ fn random_run(seed: u64, n_vocab: u32) -> Run<'static> {
 }
 
 /// As many runs as the environment asks for, within reason.
-fn runs(default: u32) -> ProptestConfig {
+pub(crate) fn runs(default: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     ProptestConfig::with_cases(asked.map_or(default, |cases: u32| cases.min(1000)))
 }
@@ -220,7 +239,7 @@ fn with_model<R>(
 }
 
 /// [`with_model`] with weights from a source of the fixture's file.
-fn with_model_of<R>(
+pub(crate) fn with_model_of<R>(
     fixture: &Fixture,
     weights: &dyn Weights,
     context: u32,
@@ -238,7 +257,12 @@ fn with_model_of<R>(
 }
 
 /// Runs with drafts by one that knows, by lookup and by `other`, against one without.
-fn identical(fixture: &Fixture, other: &Fixture, run: &Run<'_>, shift: Option<How>) -> Speculated {
+pub(crate) fn identical(
+    fixture: &Fixture,
+    other: &Fixture,
+    run: &Run<'_>,
+    shift: Option<How>,
+) -> Speculated {
     let seed = run.options.seed;
     let mut sum = Speculated::default();
     with_model(fixture, 40, |mut session, tokenizer| {
@@ -355,9 +379,15 @@ fn a_model_knows_itself() {
 }
 
 /// Counts rows: each reads one of the embedding.
-struct Counted<'m> {
+pub(crate) struct Counted<'m> {
     file: FlashWeights<'m>,
-    rows: Cell<u32>,
+    pub(crate) rows: Cell<u32>,
+}
+
+impl<'m> Counted<'m> {
+    pub(crate) fn new(fixture: &'m Fixture) -> Self {
+        Self { file: FlashWeights::new(&fixture.file), rows: Cell::new(0) }
+    }
 }
 
 impl Weights for Counted<'_> {
@@ -381,7 +411,7 @@ impl Weights for Counted<'_> {
 fn wrong_drafts_cost_their_own_rows() {
     let models = MODELS.get_or_init(architectures);
     for fixture in models.iter().filter(|fixture| is_recurrent(fixture)) {
-        let weights = Counted { file: FlashWeights::new(&fixture.file), rows: Cell::new(0) };
+        let weights = Counted::new(fixture);
         with_model_of(fixture, &weights, 60, |mut session, tokenizer| {
             let n_vocab = session.config().n_vocab;
             for seed in 0..4 {
