@@ -9,7 +9,7 @@ use core::ops::Deref;
 
 /// Whether a pass always reads a stripe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u64)]
+#[repr(u32)]
 pub enum Need {
     /// Every forward pass reads it.
     Always,
@@ -29,6 +29,10 @@ pub struct Stripe {
     pub bytes: u64,
     /// Whether every pass reads it.
     pub need: Need,
+    /// Which stripes are wanted together: those of one expert follow each other and have the same
+    /// number, counted from 0 over all experts of the schedule. 0 where `need` is not
+    /// [`Need::Maybe`].
+    pub group: u32,
 }
 
 /// Why weights could not be read.

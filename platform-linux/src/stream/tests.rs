@@ -54,9 +54,9 @@ fn odd_stripes(file_bytes: u64) -> Vec<Stripe> {
             _ if index % 20 > 12 => Need::Maybe,
             _ => Need::Always,
         };
-        stripes.push(Stripe { offset, bytes, need });
+        stripes.push(Stripe { offset, bytes, need, group: index / 3 });
     }
-    let last = Stripe { offset: file_bytes - 5, bytes: 5, need: Need::Logits };
+    let last = Stripe { offset: file_bytes - 5, bytes: 5, need: Need::Logits, group: 0 };
     stripes.push(last);
     stripes
 }
@@ -169,7 +169,12 @@ fn a_file_that_shrinks_is_an_error_and_what_is_left_can_be_read() {
     for buffered in [false, true] {
         let temporary = TemporaryFile::new("shrinks", &file);
         let stripes: Vec<_> = (0..10)
-            .map(|index| Stripe { offset: index * 10_000, bytes: 10_000, need: Need::Always })
+            .map(|index| Stripe {
+                offset: index * 10_000,
+                bytes: 10_000,
+                need: Need::Always,
+                group: 0,
+            })
             .collect();
         let source = source(&temporary.0, &stripes, 0, buffered);
         source.begin();
@@ -207,7 +212,7 @@ fn a_schedule_beyond_the_file_is_refused() {
     for (offset, bytes) in [(9_999, 2), (u64::MAX, 1), (10_001, 0), (0, u64::MAX)] {
         let source = StreamedFile::open(&temporary.0, 1 << 40, options).unwrap();
         assert_eq!(source.header().len(), 10_000);
-        let stripes = [Stripe { offset, bytes, need: Need::Always }];
+        let stripes = [Stripe { offset, bytes, need: Need::Always, group: 0 }];
         assert_eq!(source.schedule(&stripes), Err(ReadError::OutOfRange { offset }));
     }
 }
