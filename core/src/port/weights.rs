@@ -35,6 +35,13 @@ pub struct Stripe {
     pub group: u32,
 }
 
+impl Stripe {
+    /// Whether `next`, which follows in the schedule, is of the same group.
+    pub fn is_grouped_with(&self, next: &Self) -> bool {
+        [self.need, next.need] == [Need::Maybe; 2] && self.group == next.group
+    }
+}
+
 /// Why weights could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadError {

@@ -143,6 +143,12 @@ impl StreamedFile {
         self.running.get().map(|running| running.plan)
     }
 
+    /// The groups of stripes ([`Stripe::group`]), once the schedule is known, and whether all of a
+    /// group stays in memory.
+    pub fn groups(&self) -> impl Iterator<Item = (u32, bool)> {
+        self.running.get().into_iter().flat_map(|running| running.shared.groups())
+    }
+
     /// Whether the system has refused to lock pinned weights into memory.
     pub fn lock_was_refused(&self) -> bool {
         self.running.get().is_some_and(|running| running.shared.lock_was_refused())

@@ -67,11 +67,6 @@ fn pin_groups(stripes: &[Stripe], uses: &[u64], pins: &mut [Option<u64>], budget
     fill(stripes, pins, left, |stripe| uses_of(stripe) == Some(limit))
 }
 
-/// Whether two stripes that follow each other are pinned together.
-fn is_same_group(one: &Stripe, next: &Stripe) -> bool {
-    one.need == Need::Maybe && next.need == Need::Maybe && one.group == next.group
-}
-
 /// Pins an even share of the stripes for which `counts` holds, groups as a whole; returns what is
 /// left of `budget`.
 fn spread(
@@ -81,7 +76,7 @@ fn spread(
     counts: impl Fn(&Stripe) -> bool,
 ) -> u64 {
     let bytes_of = |group: &[Stripe]| group.iter().map(|it| u128::from(pin_bytes(it))).sum();
-    let groups = || stripes.chunk_by(is_same_group);
+    let groups = || stripes.chunk_by(Stripe::is_grouped_with);
     let counts = |group: &[Stripe]| group.first().is_some_and(&counts);
     let total: u128 = groups().filter(|group| counts(group)).map(bytes_of).sum();
     let share = u128::from(budget).min(total);
