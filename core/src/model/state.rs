@@ -239,6 +239,11 @@ impl<'m> State<'m> {
         self.experts.counts = counts;
     }
 
+    /// What [`Self::count_experts`] was given, as it is now.
+    pub(crate) fn expert_counts(&self) -> &[u64] {
+        self.experts.counts
+    }
+
     /// Forgets what sequence `sequence` has from `position` on; returns the position that was
     /// reached: `position`, or an earlier one where recurrent state has no mark there. What lies
     /// between must be evaluated again.

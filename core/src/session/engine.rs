@@ -51,6 +51,11 @@ impl<'m> Engine<'m> {
         self.state.count_experts(counts);
     }
 
+    /// How often each expert was chosen. `[n_layer, n_expert]`; empty where nobody asked.
+    pub fn expert_counts(&self) -> &[u64] {
+        self.state.expert_counts()
+    }
+
     /// One pass over `rows`, in which positions of a sequence ascend; logits of those that want
     /// them are there afterwards. After an error their sequences have to be rewound to where they
     /// were: recurrent state may have seen the rows in some blocks.

@@ -102,6 +102,11 @@ impl<'m> Session<'m> {
         self.engine.count_experts(counts);
     }
 
+    /// [`Engine::expert_counts`].
+    pub fn expert_counts(&self) -> &[u64] {
+        self.engine.expert_counts()
+    }
+
     /// Positions in all.
     pub const fn context(&self) -> u32 {
         self.text.context()

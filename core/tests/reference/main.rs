@@ -7,4 +7,5 @@
 mod against_llama_cpp;
 mod against_ourselves;
 mod engine;
+mod experts;
 mod speculation;

@@ -301,3 +301,37 @@ fn answers_are_those_of_the_whole_file_in_memory() {
         }
     }
 }
+
+/// A profile changes what stays in memory, and no bit.
+#[test]
+fn the_most_used_experts_stay_and_change_no_bit() {
+    let tokens: Vec<u32> = (0..16).map(|index| index * 41 % 384).collect();
+    let path = fixtures().join("arch/llama_moe.gguf");
+    let file = std::fs::read(&path).unwrap();
+    let expected = logits(&file, &FlashWeights::new(&file), 1, &tokens);
+    let stream = |budget, uses: Vec<u64>| {
+        let options = StreamOptions { stripe_bytes: 3000, slots: 3, buffered: false };
+        let mut source = StreamedFile::open(&path, file.len() as u64, options).unwrap();
+        source.set_budget(budget);
+        source.set_uses(uses);
+        assert!(source.groups().next().is_none());
+        assert!(logits(&file, &source, 2, &tokens) == expected);
+        let groups: Vec<_> = source.groups().collect();
+        (source.plan().unwrap(), groups)
+    };
+    let (nothing, groups) = stream(0, Vec::new());
+    assert!(groups.iter().map(|&(group, _)| group).eq(0..groups.len() as u32));
+    assert!(groups.iter().all(|&(_, is_pinned)| !is_pinned));
+    // All that every pass reads, and half of the experts.
+    let expert_bytes = nothing.streamed_expert_bytes / groups.len() as u64;
+    let dense = nothing.buffer_bytes + nothing.streamed_bytes;
+    let budget = dense + nothing.streamed_expert_bytes / 2;
+    for favourite in 0..groups.len() {
+        let uses = (0..groups.len()).map(|group| u64::from(group == favourite)).collect();
+        let (plan, groups) = stream(budget, uses);
+        assert!(groups[favourite].1, "{favourite}: {groups:?}");
+        assert!(groups.iter().any(|&(_, is_pinned)| !is_pinned));
+        assert_eq!(plan.streamed_bytes, 0);
+        assert!(plan.pinned_bytes + plan.buffer_bytes + 2 * expert_bytes > budget);
+    }
+}
