@@ -1,4 +1,5 @@
-//! Which model a file of keys and values, or of counts, belongs to, by a hash that costs milliseconds.
+//! Which model a file that a run leaves for the next one belongs to, by a hash that costs
+//! milliseconds.
 //!
 //! Hashed are the model file's length, its whole header (metadata and tensor table) and samples of
 //! its weights: a fine-tuned model has the header of its parent. Against accidents, not against
