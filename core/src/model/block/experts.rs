@@ -139,9 +139,8 @@ pub(super) fn choose(
         }
     }
     let chosen = &experts.chosen[..rows * used];
-    let own = layer.index as usize * n_expert as usize..;
-    let counts = experts.counts.get_mut(own).and_then(|own| own.get_mut(..n_expert as usize));
-    if let Some(counts) = counts {
+    let mut counts = experts.counts.chunks_exact_mut(n_expert as usize);
+    if let Some(counts) = counts.nth(layer.index as usize) {
         for &expert in chosen {
             let count = &mut counts[expert as usize];
             *count = count.saturating_add(1);
