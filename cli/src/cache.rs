@@ -83,7 +83,7 @@ const MAX_LINKS: u32 = 40;
 
 /// The file that `path` links to. A new version replaces that file, not the link. A loop of links
 /// stays a link, which is refused later.
-fn followed(mut path: PathBuf) -> PathBuf {
+pub(crate) fn followed(mut path: PathBuf) -> PathBuf {
     for _ in 0..MAX_LINKS {
         let Ok(target) = std::fs::read_link(&path) else { break };
         path = path.parent().map_or(target.clone(), |folder| folder.join(target));

@@ -1,9 +1,9 @@
 //! The command line of PicoLM: `picolm MODEL.gguf -p PROMPT`.
 //!
 //! `args` parses the command line, `command` has a file for each command, `engine` brings a model
-//! file and this machine together, `ceiling` holds both to some memory, `cache` keeps a text for
-//! the next run, `line_editor` reads the keyboard, `report` writes to stderr, and `platform` is the
-//! only place that knows the operating system.
+//! file and this machine together, `ceiling` holds both to some memory, `cache` and
+//! `expert_profile` keep files for the next run, `line_editor` reads the keyboard, `report` writes
+//! to stderr, and `platform` is the only place that knows the operating system.
 
 mod args;
 mod cache;
@@ -12,6 +12,7 @@ mod command;
 mod constraint;
 mod draft;
 mod engine;
+mod expert_profile;
 mod layers;
 mod line_editor;
 mod platform;

@@ -175,7 +175,7 @@ fn a_mapped_file_reads_within_its_bounds_only() {
     for offset in [8, 11, u64::MAX] {
         assert_eq!(mapped.read(offset, &mut three), Err(ReadError::OutOfRange { offset }));
     }
-    let stripe = |offset, bytes| Stripe { offset, bytes, need: Need::Always };
+    let stripe = |offset, bytes| Stripe { offset, bytes, need: Need::Always, group: 0 };
     assert_eq!(&*mapped.lease(0, &stripe(2, 4)).unwrap(), b"2345");
     assert!(mapped.lease(0, &stripe(10, 0)).unwrap().is_empty());
     for refused in [stripe(9, 2), stripe(0, u64::MAX), stripe(u64::MAX, 1)] {
@@ -203,7 +203,7 @@ fn a_streamed_file_has_the_same_bytes_and_ends_where_it_ends() {
     let bytes: Vec<u8> = (0..300_001u32).map(|index| (index % 251) as u8).collect();
     let file = TemporaryFile::new("stream", &bytes);
     let stripes: Vec<Stripe> = (0..30)
-        .map(|index| Stripe { offset: index * 10_000, bytes: 10_000, need: Need::Always })
+        .map(|index| Stripe { offset: index * 10_000, bytes: 10_000, need: Need::Always, group: 0 })
         .collect();
     for budget in [0, 150_000, 1 << 20] {
         let options = StreamOptions { stripe_bytes: 10_000, ..StreamOptions::default() };

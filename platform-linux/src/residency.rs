@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn pieces_make_the_stripe() {
         for bytes in [0, 1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES] {
-            let stripe = Stripe { offset: 77, bytes, need: Need::Always };
+            let stripe = Stripe { offset: 77, bytes, need: Need::Always, group: 0 };
             let mut end = 77;
             for (offset, bytes) in pieces(&stripe) {
                 assert!(offset == end && bytes > 0 && bytes <= PIECE_BYTES);

@@ -31,6 +31,8 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
       --keep N             first tokens that --shift keeps                   [4]
       --ram SIZE           take no more memory than this, page cache included: 256M, 1G, or
                            auto: what is available [only where the model does not fit in that]
+      --expert-profile FILE  count there how often experts are used: --ram then keeps
+                           those in memory that earlier runs used most
       --lock               read the whole model first and keep it in memory
   -j, --threads N          at most 32                           [usable cores]
       --json [value]       write a JSON object, or any value: always whole, within -n

@@ -1,5 +1,5 @@
-//! The options about what is kept of a text: in a file for the next run, and in a context that is
-//! full.
+//! The options about what is kept: of a text, in a file for the next run and in a context that is
+//! full; of the model, in memory.
 
 use super::options::{Options, size};
 use crate::report::Failure;
@@ -13,6 +13,8 @@ pub(crate) struct Keeping {
     pub(crate) cache: Option<PathBuf>,
     /// Most bytes of that file; `None` for as many as a context needs.
     pub(crate) cache_max: Option<u64>,
+    /// How often runs have used each expert.
+    pub(crate) expert_profile: Option<PathBuf>,
     /// How a context that is full goes on; `None` where it ends the text.
     how: Option<How>,
     /// First tokens that stay.
@@ -25,6 +27,7 @@ impl Keeping {
         match option {
             "--cache" => self.cache = Some(PathBuf::from(given.value(option)?)),
             "--cache-max" => self.cache_max = Some(given.size(option)?),
+            "--expert-profile" => self.expert_profile = Some(given.some(option)?.into()),
             "--shift" => {
                 let how = if given.word("fast", option)? { How::Turned } else { How::Again };
                 self.how = Some(how);
@@ -146,6 +149,8 @@ mod tests {
         for (line, says) in [
             ("m --cache", "--cache: a value is missing"),
             ("m --cache-max 5M", "--cache-max: goes with --cache"),
+            ("m --expert-profile", "--expert-profile: a value is missing"),
+            ("m --expert-profile=", "--expert-profile: the value is empty"),
             ("m --keep 5", "--keep: goes with --shift"),
             ("chat m --cache f", "--cache: goes with a prompt"),
             ("m --shift --json", "--shift: a constraint"),

@@ -9,6 +9,7 @@ use crate::ceiling;
 use crate::constraint::{Constrained, require_budget};
 use crate::draft::Guesser;
 use crate::engine::{Machine, Model, ModelFile, Needs, Plan, Source, chat, reserve, text};
+use crate::expert_profile::ProfileFile;
 use crate::platform::clock::MonotonicClock;
 use crate::platform::console;
 use crate::report::{self, Bytes, Failure};
@@ -30,6 +31,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let compile = |wanted| Constrained::compile(wanted, arguments.pretty);
     let grammar = wanted.map(compile).transpose()?;
     let cache = CacheFile::open(&arguments.keeping, arguments.quiet)?;
+    let profile = ProfileFile::open(arguments.keeping.expert_profile.as_deref())?;
     let machine = Machine::new(arguments.engine.threads)?;
 
     let file = ModelFile::open(&arguments.engine.model)?;
@@ -40,7 +42,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     let draft_gguf = draft_file.as_ref().map(ModelFile::gguf).transpose()?;
     let draft = draft_file.as_ref().zip(draft_gguf.as_ref());
     let draft = draft.map(|(file, gguf)| Model::of(&machine, file, gguf, LayerSet::EMPTY));
-    load(arguments, interactive, &model, draft.transpose()?.as_ref(), grammar, cache)
+    load(arguments, interactive, &model, draft.transpose()?.as_ref(), grammar, (cache, profile))
 }
 
 /// Loads tokenizer, sampler, constraint and engine, and lets them write.
@@ -50,7 +52,7 @@ fn load(
     model: &Model<'_>,
     draft: Option<&Model<'_>>,
     mut grammar: Option<Constrained>,
-    cache: Option<CacheFile>,
+    (cache, profile): (Option<CacheFile>, Option<ProfileFile>),
 ) -> Result<Outcome, Failure> {
     let Run { engine, sampling, quiet, .. } = arguments;
     let (context, n_vocab) = (model.context(engine.context), model.layout.config().n_vocab);
@@ -74,15 +76,22 @@ fn load(
     let options = engine.options(if guesser.is_some() { MAX_DRAFT as u32 + 1 } else { 1 });
     let constraint_bytes = constraint.as_ref().map_or(0, |constraint| constraint.bytes());
     let guesser_bytes = guesser.as_ref().map_or(0, Guesser::bytes);
-    let other_bytes = guesser_bytes.saturating_add(constraint_bytes);
+    let config = model.layout.config();
+    let profile_bytes = profile.as_ref().map_or(0, |_| ProfileFile::bytes(config));
+    let others = [constraint_bytes, guesser_bytes, profile_bytes];
+    let other_bytes = others.into_iter().fold(0, u64::saturating_add);
     let plan = Plan::new(model, Needs { options, text: text_plan, other_bytes })?;
-    let source = ceiling::open(model, plan, engine.ram)?;
+    let mut source = ceiling::open(model, plan, engine.ram)?;
+    let mut profile = profile.map(|file| file.read(&mut source)).transpose()?;
     if arguments.lock {
         source.lock(*quiet)?;
     }
     let mut memory = source.plan.reserve()?;
     let mut session = source.session(&mut memory)?;
     arguments.keeping.prepare(&mut session)?;
+    if let Some(profile) = &mut profile {
+        profile.count(&mut session);
+    }
     let clock = MonotonicClock::new();
     let (mut draft_memory, mut draft_text) = (None, Vec::new());
     let mut drafter = guesser
@@ -92,18 +101,22 @@ fn load(
     let speculation = drafter.as_deref_mut().map(|drafter| Speculation::new(drafter, &clock));
     let interrupted = console::on_interrupt();
     let tokenizer = &tokenizer;
-    let mut generation =
+    let generation =
         Generation { session, sampler, constraint, tokenizer, speculation, interrupted, clock };
-    match chat {
+    let outcome = match chat {
         Some(chat) if interactive => talk(arguments, generation, chat, source.line_bytes()),
-        chat => answer(arguments, &mut generation, chat, cache, &source),
+        chat => answer(arguments, generation, chat, cache, &source),
+    }?;
+    if let Some(profile) = &profile {
+        profile.save()?;
     }
+    Ok(outcome)
 }
 
 /// Continues the prompt, prints statistics, and keeps the text for the next run.
 fn answer(
     arguments: &Run,
-    generation: &mut Generation<'_, '_>,
+    mut generation: Generation<'_, '_>,
     chat: Option<Chat<'_>>,
     cache: Option<CacheFile>,
     source: &Source<'_>,
@@ -117,7 +130,7 @@ fn answer(
     let cache = cache.map(restore).transpose()?;
     let reused = cache.as_ref().map_or(0, |cache| cache.reused);
     let written = generation.write_on(&tokens, reused, arguments)?;
-    report(generation, &written, source, arguments.quiet);
+    report(&generation, &written, source, arguments.quiet);
     if let Some(cache) = cache {
         cache.save(&mut generation.session)?;
     }

@@ -5,6 +5,7 @@ use super::plan::Plan;
 use super::text::{LEAST_TEXT_BYTES, MAX_TEXT_BYTES};
 use crate::platform::map::{MappedFile, Memory};
 use crate::platform::memory;
+use crate::platform::stream::StreamPlan;
 use crate::report::{Bytes, Failure, Progress};
 use picolm_core::mem::Arena;
 use picolm_core::port::streaming::Ceiling;
@@ -24,6 +25,21 @@ impl Source<'_> {
     /// The file that the weights are read from.
     pub(crate) fn contents(&self) -> &Contents {
         self.stream.as_ref().unwrap_or(&self.model.file.contents)
+    }
+
+    /// Keeps those experts in memory that were used most, if not all are: to be called before the
+    /// engine is loaded. `[n_layer, n_expert]`
+    pub(crate) fn keep_most_used(&mut self, counts: &[u64]) {
+        if let Some(Contents::Streamed(stream)) = &mut self.stream {
+            stream.set_uses(counts.to_vec());
+        }
+    }
+
+    /// Bytes of weights that a token reads from the disk, if its router uses all experts alike.
+    pub(crate) fn streamed_bytes(&self, plan: &StreamPlan) -> u64 {
+        let config = self.model.layout.config();
+        let share = f64::from(config.n_expert_used) / f64::from(config.n_expert.max(1));
+        plan.streamed_bytes + (plan.streamed_expert_bytes as f64 * share) as u64
     }
 
     /// Loads the engine into `memory`, which the plan has reserved.
@@ -90,7 +106,8 @@ impl Source<'_> {
             return format!("planned {total}, {private} (and the model file, {file}, mapped)");
         };
         let ceiling = Bytes(self.ceiling.map_or(0, |ceiling| ceiling.bytes));
-        let (pinned, streamed) = (Bytes(weights.pinned_bytes), Bytes(weights.streamed_bytes));
+        let (pinned, streamed) =
+            (Bytes(weights.pinned_bytes), Bytes(self.streamed_bytes(&weights)));
         let swap = if stream.lock_was_refused() && memory::swap_is_on() {
             "; the system may swap the pinned ones out: raise its limit of locked memory \
              (ulimit -l)"

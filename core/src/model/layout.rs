@@ -304,7 +304,7 @@ impl<'g, 'a> Layout<'g, 'a> {
     fn take_tables<'m>(&self, stripes: u64, memory: &mut dyn Memory<'m>) -> Tables<'m> {
         let [matrices, vectors] = self.columns.lens(self.config.n_layer);
         let frequencies = self.config.rotary_len() as u64;
-        let nothing = Stripe { offset: 0, bytes: 0, need: Need::Maybe };
+        let nothing = Stripe { offset: 0, bytes: 0, need: Need::Maybe, group: 0 };
         Tables {
             matrices: memory.take_with(Purpose::TensorTable, matrices, |_| NO_MATRIX),
             vectors: memory.take_with(Purpose::TensorTable, vectors, |_| Vector::default()),

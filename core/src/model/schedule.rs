@@ -9,7 +9,7 @@ use crate::port::{Need, Stripe};
 use crate::quant::TensorType;
 
 crate::mem::stored!(enum Need);
-crate::mem::stored!(fields Stripe { offset: u64, bytes: u64, need: Need });
+crate::mem::stored!(fields Stripe { offset: u64, bytes: u64, need: Need, group: u32 });
 
 /// Rows of a stripe of a matrix: at least one, and whole groups of those that kernels take at a
 /// time where a stripe has room for one. Of a sliced matrix such that every slice is whole stripes;
@@ -65,7 +65,7 @@ pub(super) fn schedule(
     matrices: &mut [Matrix],
     stripes: &mut [Stripe],
 ) -> Result<(), ModelError> {
-    let mut writer = Writer { stripes, next: 0, slice: config.hidden_slice() };
+    let mut writer = Writer { stripes, next: 0, slice: config.hidden_slice(), group: 0 };
     let (outside, blocks) = matrices.split_at_mut(columns.matrices(false).count());
     for (tensor, matrix) in columns.matrices(false).zip(&mut *outside) {
         if tensor.kind() == Kind::Opening {
@@ -73,7 +73,9 @@ pub(super) fn schedule(
         }
     }
     let in_block = columns.matrices(true);
-    for layer in blocks.chunks_exact_mut(in_block.clone().count().max(1)) {
+    let layers = blocks.chunks_exact_mut(in_block.clone().count().max(1));
+    for (layer, index) in layers.zip(0..) {
+        writer.group = config.n_expert * index;
         writer.push_layer(in_block.clone(), layer, config.n_expert)?;
     }
     // The embedding's rows are read one by one; as the head it has a place of its own.
@@ -97,6 +99,8 @@ struct Writer<'a> {
     next: u32,
     /// Rows of matrices that are read in turns.
     slice: u32,
+    /// The expert whose matrices come next, counted over all blocks.
+    group: u32,
 }
 
 impl Writer<'_> {
@@ -114,6 +118,7 @@ impl Writer<'_> {
         self.push_in_turns(&mut kinds.clone(), experts, Need::Maybe)?;
         let stripes = experts.iter().map(stripe_count).sum();
         for expert in 1..if experts.is_empty() { 0 } else { n_expert } {
+            self.group += 1;
             let mut next = heapless::Vec::<Matrix, { Tensor::EXPERT_MATRICES }>::new();
             next.extend(experts.iter().map(|&first| of_expert(first, expert, stripes)));
             self.push_in_turns(&mut kinds.clone(), &mut next, Need::Maybe)?;
@@ -144,7 +149,7 @@ impl Writer<'_> {
 
     fn push(&mut self, matrix: &mut Matrix, need: Need) -> Result<(), ModelError> {
         matrix.first_stripe = self.next;
-        write_stripes(matrix, need, self.stripes, &mut self.next)
+        self.write_stripes(matrix, need)
     }
 
     fn push_sliced(
@@ -163,32 +168,28 @@ impl Writer<'_> {
         let slice = if resident { first.rows } else { self.slice }.max(1);
         for from in (0..first.rows).step_by(slice as usize) {
             for part in slices([*first, *second], from, slice.min(first.rows - from)) {
-                write_stripes(&part, need, self.stripes, &mut self.next)?;
+                self.write_stripes(&part, need)?;
             }
         }
         Ok(())
     }
-}
 
-/// Writes one matrix's stripes from `next` on.
-fn write_stripes(
-    matrix: &Matrix,
-    need: Need,
-    stripes: &mut [Stripe],
-    next: &mut u32,
-) -> Result<(), ModelError> {
-    let row_bytes = matrix.tensor_type.bytes_for(u64::from(matrix.columns)).unwrap_or(0);
-    let mut first_row = 0;
-    while first_row < matrix.rows {
-        let rows = matrix.stripe_rows.max(1).min(matrix.rows - first_row);
-        let place = stripes.get_mut(*next as usize).ok_or(ModelError::TooLarge)?;
-        *place = Stripe {
-            offset: matrix.offset + u64::from(first_row) * row_bytes,
-            bytes: u64::from(rows) * row_bytes,
-            need,
-        };
-        *next += 1;
-        first_row += rows;
+    /// Writes one matrix's stripes.
+    fn write_stripes(&mut self, matrix: &Matrix, need: Need) -> Result<(), ModelError> {
+        let row_bytes = matrix.tensor_type.bytes_for(u64::from(matrix.columns)).unwrap_or(0);
+        let mut first_row = 0;
+        while first_row < matrix.rows {
+            let rows = matrix.stripe_rows.max(1).min(matrix.rows - first_row);
+            let place = self.stripes.get_mut(self.next as usize).ok_or(ModelError::TooLarge)?;
+            *place = Stripe {
+                offset: matrix.offset + u64::from(first_row) * row_bytes,
+                bytes: u64::from(rows) * row_bytes,
+                need,
+                group: if need == Need::Maybe { self.group } else { 0 },
+            };
+            self.next += 1;
+            first_row += rows;
+        }
+        Ok(())
     }
-    Ok(())
 }

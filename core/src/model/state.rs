@@ -160,6 +160,8 @@ pub(super) struct ExpertBuffers<'m> {
     /// Outputs of a dense network that stands beside the experts; empty without one.
     /// `[batch, n_embd]`
     pub(super) dense: &'m mut [f32],
+    /// How often each expert was chosen; empty where nobody asks. `[n_layer, n_expert]`
+    pub(super) counts: &'m mut [u64],
 }
 
 /// Buffers of the embeddings that blocks have of their own; empty in most models.
@@ -230,6 +232,16 @@ impl<'m> State<'m> {
     /// Logits of the last pass, of the row with index `index` among those that wanted them.
     pub(crate) fn logits(&self, index: usize, n_vocab: usize) -> &[f32] {
         self.logits.get(index * n_vocab..(index + 1) * n_vocab).unwrap_or(&[])
+    }
+
+    /// Lets passes add to `counts` how often each expert was chosen. `[n_layer, n_expert]`
+    pub(crate) fn count_experts(&mut self, counts: &'m mut [u64]) {
+        self.experts.counts = counts;
+    }
+
+    /// What [`Self::count_experts`] was given, as it is now.
+    pub(crate) fn expert_counts(&self) -> &[u64] {
+        self.experts.counts
     }
 
     /// Forgets what sequence `sequence` has from `position` on; returns the position that was

@@ -9,7 +9,7 @@ use core::ops::Deref;
 
 /// Whether a pass always reads a stripe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u64)]
+#[repr(u32)]
 pub enum Need {
     /// Every forward pass reads it.
     Always,
@@ -29,6 +29,17 @@ pub struct Stripe {
     pub bytes: u64,
     /// Whether every pass reads it.
     pub need: Need,
+    /// Which stripes are wanted together: those of one expert follow each other and have the same
+    /// number, counted from 0 over all experts of the schedule. 0 where `need` is not
+    /// [`Need::Maybe`].
+    pub group: u32,
+}
+
+impl Stripe {
+    /// Whether `next`, which follows in the schedule, is of the same group.
+    pub fn is_grouped_with(&self, next: &Self) -> bool {
+        [self.need, next.need] == [Need::Maybe; 2] && self.group == next.group
+    }
 }
 
 /// Why weights could not be read.

@@ -44,6 +44,18 @@ impl<'m> Engine<'m> {
         self.state.options()
     }
 
+    /// Counts from now on how often a row chose each expert: passes add to `counts`,
+    /// `[n_layer, n_expert]` of the blocks that run. Blocks for which they are too short are not
+    /// counted.
+    pub fn count_experts(&mut self, counts: &'m mut [u64]) {
+        self.state.count_experts(counts);
+    }
+
+    /// How often each expert was chosen. `[n_layer, n_expert]`; empty where nobody asked.
+    pub fn expert_counts(&self) -> &[u64] {
+        self.state.expert_counts()
+    }
+
     /// One pass over `rows`, in which positions of a sequence ascend; logits of those that want
     /// them are there afterwards. After an error their sequences have to be rewound to where they
     /// were: recurrent state may have seen the rows in some blocks.

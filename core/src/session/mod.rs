@@ -4,9 +4,13 @@
 //! [`Writer`] is its decode loop as a value. [`Session`] is all three for one text: what a program
 //! with one user needs.
 
+mod crc32c;
 mod embed;
 mod engine;
 mod error;
+mod expert_profile;
+mod fingerprint;
+mod frames;
 mod full_context;
 mod options;
 mod output;
@@ -22,9 +26,11 @@ mod writer;
 pub use embed::normalize;
 pub use engine::Engine;
 pub use error::SessionError;
+pub use expert_profile::{ExpertProfile, ProfileError};
+pub use fingerprint::Fingerprint;
 pub use options::{DEFAULT_CONTEXT, Options};
 pub use output::Output;
-pub use prompt_cache::{Fingerprint, Mismatch, NUMERICS_VERSION, RestoreError, SaveError, Unsaved};
+pub use prompt_cache::{Mismatch, NUMERICS_VERSION, RestoreError, SaveError, Unsaved};
 pub use sequence::Sequence;
 pub use shift::{DEFAULT_KEEP, How, Shift, ShiftError};
 pub use stop_texts::{MAX_STOP_TEXT_BYTES, StopTexts};
@@ -89,6 +95,16 @@ impl<'m> Session<'m> {
     /// The model's sizes.
     pub const fn config(&self) -> &Config {
         self.engine.config()
+    }
+
+    /// [`Engine::count_experts`].
+    pub fn count_experts(&mut self, counts: &'m mut [u64]) {
+        self.engine.count_experts(counts);
+    }
+
+    /// [`Engine::expert_counts`].
+    pub fn expert_counts(&self) -> &[u64] {
+        self.engine.expert_counts()
     }
 
     /// Positions in all.

@@ -144,7 +144,7 @@ impl Weights for Streamed<'_> {
 }
 
 /// Text long enough for several key blocks and batches.
-fn long_text(fixture: &Fixture) -> Vec<u32> {
+pub(crate) fn long_text(fixture: &Fixture) -> Vec<u32> {
     let tokens = fixture.tokens();
     (0..150).map(|index| tokens[(index * 7 + index / 24) % tokens.len()]).collect()
 }

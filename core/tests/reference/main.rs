@@ -8,4 +8,5 @@ mod against_llama_cpp;
 mod against_ourselves;
 mod conversation;
 mod engine;
+mod experts;
 mod speculation;

@@ -294,7 +294,7 @@ impl StreamedFile {
     fn prepare(&self, stripes: &[Stripe]) -> Option<Running> {
         let pins = reserved(stripes.len(), None)?;
         let (budget, overhead) = (self.budget_bytes, STRIPE_OVERHEAD_BYTES);
-        let arrangement = Arrangement::new(self.file, stripes, budget, overhead, SLOTS, pins);
+        let arrangement = Arrangement::new(self.file, stripes, &[], budget, overhead, SLOTS, pins);
         let Arrangement { plan, slots, slot_bytes, leases } = arrangement;
         let nothing = Planned { stripe: *stripes.first()?, pin: None };
         let planned = reserved(stripes.len(), nothing)?;

@@ -72,6 +72,7 @@ pub struct StreamedFile {
     header_bytes: usize,
     options: StreamOptions,
     budget_bytes: u64,
+    uses: Vec<u64>,
     /// The last sectors that [`Weights::read`] has read.
     window: RefCell<Window<Memory>>,
     running: OnceCell<Running>,
@@ -105,6 +106,7 @@ impl StreamedFile {
             header_bytes: read.end,
             options,
             budget_bytes: 0,
+            uses: Vec::new(),
             window: RefCell::new(Window::new(window)),
             running: OnceCell::new(),
         })
@@ -114,6 +116,12 @@ impl StreamedFile {
     /// schedule is announced; where it is less than the slots take, nothing is pinned.
     pub fn set_budget(&mut self, bytes: u64) {
         self.budget_bytes = bytes;
+    }
+
+    /// How often each group of stripes ([`Stripe::group`]) was used so far: those used most stay in
+    /// memory. To be called before the schedule is announced.
+    pub fn set_uses(&mut self, uses: Vec<u64>) {
+        self.uses = uses;
     }
 
     /// The file's first bytes.
@@ -135,6 +143,12 @@ impl StreamedFile {
         self.running.get().map(|running| running.plan)
     }
 
+    /// The groups of stripes ([`Stripe::group`]), once the schedule is known, and whether all of a
+    /// group stays in memory.
+    pub fn groups(&self) -> impl Iterator<Item = (u32, bool)> {
+        self.running.get().into_iter().flat_map(|running| running.shared.groups())
+    }
+
     /// Whether the system has refused to lock pinned weights into memory.
     pub fn lock_was_refused(&self) -> bool {
         self.running.get().is_some_and(|running| running.shared.lock_was_refused())
@@ -145,6 +159,7 @@ impl StreamedFile {
         let Arrangement { plan, slots, slot_bytes, leases } = Arrangement::new(
             &*self.file,
             stripes,
+            &self.uses,
             self.budget_bytes,
             STRIPE_OVERHEAD_BYTES,
             self.options.slots,

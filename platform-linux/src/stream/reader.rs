@@ -9,7 +9,7 @@ use super::direct::DirectFile;
 use super::memory::SharedMemory;
 use core::ops::Range;
 use picolm_core::port::streaming::{Job, Leasing, Order, Reading, Sectors, Slot, Waypoint};
-use picolm_core::port::{Lease, ReadError, Release, Stripe};
+use picolm_core::port::{Lease, Need, ReadError, Release, Stripe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A stripe and where it is pinned, if it is.
@@ -69,6 +69,16 @@ impl Shared {
     pub(super) fn end(&self) {
         self.lock().ended = true;
         self.work.notify_one();
+    }
+
+    /// The groups of stripes, and whether all of a group is pinned.
+    pub(super) fn groups(&self) -> impl Iterator<Item = (u32, bool)> {
+        let groups = self.stripes.chunk_by(|one, next| one.stripe.is_grouped_with(&next.stripe));
+        groups.filter_map(|group| {
+            let Stripe { need, group: number, .. } = group.first()?.stripe;
+            let is_pinned = group.iter().all(|planned| planned.pin.is_some());
+            (need == Need::Maybe).then_some((number, is_pinned))
+        })
     }
 
     /// Whether the system has refused to lock pins into memory.

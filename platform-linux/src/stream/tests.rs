@@ -54,9 +54,9 @@ fn odd_stripes(file_bytes: u64) -> Vec<Stripe> {
             _ if index % 20 > 12 => Need::Maybe,
             _ => Need::Always,
         };
-        stripes.push(Stripe { offset, bytes, need });
+        stripes.push(Stripe { offset, bytes, need, group: index / 3 });
     }
-    let last = Stripe { offset: file_bytes - 5, bytes: 5, need: Need::Logits };
+    let last = Stripe { offset: file_bytes - 5, bytes: 5, need: Need::Logits, group: 0 };
     stripes.push(last);
     stripes
 }
@@ -169,7 +169,12 @@ fn a_file_that_shrinks_is_an_error_and_what_is_left_can_be_read() {
     for buffered in [false, true] {
         let temporary = TemporaryFile::new("shrinks", &file);
         let stripes: Vec<_> = (0..10)
-            .map(|index| Stripe { offset: index * 10_000, bytes: 10_000, need: Need::Always })
+            .map(|index| Stripe {
+                offset: index * 10_000,
+                bytes: 10_000,
+                need: Need::Always,
+                group: 0,
+            })
             .collect();
         let source = source(&temporary.0, &stripes, 0, buffered);
         source.begin();
@@ -207,7 +212,7 @@ fn a_schedule_beyond_the_file_is_refused() {
     for (offset, bytes) in [(9_999, 2), (u64::MAX, 1), (10_001, 0), (0, u64::MAX)] {
         let source = StreamedFile::open(&temporary.0, 1 << 40, options).unwrap();
         assert_eq!(source.header().len(), 10_000);
-        let stripes = [Stripe { offset, bytes, need: Need::Always }];
+        let stripes = [Stripe { offset, bytes, need: Need::Always, group: 0 }];
         assert_eq!(source.schedule(&stripes), Err(ReadError::OutOfRange { offset }));
     }
 }
@@ -294,5 +299,39 @@ fn answers_are_those_of_the_whole_file_in_memory() {
             // 99 % of the file is more than all matrices: the embedding counts to the file only.
             assert!((streamed == 0) == (percent >= 99) || percent == 99, "{model}: {plan:?}");
         }
+    }
+}
+
+/// A profile changes what stays in memory, and no bit.
+#[test]
+fn the_most_used_experts_stay_and_change_no_bit() {
+    let tokens: Vec<u32> = (0..16).map(|index| index * 41 % 384).collect();
+    let path = fixtures().join("arch/llama_moe.gguf");
+    let file = std::fs::read(&path).unwrap();
+    let expected = logits(&file, &FlashWeights::new(&file), 1, &tokens);
+    let stream = |budget, uses: Vec<u64>| {
+        let options = StreamOptions { stripe_bytes: 3000, slots: 3, buffered: false };
+        let mut source = StreamedFile::open(&path, file.len() as u64, options).unwrap();
+        source.set_budget(budget);
+        source.set_uses(uses);
+        assert!(source.groups().next().is_none());
+        assert!(logits(&file, &source, 2, &tokens) == expected);
+        let groups: Vec<_> = source.groups().collect();
+        (source.plan().unwrap(), groups)
+    };
+    let (nothing, groups) = stream(0, Vec::new());
+    assert!(groups.iter().map(|&(group, _)| group).eq(0..groups.len() as u32));
+    assert!(groups.iter().all(|&(_, is_pinned)| !is_pinned));
+    // All that every pass reads, and half of the experts.
+    let expert_bytes = nothing.streamed_expert_bytes / groups.len() as u64;
+    let dense = nothing.buffer_bytes + nothing.streamed_bytes;
+    let budget = dense + nothing.streamed_expert_bytes / 2;
+    for favourite in 0..groups.len() {
+        let uses = (0..groups.len()).map(|group| u64::from(group == favourite)).collect();
+        let (plan, groups) = stream(budget, uses);
+        assert!(groups[favourite].1, "{favourite}: {groups:?}");
+        assert!(groups.iter().any(|&(_, is_pinned)| !is_pinned));
+        assert_eq!(plan.streamed_bytes, 0);
+        assert!(plan.pinned_bytes + plan.buffer_bytes + 2 * expert_bytes > budget);
     }
 }

@@ -5,9 +5,11 @@ use crate::engine::{Machine, Source};
 use crate::platform::bandwidth;
 use crate::platform::clock::MonotonicClock;
 use crate::platform::map::Memory;
+use crate::platform::stream::StreamedFile;
 use crate::report::{Bytes, Failure, Fixed};
 use picolm_core::port::Clock;
 use picolm_core::port::streaming::Ceiling;
+use std::collections::BTreeMap;
 
 /// Memory that is read to measure its speed: more than the caches of a small machine.
 const PROBE_BYTES: u64 = 32 << 20;
@@ -50,19 +52,28 @@ pub(super) fn show(
     let others = plan.total_bytes() + ceiling.process_bytes + ceiling.header_bytes;
     page.bytes("total", others + weights.buffer_bytes + weights.pinned_bytes, "");
 
-    let config = model.layout.config();
-    let experts = f64::from(config.n_expert_used) / f64::from(config.n_expert.max(1));
-    let streamed_bytes =
-        weights.streamed_bytes as f64 + weights.streamed_expert_bytes as f64 * experts;
+    show_experts(page, stream, model.layout.config().n_expert);
+    let streamed_bytes = source.streamed_bytes(&weights);
     let device_bytes_per_s = stream.device_bytes_per_s().map_err(|error| file.failure(error))?;
-    let device_s = streamed_bytes / device_bytes_per_s;
-    page.line("streamed", format_args!("{} a token", Bytes(streamed_bytes as u64)));
+    let device_s = streamed_bytes as f64 / device_bytes_per_s;
+    page.line("streamed", format_args!("{} a token", Bytes(streamed_bytes)));
     page.line("disk speed", format_args!("{} MB/s", Fixed::<1>(device_bytes_per_s * 1e-6)));
     page.line("memory speed", format_args!("{} GB/s", Fixed::<2>(memory_bytes_per_s * 1e-9)));
     let (seconds, bound) =
         if device_s > memory_s { (device_s, "disk") } else { (memory_s, "memory") };
     page.line("prediction", format_args!("{} s a token, by {bound}", Fixed::<3>(seconds)));
     Ok(())
+}
+
+/// Shows how many of the `n_expert` experts of a layer stay in memory.
+fn show_experts(page: &mut Page, stream: &StreamedFile, n_expert: u32) {
+    let mut held = BTreeMap::new();
+    for (group, is_pinned) in stream.groups() {
+        *held.entry(group / n_expert.max(1)).or_insert(0) += u32::from(is_pinned);
+    }
+    let Some((least, most)) = held.values().min().zip(held.values().max()) else { return };
+    let held = if least == most { least.to_string() } else { format!("{least} to {most}") };
+    page.row("experts held", format_args!("{held} of {n_expert} in each layer"));
 }
 
 /// Bytes per second at which all threads read memory.

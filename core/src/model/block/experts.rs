@@ -89,6 +89,7 @@ pub(super) fn take<'m>(
         outputs: memory.take(Purpose::Activations, batch * n_embd),
         ranked: memory.take(Purpose::Activations, batch * used * n_embd),
         dense: &mut [],
+        counts: &mut [],
     }
 }
 
@@ -114,7 +115,7 @@ fn run<'m>(
     Ok(())
 }
 
-/// Chooses the experts of each row by the router's scores and announces their stripes.
+/// Chooses the experts of each row by the router's scores, counts them and announces their stripes.
 pub(super) fn choose(
     model: &Loaded<'_>,
     layer: &Layer<'_, '_>,
@@ -137,7 +138,15 @@ pub(super) fn choose(
             shares.iter_mut().for_each(|share| *share /= total);
         }
     }
-    for expert in (0..n_expert).filter(|expert| experts.chosen[..rows * used].contains(expert)) {
+    let chosen = &experts.chosen[..rows * used];
+    let mut counts = experts.counts.chunks_exact_mut(n_expert as usize);
+    if let Some(counts) = counts.nth(layer.index as usize) {
+        for &expert in chosen {
+            let count = &mut counts[expert as usize];
+            *count = count.saturating_add(1);
+        }
+    }
+    for expert in (0..n_expert).filter(|expert| chosen.contains(expert)) {
         model.weights.want(layer.expert_stripes(expert));
     }
     // Nothing more of this block: a source that reads ahead may go on to the next one.

@@ -80,7 +80,7 @@ impl Group {
             for first in (0..rows).step_by(stripe_rows as usize) {
                 let bytes = u64::from(stripe_rows.min(rows - first)) * row_bytes;
                 let offset = matrix.offset + u64::from(first) * row_bytes;
-                group.stripes.push(Stripe { offset, bytes, need: Need::Always });
+                group.stripes.push(Stripe { offset, bytes, need: Need::Always, group: 0 });
             }
             let bytes = rows as usize * row_bytes as usize;
             // Exponents of scales and of f32 stay small: their bytes are below 0x3f.

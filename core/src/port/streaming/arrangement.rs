@@ -56,10 +56,12 @@ pub struct Arrangement {
 impl Arrangement {
     /// Divides `budget` bytes of memory among the `stripes` of `file`, each of which takes
     /// `overhead_bytes` of tables as well; writes their pins to `pins`, of the same length. Where
-    /// something streams there are `slots`, whether or not the budget has room for them.
+    /// something streams there are `slots`, whether or not the budget has room for them. `uses` are
+    /// those of [`choose_pins`].
     pub fn new(
         file: &dyn Sectors,
         stripes: &[Stripe],
+        uses: &[u64],
         budget: u64,
         overhead_bytes: u64,
         slots: usize,
@@ -74,7 +76,7 @@ impl Arrangement {
         let slots_bytes = |slots: usize| slot_bytes.saturating_mul(slots as u64);
         let mut choose = |slots| {
             let left = budget.saturating_sub(overhead).saturating_sub(slots_bytes(slots));
-            choose_pins(stripes, left, pins);
+            choose_pins(stripes, uses, left, pins);
             pins.iter().all(Option::is_some)
         };
         let (slots, leases) = if choose(SLOTS_PINNING) {

@@ -1,9 +1,13 @@
 //! Which stripes stay in memory.
 //!
-//! Every stripe is read once a pass, so which ones stay does not matter for how many bytes are
+//! What every pass reads comes first. Which of it stays does not matter for how many bytes are
 //! read. It matters when: the reader must never run dry nor run full, so what is streamed is spread
 //! evenly over the pass, an equal fraction of every layer (as FlexInfer does, arXiv 2503.03777).
-//! Where memory keeps all that every pass reads, experts share the rest in the same way.
+//!
+//! Experts get what that leaves: a fixed set of them, each whole. With counts of their use, those
+//! used most; of those used equally, an even share, so that without counts every layer keeps as
+//! many as the others. No cache follows what is used (LRU and its like): below the bytes of one
+//! token it hits next to nothing, and the set would depend on the text.
 
 use crate::port::{Need, Stripe};
 
@@ -19,15 +23,18 @@ pub const fn pin_bytes(stripe: &Stripe) -> u64 {
 const SOMEWHERE: Option<u64> = Some(0);
 
 /// Writes to `pins`, of the same length as `stripes`, where in `budget` bytes of memory each stripe
-/// is pinned; `None` for those that stream.
-pub fn choose_pins(stripes: &[Stripe], budget: u64, pins: &mut [Option<u64>]) {
+/// is pinned; `None` for those that stream. `uses` says how often each [`Stripe::group`] was used;
+/// never, if it is too short.
+pub fn choose_pins(stripes: &[Stripe], uses: &[u64], budget: u64, pins: &mut [Option<u64>]) {
     pins.fill(None);
-    let mut left = spread(stripes, pins, budget, |need| need != Need::Maybe);
+    let is_dense = |stripe: &Stripe| stripe.need != Need::Maybe;
+    let left = spread(stripes, pins, budget, is_dense);
+    let mut left = fill(stripes, pins, left, is_dense);
     let mut all = stripes.iter().zip(&*pins);
-    if all.all(|(stripe, pin)| pin.is_some() || stripe.need == Need::Maybe) {
-        left = spread(stripes, pins, left, |need| need == Need::Maybe);
+    if all.all(|(stripe, pin)| pin.is_some() || !is_dense(stripe)) {
+        left = pin_groups(stripes, uses, pins, left);
     }
-    fill(stripes, pins, left);
+    fill(stripes, pins, left, |_| true);
     let mut next = 0;
     for (stripe, pin) in stripes.iter().zip(pins) {
         if let Some(place) = pin {
@@ -37,40 +44,78 @@ pub fn choose_pins(stripes: &[Stripe], budget: u64, pins: &mut [Option<u64>]) {
     }
 }
 
-/// Pins an even share of the stripes of some needs; returns what is left of `budget`.
+/// Pins the groups that were used most, and as much as fits of the most used one that is left;
+/// returns what is left of `budget`.
+fn pin_groups(stripes: &[Stripe], uses: &[u64], pins: &mut [Option<u64>], budget: u64) -> u64 {
+    let uses_of = |stripe: &Stripe| match stripe.need {
+        Need::Maybe => Some(uses.get(stripe.group as usize).copied().unwrap_or(0)),
+        _ => None,
+    };
+    let fits = |limit: u64| {
+        let above = stripes.iter().filter(|stripe| uses_of(stripe) > Some(limit));
+        above.map(|stripe| u128::from(pin_bytes(stripe))).sum::<u128>() <= u128::from(budget)
+    };
+    // The least number such that all groups with more uses fit, found by halves: sorting would take
+    // memory.
+    let (mut limit, mut high) = (0, uses.iter().copied().max().unwrap_or(0));
+    while limit < high {
+        let middle = limit + (high - limit) / 2;
+        if fits(middle) { high = middle } else { limit = middle + 1 }
+    }
+    let left = spread(stripes, pins, budget, |stripe| uses_of(stripe) > Some(limit));
+    let left = spread(stripes, pins, left, |stripe| uses_of(stripe) == Some(limit));
+    fill(stripes, pins, left, |stripe| uses_of(stripe) == Some(limit))
+}
+
+/// Pins an even share of the stripes for which `counts` holds, groups as a whole; returns what is
+/// left of `budget`.
 fn spread(
     stripes: &[Stripe],
     pins: &mut [Option<u64>],
     budget: u64,
-    counts: impl Fn(Need) -> bool,
+    counts: impl Fn(&Stripe) -> bool,
 ) -> u64 {
-    let bytes = |stripe: &Stripe| u128::from(pin_bytes(stripe));
-    let total: u128 = stripes.iter().filter(|stripe| counts(stripe.need)).map(bytes).sum();
+    let bytes_of = |group: &[Stripe]| group.iter().map(|it| u128::from(pin_bytes(it))).sum();
+    let groups = || stripes.chunk_by(Stripe::is_grouped_with);
+    let counts = |group: &[Stripe]| group.first().is_some_and(&counts);
+    let total: u128 = groups().filter(|group| counts(group)).map(bytes_of).sum();
     let share = u128::from(budget).min(total);
     let (mut seen, mut taken) = (0, 0);
-    for (stripe, pin) in stripes.iter().zip(pins).filter(|(stripe, _)| counts(stripe.need)) {
-        seen += bytes(stripe);
+    let mut rest = pins;
+    for group in groups() {
+        let (pins, others) = rest.split_at_mut(group.len());
+        rest = others;
+        if !counts(group) {
+            continue;
+        }
+        let bytes: u128 = bytes_of(group);
+        seen += bytes;
         // Pinned bytes keep up with their share of the bytes so far, and never pass it.
-        if (taken + bytes(stripe)) * total <= share * seen {
-            taken += bytes(stripe);
-            *pin = SOMEWHERE;
+        if (taken + bytes) * total <= share * seen {
+            taken += bytes;
+            pins.fill(SOMEWHERE);
         }
     }
     // `taken` is at most `share`.
     budget - taken as u64
 }
 
-/// Uses what is left up, longest stripes first: less than a stripe's bytes, but stripes differ.
-fn fill(stripes: &[Stripe], pins: &mut [Option<u64>], mut left: u64) {
-    let rest =
-        |(stripe, pin): &(&Stripe, &mut Option<u64>)| pin.is_none() && stripe.need != Need::Maybe;
+/// Uses up what is left with stripes for which `counts` holds, the longest first; returns what is
+/// left then. It is less than a group's bytes, but stripes differ.
+fn fill(
+    stripes: &[Stripe],
+    pins: &mut [Option<u64>],
+    mut left: u64,
+    counts: impl Fn(&Stripe) -> bool,
+) -> u64 {
+    let rest = |(stripe, pin): &(&Stripe, &mut Option<u64>)| pin.is_none() && counts(stripe);
     // Stripes have few lengths: as long as a model's rows allow, and the rests of its matrices.
     let mut shorter_than = u64::MAX;
     loop {
         let fits = |stripe: &Stripe| stripe.bytes < shorter_than && pin_bytes(stripe) <= left;
         let candidates = stripes.iter().zip(&mut *pins).filter(rest);
         let lengths = candidates.filter(|(stripe, _)| fits(stripe)).map(|(it, _)| it.bytes);
-        let Some(longest) = lengths.max() else { return };
+        let Some(longest) = lengths.max() else { return left };
         shorter_than = longest;
         let longest = |it: &(&Stripe, &mut Option<u64>)| rest(it) && it.0.bytes == longest;
         for (stripe, pin) in stripes.iter().zip(&mut *pins).filter(longest) {
@@ -92,12 +137,12 @@ mod tests {
 
     fn choose(stripes: &[Stripe], budget: u64) -> Vec<Option<u64>> {
         let mut pins = vec![Some(7); stripes.len()];
-        choose_pins(stripes, budget, &mut pins);
+        choose_pins(stripes, &[], budget, &mut pins);
         pins
     }
 
     fn stripes(lengths: &[(u64, Need)]) -> Vec<Stripe> {
-        lengths.iter().map(|&(bytes, need)| Stripe { offset: 0, bytes, need }).collect()
+        lengths.iter().map(|&(bytes, need)| Stripe { offset: 0, bytes, need, group: 0 }).collect()
     }
 
     fn pinned_bytes(stripes: &[Stripe], pins: &[Option<u64>]) -> u64 {
@@ -138,16 +183,115 @@ mod tests {
         }
     }
 
+    /// Blocks of two dense stripes and `experts` experts of three stripes each.
+    fn blocks(blocks: u32, experts: u32) -> Vec<Stripe> {
+        let mut stripes = stripes(&[(900, Always)]);
+        for block in 0..blocks {
+            stripes.extend([Stripe { bytes: 700, ..stripes[0] }; 2]);
+            for group in block * experts..(block + 1) * experts {
+                // As types of weights differ among blocks.
+                let bytes = if block % 3 == 0 { 500 } else { 400 };
+                let stripe = Stripe { offset: 0, bytes, need: Maybe, group };
+                stripes.extend([stripe, stripe, Stripe { bytes: bytes - 100, ..stripe }]);
+            }
+        }
+        stripes.push(Stripe { offset: 0, bytes: 1300, need: Logits, group: 0 });
+        stripes
+    }
+
+    /// Stripes of each group that are pinned, and whether all others are.
+    fn pinned_stripes(stripes: &[Stripe], pins: &[Option<u64>], groups: u32) -> (Vec<u32>, bool) {
+        let (mut counts, mut dense) = (vec![0; groups as usize], true);
+        for (stripe, pin) in stripes.iter().zip(pins) {
+            match stripe.need {
+                Maybe => counts[stripe.group as usize] += u32::from(pin.is_some()),
+                _ => dense &= pin.is_some(),
+            }
+        }
+        (counts, dense)
+    }
+
     #[test]
     fn experts_come_after_what_every_pass_reads() {
-        let stripes = stripes(&[(640, Always), (640, Maybe), (640, Maybe), (640, Logits)]);
-        let pinned = |budget| -> Vec<bool> {
-            choose(&stripes, budget).iter().map(Option::is_some).collect()
+        let stripes = blocks(1, 2);
+        let dense = [900, 700, 700, 1300].map(|bytes: u64| bytes.next_multiple_of(64));
+        let dense: u64 = dense.iter().sum();
+        // Of 500, 500 and 400 bytes.
+        let expert = 512 + 512 + 448;
+        let pinned = |budget| pinned_stripes(&stripes, &choose(&stripes, budget), 2);
+        assert_eq!(pinned(dense), (vec![0, 0], true));
+        assert_eq!(pinned(dense + expert), (vec![0, 3], true));
+        assert_eq!(pinned(dense + 2 * expert - 1), (vec![2, 3], true));
+        assert_eq!(pinned(dense + 2 * expert), (vec![3, 3], true));
+        // What is left over is used, too: a byte less than all that is dense.
+        let (experts, is_dense) = pinned(dense - 1);
+        assert!(!is_dense && experts.iter().sum::<u32>() > 0);
+    }
+
+    #[test]
+    fn without_counts_every_layer_keeps_an_equal_share_of_whole_experts() {
+        const EXPERTS: u32 = 64;
+        let stripes = blocks(16, EXPERTS);
+        let total: u64 = stripes.iter().map(pin_bytes).sum();
+        for percent in [20, 37, 50, 75, 99] {
+            let budget = total / 100 * percent;
+            let pins = choose(&stripes, budget);
+            assert!(pinned_bytes(&stripes, &pins) <= budget);
+            let (counts, dense) = pinned_stripes(&stripes, &pins, 16 * EXPERTS);
+            assert!(dense, "{percent} %");
+            // What is left over is less than an expert.
+            let parts = counts.iter().filter(|&&count| (1..3).contains(&count)).count();
+            assert!(parts <= 2, "{percent} %: {parts}");
+            let whole = |block: &[u32]| block.iter().filter(|&&count| count == 3).count();
+            let kept: Vec<usize> = counts.chunks(EXPERTS as usize).map(whole).collect();
+            let (least, most) = (kept.iter().min().unwrap(), kept.iter().max().unwrap());
+            assert!(most - least <= 2, "{percent} %: {kept:?}");
+        }
+    }
+
+    #[test]
+    fn with_counts_the_most_used_experts_are_kept() {
+        const GROUPS: u32 = 6 * 16;
+        let stripes = blocks(6, 16);
+        let total: u64 = stripes.iter().map(pin_bytes).sum();
+        let lists: [fn(u64) -> u64; 5] = [
+            |_| 5,
+            |group| group * 7919 % 97,
+            |group| u64::MAX - group * 13 % 5,
+            |group| if group == 40 { u64::MAX } else { 0 },
+            |group| group % 3,
+        ];
+        for uses in lists.map(|uses| (0..u64::from(GROUPS)).map(uses).collect::<Vec<_>>()) {
+            for percent in 0..=100 {
+                let budget = total / 100 * percent;
+                let mut pins = vec![Some(7); stripes.len()];
+                choose_pins(&stripes, &uses, budget, &mut pins);
+                let pinned = pinned_bytes(&stripes, &pins);
+                assert!(pinned <= budget && budget - pinned < 1400, "{budget}: {pinned}");
+                let (counts, dense) = pinned_stripes(&stripes, &pins, GROUPS);
+                let of = |is_kept: fn(u32) -> bool| {
+                    uses.iter().zip(&counts).filter(move |(_, count)| is_kept(**count))
+                };
+                let least_whole = of(|count| count == 3).map(|(uses, _)| uses).min();
+                let most_streamed = of(|count| count == 0).map(|(uses, _)| uses).max();
+                if dense && let Some((least, most)) = least_whole.zip(most_streamed) {
+                    assert!(least >= most, "{percent} %: {least} kept, {most} not: {uses:?}");
+                }
+            }
+        }
+    }
+
+    /// A source may be told less or more than there is.
+    #[test]
+    fn groups_without_a_count_were_never_used() {
+        let stripes = blocks(2, 8);
+        let budget = stripes.iter().map(pin_bytes).sum::<u64>() / 2;
+        let choose = |uses: &[u64]| {
+            let mut pins = vec![None; stripes.len()];
+            choose_pins(&stripes, uses, budget, &mut pins);
+            pins
         };
-        assert_eq!(pinned(639), [false; 4]);
-        assert_eq!(pinned(1279), [false, false, false, true]);
-        assert_eq!(pinned(1280), [true, false, false, true]);
-        assert_eq!(pinned(1920), [true, false, true, true]);
-        assert_eq!(pinned(2560), [true; 4]);
+        assert_eq!(choose(&[]), choose(&[0; 40]));
+        assert_eq!(choose(&[0, 3]), choose(&[[0, 3].as_slice(), &[0; 40]].concat()));
     }
 }

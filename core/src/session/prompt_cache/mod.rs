@@ -15,21 +15,17 @@
 //! then their values, as the cache stores them. Numbers are little-endian. Only filled positions
 //! are there.
 
-mod crc32c;
-mod fingerprint;
-mod frames;
 mod header;
 
-pub use fingerprint::Fingerprint;
 pub use header::{Mismatch, NUMERICS_VERSION};
 
 use super::Session;
+use super::fingerprint::{Fingerprint, Hash};
+use super::frames::{FrameError, FrameReader, FrameWriter, framed_bytes};
 use super::sequence::Known;
 use crate::model::{Keep, Run};
 use crate::ops::BLOCK_POSITIONS;
 use crate::port::{Sink, Source};
-use fingerprint::Hash;
-use frames::{FrameError, FrameReader, FrameWriter, framed_bytes};
 use header::{HEADER_BYTES, Header, MAGIC};
 
 /// Bytes of a token, of a position and of an f32.
@@ -267,16 +263,14 @@ impl Session<'_> {
     }
 
     /// What a file of this session says, but for its length.
-    fn header(&self, Fingerprint(model): Fingerprint) -> Header {
-        let (mut rope, mut encodings, mut blocks) = (Hash::new(), Hash::new(), Hash::new());
-        blocks.update(&model.to_le_bytes());
-        self.config().skipped.iter().for_each(|layer| blocks.update(&layer.to_le_bytes()));
+    fn header(&self, model: Fingerprint) -> Header {
+        let (mut rope, mut encodings) = (Hash::new(), Hash::new());
         self.engine.model.rotation(&mut |number| rope.update(&number.to_le_bytes()));
         self.engine.model.arithmetic(&mut |number| encodings.update(&number.to_le_bytes()));
         let shape = self.engine.state.stored_shape();
         Header {
             numerics: NUMERICS_VERSION,
-            model: blocks.value(),
+            model: model.without(self.config().skipped),
             rope: rope.value(),
             encodings: encodings.value(),
             kv_type: shape.kv_type.tensor_type() as u32,

@@ -1,10 +1,12 @@
-//! Which model a file of keys and values belongs to, by a hash that costs milliseconds.
+//! Which model a file that a run leaves for the next one belongs to, by a hash that costs
+//! milliseconds.
 //!
 //! Hashed are the model file's length, its whole header (metadata and tensor table) and samples of
 //! its weights: a fine-tuned model has the header of its parent. Against accidents, not against
 //! someone who makes two models with one fingerprint and would only fool himself.
 
 use crate::gguf::Gguf;
+use crate::model::LayerSet;
 use crate::port::{ReadError, Weights};
 
 /// Tensors of which a sample is hashed, evenly spread over the file. Reading one costs a page or a
@@ -34,9 +36,9 @@ impl Hash {
     }
 }
 
-/// A model, as far as its keys and values depend on it.
+/// A model, as far as what a run keeps depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint(pub(super) u64);
+pub struct Fingerprint(u64);
 
 impl Fingerprint {
     /// The fingerprint of the file that `gguf` describes and `weights` reads.
@@ -59,6 +61,14 @@ impl Fingerprint {
             hash.update(sample);
         }
         Ok(Self(hash.value()))
+    }
+
+    /// The hash of the model without the blocks of `skipped`.
+    pub(super) fn without(self, skipped: LayerSet) -> u64 {
+        let mut hash = Hash::new();
+        hash.update(&self.0.to_le_bytes());
+        skipped.iter().for_each(|layer| hash.update(&layer.to_le_bytes()));
+        hash.value()
     }
 }
 
