@@ -119,8 +119,8 @@ fn gemma() {
     check(&form("gemma"), [given, begun, &format!("{begun}{on}")]);
 }
 
-/// (J) google-gemma-4-31B-it, with `enable_thinking` undefined, true and false. Smaller ones' program
-/// is the same without the closed thoughts.
+/// (J) google-gemma-4-31B-it, with `enable_thinking` undefined, true and false. The program of
+/// smaller ones is the same without the closed thoughts.
 #[test]
 fn gemma_4_is_asked_for_thoughts_by_a_system_message() {
     const CLOSED: &str = "<|channel>thought\n<channel|>";

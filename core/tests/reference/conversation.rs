@@ -1,5 +1,5 @@
-//! Conversations with models that have recurrent state: whatever is used on the way, their texts are
-//! those of fresh runs, and a second turn evaluates nothing but what is new.
+//! Conversations with models that have recurrent state: whatever is used on the way, their texts
+//! are those of fresh runs, and a second turn evaluates nothing but what is new.
 
 use crate::engine::{Fixture, architectures, is_recurrent};
 use crate::speculation::{Counted, Run, Text, identical, random_run, runs, with_model_of};
