@@ -8,6 +8,7 @@ use super::loaded::Loaded;
 use super::recurrent::Recurring;
 use super::state::State;
 use super::tensors::Layer;
+use crate::ops::{self, Step};
 
 /// Llama with state that cannot go back.
 pub(crate) static REMEMBERING: Family = Family {
@@ -29,16 +30,19 @@ fn run<'m>(
     rows: usize,
 ) -> Result<(), ForwardError> {
     let n_embd = model.config.n_embd as usize;
-    for row in 0..rows {
-        let at = state.positions[row];
-        let own = &mut state.recurrent.of(at.sequence)[layer.recurrent_at..][..2];
+    let State { x, y, recurrent, positions, .. } = &mut *state;
+    let positions = &positions[..rows];
+    let own = recurrent.columns(layer.recurrent_at);
+    let out = [&mut x[..rows * n_embd], &mut y[..n_embd]];
+    ops::scan(model.parallel, positions, (1, 2), own, out, &|_, row, Step { state, out, .. }| {
         // Every position once, in order.
-        if own[0] != at.position as f32 {
-            return Err(ForwardError::Position(at));
+        if state[0] != positions[row].position as f32 {
+            return None;
         }
-        own[0] += 1.0;
-        own[1] = 0.5 * own[1] + state.x[row * n_embd];
-        state.x[row * n_embd] += 0.1 * own[1];
-    }
+        state[0] += 1.0;
+        state[1] = 0.5 * state[1] + out[0];
+        out[0] += 0.1 * state[1];
+        Some(())
+    })?;
     (ATTENTION.run)(model, state, layer, rows)
 }

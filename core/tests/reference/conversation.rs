@@ -2,6 +2,7 @@
 //! are those of fresh runs, and a second turn evaluates nothing but what is new.
 
 use crate::engine::{Fixture, architectures, is_recurrent};
+use crate::file::{fingerprint, restore, saved};
 use crate::speculation::{Counted, Run, Text, identical, random_run, runs, with_model_of};
 use picolm_core::session::speculate::{Drafter, PromptLookup};
 use picolm_core::session::{Output, Session, StopTexts};
@@ -68,6 +69,9 @@ fn two_turns_and_a_stop_text(fixture: &Fixture, seed: u64) {
 
         let first = talk.answer(&prompt, false);
         let tokens = talk.new_tokens(&user);
+        let model = fingerprint(&fixture.file);
+        let (begun, unread) = (talk.session.tokens().to_vec(), talk.unread);
+        let file = saved(&mut talk.session, model);
         weights.rows.set(0);
         talk.session.prefill(&tokens, &mut |_| true).unwrap();
         assert_eq!(weights.rows.get(), tokens.len() as u32, "{case}: only what is new");
@@ -79,6 +83,17 @@ fn two_turns_and_a_stop_text(fixture: &Fixture, seed: u64) {
         for with_lookup in [false, true] {
             talk.begin();
             assert_eq!(talk.answer(&prompt, with_lookup), first, "{case}");
+            assert_eq!(talk.answer(&user, with_lookup), second, "{case}");
+            assert_eq!(talk.text(), text, "{case}");
+        }
+
+        // Another process, which has the first turn's file.
+        for with_lookup in [false, true] {
+            talk.begin();
+            let both = [&begun[..], &tokens].concat();
+            let reused = restore(&mut talk.session, &file, model, &both);
+            assert_eq!(reused, Ok(begun.len() as u32), "{case}");
+            talk.unread = unread;
             assert_eq!(talk.answer(&user, with_lookup), second, "{case}");
             assert_eq!(talk.text(), text, "{case}");
         }

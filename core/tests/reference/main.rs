@@ -9,4 +9,7 @@ mod against_ourselves;
 mod conversation;
 mod engine;
 mod experts;
+#[allow(dead_code)] // The tests of the prompt cache need all of it.
+#[path = "../prompt_cache/file.rs"]
+mod file;
 mod speculation;
