@@ -1,8 +1,9 @@
 //! The file that `--expert-profile` names: how often runs have used each expert. Below a ceiling,
-//! those used most stay in memory; every run adds its own counts.
+//! those used most stay in memory. Every run adds its own counts; of runs at the same time, the
+//! counts of the last to end are kept.
 //!
-//! Unlike a prompt cache, the counts of many runs cannot be had again at once: a file that does not
-//! fit ends the run before it begins, and is left as it is.
+//! Unlike a prompt cache, the counts of many runs cannot be rebuilt by one run: a file that does
+//! not fit ends the run before it begins, and is left as it is.
 
 use crate::cache::followed;
 use crate::engine::{Model, Source};

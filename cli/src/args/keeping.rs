@@ -48,6 +48,9 @@ impl Keeping {
         if self.cache.is_some() && !has_prompt {
             return Err(Failure::usage("--cache: goes with a prompt, not with a talk"));
         }
+        if self.cache.is_some() && self.cache == self.expert_profile {
+            return Err(Failure::usage("--expert-profile: names the file of --cache"));
+        }
         if self.cache_max.is_some() && self.cache.is_none() {
             return Err(Failure::usage("--cache-max: goes with --cache FILE only"));
         }

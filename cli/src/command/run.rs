@@ -9,7 +9,7 @@ use crate::ceiling;
 use crate::constraint::{Constrained, require_budget};
 use crate::draft::Guesser;
 use crate::engine::{Machine, Model, ModelFile, Needs, Plan, Source, chat, reserve, text};
-use crate::expert_profile::ProfileFile;
+use crate::expert_profile::{Profile, ProfileFile};
 use crate::platform::clock::MonotonicClock;
 use crate::platform::console;
 use crate::report::{self, Bytes, Failure};
@@ -106,10 +106,11 @@ fn load(
     let outcome = match chat {
         Some(chat) if interactive => talk(arguments, generation, chat, source.line_bytes()),
         chat => answer(arguments, generation, chat, cache, &source),
-    }?;
-    if let Some(profile) = &profile {
-        profile.save()?;
-    }
+    };
+    // What was counted is true whatever has ended the run.
+    let saved = profile.as_ref().map_or(Ok(()), Profile::save);
+    let outcome = outcome?;
+    saved?;
     Ok(outcome)
 }
 

@@ -135,6 +135,8 @@ impl<'m> Recurrent<'m> {
     /// Goes back to the last mark at or before `position`, or to the beginning; returns where that
     /// is. Marks behind it are gone.
     pub(super) fn rewind(&mut self, sequence: u32, position: u32) -> u32 {
+        // After an error the awaited row does not come.
+        self.awaited = None;
         match self.recurring {
             Some(recurring) => (recurring.rewind)(self, sequence, position),
             None => position,

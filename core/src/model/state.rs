@@ -258,7 +258,8 @@ impl<'m> State<'m> {
     }
 
     /// Keeps the recurrent state as it will be behind the row at `last`, which the next pass has:
-    /// what follows it may be wrong. The next mark takes its place.
+    /// what follows it may be wrong. The next mark takes its place. One sequence a pass; if the
+    /// pass fails, the sequence goes back to an earlier mark.
     pub(crate) fn mark_behind(&mut self, last: RowPosition) {
         self.recurrent.mark_behind(last);
     }

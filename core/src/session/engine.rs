@@ -44,14 +44,14 @@ impl<'m> Engine<'m> {
         self.state.options()
     }
 
-    /// Counts from now on how often a row chose each expert: passes add to `counts`,
-    /// `[n_layer, n_expert]` of the blocks that run. Blocks for which they are too short are not
-    /// counted.
+    /// Counts from now on how many passes use each expert, whether one row of a batch or all have
+    /// chosen it: passes add to `counts`, `[n_layer, n_expert]` of the blocks that run. If it is
+    /// too short, later blocks are not counted.
     pub fn count_experts(&mut self, counts: &'m mut [u64]) {
         self.state.count_experts(counts);
     }
 
-    /// How often each expert was chosen. `[n_layer, n_expert]`; empty where nobody asked.
+    /// How many passes have used each expert. `[n_layer, n_expert]`; empty where nobody asked.
     pub fn expert_counts(&self) -> &[u64] {
         self.state.expert_counts()
     }

@@ -1,5 +1,5 @@
-//! How often each expert of each block was chosen, in a file for the next run: where memory does
-//! not hold all experts, it then holds those that are used most.
+//! How many passes have used each expert of each block, in a file for the next run: if not all
+//! experts fit in memory, that one pins the most used ones.
 //!
 //! Contract: the counts change which weights are kept in memory, and no bit of a text. A file is
 //! used whole or not at all, and memory is not taken on its word: the counts are the caller's.
@@ -79,7 +79,7 @@ impl ExpertProfile {
         self.n_layer as usize * self.n_expert as usize
     }
 
-    /// Reads `[n_layer, n_expert]` counts; after an error they are of no use.
+    /// Reads `[n_layer, n_expert]` counts; after an error `counts` is unspecified.
     pub fn read<S: Source>(
         &self,
         source: &mut S,
@@ -88,7 +88,7 @@ impl ExpertProfile {
         let actual_bytes = source.bytes();
         let mut reader = FrameReader::new(source);
         let mut header = [0; HEADER_BYTES];
-        // What is no profile is told apart however short it is.
+        // The magic first, so that even a short file of another kind is reported as no profile.
         let length = actual_bytes.min(HEADER_BYTES as u64) as usize;
         reader.read(&mut header[..length])?;
         if header[..length.min(MAGIC.len())] != MAGIC[..length.min(MAGIC.len())] {

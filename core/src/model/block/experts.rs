@@ -140,14 +140,13 @@ pub(super) fn choose(
     }
     let chosen = &experts.chosen[..rows * used];
     let mut counts = experts.counts.chunks_exact_mut(n_expert as usize);
-    if let Some(counts) = counts.nth(layer.index as usize) {
-        for &expert in chosen {
-            let count = &mut counts[expert as usize];
-            *count = count.saturating_add(1);
-        }
-    }
+    let mut counts = counts.nth(layer.index as usize);
     for expert in (0..n_expert).filter(|expert| chosen.contains(expert)) {
         model.weights.want(layer.expert_stripes(expert));
+        // Rows share a read, and reads are what memory saves.
+        if let Some(count) = counts.as_mut().and_then(|counts| counts.get_mut(expert as usize)) {
+            *count = count.saturating_add(1);
+        }
     }
     // Nothing more of this block: a source that reads ahead may go on to the next one.
     let end = layer.expert_stripes(n_expert.saturating_sub(1)).end;

@@ -44,8 +44,8 @@ pub fn choose_pins(stripes: &[Stripe], uses: &[u64], budget: u64, pins: &mut [Op
     }
 }
 
-/// Pins the groups that were used most, and as much as fits of the most used one that is left;
-/// returns what is left of `budget`.
+/// Pins the groups that were used most, and as much as fits of those used next most; returns what
+/// is left of `budget`.
 fn pin_groups(stripes: &[Stripe], uses: &[u64], pins: &mut [Option<u64>], budget: u64) -> u64 {
     let uses_of = |stripe: &Stripe| match stripe.need {
         Need::Maybe => Some(uses.get(stripe.group as usize).copied().unwrap_or(0)),
@@ -281,7 +281,7 @@ mod tests {
         }
     }
 
-    /// A source may be told less or more than there is.
+    /// `uses` may be shorter or longer than the number of groups.
     #[test]
     fn groups_without_a_count_were_never_used() {
         let stripes = blocks(2, 8);
