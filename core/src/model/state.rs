@@ -160,7 +160,7 @@ pub(super) struct ExpertBuffers<'m> {
     /// Outputs of a dense network that stands beside the experts; empty without one.
     /// `[batch, n_embd]`
     pub(super) dense: &'m mut [f32],
-    /// How often each expert was chosen; empty where nobody asks. `[n_layer, n_expert]`
+    /// How many passes used each expert; empty where nobody asks. `[n_layer, n_expert]`
     pub(super) counts: &'m mut [u64],
 }
 
@@ -234,7 +234,7 @@ impl<'m> State<'m> {
         self.logits.get(index * n_vocab..(index + 1) * n_vocab).unwrap_or(&[])
     }
 
-    /// Lets passes add to `counts` how often each expert was chosen. `[n_layer, n_expert]`
+    /// Lets passes add to `counts` which experts they use. `[n_layer, n_expert]`
     pub(crate) fn count_experts(&mut self, counts: &'m mut [u64]) {
         self.experts.counts = counts;
     }

@@ -36,7 +36,7 @@ impl Hash {
     }
 }
 
-/// A model, as far as what a run keeps depends on it.
+/// Identifies a model in files that outlive a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint(u64);
 

@@ -1,11 +1,10 @@
 //! Weights larger than memory: some stay, the others stream past.
 //!
-//! A pass reads all weights once, in the same order each time, but for experts, of which it reads
-//! those that its rows chose. An LRU cache of fewer bytes than that hits nothing, so the page cache
-//! would read the whole file again for every token. Here an equal fraction of every layer is pinned
-//! in memory and one thread reads the rest, past the page cache, into a few slots, ahead of the
-//! engine over layers and over the end of a pass: a token takes as long as the disk needs for what
-//! is not pinned.
+//! A pass reads all dense weights and the chosen experts once, always in the same order. An LRU
+//! cache of fewer bytes than that hits nothing, so the page cache would read the whole file again
+//! for every token. Here an equal fraction of every layer is pinned in memory and one thread reads
+//! the rest, past the page cache, into a few slots, ahead of the engine over layers and over the
+//! end of a pass: a token takes as long as the disk needs for what is not pinned.
 //!
 //! Nothing of the file is mapped: a read error or a file that shrinks is an error of the lease.
 //! Core decides what stays, what is read next and whose each slot is

@@ -23,8 +23,8 @@ pub const fn pin_bytes(stripe: &Stripe) -> u64 {
 const SOMEWHERE: Option<u64> = Some(0);
 
 /// Writes to `pins`, of the same length as `stripes`, where in `budget` bytes of memory each stripe
-/// is pinned; `None` for those that stream. `uses` says how often each [`Stripe::group`] was used;
-/// never, if it is too short.
+/// is pinned; `None` for those that stream. `uses` counts the uses of each [`Stripe::group`]; a
+/// group beyond its end has none.
 pub fn choose_pins(stripes: &[Stripe], uses: &[u64], budget: u64, pins: &mut [Option<u64>]) {
     pins.fill(None);
     let is_dense = |stripe: &Stripe| stripe.need != Need::Maybe;

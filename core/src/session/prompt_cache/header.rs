@@ -42,7 +42,7 @@ pub enum Mismatch {
     Version(u32),
     /// It is shorter or longer than it says.
     Length,
-    /// Its bytes are not those that were written.
+    /// Its checksum does not match its bytes.
     Checksum,
     /// It belongs to another model, or to this one with other blocks left out.
     Model,
