@@ -80,17 +80,18 @@ SHELL = [
     "-p hi -n 3 --cache PIPE", "-p hi -n 3 --cache LINK; cat C",
     "-p hi -n 3 --cache NOTE; cat NOTE", "-p hi -n 3 --cache READONLY", "-p hi -n 3 --cache LOOP",
 ]  # fmt: skip
-BEFORE = ["ulimit -s unlimited", "ulimit -s 64", "ulimit -f 1", "trap '' PIPE", "trap '' INT"]
+UNLIMITED = "ulimit -s unlimited"
+BEFORE = ["true", UNLIMITED, "ulimit -s 64", "ulimit -f 1", "trap '' PIPE", "trap '' INT"]
 
 
-def sessions(program, model):
+def sessions(program, model, befores):
     """What each command line of `SHELL` gives, one after the other in a folder of their own."""
     prepare = "mkfifo PIPE; ln -s C LINK; ln -s LOOP LOOP; echo note >NOTE; cp NOTE READONLY; "
     prepare += "chmod a-w READONLY"
     with tempfile.TemporaryDirectory() as folder:
         run = partial(subprocess.run, shell=True, cwd=folder, capture_output=True, timeout=60)
         run(prepare, check=True)
-        for before in ["true", *BEFORE]:
+        for before in befores:
             for rest in SHELL:
                 done = run(f"{before}; {program} {model} {rest}")
                 yield (before, rest), (done.returncode, done.stdout)
@@ -136,7 +137,10 @@ def main(*arguments):
         return item, outcome(expected, arguments, stdin), outcome(actual, arguments, stdin)
 
     expected, *models = (str(Path(name).resolve()) for name in (expected, *models))
-    for of in (sessions, interrupted):
+    # QEMU leaves the stack's limit as it is, whatever a program asks for; start-up wants a limit.
+    is_emulated = len(actual.split()) > 1
+    befores = [before for before in BEFORE if not (is_emulated and before == UNLIMITED)]
+    for of in (partial(sessions, befores=befores), interrupted):
         for (what, wanted), (_, got) in zip(of(expected, models[0]), of(actual, models[0])):
             if wanted != got:
                 failed += 1
@@ -163,7 +167,7 @@ def main(*arguments):
                 break
     if failed:
         sys.exit(f"{failed} differ")
-    count = len(work) + len(SHELL) * (1 + len(BEFORE))
+    count = len(work) + len(SHELL) * len(befores)
     print(f"{count} command lines: stdout and exit code are equal")
 
 
