@@ -63,9 +63,13 @@ def cases(with_pairs):
             yield [*a, *b]
 
 
+# Emulated, the longest prompt takes most of a minute of processor time.
+TIMEOUT_S = 600
+
+
 def outcome(program, arguments, stdin):
     command = [*program.split(), *arguments]
-    run = subprocess.run(command, input=stdin, capture_output=True, timeout=60)
+    run = subprocess.run(command, input=stdin, capture_output=True, timeout=TIMEOUT_S)
     return run.returncode, run.stdout, run.stderr
 
 
@@ -89,7 +93,7 @@ def sessions(program, model, befores):
     prepare = "mkfifo PIPE; ln -s C LINK; ln -s LOOP LOOP; echo note >NOTE; cp NOTE READONLY; "
     prepare += "chmod a-w READONLY"
     with tempfile.TemporaryDirectory() as folder:
-        run = partial(subprocess.run, shell=True, cwd=folder, capture_output=True, timeout=60)
+        run = partial(subprocess.run, shell=True, cwd=folder, capture_output=True, timeout=TIMEOUT_S)
         run(prepare, check=True)
         for before in befores:
             for rest in SHELL:
