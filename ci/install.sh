@@ -9,11 +9,14 @@ usage() {
 Installs picolm for one user, without root:
 
   curl -fsSL URL/install.sh | sh
-  sh ci/install.sh [--dry-run] [--yes] [--model NAME] [--from-source] [--uninstall]
+  sh ci/install.sh [--dry-run] [--yes] [--model NAME] [--service] [--picoclaw]
+                   [--from-source] [--uninstall]
 
   --dry-run      says what would be done, and does nothing
   --yes          answers every question with yes; without a terminal nothing is asked or added
   --model NAME   smollm2, tinyllama, llama, or auto (by this machine's memory): fetches it
+  --service      serves the model at http://127.0.0.1:8080, by a systemd service of this user
+  --picoclaw     writes ~/.picoclaw/config.json for that server, where there is none
   --from-source  builds, with cargo, in place of fetching a release
   --uninstall    removes what an installation has put here
 
@@ -28,7 +31,7 @@ repository=https://github.com/picolm/picolm
 releases=${PICOLM_RELEASE_URL:-$repository/releases/latest/download}
 home=${PICOLM_HOME:-${HOME:-}/.picolm}
 stall_s=${PICOLM_STALL_S:-30}
-dry='' yes='' model='' source='' uninstall=''
+dry='' yes='' model='' file='' service='' picoclaw='' source='' uninstall=''
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -227,7 +230,7 @@ install_from_source() {
         return 0
     }
     (cd "$checkout" && CARGO_TARGET_DIR="$scratch/target" \
-        cargo build --quiet --release --locked --package picolm </dev/null) ||
+        cargo build --quiet --release --locked --package picolm --features serve </dev/null) ||
         fail "the build failed"
     put_program "$scratch/target/release/picolm"
 }
@@ -369,6 +372,117 @@ fetch_model() {
     say ""
 }
 
+# The model that is served: the one that was fetched, or the first that is there.
+served_model() {
+    [ -n "$file" ] || for there in "$home"/models/*.gguf; do
+        [ ! -f "$there" ] || file=models/${there##*/}
+        break
+    done
+    [ -n "$file" ] || [ -n "$dry" ] || fail "$1: no model is there; --model auto fetches one"
+}
+
+server=http://127.0.0.1:8080
+unit=${XDG_CONFIG_HOME:-${HOME:-}/.config}/systemd/user/picolm.service
+
+# The service: nothing of this user's can be written by it, and it opens no other sockets.
+unit_text() {
+    cat <<TEXT
+[Unit]
+Description=PicoLM, a language model server
+
+[Service]
+ExecStart="$home/bin/picolm" serve "$home/$file"
+Restart=on-failure
+RestartSec=5
+TimeoutStopSec=10
+NoNewPrivileges=yes
+PrivateUsers=yes
+ProtectSystem=strict
+ProtectHome=read-only
+PrivateTmp=yes
+PrivateDevices=yes
+RestrictAddressFamilies=AF_INET AF_INET6
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+
+[Install]
+WantedBy=default.target
+TEXT
+}
+
+install_service() {
+    command -v systemctl >/dev/null || [ -n "$dry" ] || fail "--service: systemd is not here"
+    served_model --service
+    step "serve ${file:-the model} by $unit" || return 0
+    # A % is a specifier there.
+    case $home in *%*) fail "$home: a % in a folder's name; set PICOLM_HOME" ;; esac
+    "$home/bin/picolm" serve --help </dev/null >/dev/null 2>&1 ||
+        fail "--service: this picolm has no server"
+    mkdir -p "$(dirname "$unit")" || fail "$unit: cannot be made"
+    [ ! -e "$unit" ] || grep -qsxF "made $unit" "$home/installed" ||
+        fail "$unit is there already, and not by this script"
+    note "made $unit"
+    unit_text >"$unit" || fail "$unit: cannot be written"
+    if ! systemctl --user daemon-reload || ! systemctl --user enable --now picolm; then
+        fail "the service does not start: see journalctl --user -u picolm"
+    fi
+    seconds=0
+    until fetch "$server/health" "$scratch/health"; do
+        [ $seconds -lt 60 ] ||
+            fail "$server does not answer: see journalctl --user -u picolm"
+        sleep 1
+        seconds=$((seconds + 1))
+    done
+    say "$server answers; it stops when you log out, unless: loginctl enable-linger"
+}
+
+# PicoClaw's own file may hold keys: it is never changed.
+configure_picoclaw() {
+    config=${HOME:-}/.picoclaw/config.json
+    if [ -e "$config" ]; then
+        say "$config is there, and stays. Its model_list takes this for the server:"
+        say "$(picoclaw_model)"
+        return 0
+    fi
+    step "write $config" || return 0
+    if ! mkdir -p "${config%/*}" || ! picoclaw_text >"$config"; then
+        fail "$config: cannot be written"
+    fi
+}
+
+# Its requests wait for as long as a slow board needs, and name no more than a small model has.
+picoclaw_model() {
+    cat <<TEXT
+    {
+      "model_name": "local",
+      "provider": "lmstudio",
+      "model": "picolm",
+      "api_base": "$server/v1",
+      "request_timeout": 3600,
+      "streaming": { "enabled": true }
+    }
+TEXT
+}
+
+picoclaw_text() {
+    cat <<TEXT
+{
+  "version": 3,
+  "agents": {
+    "defaults": { "model_name": "local", "max_tokens": 512, "context_window": 8192 }
+  },
+  "model_list": [
+$(picoclaw_model)
+  ]
+}
+TEXT
+}
+
 # without LINE <FILE: its other lines; the last one ends as it did.
 without() {
     LC_ALL=C line=$1 ends=$2 awk '
@@ -397,6 +511,12 @@ take_off() {
     fi
 }
 
+remove_service() {
+    systemctl --user disable --now picolm 2>/dev/null || :
+    rm -f "$unit" || left=1
+    systemctl --user daemon-reload 2>/dev/null || :
+}
+
 uninstall() {
     [ -f "$home/installed" ] || fail "$home: no installation there"
     left=
@@ -405,6 +525,7 @@ uninstall() {
     done
     while IFS= read -r name; do
         case $name in
+        "made $unit") ! step "stop and remove the service, $unit" || remove_service ;;
         "made "*) ;;
         *.part) [ -n "$dry" ] || rm -f "$home/$name" ;;
         *) ! step "remove $home/$name" || rm -f "$home/$name" || left=1 ;;
@@ -436,6 +557,8 @@ main() {
         case $1 in
         --dry-run) dry=1 ;;
         --yes | -y) yes=1 ;;
+        --service) service=1 ;;
+        --picoclaw) picoclaw=1 ;;
         --from-source) source=1 ;;
         --uninstall) uninstall=1 ;;
         --model)
@@ -474,6 +597,8 @@ main() {
     [ -n "$dry" ] || say "installed: $version"
     offer_path
     fetch_model
+    [ -z "$service" ] || install_service
+    [ -z "$picoclaw" ] || configure_picoclaw
     say "PicoClaw calls it as: $home/bin/picolm MODEL.gguf -n 256 -j 4 -t 0.7 [--json]"
     say "with the prompt, special tokens and all, on standard input; the answer alone is on output."
 }
