@@ -22,6 +22,7 @@ board_setting() {
 # ends it on the spot, without a message. `rust_flags` are added to the compiler's.
 build_tiny() {
     local flags='-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none' argument
+    local options=() name thumb='["-Ctarget-feature=+thumb-mode"]'
     flags+=" -Zfmt-debug=none ${rust_flags:-}"
     for argument in --icf=all --build-id=none -znorelro -znoseparate-code; do
         flags+=" -Clink-arg=$argument"
@@ -29,6 +30,20 @@ build_tiny() {
     case $1 in
         # Functions share what saves and restores registers; an address is one instruction.
         aarch64-*) flags+=' -Cllvm-args=-homogeneous-prolog-epilog -Ccode-model=tiny' ;;
+        # Thumb's instructions are a quarter shorter. Kernels keep Arm's, and so does what has
+        # assembly of that kind. rustix looks for Thumb in flags of all crates, so it is told.
+        armv7-*)
+            flags+=' --cfg thumb_mode'
+            options=(-Zprofile-rustflags)
+            for name in '"*"' picolm-tiny-front; do
+                options+=(--config "profile.release.package.$name.rustflags=$thumb")
+            done
+            for name in origin picolm-linux; do
+                options+=(--config "profile.release.package.$name.rustflags=[]")
+            done
+            ;;
+        # The linker shortens calls and addresses.
+        riscv64*) flags+=' -Ctarget-feature=+relax' ;;
     esac
     # The linker that this version of rust-web-llvm goes with.
     need_packages rust-web-llvm
@@ -39,7 +54,7 @@ build_tiny() {
         unset "$(cross_variable "$1" RUSTFLAGS)"
         # Beside the flags of the crate's own configuration.
         build_folder=$tiny_folder cargo_from_source build --quiet --locked --release \
-            --target "$1" -Zbuild-std=core \
+            --target "$1" -Zbuild-std=core "${options[@]}" \
             -Zbuild-std-features=optimize_for_size,compiler-builtins-mem \
             --config 'profile.release.package."*".opt-level="z"' \
             --config 'profile.release.package.picolm-tiny-front.opt-level="z"' \

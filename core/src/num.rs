@@ -25,7 +25,7 @@ pub fn tree_sum(mut lanes: [f32; LANES]) -> f32 {
 }
 
 /// f16 bits, little-endian, to f32: see [`f16_to_f32`].
-#[inline(always)]
+#[inline]
 pub fn f16_le(bytes: [u8; 2]) -> f32 {
     f16_to_f32(u16::from_le_bytes(bytes))
 }
@@ -33,8 +33,9 @@ pub fn f16_le(bytes: [u8; 2]) -> f32 {
 /// f16 bits to f32: exact, a NaN stays a NaN.
 ///
 /// Without a branch, so that loops of it vectorise where the target has no such instruction, and
-/// without subnormal operands, which are slow on some targets and taken for 0 by others.
-#[inline(always)]
+/// without subnormal operands, which are slow on some targets and taken for 0 by others. Compiled
+/// for size, it is called.
+#[inline]
 pub fn f16_to_f32(half: u16) -> f32 {
     /// From f16's exponent bias to f32's, in place: 127 - 15.
     const REBIAS: u32 = 112 << 23;

@@ -31,7 +31,7 @@ pub(super) struct FrameWriter<'s, S> {
 }
 
 impl<'s, S: Sink> FrameWriter<'s, S> {
-    pub(super) const fn new(sink: &'s mut S) -> Self {
+    pub(super) fn new(sink: &'s mut S) -> Self {
         Self { sink, checksum: Crc32c::new(), room: CONTENT_BYTES }
     }
 
@@ -79,7 +79,7 @@ pub(super) struct FrameReader<'s, S> {
 }
 
 impl<'s, S: Source> FrameReader<'s, S> {
-    pub(super) const fn new(source: &'s mut S) -> Self {
+    pub(super) fn new(source: &'s mut S) -> Self {
         Self { source, checksum: Crc32c::new(), room: CONTENT_BYTES }
     }
 

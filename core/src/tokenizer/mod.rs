@@ -403,14 +403,9 @@ fn model_of(
 ) -> Result<Model, TokenizerError> {
     let offset = |key: &str| gguf.offset_of(key).unwrap_or(0);
     let bpe = |name: &[u8], key: &str| {
-        pre_tokenizers
-            .iter()
-            .find(|pre| pre.names.iter().any(|known| known.as_bytes() == name))
-            .map(|pre| Model::Bpe(pre))
-            .ok_or(TokenizerError::UnsupportedPreTokenizer {
-                offset: offset(key),
-                name: Name::new(name),
-            })
+        pre_tokenizers.iter().find(|pre| pre.has_name(name)).map(|pre| Model::Bpe(pre)).ok_or(
+            TokenizerError::UnsupportedPreTokenizer { offset: offset(key), name: Name::new(name) },
+        )
     };
     match model_name(gguf)? {
         b"llama" => Ok(Model::Spm),

@@ -49,71 +49,52 @@ const FIM_PAD: u16 = 1 << 7;
 const FIM_REPOSITORY: u16 = 1 << 8;
 const FIM_FILE: u16 = 1 << 9;
 
-/// Texts by which special tokens are known, the likelier first where several have a role.
-const WELL_KNOWN: [(&str, u16); 61] = [
-    ("<|eot_id|>", END | TURN),
-    ("<|im_end|>", END | TURN),
-    ("<|end|>", END | TURN),
-    ("<end_of_turn>", END | TURN),
-    ("<|endoftext|>", END | TURN),
-    ("<|end_of_text|>", END | TURN),
-    ("<EOT>", END | TURN),
-    ("_<EOT>", END | TURN),
-    ("[EOT]", END | TURN),
-    ("<｜end▁of▁sentence｜>", END | TURN),
-    ("<end_of_utterance>", END | TURN),
-    ("<|eom_id|>", END | MESSAGE),
-    ("<|return|>", END),
-    ("<|call|>", END),
-    ("<|flush|>", END),
-    ("<|calls|>", END),
-    ("</s>", END),
-    ("[EOS]", END),
-    ("<eos>", END),
-    ("<turn|>", END),
-    ("<|tool_response>", END),
-    ("[e~[", END),
-    ("<|fim_prefix|>", FIM_PREFIX),
-    ("<fim-prefix>", FIM_PREFIX),
-    ("<fim_prefix>", FIM_PREFIX),
-    ("<｜fim▁begin｜>", FIM_PREFIX),
-    ("<PRE>", FIM_PREFIX),
-    ("▁<PRE>", FIM_PREFIX),
-    ("<|code_prefix|>", FIM_PREFIX),
-    ("<|prefix|>", FIM_PREFIX),
-    ("<|fim_suffix|>", FIM_SUFFIX),
-    ("<fim-suffix>", FIM_SUFFIX),
-    ("<fim_suffix>", FIM_SUFFIX),
-    ("<｜fim▁hole｜>", FIM_SUFFIX),
-    ("<SUF>", FIM_SUFFIX),
-    ("▁<SUF>", FIM_SUFFIX),
-    ("<|code_suffix|>", FIM_SUFFIX),
-    ("<|suffix|>", FIM_SUFFIX),
-    ("<|fim_middle|>", FIM_MIDDLE),
-    ("<fim-middle>", FIM_MIDDLE),
-    ("<fim_middle>", FIM_MIDDLE),
-    ("<｜fim▁end｜>", FIM_MIDDLE),
-    ("<MID>", FIM_MIDDLE),
-    ("▁<MID>", FIM_MIDDLE),
-    ("<|code_middle|>", FIM_MIDDLE),
-    ("<|middle|>", FIM_MIDDLE),
-    ("<|fim_pad|>", FIM_PAD),
-    ("<fim-pad>", FIM_PAD),
-    ("<fim_pad>", FIM_PAD),
-    ("<PAD>", FIM_PAD),
-    ("[PAD]", FIM_PAD),
-    ("<|fim_repo|>", FIM_REPOSITORY),
-    ("<|repo_name|>", FIM_REPOSITORY),
-    ("<fim-repo>", FIM_REPOSITORY),
-    ("<REPO>", FIM_REPOSITORY),
-    ("<reponame>", FIM_REPOSITORY),
-    ("<|file_sep|>", FIM_FILE),
+/// Texts by which special tokens are known, those of a role in one string with spaces between
+/// them (a table of 61 is 1 kB larger), the likelier first where several have a role.
+const WELL_KNOWN: [(u16, &str); 10] = [
+    (
+        END | TURN,
+        "<|eot_id|> <|im_end|> <|end|> <end_of_turn> <|endoftext|> <|end_of_text|> <EOT> _<EOT> \
+         [EOT] <｜end▁of▁sentence｜> <end_of_utterance>",
+    ),
+    (END | MESSAGE, "<|eom_id|>"),
+    (END, "<|return|> <|call|> <|flush|> <|calls|> </s> [EOS] <eos> <turn|> <|tool_response> [e~["),
+    (
+        FIM_PREFIX,
+        "<|fim_prefix|> <fim-prefix> <fim_prefix> <｜fim▁begin｜> <PRE> ▁<PRE> <|code_prefix|> \
+         <|prefix|>",
+    ),
+    (
+        FIM_SUFFIX,
+        "<|fim_suffix|> <fim-suffix> <fim_suffix> <｜fim▁hole｜> <SUF> ▁<SUF> <|code_suffix|> \
+         <|suffix|>",
+    ),
+    (
+        FIM_MIDDLE,
+        "<|fim_middle|> <fim-middle> <fim_middle> <｜fim▁end｜> <MID> ▁<MID> <|code_middle|> \
+         <|middle|>",
+    ),
+    (FIM_PAD, "<|fim_pad|> <fim-pad> <fim_pad> <PAD> [PAD]"),
+    (FIM_REPOSITORY, "<|fim_repo|> <|repo_name|> <fim-repo> <REPO> <reponame>"),
+    (FIM_FILE, "<|file_sep|>"),
     // GPT-OSS: the headings of its answer.
-    ("<|channel|>", SHOWN),
-    ("<|message|>", SHOWN),
-    ("<|start|>", SHOWN),
-    ("<|constrain|>", SHOWN),
+    (SHOWN, "<|channel|> <|message|> <|start|> <|constrain|>"),
 ];
+
+/// The texts of an entry of [`WELL_KNOWN`].
+fn texts_of(joined: &str) -> impl Iterator<Item = &[u8]> {
+    joined.as_bytes().split(|&byte| byte == b' ')
+}
+
+/// How many those are.
+const fn count_of(joined: &str) -> usize {
+    let (mut spaces, mut at) = (0, 0);
+    while at < joined.len() {
+        spaces += (joined.as_bytes()[at] == b' ') as usize;
+        at += 1;
+    }
+    spaces + 1
+}
 
 /// The ids of special tokens.
 pub(super) struct SpecialTokens {
@@ -174,9 +155,10 @@ impl SpecialTokens {
 
     /// Roles that no key has given go to the first token whose text is known for them.
     fn find_well_known(&mut self, vocabulary: &Vocabulary<'_>, mut given: u16) {
-        for (text, roles) in WELL_KNOWN {
+        let texts = |(roles, joined)| texts_of(joined).map(move |text| (roles, text));
+        for (roles, text) in WELL_KNOWN.into_iter().flat_map(texts) {
             let open = roles & (!given | END | SHOWN);
-            let Some(token) = vocabulary.find_bytes(text.as_bytes()) else { continue };
+            let Some(token) = vocabulary.find_bytes(text) else { continue };
             if open & SHOWN != 0 {
                 self.set_kind(token, TokenKind::UserDefined);
             } else if open != 0 {
@@ -245,15 +227,16 @@ impl SpecialTokens {
     }
 }
 
-const _: () = assert!(MAX_OVERRIDES >= WELL_KNOWN.len());
 const _: () = {
-    let (mut ends, mut i) = (6, 0);
+    // The three roles of fill-in-the-middle take keys or texts, and are among the six keys.
+    let (mut ends, mut all, mut i) = (6, 0, 0);
     while i < WELL_KNOWN.len() {
-        ends += (WELL_KNOWN[i].1 & END != 0) as usize;
+        let (roles, texts) = WELL_KNOWN[i];
+        all += count_of(texts);
+        ends += if roles & END != 0 { count_of(texts) } else { 0 };
         i += 1;
     }
-    // The three roles of fill-in-the-middle take keys or texts, and are among the six.
-    assert!(MAX_ENDS >= ends);
+    assert!(MAX_ENDS >= ends && MAX_OVERRIDES >= all);
 };
 
 fn role(role: u16, id: Option<u32>) -> u16 {

@@ -1,14 +1,14 @@
 //! A file that is read back in a later run, and replaced whole or not at all: what
 //! `platform-linux/src/save.rs` does, without the standard library.
 
+use super::clock::MonotonicClock;
 use super::map::reserve;
 use super::path::Path;
 use core::mem::MaybeUninit;
-use picolm_core::port::{Sink, Source};
+use picolm_core::port::{Clock, Sink, Source};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Advice, FileType, FlockOperation, Mode, OFlags, RawDir, Stat};
 use rustix::io::Errno;
-use rustix::time::{ClockId, clock_gettime};
 
 /// Bytes that are read or written at once.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -137,7 +137,6 @@ pub struct Replacement {
 impl Replacement {
     /// A new version of the file at `target`, empty so far.
     pub fn new(target: &Path) -> Result<Self, Errno> {
-        remove_abandoned(target);
         let buffer = reserve(BUFFER_BYTES as u64).ok_or(Errno::NOMEM)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         for attempt in 0..ATTEMPTS {
@@ -150,10 +149,12 @@ impl Replacement {
             };
             // A file system without locks has no abandoned files removed, and that is all.
             let lock = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
-            if lock == Err(Errno::WOULDBLOCK) || rustix::fs::fstat(&file)?.st_nlink == 0 {
+            let facts = rustix::fs::fstat(&file)?;
+            if lock == Err(Errno::WOULDBLOCK) || facts.st_nlink == 0 {
                 // Someone took it for abandoned in the moment before the lock.
                 continue;
             }
+            remove_abandoned(target, &facts);
             let (target, temporary) = (*target, Some(temporary));
             return Ok(Self {
                 target,
@@ -301,8 +302,7 @@ fn regular(facts: &Stat) -> Result<(), SaveError> {
 
 /// A name that no other process has: hidden, and telling what it belongs to.
 fn temporary_name(target: &Path, attempt: u64) -> Option<Path> {
-    let now = clock_gettime(ClockId::Realtime);
-    let nanos = (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64);
+    let nanos = MonotonicClock.now_ns();
     let process = rustix::process::getpid().as_raw_nonzero().get().unsigned_abs();
     let [mut first, mut second, mut third] = [[0; 16]; 3];
     Path::of(&[
@@ -329,9 +329,9 @@ fn hexadecimal(number: u64, digits: &mut [u8; 16]) -> &[u8] {
     &digits[zeros..]
 }
 
-/// Removes what killed processes have left of new versions of `target`. Whether it can is of no
-/// consequence.
-fn remove_abandoned(target: &Path) {
+/// Removes what killed processes have left of new versions of `target`, at the time when the file
+/// with `new` was made. Whether it can is of no consequence.
+fn remove_abandoned(target: &Path, new: &Stat) {
     let Some(folder) = target.folder() else { return };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let Ok(folder) = rustix::fs::open(folder.c_str(), flags, Mode::empty()) else { return };
@@ -344,17 +344,16 @@ fn remove_abandoned(target: &Path) {
             .and_then(|name| name.strip_prefix(target.name()))
             .is_some_and(|name| name.starts_with(b".") && name.ends_with(SUFFIX));
         if of_target && let Some(path) = Path::of(&[target.folder_prefix(), name]) {
-            remove_if_abandoned(&path);
+            remove_if_abandoned(&path, new);
         }
     }
 }
 
-fn remove_if_abandoned(path: &Path) {
-    // A clock that was set back says that it is young.
+fn remove_if_abandoned(path: &Path, new: &Stat) {
+    // By the file system's clock. One that was set back says that it is young.
     #[allow(clippy::unnecessary_cast, reason = "other targets have times of other types")]
     let is_old = |facts: &Stat| {
-        let now = clock_gettime(ClockId::Realtime).tv_sec as i64;
-        now.saturating_sub(facts.st_mtime as i64) >= ABANDONED_AGE_S
+        (new.st_mtime as i64).saturating_sub(facts.st_mtime as i64) >= ABANDONED_AGE_S
     };
     let Ok(facts) = rustix::fs::lstat(path.c_str()) else { return };
     if regular(&facts).is_err() || !is_old(&facts) {

@@ -84,12 +84,15 @@ pub(in crate::kernels) fn update_state(step: &StateUpdate<'_>, state: &mut [f32]
     }
 }
 
+// Not inlined, like the next: beside another loop of the same it is for what is left over.
+#[inline(never)]
 pub(in crate::kernels) fn widen(halves: &[u8], out: &mut [f32]) {
     for (out, &half) in out.iter_mut().zip(halves.as_chunks().0) {
         *out = num::f16_le(half);
     }
 }
 
+#[inline(never)]
 pub(in crate::kernels) fn narrow(x: &[f32], out: &mut [u8]) {
     for (out, &x) in out.as_chunks_mut().0.iter_mut().zip(x) {
         *out = f16::from_f32(x).to_le_bytes();

@@ -192,11 +192,8 @@ impl Block {
     }
 
     /// The shapes of the blocks that a pass runs, `n_layer` of them.
-    pub(super) fn layers(&self, config: &Config) -> impl Iterator<Item = LayerShape> + use<> {
-        let (block, config) = (*self, *config);
-        (0..config.n_layer_stored())
-            .filter(move |&number| !config.skipped.contains(number))
-            .map(move |number| block.layer(&config, number))
+    pub(super) fn layers(&self, config: &Config) -> Layers {
+        Layers { block: *self, config: *config, next: 0 }
     }
 
     /// The shape of the block with this number in the file: without key heads if its mixer does
@@ -251,5 +248,32 @@ impl Block {
     /// Every half.
     pub(super) fn all(&self) -> impl Iterator<Item = &'static Half> {
         self.mixers.iter().chain(self.feed_forwards).copied()
+    }
+}
+
+/// The shapes of the blocks that a pass runs.
+pub(super) struct Layers {
+    block: Block,
+    config: Config,
+    /// The next block's number in the file.
+    next: u32,
+}
+
+impl Iterator for Layers {
+    type Item = LayerShape;
+
+    // What goes through the blocks is many and small: one copy.
+    #[inline(never)]
+    fn next(&mut self) -> Option<LayerShape> {
+        loop {
+            let number = self.next;
+            if number >= self.config.n_layer_stored() {
+                return None;
+            }
+            self.next += 1;
+            if !self.config.skipped.contains(number) {
+                return Some(self.block.layer(&self.config, number));
+            }
+        }
     }
 }

@@ -27,14 +27,14 @@ const SOMEWHERE: Option<u64> = Some(0);
 /// group beyond its end has none.
 pub fn choose_pins(stripes: &[Stripe], uses: &[u64], budget: u64, pins: &mut [Option<u64>]) {
     pins.fill(None);
-    let is_dense = |stripe: &Stripe| stripe.need != Need::Maybe;
+    let is_dense: &dyn Fn(&Stripe) -> bool = &|stripe| stripe.need != Need::Maybe;
     let left = spread(stripes, pins, budget, is_dense);
     let mut left = fill(stripes, pins, left, is_dense);
     let mut all = stripes.iter().zip(&*pins);
     if all.all(|(stripe, pin)| pin.is_some() || !is_dense(stripe)) {
         left = pin_groups(stripes, uses, pins, left);
     }
-    fill(stripes, pins, left, |_| true);
+    fill(stripes, pins, left, &|_| true);
     let mut next = 0;
     for (stripe, pin) in stripes.iter().zip(pins) {
         if let Some(place) = pin {
@@ -62,22 +62,25 @@ fn pin_groups(stripes: &[Stripe], uses: &[u64], pins: &mut [Option<u64>], budget
         let middle = limit + (high - limit) / 2;
         if fits(middle) { high = middle } else { limit = middle + 1 }
     }
-    let left = spread(stripes, pins, budget, |stripe| uses_of(stripe) > Some(limit));
-    let left = spread(stripes, pins, left, |stripe| uses_of(stripe) == Some(limit));
-    fill(stripes, pins, left, |stripe| uses_of(stripe) == Some(limit))
+    let left = spread(stripes, pins, budget, &|stripe| uses_of(stripe) > Some(limit));
+    let at_limit: &dyn Fn(&Stripe) -> bool = &|stripe| uses_of(stripe) == Some(limit);
+    let left = spread(stripes, pins, left, at_limit);
+    fill(stripes, pins, left, at_limit)
 }
 
 /// Pins an even share of the stripes for which `counts` holds, groups as a whole; returns what is
 /// left of `budget`.
+// Compiled once for all that may count, like the next.
+#[inline(never)]
 fn spread(
     stripes: &[Stripe],
     pins: &mut [Option<u64>],
     budget: u64,
-    counts: impl Fn(&Stripe) -> bool,
+    counts: &dyn Fn(&Stripe) -> bool,
 ) -> u64 {
     let bytes_of = |group: &[Stripe]| group.iter().map(|it| u128::from(pin_bytes(it))).sum();
     let groups = || stripes.chunk_by(Stripe::is_grouped_with);
-    let counts = |group: &[Stripe]| group.first().is_some_and(&counts);
+    let counts = |group: &[Stripe]| group.first().is_some_and(counts);
     let total: u128 = groups().filter(|group| counts(group)).map(bytes_of).sum();
     let share = u128::from(budget).min(total);
     let (mut seen, mut taken) = (0, 0);
@@ -102,11 +105,12 @@ fn spread(
 
 /// Uses up what is left with stripes for which `counts` holds, the longest first; returns what is
 /// left then. It is less than a group's bytes, but stripes differ.
+#[inline(never)]
 fn fill(
     stripes: &[Stripe],
     pins: &mut [Option<u64>],
     mut left: u64,
-    counts: impl Fn(&Stripe) -> bool,
+    counts: &dyn Fn(&Stripe) -> bool,
 ) -> u64 {
     let rest = |(stripe, pin): &(&Stripe, &mut Option<u64>)| pin.is_none() && counts(stripe);
     // Stripes have few lengths: as long as a model's rows allow, and the rests of its matrices.

@@ -6,7 +6,7 @@
 use crate::ceiling::Source;
 use crate::failure::{Failure, Reason, system};
 use crate::line::Line;
-use crate::model::{Model, Stopped, engine};
+use crate::model::Model;
 use core::ffi::CStr;
 use picolm_core::model::ModelError;
 use picolm_core::session::{Fingerprint, Mismatch, RestoreError, SaveError, Session, Unsaved};
@@ -57,10 +57,10 @@ impl CacheFile {
         source: &Source,
         prompt: &[u32],
         quiet: bool,
-    ) -> Result<PromptCache, Stopped> {
+    ) -> Result<PromptCache, Failure> {
         let Self { name, path, earlier } = self;
         let model = Fingerprint::of(model.gguf, source.weights(model));
-        let model = model.map_err(|error| engine(ModelError::from(error)))?;
+        let model = model.map_err(|error| Failure::engine(ModelError::from(error)))?;
         let mut cache = PromptCache {
             name,
             path,
@@ -99,12 +99,12 @@ impl CacheFile {
 
 impl PromptCache {
     /// Writes the session's keys and values to the file, if these are more than the file has.
-    pub(crate) fn save(&self, session: &mut Session<'_>) -> Result<(), Stopped> {
+    pub(crate) fn save(&self, session: &mut Session<'_>) -> Result<(), Failure> {
         // Without a limit, what can be saved is all of it.
         match session.unsaved(u64::MAX) {
-            Unsaved::Positions(count) if self.replaceable => Ok(self
-                .write(session, count)
-                .map_err(|reason| Failure::because(self.name, reason))?),
+            Unsaved::Positions(count) if self.replaceable => {
+                self.write(session, count).map_err(|reason| Failure::because(self.name, reason))
+            }
             _ => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::failure::{Failure, Reason};
 use crate::line::Line;
-use crate::model::{Model, Stopped};
+use crate::model::Model;
 use core::ffi::CStr;
 use picolm_core::port::Weights;
 use picolm_core::port::streaming::{Ceiling, Division, STRIPE_BYTES, StreamPlan};
@@ -36,7 +36,7 @@ pub(crate) struct Needs<'s> {
 
 impl Needs<'_> {
     /// Bytes of everything planned, with these options.
-    fn planned(&self, model: &Model<'_>, options: &Options) -> Result<u64, Stopped> {
+    fn planned(&self, model: &Model<'_>, options: &Options) -> Result<u64, Failure> {
         let plan = model.plan(&self.sampling, options)?;
         Ok(plan.total().saturating_add(self.other_bytes))
     }
@@ -60,7 +60,7 @@ impl Source {
         model: &Model<'_>,
         needs: &Needs<'_>,
         ram: Ram,
-    ) -> Result<Self, Stopped> {
+    ) -> Result<Self, Failure> {
         let options = needs.options;
         let unlimited = Self { stream: None, ceiling: None, options };
         let Some(bytes) = ceiling_bytes(ram)? else { return Ok(unlimited) };
@@ -86,7 +86,7 @@ impl Source {
         ram: Ram,
         bytes: u64,
         process: impl Fn(u64) -> u64,
-    ) -> Result<Self, Stopped> {
+    ) -> Result<Self, Failure> {
         let (mut weights_bytes, mut row_bytes) = (0u64, 0u64);
         for tensor in model.gguf.tensors() {
             weights_bytes = weights_bytes.saturating_add(tensor.bytes);
@@ -113,7 +113,7 @@ impl Source {
         let planned = planned(batch)?;
         let Some(budget) = division.budget_bytes(planned) else {
             let least = division.least_mib(planned, process);
-            return Err(Failure::because(b"--ram", Reason::TooLittle { bytes, least }).into());
+            return Err(Failure::because(b"--ram", Reason::TooLittle { bytes, least }));
         };
         if let Ram::Bytes(asked) = ram
             && bytes < asked - asked / 16

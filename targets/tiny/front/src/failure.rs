@@ -53,9 +53,22 @@ impl Failure {
         Self::about(&[], text)
     }
 
-    /// The engine says so of the file or option `subject`.
-    pub(crate) fn engine(subject: &'static [u8], error: impl Into<Error>) -> Self {
-        Self::because(subject, Reason::Number(error.into().code()))
+    /// The engine says so, of the model's file unless [`Self::of`] names something else.
+    pub(crate) fn engine(error: impl Into<Error>) -> Self {
+        Self::because(b"", Reason::Number(error.into().code()))
+    }
+
+    /// The same of `subject`.
+    pub(crate) const fn of(self, subject: &'static [u8]) -> Self {
+        Self { subject, ..self }
+    }
+
+    /// The same of the model's file `name`, if the engine said it and named nothing else.
+    pub(crate) const fn of_model(self, name: &'static [u8]) -> Self {
+        match self.reason {
+            Reason::Number(_) if self.subject.is_empty() => self.of(name),
+            _ => self,
+        }
     }
 
     pub(crate) fn file(path: &'static [u8], error: MapError) -> Self {

@@ -7,7 +7,7 @@ use crate::cache::CacheFile;
 use crate::ceiling::{Needs, Source};
 use crate::failure::{Failure, Reason};
 use crate::line::Line;
-use crate::model::{Model, Stopped, engine};
+use crate::model::Model;
 use crate::output::{End, Stdout};
 use crate::prompt;
 use core::sync::atomic::Ordering;
@@ -26,12 +26,12 @@ use picolm_linux::bare::threads::Pool;
 /// Opens the file, loads the engine, and continues the prompt.
 pub(crate) fn run(run: &Run, kernels: Kernels) -> Result<Outcome, Failure> {
     prompt::require(run.prompt)?;
-    let cache = run.cache.map(CacheFile::open).transpose()?;
-    Model::open(run.model, kernels, |model| load(run, model, cache))
+    let mut cache = run.cache.map(CacheFile::open).transpose()?;
+    Model::open(run.model, kernels, &mut |model| load(run, model, cache.take()))
 }
 
 /// Plans and loads the engine, and lets it write.
-fn load(run: &Run, model: &Model<'_>, cache: Option<CacheFile>) -> Result<Outcome, Stopped> {
+fn load(run: &Run, model: &Model<'_>, cache: Option<CacheFile>) -> Result<Outcome, Failure> {
     let Model { gguf, layout, .. } = model;
     let pool = Pool::new(if run.threads == 0 { usable_cores() } else { run.threads });
     let Run { context, kv_type, sampling, .. } = *run;
@@ -43,11 +43,11 @@ fn load(run: &Run, model: &Model<'_>, cache: Option<CacheFile>) -> Result<Outcom
     let plan = model.plan(&sampling, &source.options)?;
     let no_memory = Failure::new("not enough memory: try a smaller context (-c)");
     let mut arena = Arena::new(reserve(plan.total()).ok_or(no_memory)?);
-    let tokenizer =
-        Tokenizer::with_pre_tokenizers(gguf, &mut arena, PRE_TOKENIZERS).map_err(engine)?;
-    let sampler = Sampler::new(sampling, n_vocab, &mut arena).map_err(engine)?;
+    let tokenizer = Tokenizer::with_pre_tokenizers(gguf, &mut arena, PRE_TOKENIZERS)
+        .map_err(Failure::engine)?;
+    let sampler = Sampler::new(sampling, n_vocab, &mut arena).map_err(Failure::engine)?;
     let session = Session::new(layout, source.weights(model), &pool, &source.options, &mut arena)
-        .map_err(engine)?;
+        .map_err(Failure::engine)?;
     let constraint = constraint(run, &tokenizer)?;
     let constraint_bytes = constraint.as_ref().map_or(0, JsonConstraint::bytes);
 
@@ -61,7 +61,7 @@ fn load(run: &Run, model: &Model<'_>, cache: Option<CacheFile>) -> Result<Outcom
     let written = writing.write(run, ids, reused, &mut stdout)?;
     let planned = plan.total().saturating_add(constraint_bytes);
     if let Some(End::Failed(code)) = stdout.end() {
-        return Err(Failure::stdout(code).into());
+        return Err(Failure::stdout(code));
     }
     written.report(run, writing.session.context(), &stdout);
     if !run.quiet {
@@ -83,7 +83,7 @@ fn load(run: &Run, model: &Model<'_>, cache: Option<CacheFile>) -> Result<Outcom
 fn constraint<'t>(
     run: &Run,
     tokenizer: &'t Tokenizer<'_>,
-) -> Result<Option<JsonConstraint<'t>>, Stopped> {
+) -> Result<Option<JsonConstraint<'t>>, Failure> {
     let Some(root) = run.json else { return Ok(None) };
     let tokens = tokenizer.vocabulary_len();
     let ends = (0..tokens).filter(|&token| tokenizer.is_end_of_generation(token));
@@ -104,22 +104,22 @@ struct Writing<'r, 'm> {
 
 impl Writing<'_, '_> {
     /// The ids of the prompt, which fit in the context and leave the room that is needed.
-    fn prompt(&self, run: &Run, limit_bytes: u64) -> Result<&'static [u32], Stopped> {
+    fn prompt(&self, run: &Run, limit_bytes: u64) -> Result<&'static [u32], Failure> {
         let ids = prompt::ids(self.tokenizer, run.prompt, limit_bytes)?;
         if ids.is_empty() {
             let text = "the prompt is empty: give -p PROMPT, or a text on stdin";
-            return Err(Failure::new(text).into());
+            return Err(Failure::new(text));
         }
         if ids.len() > self.session.context() as usize {
             let text = "the prompt has more tokens than the context: shorten it, or give more (-c)";
-            return Err(Failure::new(text).into());
+            return Err(Failure::new(text));
         }
         let left = self.session.budget(ids.len(), run.max_tokens);
         let needed = self.constraint.as_ref().map_or(0, JsonConstraint::tokens_to_close);
         if needed > left {
             let is_context = left < run.max_tokens;
             let reason = Reason::NoRoom { needed, left, is_context };
-            return Err(Failure::because(b"", reason).into());
+            return Err(Failure::because(b"", reason));
         }
         Ok(ids)
     }
@@ -131,14 +131,14 @@ impl Writing<'_, '_> {
         ids: &[u32],
         reused: usize,
         stdout: &mut Stdout,
-    ) -> Result<Written, Stopped> {
+    ) -> Result<Written, Failure> {
         let Self { session, sampler, tokenizer, constraint } = self;
         let clock = MonotonicClock;
         let begun_ns = clock.now_ns();
         let interrupted = stdout.interrupted;
         let mut goes_on = |_| !interrupted.load(Ordering::Relaxed);
         let unread = ids.get(reused..).unwrap_or_default();
-        session.prefill(unread, &mut goes_on).map_err(engine)?;
+        session.prefill(unread, &mut goes_on).map_err(Failure::engine)?;
         // The sampler sees the whole prompt in any case.
         ids.iter().for_each(|&id| sampler.accept(id));
         let position = session.position();
@@ -150,7 +150,7 @@ impl Writing<'_, '_> {
             let mut policy = Policy::new(tokenizer, sampler);
             policy.constraint = constraint.as_mut().map(|it| it as &mut dyn Constrain);
             let generated = session.generate(&mut policy, run.max_tokens, stdout);
-            let generated = generated.map_err(engine)?;
+            let generated = generated.map_err(Failure::engine)?;
             if generated.stop == Stop::Complete {
                 stdout.is_whole();
             }

@@ -5,7 +5,7 @@ use crate::arguments::Info;
 use crate::build::Kernels;
 use crate::failure::Failure;
 use crate::line::Line;
-use crate::model::{Model, Stopped};
+use crate::model::Model;
 use picolm_core::gguf::Gguf;
 use picolm_core::model::Config;
 use picolm_core::port::Weights;
@@ -19,7 +19,7 @@ const NAME_COLUMNS: usize = 17;
 
 /// Prints the lines. The first nine are the command line's.
 pub(crate) fn info(info: &Info, kernels: Kernels) -> Result<Outcome, Failure> {
-    Model::open(info.model, kernels, |model| {
+    Model::open(info.model, kernels, &mut |model| {
         let Info { context, kv_type, .. } = *info;
         let options = Options { context, kv_type, workers: usable_cores(), ..Options::DEFAULT };
         let plan = model.plan(&SamplerOptions::NEUTRAL, &options)?;
@@ -49,7 +49,7 @@ pub(crate) fn info(info: &Info, kernels: Kernels) -> Result<Outcome, Failure> {
         });
         match page.error {
             None | Some(WriteError::Closed) => Ok(Outcome::Done),
-            Some(WriteError::System(code)) => Err(Stopped::Failure(Failure::stdout(code))),
+            Some(WriteError::System(code)) => Err(Failure::stdout(code)),
         }
     })
 }

@@ -35,6 +35,8 @@ pub(crate) enum Outcome {
 }
 
 /// What the program does with its arguments, and its exit code.
+// Not inlined: its caller is compiled for speed, and everything within that, too.
+#[inline(never)]
 pub fn main(arguments: Arguments, kernels: Kernels) -> u8 {
     let outcome = arguments::parse(arguments).and_then(|command| match command {
         Command::Help => print(arguments::HELP),

@@ -80,7 +80,7 @@ fn encode(tokenizer: &Tokenizer<'_>, text: &[u8]) -> Result<&'static [u32], Fail
                 forget_words(scratch);
                 scratch = reserve_words(scratch_words).ok_or(NO_MEMORY)?;
             }
-            Err(error) => return Err(Failure::engine(b"the prompt", error)),
+            Err(error) => return Err(Failure::engine(error).of(b"the prompt")),
         }
     };
     let ids = reserve_words(count).ok_or(NO_MEMORY)?;
@@ -90,7 +90,7 @@ fn encode(tokenizer: &Tokenizer<'_>, text: &[u8]) -> Result<&'static [u32], Fail
             *place = id;
         }
     });
-    kept.map_err(|error| Failure::engine(b"the prompt", error))?;
+    kept.map_err(|error| Failure::engine(error).of(b"the prompt"))?;
     forget_words(scratch);
     Ok(ids)
 }
