@@ -291,8 +291,9 @@ impl<'s> Compiler<'s, '_, '_> {
         self.linked(value, PARENT)
     }
 
+    /// What the draft takes a member's name for.
     pub(super) fn keyword(&self, member: Value) -> Keyword {
-        Keyword::from_number(self.field(member, KEYWORD))
+        Keyword::from_number(self.field(member, KEYWORD)).of(self.draft)
     }
 
     pub(super) fn count(&self, value: Value) -> u32 {

@@ -2,7 +2,7 @@
 //! their values that do.
 
 use super::super::ast::{Builder, List};
-use super::super::error::{GrammarError, GrammarErrorKind};
+use super::super::error::GrammarError;
 use super::super::spelling;
 use super::expand::Facts;
 use super::keyword::{Keyword, OBJECT, STRING};
@@ -19,6 +19,7 @@ const fn is_own(keyword: Keyword) -> bool {
         keyword,
         Keyword::Ref
             | Keyword::DynamicRef
+            | Keyword::RecursiveRef
             | Keyword::AllOf
             | Keyword::AnyOf
             | Keyword::OneOf
@@ -226,7 +227,7 @@ impl<'s> Compiler<'s, '_, '_> {
     ) -> Result<bool, GrammarError> {
         let deeper = nesting + 1;
         Ok(match self.keyword(member) {
-            Keyword::Ref | Keyword::DynamicRef => {
+            Keyword::Ref | Keyword::DynamicRef | Keyword::RecursiveRef => {
                 let target = self.resolve(member)?;
                 self.validates(subject, target, deeper)?
             }
@@ -293,9 +294,6 @@ impl<'s> Compiler<'s, '_, '_> {
         member: Value,
     ) -> Result<bool, GrammarError> {
         let name = self.string(member);
-        if format::is_annotation(name) {
-            return Ok(true);
-        }
         if name.is("int32") {
             let Subject::Value(value) = subject else { return Ok(true) };
             let is_number = self.json(value) == Json::Number;
@@ -303,9 +301,7 @@ impl<'s> Compiler<'s, '_, '_> {
             let whole = units.div_euclid(super::decimal::ONE);
             return Ok(i32::try_from(whole).is_ok());
         }
-        let Some(pattern) = format::pattern(name) else {
-            return Err(self.value_error(GrammarErrorKind::Unsupported("this format"), member));
-        };
+        let Some(pattern) = format::pattern(name) else { return Ok(true) };
         if types != STRING {
             return Ok(true);
         }
@@ -330,21 +326,18 @@ impl<'s> Compiler<'s, '_, '_> {
             });
         }
         let Subject::Value(value) = subject else { return Ok(true) };
-        let (own, limit) = (self.number(value), self.number(member));
-        let equal = own.equals(&limit);
-        Ok(match keyword {
-            Keyword::Minimum => own.floor >= limit.ceiling() || equal,
-            Keyword::Maximum => own.ceiling() <= limit.floor || equal,
-            Keyword::ExclusiveMinimum => own.floor >= limit.ceiling() && !equal,
-            Keyword::ExclusiveMaximum => own.ceiling() <= limit.floor && !equal,
-            Keyword::MultipleOf => {
-                if !own.is_exact || !limit.is_exact || limit.floor <= 0 {
-                    return Err(self.unsupported("such a number", member));
-                }
-                own.floor % limit.floor == 0
-            }
-            _ => true,
-        })
+        let own = self.number(value);
+        if let Some(bound) = self.bound(member) {
+            return Ok(bound.allows(&own));
+        }
+        if keyword != Keyword::MultipleOf {
+            return Ok(true);
+        }
+        let limit = self.number(member);
+        if !own.is_exact || !limit.is_exact || limit.floor <= 0 {
+            return Err(self.unsupported("such a number", member));
+        }
+        Ok(own.floor % limit.floor == 0)
     }
 
     /// Keywords about arrays and objects.

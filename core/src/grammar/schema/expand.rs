@@ -93,7 +93,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     fn join(&mut self, schema: Value, facts: &mut Facts) -> Result<(), GrammarError> {
         self.require_progress(schema, 0)?;
         let keywords = self.keywords(schema)?;
-        for keyword in [Keyword::Ref, Keyword::DynamicRef] {
+        for keyword in [Keyword::Ref, Keyword::DynamicRef, Keyword::RecursiveRef] {
             if let Some(reference) = keywords.get(keyword) {
                 let target = self.resolve(reference)?;
                 facts.set.hold(target)?;
@@ -304,9 +304,13 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             }
             Ok(())
         };
+        let is_number = self.json(member) == Json::Number;
         match self.keyword(member) {
-            Keyword::Annotation | Keyword::Schema | Keyword::Then | Keyword::Else => Ok(()),
-            Keyword::Ref | Keyword::DynamicRef => {
+            // Draft 4 has it say something about another keyword, which fails for it.
+            Keyword::ExclusiveMinimum | Keyword::ExclusiveMaximum if !is_number => Ok(()),
+            Keyword::Then | Keyword::Else => Ok(()),
+            keyword if keyword.is_silent() => Ok(()),
+            Keyword::Ref | Keyword::DynamicRef | Keyword::RecursiveRef => {
                 let target = self.resolve(member)?;
                 way(self, &[fails(target)])
             }

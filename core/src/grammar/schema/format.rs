@@ -9,9 +9,9 @@ use super::value::Text;
 /// Formats that say how a number is stored, or how a text is shown.
 const ANNOTATIONS: [&str; 4] = ["int64", "float", "double", "password"];
 
-/// Whether a format is no constraint.
-pub(super) fn is_annotation(name: Text<'_>) -> bool {
-    ANNOTATIONS.iter().any(|&text| name.is(text))
+/// Whether a format is a constraint here, or is known to be none.
+pub(super) fn is_known(name: Text<'_>) -> bool {
+    ANNOTATIONS.iter().any(|&text| name.is(text)) || name.is("int32") || pattern(name).is_some()
 }
 
 /// The pattern of a format of strings.

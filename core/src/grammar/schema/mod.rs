@@ -74,12 +74,14 @@ mod keyword;
 mod limits;
 mod literal;
 mod names;
+mod notes;
 mod number;
 mod object;
 mod reference;
 mod regex;
 mod text;
 mod unevaluated;
+mod uri;
 mod value;
 
 use super::ast::{Builder, List, Node, Rule};
@@ -89,10 +91,11 @@ use super::json::{Parts, Space, document_parts};
 use super::work::Work;
 use evaluate::Writer;
 use expand::Facts;
-use keyword::{ARRAY, BOOLEAN, FRACTION, INTEGER, Keyword, NULL, OBJECT, STRING};
+use keyword::{ARRAY, BOOLEAN, Draft, FRACTION, INTEGER, Keyword, NULL, OBJECT, STRING};
 use limits::Limits;
 use literal::{Literal, Says, Set};
 use names::Names;
+pub use notes::{Note, NoteKind, Notes};
 use text::Texts;
 use value::{Json, Value};
 
@@ -117,6 +120,17 @@ pub enum Reading {
     Open,
 }
 
+/// How a schema is compiled.
+#[derive(Clone, Copy, Debug)]
+pub struct SchemaOptions {
+    /// How it is read.
+    pub reading: Reading,
+    /// Texts may break lines ([`super::json::pretty`]).
+    pub pretty: bool,
+    /// Keywords and formats that are not known are errors instead of annotations.
+    pub is_strict: bool,
+}
+
 /// Compiles a schema for texts without line breaks, or for `pretty` ones, by [`Reading::Closed`].
 pub fn schema<'w>(
     source: &[u8],
@@ -133,19 +147,32 @@ pub fn schema_as<'w>(
     pretty: bool,
     words: &'w mut [u32],
 ) -> Result<Grammar<'w>, GrammarError> {
+    let options = SchemaOptions { reading, pretty, is_strict: false };
+    schema_with(source, options, &mut Notes::new(), words)
+}
+
+/// Compiles a schema, and notes what of it the grammar does not hold.
+pub fn schema_with<'w>(
+    source: &[u8],
+    options: SchemaOptions,
+    notes: &mut Notes,
+    words: &'w mut [u32],
+) -> Result<Grammar<'w>, GrammarError> {
     compile(words, |builder| {
         let root = document::read(source, builder)?;
-        let space = if pretty { Space::Pretty } else { Space::Compact };
+        let space = if options.pretty { Space::Pretty } else { Space::Compact };
         let (parts, any) = document_parts(builder, space)?;
         let buckets = builder.space.take_low(BUCKETS)?;
         let mut compiler = Compiler {
             source,
             source_root: root,
             builder,
+            notes,
             parts,
             any,
-            draft_7: false,
-            open: reading == Reading::Open,
+            draft: Draft::Draft202012,
+            open: options.reading == Reading::Open,
+            is_strict: options.is_strict,
             has_unevaluated: false,
             names: Names::default(),
             work: Work::new(),
@@ -154,7 +181,7 @@ pub fn schema_as<'w>(
             newest: 0,
             sets: 0,
         };
-        compiler.require_draft(root)?;
+        compiler.find_draft(root)?;
         compiler.list_names()?;
         compiler.has_unevaluated = compiler.has_unevaluated();
         compiler.root(root)
@@ -173,11 +200,13 @@ struct Compiler<'s, 'b, 'w> {
     source: &'s [u8],
     source_root: Value,
     builder: &'b mut Builder<'w>,
+    notes: &'b mut Notes,
     parts: Parts,
     /// Any value.
     any: Rule,
-    draft_7: bool,
+    draft: Draft,
     open: bool,
+    is_strict: bool,
     /// What schemas evaluate matters.
     has_unevaluated: bool,
     names: Names,
@@ -191,26 +220,17 @@ struct Compiler<'s, 'b, 'w> {
 
 impl Compiler<'_, '_, '_> {
     /// Which draft the schema names; 2020-12 where it names none.
-    fn require_draft(&mut self, root: Value) -> Result<(), GrammarError> {
-        let Some(draft) = self.value_of(root, Keyword::Schema) else { return Ok(()) };
-        let name = self.string(draft);
-        let is = |texts: &[&str]| texts.iter().any(|&text| name.is(text));
-        self.draft_7 = is(&[
-            "http://json-schema.org/draft-07/schema#",
-            "http://json-schema.org/draft-07/schema",
-            "https://json-schema.org/draft-07/schema#",
-            "https://json-schema.org/draft-07/schema",
-        ]);
-        let is_known = self.draft_7
-            || is(&[
-                "https://json-schema.org/draft/2020-12/schema",
-                "https://json-schema.org/draft/2020-12/schema#",
-                "http://json-schema.org/draft/2020-12/schema",
-            ]);
-        if self.json(draft) == Json::String && is_known {
-            return Ok(());
-        }
-        Err(self.value_error(GrammarErrorKind::Unsupported("this draft"), draft))
+    fn find_draft(&mut self, root: Value) -> Result<(), GrammarError> {
+        let Some(named) = self.value_of(root, Keyword::Schema) else { return Ok(()) };
+        let found = Draft::named(self.string(named)).filter(|_| self.json(named) == Json::String);
+        let unknown = GrammarErrorKind::Unsupported("this draft");
+        self.draft = found.ok_or(self.value_error(unknown, named))?;
+        Ok(())
+    }
+
+    fn note(&mut self, kind: NoteKind, what: &'static str, place: GrammarError) {
+        let GrammarError { offset, length, .. } = place;
+        self.notes.add(Note { kind, what, offset, length }, self.source);
     }
 
     /// The rule of the whole; sets are expanded one after the other, as they are met.

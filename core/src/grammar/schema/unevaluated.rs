@@ -103,7 +103,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             }
             Ok(())
         };
-        for keyword in [Keyword::Ref, Keyword::DynamicRef] {
+        for keyword in [Keyword::Ref, Keyword::DynamicRef, Keyword::RecursiveRef] {
             if let Some(reference) = keywords.get(keyword) {
                 add(self.resolve(reference)?)?;
             }
