@@ -157,8 +157,7 @@ impl Compiler<'_, '_, '_> {
         has_before: bool,
         (min, max): Range,
     ) -> Result<Node, GrammarError> {
-        let comma = self.parts.separator(self.builder, b',')?;
-        let further = self.builder.sequence(&[comma, item])?;
+        let further = self.builder.sequence(&[self.marks.comma, item])?;
         if has_before {
             return self.builder.repeat(further, min, max);
         }
@@ -169,7 +168,7 @@ impl Compiler<'_, '_, '_> {
 
     /// A comma, where something is before it.
     pub(super) fn separator(&mut self, has_before: bool) -> Result<Node, GrammarError> {
-        if has_before { self.parts.separator(self.builder, b',') } else { self.builder.empty() }
+        if has_before { Ok(self.marks.comma) } else { self.builder.empty() }
     }
 
     /// A rule with this tree.

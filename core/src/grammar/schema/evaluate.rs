@@ -1,11 +1,11 @@
 //! Whether a value of the source validates: `enum` and `const` beside anything else are those of
 //! their values that do.
 
-use super::super::ast::{Builder, List};
+use super::super::ast::{Builder, List, Node};
 use super::super::error::GrammarError;
 use super::super::spelling;
 use super::expand::Facts;
-use super::keyword::{Keyword, OBJECT, STRING};
+use super::keyword::{Draft, Keyword, OBJECT, STRING};
 use super::literal::{Says, Set};
 use super::value::{Json, Text, Value};
 use super::{Compiler, format, too_complex};
@@ -122,7 +122,7 @@ impl<'s> Compiler<'s, '_, '_> {
         Ok(())
     }
 
-    /// Writes a value of the source in the one spelling.
+    /// Writes a value of the source: in the one spelling, numbers in their own as well.
     pub(super) fn write(&mut self, value: Value, writer: &mut Writer) -> Result<(), GrammarError> {
         let object = match self.json(value) {
             Json::Null => return writer.bytes(self.builder, b"null"),
@@ -133,8 +133,14 @@ impl<'s> Compiler<'s, '_, '_> {
                 let number = self.number(value);
                 let mut is_whole = true;
                 number.write(&mut |byte| is_whole &= text.push(byte).is_ok());
-                let text = if is_whole { &text } else { self.source_of(value) };
-                return writer.bytes(self.builder, text);
+                let own = self.source_of(value);
+                // Draft 4 takes what has a point for no whole number.
+                if !is_whole || text == own || self.draft == Draft::Draft4 {
+                    return writer.bytes(self.builder, if is_whole { &text } else { own });
+                }
+                let spellings = [self.builder.literal(&text)?, self.builder.literal(own)?];
+                let either = self.builder.alternatives(&spellings)?;
+                return writer.node(self.builder, either);
             }
             Json::String => return writer.text(self.builder, self.string(value)),
             Json::Array => false,
@@ -142,16 +148,23 @@ impl<'s> Compiler<'s, '_, '_> {
         };
         writer.bytes(self.builder, if object { b"{" } else { b"[" })?;
         let mut next = self.first(value);
+        let is_empty = next.is_none();
+        if !is_empty {
+            writer.node(self.builder, self.marks.white)?;
+        }
         while let Some(item) = next {
             if object {
                 writer.text(self.builder, self.name(item))?;
-                writer.bytes(self.builder, b":")?;
+                writer.node(self.builder, self.marks.colon)?;
             }
             self.write(item, writer)?;
             next = self.after(item);
             if next.is_some() {
-                writer.bytes(self.builder, b",")?;
+                writer.node(self.builder, self.marks.comma)?;
             }
+        }
+        if !is_empty {
+            writer.node(self.builder, self.marks.white)?;
         }
         writer.bytes(self.builder, if object { b"}" } else { b"]" })
     }
@@ -525,6 +538,12 @@ impl Writer {
         self.bytes(builder, b"\"")
     }
 
+    /// What is more than bytes.
+    fn node(&mut self, builder: &mut Builder<'_>, node: Node) -> Result<(), GrammarError> {
+        self.flush(builder)?;
+        self.list.push(builder, node)
+    }
+
     fn flush(&mut self, builder: &mut Builder<'_>) -> Result<(), GrammarError> {
         let node = builder.literal(&self.buffer)?;
         self.buffer.clear();
@@ -534,7 +553,7 @@ impl Writer {
     pub(super) fn finish(
         mut self,
         builder: &mut Builder<'_>,
-    ) -> Result<super::super::ast::Node, GrammarError> {
+    ) -> Result<Node, GrammarError> {
         self.flush(builder)?;
         self.list.finish(builder)
     }

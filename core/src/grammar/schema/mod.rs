@@ -162,6 +162,11 @@ pub fn schema_with<'w>(
         let root = document::read(source, builder)?;
         let space = if options.pretty { Space::Pretty } else { Space::Compact };
         let (parts, any) = document_parts(builder, space)?;
+        let marks = Marks {
+            white: parts.white(builder)?,
+            comma: parts.separator(builder, b',')?,
+            colon: parts.separator(builder, b':')?,
+        };
         let buckets = builder.space.take_low(BUCKETS)?;
         let mut compiler = Compiler {
             source,
@@ -169,6 +174,7 @@ pub fn schema_with<'w>(
             builder,
             notes,
             parts,
+            marks,
             any,
             draft: Draft::Draft202012,
             open: options.reading == Reading::Open,
@@ -196,12 +202,24 @@ const fn too_complex() -> GrammarError {
     GrammarError::whole(GrammarErrorKind::TooComplex)
 }
 
+/// What is between the parts of arrays and objects.
+#[derive(Clone, Copy)]
+struct Marks {
+    /// White space inside brackets.
+    white: Node,
+    /// With the white space behind it.
+    comma: Node,
+    /// The same.
+    colon: Node,
+}
+
 struct Compiler<'s, 'b, 'w> {
     source: &'s [u8],
     source_root: Value,
     builder: &'b mut Builder<'w>,
     notes: &'b mut Notes,
     parts: Parts,
+    marks: Marks,
     /// Any value.
     any: Rule,
     draft: Draft,
