@@ -19,7 +19,7 @@ pub(super) const fn less(count: u32, by: u32) -> u32 {
 
 impl Compiler<'_, '_, '_> {
     /// A schema's items with places, and the schema of those behind them.
-    fn item_schemas(&mut self, schema: Value) -> (Option<Value>, Option<Value>) {
+    pub(super) fn item_schemas(&mut self, schema: Value) -> (Option<Value>, Option<Value>) {
         let items = self.value_of(schema, Keyword::Items);
         match items {
             // Draft 7 has places in `items`.
@@ -100,24 +100,23 @@ impl Compiler<'_, '_, '_> {
                 _ => {}
             }
         }
+        let demands = self.demands(set)?;
         for index in 0..=places {
-            let item = self.leaf_item_set(set, index)?;
-            if self.forbids(&item) {
+            if self.demanded_item(set, &demands, u32::MAX, index)?.is_none() {
                 max = max.min(index);
             }
         }
         if min > max {
             return self.builder.alternatives(&[]);
         }
-        let contained = self.contained(set)?;
         if let Some(keyword) = limits.unique.filter(|_| max > 1) {
-            if contained.is_some() {
+            if !demands.is_empty() {
                 return Err(self.unsupported("this keyword beside `contains`", keyword));
             }
             return self.unique(set, keyword, places, (min, max));
         }
-        if let Some(contained) = contained {
-            let content = self.containing(set, contained, places, (min, max))?;
+        if !demands.is_empty() {
+            let content = self.containing(set, &demands, places, (min, max))?;
             return self.parts.bracketed(self.builder, (b'[', b']'), content, false);
         }
         let mut content = self.further_items(set, places, (min, max))?;

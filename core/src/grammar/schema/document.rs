@@ -260,6 +260,17 @@ impl<'s> Compiler<'s, '_, '_> {
         self::field(self.builder, value, field)
     }
 
+    /// A value that is in every way another, but for its name.
+    pub(super) fn copy_named(&mut self, value: Value, named: Value) -> Result<Value, GrammarError> {
+        let at = self.builder.space.take_low(VALUE_WORDS)?;
+        for word in 0..VALUE_WORDS {
+            let from = if matches!(word, NAME | NAME_END | HASH) { named } else { value };
+            let copied = if matches!(word, NEXT | KEYWORD) { 0 } else { self.field(from, word) };
+            self.builder.space.set(at + word, copied as u32);
+        }
+        Ok(Value(at as u32))
+    }
+
     pub(super) fn mark(&self, value: Value) -> u32 {
         self.field(value, MARK) as u32
     }

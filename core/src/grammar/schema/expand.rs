@@ -8,7 +8,7 @@
 
 use super::super::ast::List;
 use super::super::error::GrammarError;
-use super::keyword::{ALL_TYPES, Keyword, OBJECT};
+use super::keyword::{ALL_TYPES, Keyword, OBJECT, STRING};
 use super::literal::{Literal, Says, Set};
 use super::value::{Json, Value};
 use super::{Compiler, syntax, too_complex};
@@ -22,6 +22,8 @@ pub(super) struct Facts {
     pub(super) set: Set,
     /// A bit for each literal that is a choice not yet made.
     choices: u64,
+    /// The same, of choices among the names that all others may bring.
+    late_choices: u64,
     /// Literals whose consequences have joined.
     done: usize,
     /// A consequence has been left out, so that schemas as a whole say more than is asked.
@@ -30,16 +32,17 @@ pub(super) struct Facts {
 
 impl Facts {
     pub(super) const fn new(set: Set) -> Self {
-        Self { set, choices: 0, done: 0, is_partial: false }
+        Self { set, choices: 0, late_choices: 0, done: 0, is_partial: false }
     }
 
     /// A choice that is to be made, and is then made.
     pub(super) fn take_choice(&mut self) -> Option<Literal> {
-        if self.choices == 0 {
-            return None;
-        }
-        let index = self.choices.trailing_zeros();
-        self.choices &= self.choices - 1;
+        let choices = match self.choices {
+            0 => &mut self.late_choices,
+            _ => &mut self.choices,
+        };
+        let index = choices.trailing_zeros();
+        *choices &= choices.checked_sub(1)?;
         self.set.get(index as usize)
     }
 }
@@ -66,6 +69,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                 (Says::AnyOf | Says::OneOf | Says::If | Says::Dependent, _) => {
                     facts.choices |= bit;
                 }
+                (Says::MemberFails | Says::PatternFails, _) => facts.late_choices |= bit,
                 _ => {}
             }
         }
@@ -189,6 +193,9 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                 way(self, &[Literal::new(Says::Fails, value), other])
             }
             Says::Dependent => self.ways_of_dependent(value, way),
+            Says::MemberFails | Says::PatternFails => {
+                self.ways_of_member_to_fail(choice, facts, way)
+            }
             Says::Fails => {
                 // Where the rest forbids the schema anyway, nothing is to be added.
                 let mut with = facts.clone();
@@ -337,6 +344,31 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             Keyword::Required => each(self, way, &[Says::Absent]),
             Keyword::Properties => each(self, way, &[Says::Present, Says::ValueFails]),
             Keyword::PrefixItems => each(self, way, &[Says::ItemFails]),
+            Keyword::Items if self.json(member) == Json::Array => {
+                each(self, way, &[Says::ItemFails])
+            }
+            Keyword::AdditionalItems => match self.value_of(schema, Keyword::Items) {
+                Some(items) if self.json(items) == Json::Array => {
+                    way(self, &[Literal::new(Says::Not, member)])
+                }
+                _ => Ok(()),
+            },
+            Keyword::PatternProperties => each(self, way, &[Says::PatternFails]),
+            Keyword::AdditionalProperties | Keyword::PropertyNames => {
+                way(self, &[Literal::new(Says::MemberFails, member)])
+            }
+            Keyword::OneOf => self.ways_of_one_to_fail(member, way),
+            Keyword::DependentRequired | Keyword::DependentSchemas | Keyword::Dependencies => {
+                self.ways_of_dependents_to_fail(member, way)
+            }
+            Keyword::Contains if self.contained_range(schema)?.0 == 0 => Ok(()),
+            Keyword::MaxContains if self.value_of(schema, Keyword::Contains).is_none() => Ok(()),
+            Keyword::MinContains => Ok(()),
+            Keyword::UniqueItems if self.json(member) == Json::False => Ok(()),
+            Keyword::Format if super::format::is_silent(self.string(member)) => Ok(()),
+            Keyword::Format if super::format::outline(self.string(member)).is_some() => {
+                way(self, &[Literal::new(Says::Not, member), Literal::types(STRING)])
+            }
             Keyword::Type
             | Keyword::Enum
             | Keyword::Const
@@ -344,14 +376,62 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             | Keyword::Maximum
             | Keyword::ExclusiveMinimum
             | Keyword::ExclusiveMaximum
+            | Keyword::MultipleOf
             | Keyword::MinLength
             | Keyword::MaxLength
             | Keyword::Pattern
+            | Keyword::Items
+            | Keyword::Contains
+            | Keyword::MaxContains
             | Keyword::MinItems
             | Keyword::MaxItems
             | Keyword::MinProperties
             | Keyword::MaxProperties => way(self, &[Literal::new(Says::Not, member)]),
             _ => Err(self.unsupported("the negation of this keyword", member)),
         }
+    }
+
+    /// None of the schemas holds, or two do.
+    fn ways_of_one_to_fail(
+        &mut self,
+        schemas: Value,
+        way: Way<'_, 's, 'b, 'w>,
+    ) -> Result<(), GrammarError> {
+        let mut none = Set::new();
+        let mut next = self.first(schemas);
+        while let Some(one) = next {
+            none.push(Literal::new(Says::Fails, one))?;
+            next = self.after(one);
+            let mut others = next;
+            while let Some(other) = others {
+                self.work.spend(4)?;
+                way(self, &[one, other].map(|schema| Literal::new(Says::Holds, schema)))?;
+                others = self.after(other);
+            }
+        }
+        way(self, none.as_slice())
+    }
+
+    /// A name is there, and something that it asks for is not.
+    fn ways_of_dependents_to_fail(
+        &mut self,
+        dependents: Value,
+        way: Way<'_, 's, 'b, 'w>,
+    ) -> Result<(), GrammarError> {
+        let mut next = self.first(dependents);
+        while let Some(member) = next {
+            next = self.after(member);
+            let present = Literal::new(Says::Present, member);
+            if self.json(member) != Json::Array {
+                way(self, &[present, Literal::new(Says::Fails, member)])?;
+                continue;
+            }
+            let mut names = self.first(member);
+            while let Some(name) = names {
+                way(self, &[present, Literal::new(Says::Absent, name)])?;
+                names = self.after(name);
+            }
+        }
+        Ok(())
     }
 }

@@ -11,13 +11,38 @@ const ANNOTATIONS: [&str; 4] = ["int64", "float", "double", "password"];
 
 /// Whether a format is a constraint here, or is known to be none.
 pub(super) fn is_known(name: Text<'_>) -> bool {
-    ANNOTATIONS.iter().any(|&text| name.is(text)) || name.is("int32") || pattern(name).is_some()
+    ANNOTATIONS.iter().any(|&text| name.is(text)) || !is_silent(name)
+}
+
+/// Whether a format is no constraint here.
+pub(super) fn is_silent(name: Text<'_>) -> bool {
+    !name.is("int32") && pattern(name).is_none()
 }
 
 /// The pattern of a format of strings.
 pub(super) fn pattern(name: Text<'_>) -> Option<Text<'static>> {
     FORMATS.iter().find(|(text, _)| name.is(text)).map(|(_, pattern)| Text::plain(pattern))
 }
+
+/// A pattern of all that anyone might take for the format: what does not match has it not.
+pub(super) fn outline(name: Text<'_>) -> Option<Text<'static>> {
+    OUTLINES.iter().find(|(text, _)| name.is(text)).map(|(_, pattern)| Text::plain(pattern))
+}
+
+const OUTLINES: [(&str, &str); 12] = [
+    ("date", "^\\d{4}-?(?:\\d\\d-?\\d\\d|\\d{3}|W\\d\\d)"),
+    ("time", "^\\d\\d:?\\d\\d"),
+    ("date-time", "^\\d{4}-?(?:\\d\\d-?\\d\\d|\\d{3}|W\\d\\d)"),
+    ("duration", "^[+-]?[Pp]"),
+    ("email", "@"),
+    ("hostname", "^[A-Za-z0-9._-]*$"),
+    ("ipv4", "^[0-9A-Fa-fx.]*$"),
+    ("ipv6", ":"),
+    ("uuid", "[0-9a-fA-F]{4}"),
+    ("uri", ":"),
+    ("json-pointer", "^(?:$|/)"),
+    ("relative-json-pointer", "^[0-9]"),
+];
 
 /// RFC 3339, full-date. Every year; years that 4 divides but no century, and every fourth century.
 macro_rules! date {

@@ -71,7 +71,13 @@ impl<'s> Compiler<'s, '_, '_> {
                 }
                 Says::Holds if self.json(value) == Json::False => limits.types = 0,
                 Says::Not => self.negated_limit(value, &mut limits)?,
-                Says::Present | Says::Absent | Says::ValueFails => limits.types &= OBJECT,
+                Says::Present
+                | Says::Absent
+                | Says::ValueFails
+                | Says::MemberFails
+                | Says::PatternFails
+                | Says::OtherFails
+                | Says::OtherPatternFails => limits.types &= OBJECT,
                 Says::ItemFails => limits.types &= ARRAY,
                 Says::Types => limits.types &= literal.bits(),
                 _ => continue,

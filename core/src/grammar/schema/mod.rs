@@ -73,6 +73,7 @@ mod format;
 mod keyword;
 mod limits;
 mod literal;
+mod member;
 mod names;
 mod notes;
 mod number;
@@ -181,6 +182,7 @@ pub fn schema_with<'w>(
             is_strict: options.is_strict,
             has_unevaluated: false,
             names: Names::default(),
+            renamed: None,
             work: Work::new(),
             buckets,
             oldest: 0,
@@ -228,6 +230,8 @@ struct Compiler<'s, 'b, 'w> {
     /// What schemas evaluate matters.
     has_unevaluated: bool,
     names: Names,
+    /// The schema that was last taken for a member's.
+    renamed: Option<usize>,
     work: Work,
     /// Sets by hash, and in the order in which they were met.
     buckets: usize,

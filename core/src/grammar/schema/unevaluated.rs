@@ -81,7 +81,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             if evaluates(self, schema)? || (index > 0 && self.value_of(schema, keyword).is_some()) {
                 return Ok(true);
             }
-            self.reach(set, unevaluated, schema, &mut reached)?;
+            self.reach(set, schema, &mut reached)?;
             index += 1;
         }
         Ok(false)
@@ -91,7 +91,6 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     fn reach(
         &mut self,
         set: &Set,
-        unevaluated: Value,
         schema: Value,
         reached: &mut Reached,
     ) -> Result<(), GrammarError> {
@@ -132,11 +131,6 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                 }
                 next = self.after(member);
             }
-        }
-        if keywords.get(Keyword::Contains).is_some()
-            && self.keyword(unevaluated) == Keyword::UnevaluatedItems
-        {
-            return Err(self.unsupported("this keyword beside `contains`", unevaluated));
         }
         Ok(())
     }
