@@ -10,6 +10,7 @@ use super::super::ast::List;
 use super::super::error::GrammarError;
 use super::keyword::{ALL_TYPES, Keyword, OBJECT, STRING};
 use super::literal::{Literal, Says, Set};
+use super::unevaluated::MAX_TOLD_APART;
 use super::value::{Json, Value};
 use super::{Compiler, syntax, too_complex};
 
@@ -172,6 +173,13 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     ) -> Result<(), GrammarError> {
         let value = choice.value();
         match choice.says() {
+            Says::AnyOf
+                if self.open
+                    && self.has_unevaluated
+                    && self.count(value) <= MAX_TOLD_APART =>
+            {
+                self.ways_told_apart(value, way)
+            }
             Says::AnyOf => {
                 let mut next = self.first(value);
                 while let Some(item) = next {
@@ -210,6 +218,26 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Some schemas hold, and each other one fails: what each evaluates is known then.
+    fn ways_told_apart(
+        &mut self,
+        schemas: Value,
+        way: Way<'_, 's, 'b, 'w>,
+    ) -> Result<(), GrammarError> {
+        for held in 1..1u32 << self.count(schemas) {
+            let mut set = Set::new();
+            let mut next = self.first(schemas);
+            for index in 0..MAX_TOLD_APART {
+                let Some(schema) = next else { break };
+                let says = if held >> index & 1 == 1 { Says::Holds } else { Says::Fails };
+                set.push(Literal::new(says, schema))?;
+                next = self.after(schema);
+            }
+            way(self, set.as_slice())?;
+        }
+        Ok(())
     }
 
     /// One schema holds, and each other one fails.

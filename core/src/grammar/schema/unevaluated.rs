@@ -3,14 +3,17 @@
 //!
 //! In a set without choices the schemas that hold are known, and with them what they evaluate:
 //! those that a schema reaches by keywords about the same value, as far as they are in the set. Of
-//! `anyOf` there is the one that was chosen; that others hold as well is not known, so that less is
-//! written than could be.
+//! `anyOf` there is the one that was chosen; by the closed reading it is not known that others hold
+//! as well, so that less is written than could be.
 
 use super::super::error::GrammarError;
 use super::keyword::Keyword;
 use super::literal::{Literal, Says, Set};
 use super::value::{Json, Value};
 use super::{Compiler, too_complex};
+
+/// Schemas of an `anyOf` of which each is told to hold or to fail.
+pub(super) const MAX_TOLD_APART: u32 = 4;
 
 /// Schemas that a schema reaches.
 const MAX_REACHED: usize = 64;
@@ -107,7 +110,10 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                 add(self.resolve(reference)?)?;
             }
         }
-        if let Some(schemas) = keywords.get(Keyword::AnyOf).filter(|_| self.open) {
+        if let Some(schemas) = keywords.get(Keyword::AnyOf)
+            && self.open
+            && self.count(schemas) > MAX_TOLD_APART
+        {
             return Err(self.unsupported("this keyword beside unevaluated ones", schemas));
         }
         for keyword in [Keyword::AllOf, Keyword::AnyOf, Keyword::OneOf] {
