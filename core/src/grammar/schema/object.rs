@@ -14,12 +14,15 @@ use super::keyword::{Keyword, STRING};
 use super::limits::Limits;
 use super::literal::{Literal, Says, Set};
 use super::member::Wrong;
-use super::text::Texts;
+use super::text::{Combinations, Texts};
 use super::value::{Json, Text, Value};
 use super::{Compiler, too_complex};
 
-/// Patterns of names: for each combination a kind of member.
-const MAX_PATTERNS: usize = 4;
+/// Patterns of names: for each combination that there is a kind of member.
+const MAX_PATTERNS: usize = 16;
+
+/// Of so few all combinations are taken for possible.
+const FEW_PATTERNS: usize = 2;
 
 /// Optional members that a rule tells apart by itself. More stand for one more stack each that
 /// many.
@@ -456,7 +459,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         }
         let mut list = self.builder.alternatives_list();
         let mut has_any = false;
-        for matched in 0..1u32 << patterns.len() {
+        for matched in self.combinations(&patterns)? {
             if matched == 0 && is_listed && !is_explicit && !self.open {
                 continue;
             }
@@ -475,6 +478,21 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             has_any = true;
         }
         if has_any { list.finish(self.builder).map(Some) } else { Ok(None) }
+    }
+
+    /// The combinations of patterns that a name may match, a bit for each.
+    fn combinations(&mut self, patterns: &[Value]) -> Result<Combinations, GrammarError> {
+        if patterns.len() <= FEW_PATTERNS {
+            return Ok((0..1 << patterns.len()).collect());
+        }
+        let mut texts = Texts::begin(self.builder);
+        for &pattern in patterns {
+            let offset = self.offset(pattern) as u32;
+            texts.observe(self.builder, self.name(pattern), offset)?;
+        }
+        let found = texts.combinations(self.builder, &mut self.work)?;
+        texts.release(self.builder);
+        Ok(found)
     }
 
     /// The patterns of names beside a keyword.
