@@ -49,6 +49,7 @@ impl<'s> Text<'s> {
 
     /// The part between two places of its characters.
     pub(super) fn between(self, start: usize, end: usize) -> Self {
+        let end = end.min(self.bytes.len());
         Self { bytes: self.bytes.get(start..end).unwrap_or_default(), ..self }
     }
 
