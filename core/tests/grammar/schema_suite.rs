@@ -1,7 +1,7 @@
 //! JSON-Schema-Test-Suite: every required case of a schema that is not refused, both ways.
 
 use crate::common::{Verdict, spellings, verdict, with_automaton};
-use picolm_core::grammar::{GrammarErrorKind, Reading, schema_as};
+use picolm_core::grammar::{GrammarErrorKind, Notes, Reading, SchemaOptions, schema_with};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -54,6 +54,8 @@ const REMOTE: [&str; 2] =
 struct Run {
     draft: &'static str,
     reading: Reading,
+    /// Formats that are no constraint here are refused instead of ignored.
+    is_strict: bool,
     tallies: BTreeMap<String, Tally>,
     unsupported: BTreeMap<String, usize>,
     /// Valid ones that are refused: schema, instance.
@@ -65,6 +67,7 @@ impl Run {
         Self {
             draft,
             reading,
+            is_strict: false,
             tallies: BTreeMap::new(),
             unsupported: BTreeMap::new(),
             missed: Vec::new(),
@@ -79,8 +82,10 @@ impl Run {
             let mut named = group["schema"].clone();
             name_draft(&mut named, self.draft);
             let source = named.to_string();
+            let options =
+                SchemaOptions { reading: self.reading, pretty: false, is_strict: self.is_strict };
             with_automaton(
-                |words| schema_as(source.as_bytes(), self.reading, false, words),
+                |words| schema_with(source.as_bytes(), options, &mut Notes::new(), words),
                 |automaton| {
                     let cases = group["tests"].as_array().unwrap();
                     let automaton = match automaton {
@@ -190,6 +195,7 @@ fn json_schema_test_suite() {
 fn formats_of_the_suite() {
     for (draft, _) in DRAFTS {
         let mut run = Run::new(draft, Reading::Closed);
+        run.is_strict = true;
         for (name, path) in files(&suite().join(draft).join("optional/format")) {
             run.file(&name, &path);
         }

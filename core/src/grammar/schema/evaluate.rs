@@ -2,7 +2,7 @@
 //! their values that do.
 
 use super::super::ast::{Builder, List, Node};
-use super::super::error::GrammarError;
+use super::super::error::{GrammarError, GrammarErrorKind};
 use super::super::spelling;
 use super::expand::Facts;
 use super::keyword::{Draft, Keyword, OBJECT, STRING};
@@ -74,13 +74,28 @@ impl<'s> Compiler<'s, '_, '_> {
             return self.fits(value, &facts.set);
         }
         for literal in facts.set.as_slice().iter().filter(|l| l.says() == Says::Holds) {
-            if self.json(literal.value()) == Json::Object
-                && !self.validates_by(Subject::Value(value), literal.value(), 0, &is_own)?
-            {
-                return Ok(false);
+            if self.json(literal.value()) == Json::Object {
+                let held = self.validates_by(Subject::Value(value), literal.value(), 0, &is_own);
+                if !self.may_be(held, true)? {
+                    return Ok(false);
+                }
             }
         }
         Ok(true)
+    }
+
+    /// Whether something may be as expected: what is left out may say either.
+    fn may_be(
+        &self,
+        held: Result<bool, GrammarError>,
+        as_expected: bool,
+    ) -> Result<bool, GrammarError> {
+        match held {
+            Err(GrammarError { kind: GrammarErrorKind::Unsupported(_), .. }) if self.is_relaxed => {
+                Ok(true)
+            }
+            other => Ok(other? == as_expected),
+        }
     }
 
     /// The same for a name.
@@ -95,7 +110,8 @@ impl<'s> Compiler<'s, '_, '_> {
                 Says::Fails => false,
                 _ => continue,
             };
-            if self.validates(subject, literal.value(), 0)? != expected {
+            let held = self.validates(subject, literal.value(), 0);
+            if !self.may_be(held, expected)? {
                 return Ok(false);
             }
         }
@@ -195,6 +211,9 @@ impl<'s> Compiler<'s, '_, '_> {
             Json::False => return Ok(false),
             Json::Object => {}
             _ => return Err(super::syntax("not a schema", self.offset(schema))),
+        }
+        if self.has_widened(schema) {
+            return Err(self.unsupported("what is left out", schema));
         }
         self.require_progress(schema, 0)?;
         let keywords = self.keywords(schema)?;
@@ -550,10 +569,7 @@ impl Writer {
         self.list.push(builder, node)
     }
 
-    pub(super) fn finish(
-        mut self,
-        builder: &mut Builder<'_>,
-    ) -> Result<Node, GrammarError> {
+    pub(super) fn finish(mut self, builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
         self.flush(builder)?;
         self.list.finish(builder)
     }

@@ -5,6 +5,8 @@
 //! a disjunctive normal form, of which what contradicts itself is left out as soon as it shows.
 //! `oneOf` is one of its schemas and the negation of each other; a negation that is implied anyway
 //! (`empty` can tell) costs nothing.
+//!
+//! What calls itself here is not inlined: its sets would lie on the stack all at once.
 
 use super::super::ast::List;
 use super::super::error::GrammarError;
@@ -61,6 +63,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             facts.done += 1;
             let value = literal.value();
             match (literal.says(), self.schema_kind(literal)?) {
+                (Says::Holds | Says::Fails, _) if self.is_widened(value) => {}
                 (Says::Holds, Json::False) | (Says::Fails, Json::True) => return Ok(false),
                 (Says::Holds, Json::Object) => self.join(value, facts)?,
                 (Says::Fails, Json::Object) => {
@@ -95,6 +98,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     /// The consequences of a schema that holds.
+    #[inline(never)]
     fn join(&mut self, schema: Value, facts: &mut Facts) -> Result<(), GrammarError> {
         self.require_progress(schema, 0)?;
         let keywords = self.keywords(schema)?;
@@ -142,12 +146,12 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     /// Appends the alternatives of a set.
     pub(super) fn expand(
         &mut self,
-        mut facts: Facts,
+        facts: &mut Facts,
         depth: u32,
         list: &mut List,
     ) -> Result<(), GrammarError> {
         self.work.spend(16 + 4 * facts.set.len() as u64)?;
-        if !self.close(&mut facts)? {
+        if !self.close(facts)? {
             return Ok(());
         }
         if let Some(values) = self.finite(&facts.set) {
@@ -157,14 +161,15 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         if depth == MAX_CHOICES {
             return Err(too_complex());
         }
-        self.ways(choice, &facts, &mut |this, literals| {
+        self.ways(choice, facts, &mut |this, literals| {
             let mut facts = facts.clone();
             literals.iter().try_for_each(|&literal| facts.set.push(literal))?;
-            this.expand(facts, depth + 1, list)
+            this.expand(&mut facts, depth + 1, list)
         })
     }
 
     /// Shows the ways of a choice.
+    #[inline(never)]
     pub(super) fn ways(
         &mut self,
         choice: Literal,
@@ -174,9 +179,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         let value = choice.value();
         match choice.says() {
             Says::AnyOf
-                if self.open
-                    && self.has_unevaluated
-                    && self.count(value) <= MAX_TOLD_APART =>
+                if self.open && self.has_unevaluated && self.count(value) <= MAX_TOLD_APART =>
             {
                 self.ways_told_apart(value, way)
             }
@@ -206,11 +209,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             }
             Says::Fails => {
                 // Where the rest forbids the schema anyway, nothing is to be added.
-                let mut with = facts.clone();
-                with.set.forget(choice);
-                with.is_partial = true;
-                with.set.hold(value)?;
-                if self.is_empty(with, 0)? {
+                if self.is_forbidden(choice, facts)? {
                     way(self, &[])
                 } else {
                     self.ways_to_fail(value, facts, way)
@@ -220,7 +219,18 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         }
     }
 
+    /// Whether a schema that is to fail cannot hold beside the rest.
+    #[inline(never)]
+    fn is_forbidden(&mut self, choice: Literal, facts: &Facts) -> Result<bool, GrammarError> {
+        let mut with = facts.clone();
+        with.set.forget(choice);
+        with.is_partial = true;
+        with.set.hold(choice.value())?;
+        self.is_empty(with, 0)
+    }
+
     /// Some schemas hold, and each other one fails: what each evaluates is known then.
+    #[inline(never)]
     fn ways_told_apart(
         &mut self,
         schemas: Value,
@@ -241,6 +251,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     /// One schema holds, and each other one fails.
+    #[inline(never)]
     fn ways_of_one(
         &mut self,
         schemas: Value,
@@ -271,6 +282,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     /// Without the name, or with what it asks for.
+    #[inline(never)]
     fn ways_of_dependent(
         &mut self,
         member: Value,
@@ -296,19 +308,23 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     /// A schema that is an object fails: one of its keywords does.
+    #[inline(never)]
     fn ways_to_fail(
         &mut self,
         schema: Value,
         facts: &Facts,
         way: Way<'_, 's, 'b, 'w>,
     ) -> Result<(), GrammarError> {
-        let types = self.limits(&facts.set)?.types;
-        let keywords = self.keywords(schema)?;
+        if self.has_widened(schema) {
+            return way(self, &[]);
+        }
+        self.require_forms(schema)?;
+        let types = self.types_of(&facts.set)?;
         let mut next = self.first(schema);
         while let Some(member) = next {
             next = self.after(member);
             let keyword = self.keyword(member);
-            if keywords.get(keyword) != Some(member) {
+            if self.value_of(schema, keyword) != Some(member) {
                 continue;
             }
             // What is about other types than are left holds.
@@ -320,6 +336,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         Ok(())
     }
 
+    #[inline(never)]
     fn ways_of_keyword_to_fail(
         &mut self,
         schema: Value,
@@ -420,6 +437,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     /// None of the schemas holds, or two do.
+    #[inline(never)]
     fn ways_of_one_to_fail(
         &mut self,
         schemas: Value,
@@ -441,6 +459,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     /// A name is there, and something that it asks for is not.
+    #[inline(never)]
     fn ways_of_dependents_to_fail(
         &mut self,
         dependents: Value,

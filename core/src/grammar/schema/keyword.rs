@@ -264,21 +264,23 @@ impl<'s> Compiler<'s, '_, '_> {
         while let Some(member) = next {
             self.work.spend(4)?;
             let keyword = self.keyword(member);
+            let is_widened = self.is_widened(member);
             let Some(place) = keywords.0.get_mut(keyword as usize) else { break };
             if *place != 0 && keyword.entry().is_some() {
                 return Err(self.error(GrammarErrorKind::Syntax("a name is there twice"), member));
             }
-            *place = member.to_word();
+            *place = if is_widened { 0 } else { member.to_word() };
             next = self.after(member);
         }
-        if let Some(reference) = keywords.get(Keyword::Ref)
-            && self.draft.refers_alone()
-        {
+        if self.is_reference(schema) {
+            let reference = keywords.get(Keyword::Ref);
             keywords = none;
-            if let Some(place) = keywords.0.get_mut(Keyword::Ref as usize) {
+            if let (Some(reference), Some(place)) =
+                (reference, keywords.0.get_mut(Keyword::Ref as usize))
+            {
                 *place = reference.to_word();
+                self.require_form(reference)?;
             }
-            self.require_form(reference)?;
             return Ok(keywords);
         }
         let mut next = self.first(schema);
@@ -289,19 +291,59 @@ impl<'s> Compiler<'s, '_, '_> {
         Ok(keywords)
     }
 
+    /// Refuses a schema with a keyword whose value is not what it must be.
+    #[inline(never)]
+    pub(super) fn require_forms(&mut self, schema: Value) -> Result<(), GrammarError> {
+        self.keywords(schema).map(drop)
+    }
+
     /// The value of one keyword, the schema's keywords having been read before.
     pub(super) fn value_of(&mut self, schema: Value, keyword: Keyword) -> Option<Value> {
-        if self.json(schema) != Json::Object {
-            return None;
-        }
-        if keyword != Keyword::Ref
-            && self.draft.refers_alone()
-            && self.value_of(schema, Keyword::Ref).is_some()
+        if self.json(schema) != Json::Object || keyword != Keyword::Ref && self.is_reference(schema)
         {
             return None;
         }
-        let members = core::iter::successors(self.first(schema), |&member| self.after(member));
-        { members }.find(|&member| self.keyword(member) == keyword)
+        self.member_of(schema, keyword).filter(|&member| !self.is_widened(member))
+    }
+
+    /// Whether a schema is a reference beside which nothing counts.
+    pub(super) fn is_reference(&self, schema: Value) -> bool {
+        self.draft.refers_alone() && self.member_of(schema, Keyword::Ref).is_some()
+    }
+
+    fn member_of(&self, schema: Value, keyword: Keyword) -> Option<Value> {
+        let mut members = core::iter::successors(self.first(schema), |&member| self.after(member));
+        members.find(|&member| self.keyword(member) == keyword)
+    }
+
+    /// Whether a keyword or schema is left out because it cannot be held, or because something that
+    /// it is about is.
+    pub(super) fn is_widened(&self, member: Value) -> bool {
+        if !self.is_relaxed {
+            return false;
+        }
+        let mut children = core::iter::successors(self.first(member), |&item| self.after(item));
+        self.notes.has_widened(self.places(member))
+            || match self.keyword(member) {
+                // What has no pattern any more would be additional.
+                Keyword::PatternProperties => {
+                    children.any(|child| self.notes.has_widened(self.places(child)))
+                }
+                Keyword::AdditionalProperties => {
+                    let schema = self.parent(member).unwrap_or(member);
+                    let patterns = self.member_of(schema, Keyword::PatternProperties);
+                    patterns.is_some_and(|patterns| self.is_widened(patterns))
+                }
+                Keyword::UnevaluatedItems | Keyword::UnevaluatedProperties => true,
+                _ => false,
+            }
+    }
+
+    /// Whether a schema says something that is left out.
+    #[inline(never)]
+    pub(super) fn has_widened(&self, schema: Value) -> bool {
+        let mut members = core::iter::successors(self.first(schema), |&member| self.after(member));
+        self.is_relaxed && members.any(|member| self.is_widened(member))
     }
 
     /// Refuses a keyword whose value is not what it must be.

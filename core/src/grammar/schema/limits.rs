@@ -87,6 +87,12 @@ impl<'s> Compiler<'s, '_, '_> {
         Ok(limits)
     }
 
+    /// The types that are left.
+    #[inline(never)]
+    pub(super) fn types_of(&mut self, set: &Set) -> Result<u32, GrammarError> {
+        Ok(self.limits(set)?.types)
+    }
+
     fn schema_limits(&mut self, schema: Value, limits: &mut Limits) -> Result<(), GrammarError> {
         self.work.spend(4)?;
         let keywords = self.keywords(schema)?;

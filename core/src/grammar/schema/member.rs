@@ -51,6 +51,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     /// One of the members with names is wrong, or another.
+    #[inline(never)]
     pub(super) fn ways_of_member_to_fail(
         &mut self,
         choice: Literal,
@@ -124,12 +125,15 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         &mut self,
         set: &Set,
         named: Named,
+        has_others: bool,
     ) -> Result<Option<Option<Wrong>>, GrammarError> {
         let literals = set.as_slice().iter().copied();
-        let mut wrong = literals.filter(|literal| {
-            matches!(literal.says(), Says::OtherFails | Says::OtherPatternFails)
-        });
+        let mut wrong = literals
+            .filter(|literal| matches!(literal.says(), Says::OtherFails | Says::OtherPatternFails));
         let Some(first) = wrong.next() else { return Ok(None) };
+        if !has_others {
+            return Ok(Some(None));
+        }
         // Several might be different ones, and beside one there may be any.
         let by_name = self.is_wrong_by_name(first);
         let is_exact = by_name && wrong.next().is_none();

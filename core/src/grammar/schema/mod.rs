@@ -86,7 +86,7 @@ mod uri;
 mod value;
 
 use super::ast::{Builder, List, Node, Rule};
-use super::compile::{Grammar, compile};
+use super::compile::{Grammar, compile_with};
 use super::error::{GrammarError, GrammarErrorKind};
 use super::json::{Parts, Space, document_parts};
 use super::work::Work;
@@ -119,6 +119,10 @@ pub enum Reading {
     Closed,
     /// As the drafts have it: what is not forbidden is allowed.
     Open,
+    /// As [`Self::Closed`], where that can be held exactly, and more than that elsewhere: a keyword
+    /// that cannot be held is left out, and noted. An error is left to what is no schema, allows
+    /// nothing, or refers to itself without end.
+    Relaxed,
 }
 
 /// How a schema is compiled.
@@ -128,7 +132,8 @@ pub struct SchemaOptions {
     pub reading: Reading,
     /// Texts may break lines ([`super::json::pretty`]).
     pub pretty: bool,
-    /// Keywords and formats that are not known are errors instead of annotations.
+    /// Keywords and formats that are not known are errors instead of annotations; not by
+    /// [`Reading::Relaxed`].
     pub is_strict: bool,
 }
 
@@ -159,7 +164,50 @@ pub fn schema_with<'w>(
     notes: &mut Notes,
     words: &'w mut [u32],
 ) -> Result<Grammar<'w>, GrammarError> {
-    compile(words, |builder| {
+    let mut work = Work::new();
+    let mut open = options.reading == Reading::Open;
+    loop {
+        notes.restart();
+        let made = attempt(source, (options, open), notes, &mut work, words);
+        let error = match made.map(|grammar| grammar.len()) {
+            Ok(length) => {
+                let words = words.get_mut(..length).unwrap_or_default();
+                return Ok(Grammar::from_words(words));
+            }
+            Err(error) => error,
+        };
+        if options.reading != Reading::Relaxed {
+            return Err(error);
+        }
+        match error.kind {
+            GrammarErrorKind::Unsupported(what) if notes.widen(what, error) => {}
+            GrammarErrorKind::UnknownRule if notes.widen("a reference to nothing", error) => {}
+            GrammarErrorKind::MatchesNothing if !open => open = true,
+            GrammarErrorKind::Unsupported(_)
+            | GrammarErrorKind::UnknownRule
+            | GrammarErrorKind::TooComplex
+            | GrammarErrorKind::TooDeep
+                if notes.widen(WHOLE, GrammarError::whole(error.kind)) =>
+            {
+                work = Work::new();
+            }
+            _ => return Err(error),
+        }
+    }
+}
+
+/// What is widened where nothing less helps.
+const WHOLE: &str = "the whole";
+
+/// Compiles a schema without what has been widened.
+fn attempt<'w>(
+    source: &[u8],
+    (options, open): (SchemaOptions, bool),
+    notes: &mut Notes,
+    work: &mut Work,
+    words: &'w mut [u32],
+) -> Result<Grammar<'w>, GrammarError> {
+    compile_with(words, work, |builder, work| {
         let root = document::read(source, builder)?;
         let space = if options.pretty { Space::Pretty } else { Space::Compact };
         let (parts, any) = document_parts(builder, space)?;
@@ -169,6 +217,8 @@ pub fn schema_with<'w>(
             colon: parts.separator(builder, b':')?,
         };
         let buckets = builder.space.take_low(BUCKETS)?;
+        let is_relaxed = notes.has_any_widened();
+        let is_whole = notes.has_widened_whole();
         let mut compiler = Compiler {
             source,
             source_root: root,
@@ -178,17 +228,21 @@ pub fn schema_with<'w>(
             marks,
             any,
             draft: Draft::Draft202012,
-            open: options.reading == Reading::Open,
-            is_strict: options.is_strict,
+            open,
+            is_strict: options.is_strict && options.reading != Reading::Relaxed,
+            is_relaxed,
             has_unevaluated: false,
             names: Names::default(),
             renamed: None,
-            work: Work::new(),
+            work,
             buckets,
             oldest: 0,
             newest: 0,
             sets: 0,
         };
+        if is_whole {
+            return compiler.any_of_type(root);
+        }
         compiler.find_draft(root)?;
         compiler.list_names()?;
         compiler.has_unevaluated = compiler.has_unevaluated();
@@ -227,12 +281,14 @@ struct Compiler<'s, 'b, 'w> {
     draft: Draft,
     open: bool,
     is_strict: bool,
+    /// Some keywords are left out.
+    is_relaxed: bool,
     /// What schemas evaluate matters.
     has_unevaluated: bool,
     names: Names,
     /// The schema that was last taken for a member's.
     renamed: Option<usize>,
-    work: Work,
+    work: &'b mut Work,
     /// Sets by hash, and in the order in which they were met.
     buckets: usize,
     oldest: usize,
@@ -248,6 +304,16 @@ impl Compiler<'_, '_, '_> {
         let unknown = GrammarErrorKind::Unsupported("this draft");
         self.draft = found.ok_or(self.value_error(unknown, named))?;
         Ok(())
+    }
+
+    /// Any object where the schema is of nothing else, or any value.
+    fn any_of_type(&mut self, root: Value) -> Result<Rule, GrammarError> {
+        let of = self.value_of(root, Keyword::Type).map(|member| self.types_of_keyword(member));
+        if of.transpose()? != Some(OBJECT) {
+            return Ok(self.any);
+        }
+        let tree = self.parts.any_object(self.builder, self.any)?;
+        self.rule_of_tree(tree)
     }
 
     fn note(&mut self, kind: NoteKind, what: &'static str, place: GrammarError) {
@@ -268,7 +334,7 @@ impl Compiler<'_, '_, '_> {
                 set.push(Literal::from_word(word))?;
             }
             let mut list = self.builder.alternatives_list();
-            self.expand(Facts::new(set), 0, &mut list)?;
+            self.expand(&mut Facts::new(set), 0, &mut list)?;
             let tree = list.finish(self.builder)?;
             let rule = Rule(self.builder.space.get(record + 2));
             self.builder.define(rule, tree);
@@ -348,6 +414,7 @@ impl Compiler<'_, '_, '_> {
     }
 
     /// Appends what a set without choices allows.
+    #[inline(never)]
     fn leaf(&mut self, set: &Set, list: &mut List) -> Result<(), GrammarError> {
         let limits = self.limits(set)?;
         if limits.is_free {
@@ -396,7 +463,7 @@ impl Compiler<'_, '_, '_> {
         let is_free = texts.is_free();
         let mut characters = self.builder.alternatives(&[])?;
         if !is_free && min <= max {
-            characters = texts.tree(self.builder, &mut self.work, (min, max))?;
+            characters = texts.tree(self.builder, self.work, (min, max))?;
         }
         // Only now may rules be made, whose records are where the expressions were.
         texts.release(self.builder);

@@ -60,7 +60,7 @@ impl<'s> Compiler<'s, '_, '_> {
         if self.json(schema) != Json::Object {
             return Ok(());
         }
-        let is_base = self.identifier(schema).is_some() && !self.is_ignored(schema);
+        let is_base = self.identifier(schema).is_some() && !self.is_reference(schema);
         let base = if is_base { schema } else { base };
         let mut next = self.first(schema);
         while let Some(member) = next {
@@ -83,12 +83,7 @@ impl<'s> Compiler<'s, '_, '_> {
     }
 
     /// Lists what a member calls its schema, where it does.
-    fn list_name(
-        &mut self,
-        schema: Value,
-        base: Value,
-        member: Value,
-    ) -> Result<(), GrammarError> {
+    fn list_name(&mut self, schema: Value, base: Value, member: Value) -> Result<(), GrammarError> {
         let json = self.json(member);
         let calls = match self.keyword(member) {
             Keyword::Unknown => return self.note_unknown("keyword", member, false),
@@ -97,7 +92,11 @@ impl<'s> Compiler<'s, '_, '_> {
                 return if is_known { Ok(()) } else { self.note_unknown("format", member, true) };
             }
             Keyword::Id | Keyword::OldId if json == Json::String => {
-                if base == schema { Calls::Whole } else { Calls::Anchor }
+                if base == schema {
+                    Calls::Whole
+                } else {
+                    Calls::Anchor
+                }
             }
             Keyword::Anchor if json == Json::String => Calls::Anchor,
             Keyword::DynamicAnchor if json == Json::String => Calls::Dynamic,
@@ -161,7 +160,7 @@ impl<'s> Compiler<'s, '_, '_> {
         while let Some(schema) = at {
             let is_base = self.json(schema) == Json::Object
                 && self.identifier(schema).is_some()
-                && !self.is_ignored(schema);
+                && !self.is_reference(schema);
             if is_base {
                 let kind = GrammarErrorKind::TooDeep;
                 around.push(schema).map_err(|_| self.value_error(kind, schema))?;

@@ -1,5 +1,7 @@
 //! What a schema says and its grammar does not hold, for whoever asked for the grammar to be told.
 
+use super::super::error::GrammarError;
+
 /// Most notes that are kept.
 const MAX_NOTES: usize = 48;
 
@@ -66,7 +68,8 @@ impl Notes {
         if self.kept.iter().any(same) {
             return true;
         }
-        let is_kept = self.kept.push(note).is_ok();
+        let is_full = self.kept.len() + 1 >= MAX_NOTES;
+        let is_kept = !is_full && self.kept.push(note).is_ok();
         self.left_out += u32::from(!is_kept);
         is_kept
     }
@@ -77,11 +80,27 @@ impl Notes {
         self.left_out = 0;
     }
 
+    /// Notes that a part is widened; whether that is new, and there is room.
+    pub(super) fn widen(&mut self, what: &'static str, place: GrammarError) -> bool {
+        let GrammarError { offset, length, .. } = place;
+        let note = Note { kind: NoteKind::Widened, what, offset, length };
+        let is_known = |own: &Note| own.kind == note.kind && own.offset == offset;
+        // The last place is kept for the whole.
+        let is_full = length > 0 && self.kept.len() + 1 >= MAX_NOTES;
+        let is_new = !self.kept.iter().any(|own| is_known(own) && own.length == length);
+        is_new && !is_full && self.kept.push(note).is_ok()
+    }
+
+    /// Whether the whole has been widened.
+    pub(super) fn has_widened_whole(&self) -> bool {
+        self.kept.iter().any(|note| note.kind == NoteKind::Widened && note.length == 0)
+    }
+
     /// Whether the part at one of these places has been widened.
     pub(super) fn has_widened(&self, places: [usize; 2]) -> bool {
-        self.kept.iter().any(|note| {
-            note.kind == NoteKind::Widened && places.contains(&(note.offset as usize))
-        })
+        self.kept
+            .iter()
+            .any(|note| note.kind == NoteKind::Widened && places.contains(&(note.offset as usize)))
     }
 
     /// Whether anything has been widened.

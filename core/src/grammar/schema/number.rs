@@ -442,10 +442,10 @@ impl Compiler<'_, '_, '_> {
             ..=0 => -MAX_EXPONENT,
             _ => (-unit..=MAX_EXPONENT).find(|&power| units_of(power) >= low).unwrap_or(i32::MAX),
         };
-        let most = (-unit..=MAX_EXPONENT).rev().find(|&power| units_of(power) <= high);
-        let Some(most) = most.map(|power| power - 1).filter(|&most| least <= most) else {
-            return Ok(());
-        };
+        // Of the numbers with one exponent, the greatest has nothing but nines.
+        let greatest = |power| units_of(power + 1) - units_of(power + 1 - unit);
+        let most = (-unit - 1..=unit).rev().find(|&power| greatest(power) <= high);
+        let Some(most) = most.filter(|&most| least <= most) else { return Ok(()) };
         let builder = &mut *self.builder;
         let mut exponents = builder.alternatives_list();
         for (mark, from, to) in
@@ -551,11 +551,8 @@ impl Compiler<'_, '_, '_> {
         let own = digits_after_point(multiples.of);
         // What has more digits after the point than a divisor is no multiple of it.
         if multiples.of == 1 && finest < FRACTION_DIGITS && has_fractions {
-            let form = Form {
-                fraction_digits: FRACTION_DIGITS,
-                fraction_from: Some(finest),
-                zeros: 0,
-            };
+            let form =
+                Form { fraction_digits: FRACTION_DIGITS, fraction_from: Some(finest), zeros: 0 };
             self.magnitudes(form, range, &Multiples::NONE, list)?;
         }
         let fraction_digits = if multiples.of == 1 { finest } else { own.max(finest) };

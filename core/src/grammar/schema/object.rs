@@ -224,13 +224,14 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         let all = self.gather_names(set)?;
         let any = self.other_members(set, all, None, NameKind::Any)?;
         let mut others = Others { any, wrong: None, groups: heapless::Vec::new() };
-        match self.wrong_others(set, all)? {
+        match self.wrong_others(set, all, any.is_some())? {
             None => {}
             Some(None) => return self.builder.alternatives(&[]),
             Some(wrong) => others.wrong = wrong,
         }
-        // Those that there can be, at the front of the same words.
-        let (mut named, mut required) = (Named { count: 0, ..all }, 0);
+        // Those that there can be; the others stay names that no other member has.
+        let at = self.builder.space.take_low(all.count as usize * NAMED_WORDS)?;
+        let (mut named, mut required) = (Named { at, count: 0 }, 0);
         for index in 0..all.count {
             let name = self.named(all, index);
             let is_required = self.is_required(set, name)?;
@@ -490,7 +491,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             let offset = self.offset(pattern) as u32;
             texts.observe(self.builder, self.name(pattern), offset)?;
         }
-        let found = texts.combinations(self.builder, &mut self.work)?;
+        let found = texts.combinations(self.builder, self.work)?;
         texts.release(self.builder);
         Ok(found)
     }
@@ -568,9 +569,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                         names.hold(schema)?;
                     }
                 }
-                Says::OtherFails
-                    if is_wrong && self.keyword(value) == Keyword::PropertyNames =>
-                {
+                Says::OtherFails if is_wrong && self.keyword(value) == Keyword::PropertyNames => {
                     names.push(Literal::new(Says::Fails, value))?;
                 }
                 _ => {}
@@ -607,8 +606,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         let (mut index, source) = (0, self.source);
         let mut next = |builder: &super::super::ast::Builder<'_>| {
             let at = named.at + index * NAMED_WORDS;
-            let name =
-                super::document::name_of(source, builder, Value(builder.space.get(at)));
+            let name = super::document::name_of(source, builder, Value(builder.space.get(at)));
             index += 1;
             (index <= named.count as usize).then_some(name)
         };

@@ -78,11 +78,7 @@ impl<'s> Compiler<'s, '_, '_> {
     }
 
     /// `$recursiveRef` means its base, or where that is one of several the outermost of them.
-    fn resolve_recursive(
-        &mut self,
-        reference: Value,
-        base: Value,
-    ) -> Result<Value, GrammarError> {
+    fn resolve_recursive(&mut self, reference: Value, base: Value) -> Result<Value, GrammarError> {
         let (calls, name) = (Calls::Recursive, core::iter::empty());
         if self.keyword(reference) != Keyword::RecursiveRef
             || self.schema_called(calls, base, name.clone())? != Some(base)
@@ -128,7 +124,7 @@ impl<'s> Compiler<'s, '_, '_> {
         loop {
             if self.json(at) == Json::Object
                 && self.identifier(at).is_some()
-                && !self.is_ignored(at)
+                && !self.is_reference(at)
             {
                 return at;
             }
@@ -137,11 +133,6 @@ impl<'s> Compiler<'s, '_, '_> {
                 None => return at,
             }
         }
-    }
-
-    /// Where a reference counts alone, an `$id` beside it does not.
-    pub(super) fn is_ignored(&mut self, schema: Value) -> bool {
-        self.draft.refers_alone() && self.value_of(schema, Keyword::Ref).is_some()
     }
 
     /// Refuses a schema that refers to itself for the same value.
@@ -164,6 +155,9 @@ impl<'s> Compiler<'s, '_, '_> {
         while let Some(member) = next {
             self.work.spend(2)?;
             next = self.after(member);
+            if self.is_widened(member) {
+                continue;
+            }
             match self.keyword(member) {
                 Keyword::Ref | Keyword::DynamicRef | Keyword::RecursiveRef
                     if self.json(member) == Json::String =>
@@ -171,7 +165,7 @@ impl<'s> Compiler<'s, '_, '_> {
                     let target = self.resolve(member)?;
                     self.require_progress(target, depth + 1)?;
                 }
-                _ if self.is_ignored(schema) => {}
+                _ if self.is_reference(schema) => {}
                 Keyword::Not | Keyword::If | Keyword::Then | Keyword::Else => {
                     self.require_progress(member, depth + 1)?;
                 }

@@ -299,7 +299,8 @@ impl Texts {
     /// Whether a text may end here, its length aside.
     fn accepts(&mut self, builder: &mut Builder<'_>, key: &[u32]) -> Result<bool, GrammarError> {
         let matched = self.matched(builder, key)?;
-        let is_as_said = |(index, part): (usize, &Part)| (matched >> index & 1 == 1) == part.positive;
+        let is_as_said =
+            |(index, part): (usize, &Part)| (matched >> index & 1 == 1) == part.positive;
         let of = |group| self.parts.iter().enumerate().filter(move |(_, part)| part.group == group);
         let mut groups = (1..=self.groups).filter(|&group| of(group).next().is_some());
         Ok(of(0).all(is_as_said) && groups.all(|group| !of(group).all(is_as_said)))
@@ -505,7 +506,7 @@ impl Compiler<'_, '_, '_> {
         let mut result = texts.search(self.builder, pattern, offset, true);
         let mut found = false;
         if result.is_ok() {
-            match texts.matches(self.builder, &mut self.work, text.characters()) {
+            match texts.matches(self.builder, self.work, text.characters()) {
                 Ok(matched) => found = matched,
                 Err(error) => result = Err(error),
             }

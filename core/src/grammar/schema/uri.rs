@@ -3,7 +3,7 @@
 use super::value::Text;
 
 /// Longest URI.
-const MAX_BYTES: usize = 512;
+const MAX_BYTES: usize = 256;
 
 pub(super) type Uri = heapless::Vec<u8, MAX_BYTES>;
 
