@@ -242,6 +242,7 @@ mod tests {
         assert!(refused("m -z").contains("-z"));
         assert!(refused("m --prompts x").contains("--prompts"));
         assert!(refused("m --pretty").contains("--pretty: goes with --json"));
+        assert!(refused("m --json --strict-schema").contains("--strict-schema: goes with"));
         assert!(refused("m --json --stop x").contains("--stop: the constraint"));
         assert!(refused("m --grammar g --pretty").contains("--pretty: goes with --json"));
         assert!(refused("m --json --grammar g").contains("one constraint"));

@@ -1,11 +1,11 @@
 //! From an option to a constraint: compiling, the vocabulary's tree, the memory of both.
 
-use crate::args::Wanted;
+use crate::args::{Run, Wanted};
 use crate::engine::{ModelFile, text};
-use crate::report::{Bytes, Failure};
+use crate::report::{self, Bytes, Failure};
 use picolm_core::grammar::{
-    Constrain, Constraint, Grammar, GrammarError, GrammarErrorKind, SortedTokens, TokenBytes, Trie,
-    gbnf, json, schema,
+    Constrain, Constraint, Grammar, GrammarError, GrammarErrorKind, Notes, Reading, SchemaOptions,
+    SortedTokens, TokenBytes, Trie, gbnf, json, schema_with,
 };
 use picolm_core::session::Session;
 use picolm_core::tokenizer::Tokenizer;
@@ -54,8 +54,12 @@ impl Vocabulary {
 }
 
 impl Constrained {
-    /// Compiles the grammar that is wanted. Needs no model, so mistakes are found at once.
-    pub(crate) fn compile(wanted: &Wanted, pretty: bool) -> Result<Self, Failure> {
+    /// Compiles the grammar that is wanted. Needs no model, so mistakes are found at once. What of
+    /// a schema is not known is said on stderr.
+    pub(crate) fn compile(
+        wanted: &Wanted,
+        &Run { pretty, is_strict, quiet, .. }: &Run,
+    ) -> Result<Self, Failure> {
         let grammar = match wanted {
             Wanted::Json(root) => {
                 let form = if pretty { json::pretty } else { json::compact };
@@ -69,13 +73,23 @@ impl Constrained {
                     Some(text) => text.as_bytes().to_vec(),
                     None => read(Path::new(given))?,
                 };
-                compiled(|words| schema(&source, pretty, words)).map_err(|error| {
+                let options = SchemaOptions { reading: Reading::Closed, pretty, is_strict };
+                let mut notes = Notes::new();
+                let grammar = compiled(|words| {
+                    notes = Notes::new();
+                    schema_with(&source, options, &mut notes, words)
+                });
+                let grammar = grammar.map_err(|error| {
                     let text = described(error, &source);
                     match inline {
                         Some(_) => Failure::new(format!("--schema: {text}")),
                         None => Failure::about(Path::new(given), text),
                     }
-                })?
+                })?;
+                if !quiet && !notes.as_slice().is_empty() {
+                    report::line(format_args!("--schema: ignored {}", listed(&notes, &source)));
+                }
+                grammar
             }
             Wanted::Grammar(path) => {
                 let source = read(path)?;
@@ -136,6 +150,20 @@ fn described(error: GrammarError, source: &[u8]) -> String {
     }
 }
 
+/// What was not held of a schema, by name.
+fn listed(notes: &Notes, source: &[u8]) -> String {
+    let name = |part| report::printable(String::from_utf8_lossy(part).trim_matches('"'));
+    let names = notes.as_slice().iter().map(|note| match note.what {
+        "format" => format!("format {}", name(note.part(source))),
+        _ => name(note.part(source)),
+    });
+    let mut text = names.collect::<Vec<_>>().join(", ");
+    if notes.left_out() > 0 {
+        text.push_str(", ...");
+    }
+    text
+}
+
 /// Refuses a constraint that needs more tokens than there may be.
 pub(crate) fn require_budget(
     constraint: &Constraint<'_>,
@@ -155,7 +183,7 @@ pub(crate) fn require_budget(
 
 /// Compiles in as much memory as it takes, and keeps the result alone.
 fn compiled(
-    compile: impl Fn(&mut [u32]) -> Result<Grammar<'_>, GrammarError>,
+    mut compile: impl FnMut(&mut [u32]) -> Result<Grammar<'_>, GrammarError>,
 ) -> Result<Vec<u32>, GrammarError> {
     let mut words = FIRST_WORDS;
     loop {

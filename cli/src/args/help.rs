@@ -37,6 +37,7 @@ taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those 
   -j, --threads N          at most 32                           [usable cores]
       --json [value]       write a JSON object, or any value: always whole, within -n
       --schema FILE|JSON   write JSON that a JSON Schema allows: whole, too
+      --strict-schema      refuse keywords and formats of the schema that are not known
       --grammar FILE       write what a GBNF grammar says: whole, too
       --pretty             lines of JSON may break and be indented
       --skip-layers LIST   leave these blocks out, such as 3,7-9

@@ -27,6 +27,8 @@ pub(crate) struct Run {
     pub(crate) constraint: Option<Wanted>,
     /// JSON may have line breaks and indentation.
     pub(crate) pretty: bool,
+    /// What a JSON Schema says and its draft does not know is an error.
+    pub(crate) is_strict: bool,
     pub(crate) keeping: Keeping,
     /// Keep the whole model in memory.
     pub(crate) lock: bool,

@@ -57,6 +57,7 @@ fn parse(
             "--schema" => run.constrain(Wanted::Schema(options.some(&option)?))?,
             "--grammar" => run.constrain(Wanted::Grammar(options.some(&option)?.into()))?,
             "--pretty" => run.pretty = true,
+            "--strict-schema" => run.is_strict = true,
             _ if options.take(&option)? => {}
             _ if run.sampling.take(&option, &mut options)? => {}
             _ if run.keeping.take(&option, &mut options)? => {}
@@ -88,6 +89,9 @@ impl Run {
         }
         if self.pretty && !self.constraint.as_ref().is_some_and(Wanted::is_json) {
             return Err(Failure::usage("--pretty: goes with --json or --schema"));
+        }
+        if self.is_strict && !matches!(self.constraint, Some(Wanted::Schema(_))) {
+            return Err(Failure::usage("--strict-schema: goes with --schema"));
         }
         if self.lookup && self.draft.is_some() {
             return Err(Failure::usage("--draft: goes without --lookup"));

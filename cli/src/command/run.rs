@@ -28,8 +28,7 @@ pub(super) fn run(arguments: &Run, interactive: bool) -> Result<Outcome, Failure
     }
     // Mistakes that need no model to be found are found first.
     let wanted = arguments.constraint.as_ref();
-    let compile = |wanted| Constrained::compile(wanted, arguments.pretty);
-    let grammar = wanted.map(compile).transpose()?;
+    let grammar = wanted.map(|wanted| Constrained::compile(wanted, arguments)).transpose()?;
     let cache = CacheFile::open(&arguments.keeping, arguments.quiet)?;
     let profile = ProfileFile::open(arguments.keeping.expert_profile.as_deref())?;
     let machine = Machine::new(arguments.engine.threads)?;

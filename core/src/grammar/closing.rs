@@ -19,14 +19,18 @@ pub(super) const RARE: u32 = 1000;
 
 /// Finds closings in bytes, in which `cost` counts a byte (1, or [`RARE`]); tokens are taken for
 /// single bytes.
-pub(super) fn in_bytes(words: &mut [u32], cost: &dyn Fn(u8) -> u32) -> Result<(), GrammarError> {
+pub(super) fn in_bytes(
+    words: &mut [u32],
+    cost: &dyn Fn(u8) -> u32,
+    work: &mut Work,
+) -> Result<(), GrammarError> {
     let order = word(words, HEADER_ORDER) as usize;
     let count = word(words, HEADER_STATES) as usize;
     for index in 0..count {
         let state = word(words, order + index) as usize;
         set(words, state + STATE_BYTES_TO_CLOSE, NEVER);
     }
-    let (mut work, mut backwards) = (Work::new(), true);
+    let mut backwards = true;
     loop {
         let mut changed = false;
         for index in 0..count {
@@ -174,7 +178,7 @@ pub(super) fn cost_in(trie: Trie<'_>) -> impl Fn(u8) -> u32 {
 /// Finds all closings for the tokens of a vocabulary.
 pub(super) fn in_tokens(words: &mut [u32], trie: Trie<'_>) -> Result<(), GrammarError> {
     let cost = cost_in(trie);
-    in_bytes(words, &cost)?;
+    in_bytes(words, &cost, &mut Work::new())?;
     let order = word(words, HEADER_ORDER) as usize;
     for index in 0..word(words, HEADER_STATES) as usize {
         // What remains after a byte of a closing is shorter, so it has been found already.

@@ -19,21 +19,30 @@ pub(super) fn compile<'w>(
     words: &'w mut [u32],
     define: impl FnOnce(&mut Builder<'w>) -> Result<Rule, GrammarError>,
 ) -> Result<Grammar<'w>, GrammarError> {
+    compile_with(words, &mut Work::new(), |builder, _| define(builder))
+}
+
+/// The same within what is left of a budget.
+pub(super) fn compile_with<'w>(
+    words: &'w mut [u32],
+    work: &mut Work,
+    define: impl FnOnce(&mut Builder<'w>, &mut Work) -> Result<Rule, GrammarError>,
+) -> Result<Grammar<'w>, GrammarError> {
     let mut builder = Builder::new(words)?;
-    let root = define(&mut builder)?;
+    let root = define(&mut builder, work)?;
     for rule in (0..builder.rules()).map(Rule) {
         if !builder.is_defined(rule) {
             let (offset, length) = builder.name(rule);
             return Err(GrammarError::new(GrammarErrorKind::UnknownRule, offset, length));
         }
     }
-    find_nullable(&mut builder)?;
+    find_nullable(&mut builder, work)?;
     let base = builder.space.low();
     let rules = builder.rules();
     builder.space.take_low(HEADER_WORDS + rules as usize * RULE_WORDS)?;
-    let (mut states, mut first, mut work) = (0, 0, Work::new());
+    let (mut states, mut first) = (0, 0);
     for rule in (0..rules).map(Rule) {
-        let made = determinise(builder.tree(rule), &mut builder, base, &mut work)?;
+        let made = determinise(builder.tree(rule), &mut builder, base, work)?;
         let Determinised { entry, .. } = made;
         builder.space.set(base + HEADER_WORDS + rule.0 as usize * RULE_WORDS, entry);
         states += made.states;
@@ -60,8 +69,8 @@ pub(super) fn compile<'w>(
         *total = length as u32;
     }
     list_states(compiled, HEADER_WORDS + rules as usize * RULE_WORDS, order);
-    find_beginnings(compiled)?;
-    closing::in_bytes(compiled, &|_| 1)?;
+    find_beginnings(compiled, work)?;
+    closing::in_bytes(compiled, &|_| 1, work)?;
     if Automaton::from_words(compiled).fewest_bytes() >= super::automaton::NEVER {
         return Err(GrammarError::whole(GrammarErrorKind::MatchesNothing));
     }
@@ -99,8 +108,8 @@ impl<'w> Grammar<'w> {
 
 /// Rules that match the empty text: passes over all until one finds none, forwards and backwards
 /// in turn, because most rules refer to later or to earlier ones.
-fn find_nullable(builder: &mut Builder<'_>) -> Result<(), GrammarError> {
-    let (rules, mut work, mut backwards) = (builder.rules(), Work::new(), false);
+fn find_nullable(builder: &mut Builder<'_>, work: &mut Work) -> Result<(), GrammarError> {
+    let (rules, mut backwards) = (builder.rules(), false);
     let nodes = builder.space.low() as u64 / 5;
     loop {
         let mut changed = false;
@@ -182,8 +191,8 @@ fn list_states(words: &mut [u32], first: usize, order: usize) {
 }
 
 /// The bytes with which each rule begins.
-fn find_beginnings(words: &mut [u32]) -> Result<(), GrammarError> {
-    let (mut work, mut backwards) = (Work::new(), true);
+fn find_beginnings(words: &mut [u32], work: &mut Work) -> Result<(), GrammarError> {
+    let mut backwards = true;
     let rules = Automaton::from_words(words).rules();
     loop {
         let mut changed = false;

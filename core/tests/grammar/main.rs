@@ -11,4 +11,5 @@ mod schema_hostile;
 mod schema_random;
 mod schema_suite;
 mod schema_tokens;
+mod schema_world;
 mod vocabulary;

@@ -103,16 +103,12 @@ fn references_to_nothing_are_named() {
 fn what_is_not_supported_is_named() {
     for (source, part) in [
         ("{\"contains\":{},\"uniqueItems\":true}", "\"uniqueItems\""),
-        ("{\"not\":{\"contains\":{}}}", "\"contains\""),
-        ("{\"contains\":{\"items\":{\"type\":\"null\"}},\"maxContains\":2}", "\"items\""),
-        ("{\"unevaluatedItems\":false,\"contains\":{}}", "\"unevaluatedItems\""),
+        ("{\"not\":{\"uniqueItems\":true}}", "\"uniqueItems\""),
+        ("{\"not\":{\"unevaluatedItems\":false}}", "\"unevaluatedItems\""),
         ("{\"const\":{\"a\":1},\"unevaluatedProperties\":false}", "\"unevaluatedProperties\""),
-        ("{\"properties\":{\"a\":{\"nott\":{}}}}", "\"nott\""),
         ("{\"$ref\":\"other.json\"}", "\"other.json\""),
-        ("{\"type\":\"string\",\"format\":\"regex\"}", "\"regex\""),
-        ("{\"not\":{\"items\":{\"type\":\"string\"}}}", "\"items\""),
         ("{\"uniqueItems\":true}", "\"uniqueItems\""),
-        ("{\"$schema\":\"http://json-schema.org/draft-04/schema#\"}", "draft-04"),
+        ("{\"$schema\":\"http://json-schema.org/draft-03/schema#\"}", "draft-03"),
     ] {
         let error = refusal(source).unwrap_or_else(|| panic!("{source}"));
         assert!(matches!(error.kind, GrammarErrorKind::Unsupported(_)), "{source}: {error}");
@@ -269,8 +265,14 @@ fn escapes_of_the_schema_are_resolved() {
     require(
         r##"{"properties":{"\u0061\/\"":{"$ref":"#/$defs/~0~1%25"},"b":{"const":"\u00e9\t"}},
         "required":["a\/\u0022"],"$defs":{"~/%":{"enum":[1.0,"\u0078",-0.0,1e2]}}}"##,
-        &[r#"{"a/\"":1}"#, r#"{"a/\"":"x","b":"é\t"}"#, r#"{"a/\"":0}"#, r#"{"a/\"":100}"#],
-        &[r#"{"b":"é\t"}"#, r#"{"a/\"":1.0}"#, r#"{"a/\"":2}"#, r#"{"a/\"":-0}"#],
+        &[
+            r#"{"a/\"":1}"#,
+            r#"{"a/\"":"x","b":"é\t"}"#,
+            r#"{"a/\"":0}"#,
+            r#"{"a/\"":100}"#,
+            r#"{"a/\"":1.0}"#,
+        ],
+        &[r#"{"b":"é\t"}"#, r#"{"a/\"":1.00}"#, r#"{"a/\"":2}"#, r#"{"a/\"":-0}"#],
     );
 }
 

@@ -2,6 +2,7 @@
 //! validator does, and a random walk through it writes what the validator accepts.
 
 use crate::common::{Verdict, spellings, verdict, with_automaton};
+use crate::schema_suite::{DRAFTS, name_draft};
 use crate::vocabulary::Random;
 use picolm_core::grammar::{Automaton, GrammarErrorKind, Matcher, Reading, schema_as};
 use serde_json::{Map, Value, json};
@@ -118,7 +119,11 @@ fn keyword(random: &mut Random, depth: usize) -> (&'static str, Value) {
     };
     if depth > 0 {
         let deeper = depth - 1;
-        match random.below(40) {
+        match random.below(44) {
+            40 => return ("items", some_schemas(random, deeper)),
+            41 => return ("additionalItems", some_schema(random, deeper)),
+            42 => return ("uniqueItems", Value::from(random.below(4) != 0)),
+            43 => return ("dependencies", members(random, random_schema, deeper)),
             0 => return ("allOf", some_schemas(random, deeper)),
             1 => return ("anyOf", some_schemas(random, deeper)),
             2 => return ("oneOf", some_schemas(random, deeper)),
@@ -144,7 +149,9 @@ fn keyword(random: &mut Random, depth: usize) -> (&'static str, Value) {
             _ => {}
         }
     }
-    match random.below(18) {
+    match random.below(20) {
+        18 => (*pick(random, &["hint", "x-a", "nullable"]), Value::from(true)),
+        19 => ("format", Value::from(*pick(random, &["slug", "int64"]))),
         0..3 => {
             let types = ["null", "boolean", "integer", "number", "string", "array", "object"];
             let chosen: Vec<&str> = (0..=random.below(2)).map(|_| *pick(random, &types)).collect();
@@ -202,6 +209,43 @@ fn equal(a: &Value, b: &Value) -> bool {
 
 struct Validator<'v> {
     root: &'v Value,
+    draft: &'v str,
+}
+
+/// The place of a draft among all, and of the first that knows a keyword.
+fn age(draft: &str) -> usize {
+    DRAFTS.iter().position(|(name, _)| *name == draft).unwrap()
+}
+
+fn is_known(name: &str, draft: &str) -> bool {
+    let since = match name {
+        "const" | "contains" | "propertyNames" => "draft6",
+        "if" | "then" | "else" => "draft7",
+        "minContains"
+        | "maxContains"
+        | "unevaluatedItems"
+        | "unevaluatedProperties"
+        | "dependentRequired"
+        | "dependentSchemas" => "draft2019-09",
+        "prefixItems" | "$dynamicRef" => "draft2020-12",
+        _ => "draft4",
+    };
+    age(since) <= age(draft)
+}
+
+/// A schema as its draft has it: what it does not know is left out.
+fn as_known(schema: &Value, draft: &str) -> Value {
+    match schema {
+        Value::Array(items) => items.iter().map(|item| as_known(item, draft)).collect(),
+        Value::Object(members) => {
+            let refers = age(draft) <= age("draft7") && members.contains_key("$ref");
+            let known = members.iter().filter(|(name, _)| {
+                is_known(name, draft) && (!refers || matches!(&name[..], "$ref" | "$defs"))
+            });
+            known.map(|(name, of)| (name.clone(), as_known(of, draft))).collect()
+        }
+        other => other.clone(),
+    }
 }
 
 impl<'v> Validator<'v> {
@@ -264,7 +308,7 @@ impl<'v> Validator<'v> {
                     let held = self.accepts(of, value);
                     named.extend(own(if held { "then" } else { "else" }));
                 }
-                "dependentSchemas" => named.extend(
+                "dependentSchemas" | "dependencies" => named.extend(
                     of.as_object()
                         .unwrap()
                         .iter()
@@ -308,10 +352,11 @@ impl<'v> Validator<'v> {
         index: usize,
         is_own: bool,
     ) -> bool {
-        let places = all.get("prefixItems").map_or(0, |list| list.as_array().unwrap().len());
+        let places = places(all).map_or(0, Vec::len);
+        let contains = all.get("contains").filter(|_| age(self.draft) > age("draft2019-09"));
         index < places
-            || all.contains_key("items")
-            || all.get("contains").is_some_and(|schema| self.accepts(schema, &value[index]))
+            || further(all).is_some()
+            || contains.is_some_and(|schema| self.accepts(schema, &value[index]))
             || (!is_own && all.contains_key("unevaluatedItems"))
             || self.reached(all, value).iter().any(|schema| {
                 let all = schema.as_object();
@@ -321,12 +366,18 @@ impl<'v> Validator<'v> {
 
     fn array(&self, name: &str, of: &Value, all: &Map<String, Value>, value: &Value) -> bool {
         let items = value.as_array().unwrap();
-        let places = all.get("prefixItems").map_or(0, |list| list.as_array().unwrap().len());
+        let places = places(all);
         let limit = |name: &str, other| all.get(name).map_or(other, |of| of.as_u64().unwrap());
         match name {
-            "items" => items.iter().skip(places).all(|item| self.accepts(of, item)),
-            "prefixItems" => {
-                of.as_array().unwrap().iter().zip(items).all(|(s, item)| self.accepts(s, item))
+            "items" | "prefixItems" | "additionalItems" => {
+                let behind = items.iter().skip(places.map_or(0, Vec::len));
+                let further = further(all).into_iter().cycle();
+                let own = places.into_iter().flatten().zip(items);
+                own.chain(further.zip(behind)).all(|(schema, item)| self.accepts(schema, item))
+            }
+            "uniqueItems" => {
+                let same = |(index, item)| items[..index].iter().any(|other| equal(item, other));
+                of == false || !items.iter().enumerate().any(same)
             }
             "contains" => {
                 let count = items.iter().filter(|item| self.accepts(of, item)).count() as u64;
@@ -382,9 +433,25 @@ impl<'v> Validator<'v> {
             "dependentRequired" => {
                 dependents().all(|(_, names)| names.as_array().unwrap().iter().all(has))
             }
-            "dependentSchemas" => dependents().all(|(_, schema)| self.accepts(schema, value)),
+            "dependentSchemas" | "dependencies" => {
+                dependents().all(|(_, schema)| self.accepts(schema, value))
+            }
             _ => true,
         }
+    }
+}
+
+/// The schemas of items with places.
+fn places(all: &Map<String, Value>) -> Option<&Vec<Value>> {
+    let list = all.get("items").and_then(Value::as_array);
+    list.or(all.get("prefixItems").and_then(Value::as_array))
+}
+
+/// The schema of those behind them.
+fn further(all: &Map<String, Value>) -> Option<&Value> {
+    match all.get("items") {
+        Some(Value::Array(_)) => all.get("additionalItems"),
+        items => items,
     }
 }
 
@@ -453,6 +520,7 @@ fn random_schemas_are_told_right() {
     // Compiled are how many with each of the keywords that are seldom decidable.
     let mut seldom = [("contains", 0), ("unevaluatedItems", 0), ("unevaluatedProperties", 0)];
     for _ in 0..schemas.unwrap_or(2500) {
+        let (draft, _) = *pick(&mut random, &DRAFTS);
         let mut named = random_schema(&mut random, 3);
         if let Value::Object(members) = &mut named {
             let defs = json!({
@@ -464,8 +532,10 @@ fn random_schemas_are_told_right() {
             });
             members.insert("$defs".to_owned(), defs);
         }
+        name_draft(&mut named, draft);
         let source = named.to_string();
-        let validator = Validator { root: &named };
+        let named = as_known(&named, draft);
+        let validator = Validator { root: &named, draft };
         let instances: Vec<Value> = (0..25).map(|_| instance(&mut random, 2)).collect();
         for reading in [Reading::Open, Reading::Closed] {
             with_automaton(

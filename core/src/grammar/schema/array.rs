@@ -4,13 +4,13 @@ use super::super::ast::{Node, Rule};
 use super::super::error::GrammarError;
 use super::Compiler;
 use super::expand::Facts;
-use super::keyword::Keyword;
+use super::keyword::{BOOLEAN, Keyword, NULL};
 use super::limits::{Limits, Range};
 use super::literal::{Literal, Says, Set};
 use super::value::{Json, Value};
 
 /// Values of which an array has each at most once: sets of them are rules.
-const MAX_UNIQUE: usize = 8;
+const MAX_UNIQUE: usize = 10;
 
 /// `count` less `by`, where there is a limit at all.
 pub(super) const fn less(count: u32, by: u32) -> u32 {
@@ -19,7 +19,7 @@ pub(super) const fn less(count: u32, by: u32) -> u32 {
 
 impl Compiler<'_, '_, '_> {
     /// A schema's items with places, and the schema of those behind them.
-    fn item_schemas(&mut self, schema: Value) -> (Option<Value>, Option<Value>) {
+    pub(super) fn item_schemas(&mut self, schema: Value) -> (Option<Value>, Option<Value>) {
         let items = self.value_of(schema, Keyword::Items);
         match items {
             // Draft 7 has places in `items`.
@@ -100,24 +100,23 @@ impl Compiler<'_, '_, '_> {
                 _ => {}
             }
         }
+        let demands = self.demands(set)?;
         for index in 0..=places {
-            let item = self.leaf_item_set(set, index)?;
-            if self.forbids(&item) {
+            if self.demanded_item(set, &demands, u32::MAX, index)?.is_none() {
                 max = max.min(index);
             }
         }
         if min > max {
             return self.builder.alternatives(&[]);
         }
-        let contained = self.contained(set)?;
         if let Some(keyword) = limits.unique.filter(|_| max > 1) {
-            if contained.is_some() {
+            if !demands.is_empty() {
                 return Err(self.unsupported("this keyword beside `contains`", keyword));
             }
             return self.unique(set, keyword, places, (min, max));
         }
-        if let Some(contained) = contained {
-            let content = self.containing(set, contained, places, (min, max))?;
+        if !demands.is_empty() {
+            let content = self.containing(set, &demands, places, (min, max))?;
             return self.parts.bracketed(self.builder, (b'[', b']'), content, false);
         }
         let mut content = self.further_items(set, places, (min, max))?;
@@ -157,8 +156,7 @@ impl Compiler<'_, '_, '_> {
         has_before: bool,
         (min, max): Range,
     ) -> Result<Node, GrammarError> {
-        let comma = self.parts.separator(self.builder, b',')?;
-        let further = self.builder.sequence(&[comma, item])?;
+        let further = self.builder.sequence(&[self.marks.comma, item])?;
         if has_before {
             return self.builder.repeat(further, min, max);
         }
@@ -169,7 +167,7 @@ impl Compiler<'_, '_, '_> {
 
     /// A comma, where something is before it.
     pub(super) fn separator(&mut self, has_before: bool) -> Result<Node, GrammarError> {
-        if has_before { self.parts.separator(self.builder, b',') } else { self.builder.empty() }
+        if has_before { Ok(self.marks.comma) } else { self.builder.empty() }
     }
 
     /// A rule with this tree.
@@ -179,8 +177,8 @@ impl Compiler<'_, '_, '_> {
         Ok(rule)
     }
 
-    /// Arrays that have each of a few values at most once, in any order: a rule for each set of
-    /// values that are there already.
+    /// Arrays that have each of a few values at most once, in any order: a rule for each place and
+    /// each set of values that are there already.
     fn unique(
         &mut self,
         set: &Set,
@@ -189,50 +187,111 @@ impl Compiler<'_, '_, '_> {
         (min, max): Range,
     ) -> Result<Node, GrammarError> {
         let error = self.unsupported("this keyword but for a few values of items", keyword);
-        let mut facts = Facts::new(self.leaf_item_set(set, 0)?);
-        if places > 0 {
-            return Err(error);
-        }
-        let closed = self.close(&mut facts)?;
-        let values = self.finite(&facts.set).ok_or(error)?;
-        let mut kept = heapless::Vec::<(Value, Node), MAX_UNIQUE>::new();
-        let mut next = self.first_value(values).filter(|_| closed);
-        while let Some(value) = next {
-            let mut is_new = self.fits(value, &facts.set)?;
-            for &(other, _) in &kept {
-                is_new = is_new && !self.equal(value, other)?;
-            }
-            if is_new {
-                let node = self.node_of_value(value)?;
-                kept.push((value, node)).map_err(|_| error)?;
-            }
-            next = self.value_after(value, values);
+        let mut kept = Kept::new();
+        // What may be at each place, and last behind all of them.
+        let mut allowed = heapless::Vec::<u32, MAX_UNIQUE>::new();
+        let rows = places.min(max);
+        for place in 0..=rows {
+            let items = Facts::new(self.leaf_item_set(set, place)?);
+            let bits = if place < max { self.few_values(items, &mut kept, error)? } else { 0 };
+            allowed.push(bits).map_err(|_| error)?;
         }
         let sets = 1u32 << kept.len();
         let first = self.builder.rules();
-        for _ in 0..sets {
+        for _ in 0..(rows + 1) * sets {
             self.builder.rule(0, 0)?;
         }
-        for there in 0..sets {
-            let mut list = self.builder.alternatives_list();
-            let count = there.count_ones();
-            if count >= min {
-                let empty = self.builder.empty()?;
-                list.push(self.builder, empty)?;
-            }
-            for (index, &(_, node)) in kept.iter().enumerate() {
-                let bit = 1 << index;
-                if there & bit == 0 && count < max {
-                    let before = self.separator(count > 0)?;
-                    let rest = self.builder.call(Rule(first + (there | bit)))?;
-                    let tree = self.builder.sequence(&[before, node, rest])?;
-                    list.push(self.builder, tree)?;
+        let rule = |count: u32, there: u32| Rule(first + count.min(rows) * sets + there);
+        for (row, bits) in (0..=rows).zip(allowed) {
+            for there in 0..sets {
+                self.work.spend(64)?;
+                let count = there.count_ones();
+                let mut list = self.builder.alternatives_list();
+                if count >= min {
+                    let empty = self.builder.empty()?;
+                    list.push(self.builder, empty)?;
                 }
+                for (index, &(_, node)) in kept.iter().enumerate() {
+                    let bit = 1 << index;
+                    if count.min(rows) == row && there & bit == 0 && bits & bit != 0 && count < max
+                    {
+                        let before = self.separator(count > 0)?;
+                        let rest = self.builder.call(rule(count + 1, there | bit))?;
+                        let tree = self.builder.sequence(&[before, node, rest])?;
+                        list.push(self.builder, tree)?;
+                    }
+                }
+                let tree = list.finish(self.builder)?;
+                self.builder.define(rule(row, there), tree);
             }
-            let tree = list.finish(self.builder)?;
-            self.builder.define(Rule(first + there), tree);
         }
-        let content = self.builder.call(Rule(first))?;
+        let content = self.builder.call(rule(0, 0))?;
         self.parts.bracketed(self.builder, (b'[', b']'), content, false)
     }
+
+    /// A bit for each value that a set allows, where these are few.
+    fn few_values(
+        &mut self,
+        mut facts: Facts,
+        kept: &mut Kept,
+        error: GrammarError,
+    ) -> Result<u32, GrammarError> {
+        if !self.close(&mut facts)? {
+            return Ok(0);
+        }
+        let mut bits = 0;
+        let mut keep = |this: &mut Self, one: Few| {
+            for (index, &(other, _)) in kept.iter().enumerate() {
+                let is_same = match (one, other) {
+                    (Few::Value(one), Few::Value(other)) => this.equal(one, other)?,
+                    (Few::Value(value), Few::Word(word)) | (Few::Word(word), Few::Value(value)) => {
+                        this.json(value) == word
+                    }
+                    (Few::Word(one), Few::Word(other)) => one == other,
+                };
+                if is_same {
+                    bits |= 1 << index;
+                    return Ok(());
+                }
+            }
+            let node = match one {
+                Few::Value(value) => this.node_of_value(value)?,
+                Few::Word(Json::True) => this.builder.literal(b"true")?,
+                Few::Word(Json::False) => this.builder.literal(b"false")?,
+                Few::Word(_) => this.builder.literal(b"null")?,
+            };
+            bits |= 1 << kept.len();
+            kept.push((one, node)).map_err(|_| error)
+        };
+        if let Some(values) = self.finite(&facts.set) {
+            let mut next = self.first_value(values);
+            while let Some(value) = next {
+                if self.fits(value, &facts.set)? {
+                    keep(self, Few::Value(value))?;
+                }
+                next = self.value_after(value, values);
+            }
+            return Ok(bits);
+        }
+        let types = self.limits(&facts.set)?.types;
+        if facts.take_choice().is_some() || types & !(BOOLEAN | NULL) != 0 {
+            return Err(error);
+        }
+        for (of, word) in [(BOOLEAN, Json::True), (BOOLEAN, Json::False), (NULL, Json::Null)] {
+            if types & of != 0 && !self.is_excluded(&facts.set, word) {
+                keep(self, Few::Word(word))?;
+            }
+        }
+        Ok(bits)
+    }
 }
+
+/// One of a few values.
+#[derive(Clone, Copy)]
+enum Few {
+    Value(Value),
+    /// `true`, `false` or `null`.
+    Word(Json),
+}
+
+type Kept = heapless::Vec<(Few, Node), MAX_UNIQUE>;

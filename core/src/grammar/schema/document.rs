@@ -260,6 +260,25 @@ impl<'s> Compiler<'s, '_, '_> {
         self::field(self.builder, value, field)
     }
 
+    /// A value that is in every way another, but for its name.
+    pub(super) fn copy_named(&mut self, value: Value, named: Value) -> Result<Value, GrammarError> {
+        let at = self.builder.space.take_low(VALUE_WORDS)?;
+        // A name that is a string of a list is its own.
+        let is_listed = self.field(named, NAME_END) == 0;
+        let (name, end) = if is_listed { (START, END) } else { (NAME, NAME_END) };
+        for word in 0..VALUE_WORDS {
+            let copied = match word {
+                NAME => self.field(named, name),
+                NAME_END => self.field(named, end),
+                HASH => self.field(named, HASH),
+                NEXT | KEYWORD => 0,
+                _ => self.field(value, word),
+            };
+            self.builder.space.set(at + word, copied as u32);
+        }
+        Ok(Value(at as u32))
+    }
+
     pub(super) fn mark(&self, value: Value) -> u32 {
         self.field(value, MARK) as u32
     }
@@ -291,8 +310,9 @@ impl<'s> Compiler<'s, '_, '_> {
         self.linked(value, PARENT)
     }
 
+    /// What the draft takes a member's name for.
     pub(super) fn keyword(&self, member: Value) -> Keyword {
-        Keyword::from_number(self.field(member, KEYWORD))
+        Keyword::from_number(self.field(member, KEYWORD)).of(self.draft)
     }
 
     pub(super) fn count(&self, value: Value) -> u32 {
@@ -369,6 +389,12 @@ impl<'s> Compiler<'s, '_, '_> {
                 Ok(x.is_none() && y.is_none())
             }
         }
+    }
+
+    /// Where a value and its name are.
+    pub(super) fn places(&self, value: Value) -> [usize; 2] {
+        let start = self.field(value, START);
+        [start, if self.field(value, NAME_END) == 0 { start } else { self.field(value, NAME) }]
     }
 
     /// An error about a value, or about its name where it has one.

@@ -56,6 +56,7 @@ impl Compiler<'_, '_, '_> {
         Ok(false)
     }
 
+    #[inline(never)]
     fn is_impossible(
         &mut self,
         set: &Set,

@@ -1,11 +1,11 @@
 //! Whether a value of the source validates: `enum` and `const` beside anything else are those of
 //! their values that do.
 
-use super::super::ast::{Builder, List};
+use super::super::ast::{Builder, List, Node};
 use super::super::error::{GrammarError, GrammarErrorKind};
 use super::super::spelling;
 use super::expand::Facts;
-use super::keyword::{Keyword, OBJECT, STRING};
+use super::keyword::{Draft, Keyword, OBJECT, STRING};
 use super::literal::{Says, Set};
 use super::value::{Json, Text, Value};
 use super::{Compiler, format, too_complex};
@@ -19,6 +19,7 @@ const fn is_own(keyword: Keyword) -> bool {
         keyword,
         Keyword::Ref
             | Keyword::DynamicRef
+            | Keyword::RecursiveRef
             | Keyword::AllOf
             | Keyword::AnyOf
             | Keyword::OneOf
@@ -73,13 +74,28 @@ impl<'s> Compiler<'s, '_, '_> {
             return self.fits(value, &facts.set);
         }
         for literal in facts.set.as_slice().iter().filter(|l| l.says() == Says::Holds) {
-            if self.json(literal.value()) == Json::Object
-                && !self.validates_by(Subject::Value(value), literal.value(), 0, &is_own)?
-            {
-                return Ok(false);
+            if self.json(literal.value()) == Json::Object {
+                let held = self.validates_by(Subject::Value(value), literal.value(), 0, &is_own);
+                if !self.may_be(held, true)? {
+                    return Ok(false);
+                }
             }
         }
         Ok(true)
+    }
+
+    /// Whether something may be as expected: what is left out may say either.
+    fn may_be(
+        &self,
+        held: Result<bool, GrammarError>,
+        as_expected: bool,
+    ) -> Result<bool, GrammarError> {
+        match held {
+            Err(GrammarError { kind: GrammarErrorKind::Unsupported(_), .. }) if self.is_relaxed => {
+                Ok(true)
+            }
+            other => Ok(other? == as_expected),
+        }
     }
 
     /// The same for a name.
@@ -94,7 +110,8 @@ impl<'s> Compiler<'s, '_, '_> {
                 Says::Fails => false,
                 _ => continue,
             };
-            if self.validates(subject, literal.value(), 0)? != expected {
+            let held = self.validates(subject, literal.value(), 0);
+            if !self.may_be(held, expected)? {
                 return Ok(false);
             }
         }
@@ -121,7 +138,7 @@ impl<'s> Compiler<'s, '_, '_> {
         Ok(())
     }
 
-    /// Writes a value of the source in the one spelling.
+    /// Writes a value of the source: in the one spelling, numbers in their own as well.
     pub(super) fn write(&mut self, value: Value, writer: &mut Writer) -> Result<(), GrammarError> {
         let object = match self.json(value) {
             Json::Null => return writer.bytes(self.builder, b"null"),
@@ -132,8 +149,14 @@ impl<'s> Compiler<'s, '_, '_> {
                 let number = self.number(value);
                 let mut is_whole = true;
                 number.write(&mut |byte| is_whole &= text.push(byte).is_ok());
-                let text = if is_whole { &text } else { self.source_of(value) };
-                return writer.bytes(self.builder, text);
+                let own = self.source_of(value);
+                // Draft 4 takes what has a point for no whole number.
+                if !is_whole || text == own || self.draft == Draft::Draft4 {
+                    return writer.bytes(self.builder, if is_whole { &text } else { own });
+                }
+                let spellings = [self.builder.literal(&text)?, self.builder.literal(own)?];
+                let either = self.builder.alternatives(&spellings)?;
+                return writer.node(self.builder, either);
             }
             Json::String => return writer.text(self.builder, self.string(value)),
             Json::Array => false,
@@ -141,16 +164,23 @@ impl<'s> Compiler<'s, '_, '_> {
         };
         writer.bytes(self.builder, if object { b"{" } else { b"[" })?;
         let mut next = self.first(value);
+        let is_empty = next.is_none();
+        if !is_empty {
+            writer.node(self.builder, self.marks.white)?;
+        }
         while let Some(item) = next {
             if object {
                 writer.text(self.builder, self.name(item))?;
-                writer.bytes(self.builder, b":")?;
+                writer.node(self.builder, self.marks.colon)?;
             }
             self.write(item, writer)?;
             next = self.after(item);
             if next.is_some() {
-                writer.bytes(self.builder, b",")?;
+                writer.node(self.builder, self.marks.comma)?;
             }
+        }
+        if !is_empty {
+            writer.node(self.builder, self.marks.white)?;
         }
         writer.bytes(self.builder, if object { b"}" } else { b"]" })
     }
@@ -181,6 +211,9 @@ impl<'s> Compiler<'s, '_, '_> {
             Json::False => return Ok(false),
             Json::Object => {}
             _ => return Err(super::syntax("not a schema", self.offset(schema))),
+        }
+        if self.has_widened(schema) {
+            return Err(self.unsupported("what is left out", schema));
         }
         self.require_progress(schema, 0)?;
         let keywords = self.keywords(schema)?;
@@ -226,7 +259,7 @@ impl<'s> Compiler<'s, '_, '_> {
     ) -> Result<bool, GrammarError> {
         let deeper = nesting + 1;
         Ok(match self.keyword(member) {
-            Keyword::Ref | Keyword::DynamicRef => {
+            Keyword::Ref | Keyword::DynamicRef | Keyword::RecursiveRef => {
                 let target = self.resolve(member)?;
                 self.validates(subject, target, deeper)?
             }
@@ -293,9 +326,6 @@ impl<'s> Compiler<'s, '_, '_> {
         member: Value,
     ) -> Result<bool, GrammarError> {
         let name = self.string(member);
-        if format::is_annotation(name) {
-            return Ok(true);
-        }
         if name.is("int32") {
             let Subject::Value(value) = subject else { return Ok(true) };
             let is_number = self.json(value) == Json::Number;
@@ -303,9 +333,7 @@ impl<'s> Compiler<'s, '_, '_> {
             let whole = units.div_euclid(super::decimal::ONE);
             return Ok(i32::try_from(whole).is_ok());
         }
-        let Some(pattern) = format::pattern(name) else {
-            return Err(self.value_error(GrammarErrorKind::Unsupported("this format"), member));
-        };
+        let Some(pattern) = format::pattern(name) else { return Ok(true) };
         if types != STRING {
             return Ok(true);
         }
@@ -330,21 +358,18 @@ impl<'s> Compiler<'s, '_, '_> {
             });
         }
         let Subject::Value(value) = subject else { return Ok(true) };
-        let (own, limit) = (self.number(value), self.number(member));
-        let equal = own.equals(&limit);
-        Ok(match keyword {
-            Keyword::Minimum => own.floor >= limit.ceiling() || equal,
-            Keyword::Maximum => own.ceiling() <= limit.floor || equal,
-            Keyword::ExclusiveMinimum => own.floor >= limit.ceiling() && !equal,
-            Keyword::ExclusiveMaximum => own.ceiling() <= limit.floor && !equal,
-            Keyword::MultipleOf => {
-                if !own.is_exact || !limit.is_exact || limit.floor <= 0 {
-                    return Err(self.unsupported("such a number", member));
-                }
-                own.floor % limit.floor == 0
-            }
-            _ => true,
-        })
+        let own = self.number(value);
+        if let Some(bound) = self.bound(member) {
+            return Ok(bound.allows(&own));
+        }
+        if keyword != Keyword::MultipleOf {
+            return Ok(true);
+        }
+        let limit = self.number(member);
+        if !own.is_exact || !limit.is_exact || limit.floor <= 0 {
+            return Err(self.unsupported("such a number", member));
+        }
+        Ok(own.floor % limit.floor == 0)
     }
 
     /// Keywords about arrays and objects.
@@ -532,16 +557,19 @@ impl Writer {
         self.bytes(builder, b"\"")
     }
 
+    /// What is more than bytes.
+    fn node(&mut self, builder: &mut Builder<'_>, node: Node) -> Result<(), GrammarError> {
+        self.flush(builder)?;
+        self.list.push(builder, node)
+    }
+
     fn flush(&mut self, builder: &mut Builder<'_>) -> Result<(), GrammarError> {
         let node = builder.literal(&self.buffer)?;
         self.buffer.clear();
         self.list.push(builder, node)
     }
 
-    pub(super) fn finish(
-        mut self,
-        builder: &mut Builder<'_>,
-    ) -> Result<super::super::ast::Node, GrammarError> {
+    pub(super) fn finish(mut self, builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
         self.flush(builder)?;
         self.list.finish(builder)
     }

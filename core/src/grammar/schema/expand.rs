@@ -5,11 +5,14 @@
 //! a disjunctive normal form, of which what contradicts itself is left out as soon as it shows.
 //! `oneOf` is one of its schemas and the negation of each other; a negation that is implied anyway
 //! (`empty` can tell) costs nothing.
+//!
+//! What calls itself here is not inlined: its sets would lie on the stack all at once.
 
 use super::super::ast::List;
 use super::super::error::GrammarError;
-use super::keyword::{ALL_TYPES, Keyword, OBJECT};
+use super::keyword::{ALL_TYPES, Keyword, OBJECT, STRING};
 use super::literal::{Literal, Says, Set};
+use super::unevaluated::MAX_TOLD_APART;
 use super::value::{Json, Value};
 use super::{Compiler, syntax, too_complex};
 
@@ -22,6 +25,8 @@ pub(super) struct Facts {
     pub(super) set: Set,
     /// A bit for each literal that is a choice not yet made.
     choices: u64,
+    /// The same, of choices among the names that all others may bring.
+    late_choices: u64,
     /// Literals whose consequences have joined.
     done: usize,
     /// A consequence has been left out, so that schemas as a whole say more than is asked.
@@ -30,16 +35,17 @@ pub(super) struct Facts {
 
 impl Facts {
     pub(super) const fn new(set: Set) -> Self {
-        Self { set, choices: 0, done: 0, is_partial: false }
+        Self { set, choices: 0, late_choices: 0, done: 0, is_partial: false }
     }
 
     /// A choice that is to be made, and is then made.
     pub(super) fn take_choice(&mut self) -> Option<Literal> {
-        if self.choices == 0 {
-            return None;
-        }
-        let index = self.choices.trailing_zeros();
-        self.choices &= self.choices - 1;
+        let choices = match self.choices {
+            0 => &mut self.late_choices,
+            _ => &mut self.choices,
+        };
+        let index = choices.trailing_zeros();
+        *choices &= choices.checked_sub(1)?;
         self.set.get(index as usize)
     }
 }
@@ -57,6 +63,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             facts.done += 1;
             let value = literal.value();
             match (literal.says(), self.schema_kind(literal)?) {
+                (Says::Holds | Says::Fails, _) if self.is_widened(value) => {}
                 (Says::Holds, Json::False) | (Says::Fails, Json::True) => return Ok(false),
                 (Says::Holds, Json::Object) => self.join(value, facts)?,
                 (Says::Fails, Json::Object) => {
@@ -66,6 +73,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                 (Says::AnyOf | Says::OneOf | Says::If | Says::Dependent, _) => {
                     facts.choices |= bit;
                 }
+                (Says::MemberFails | Says::PatternFails, _) => facts.late_choices |= bit,
                 _ => {}
             }
         }
@@ -90,10 +98,11 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     /// The consequences of a schema that holds.
+    #[inline(never)]
     fn join(&mut self, schema: Value, facts: &mut Facts) -> Result<(), GrammarError> {
         self.require_progress(schema, 0)?;
         let keywords = self.keywords(schema)?;
-        for keyword in [Keyword::Ref, Keyword::DynamicRef] {
+        for keyword in [Keyword::Ref, Keyword::DynamicRef, Keyword::RecursiveRef] {
             if let Some(reference) = keywords.get(keyword) {
                 let target = self.resolve(reference)?;
                 facts.set.hold(target)?;
@@ -137,12 +146,12 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     /// Appends the alternatives of a set.
     pub(super) fn expand(
         &mut self,
-        mut facts: Facts,
+        facts: &mut Facts,
         depth: u32,
         list: &mut List,
     ) -> Result<(), GrammarError> {
         self.work.spend(16 + 4 * facts.set.len() as u64)?;
-        if !self.close(&mut facts)? {
+        if !self.close(facts)? {
             return Ok(());
         }
         if let Some(values) = self.finite(&facts.set) {
@@ -152,14 +161,15 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         if depth == MAX_CHOICES {
             return Err(too_complex());
         }
-        self.ways(choice, &facts, &mut |this, literals| {
+        self.ways(choice, facts, &mut |this, literals| {
             let mut facts = facts.clone();
             literals.iter().try_for_each(|&literal| facts.set.push(literal))?;
-            this.expand(facts, depth + 1, list)
+            this.expand(&mut facts, depth + 1, list)
         })
     }
 
     /// Shows the ways of a choice.
+    #[inline(never)]
     pub(super) fn ways(
         &mut self,
         choice: Literal,
@@ -168,6 +178,11 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     ) -> Result<(), GrammarError> {
         let value = choice.value();
         match choice.says() {
+            Says::AnyOf
+                if self.open && self.has_unevaluated && self.count(value) <= MAX_TOLD_APART =>
+            {
+                self.ways_told_apart(value, way)
+            }
             Says::AnyOf => {
                 let mut next = self.first(value);
                 while let Some(item) = next {
@@ -189,13 +204,12 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                 way(self, &[Literal::new(Says::Fails, value), other])
             }
             Says::Dependent => self.ways_of_dependent(value, way),
+            Says::MemberFails | Says::PatternFails => {
+                self.ways_of_member_to_fail(choice, facts, way)
+            }
             Says::Fails => {
                 // Where the rest forbids the schema anyway, nothing is to be added.
-                let mut with = facts.clone();
-                with.set.forget(choice);
-                with.is_partial = true;
-                with.set.hold(value)?;
-                if self.is_empty(with, 0)? {
+                if self.is_forbidden(choice, facts)? {
                     way(self, &[])
                 } else {
                     self.ways_to_fail(value, facts, way)
@@ -205,7 +219,39 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         }
     }
 
+    /// Whether a schema that is to fail cannot hold beside the rest.
+    #[inline(never)]
+    fn is_forbidden(&mut self, choice: Literal, facts: &Facts) -> Result<bool, GrammarError> {
+        let mut with = facts.clone();
+        with.set.forget(choice);
+        with.is_partial = true;
+        with.set.hold(choice.value())?;
+        self.is_empty(with, 0)
+    }
+
+    /// Some schemas hold, and each other one fails: what each evaluates is known then.
+    #[inline(never)]
+    fn ways_told_apart(
+        &mut self,
+        schemas: Value,
+        way: Way<'_, 's, 'b, 'w>,
+    ) -> Result<(), GrammarError> {
+        for held in 1..1u32 << self.count(schemas) {
+            let mut set = Set::new();
+            let mut next = self.first(schemas);
+            for index in 0..MAX_TOLD_APART {
+                let Some(schema) = next else { break };
+                let says = if held >> index & 1 == 1 { Says::Holds } else { Says::Fails };
+                set.push(Literal::new(says, schema))?;
+                next = self.after(schema);
+            }
+            way(self, set.as_slice())?;
+        }
+        Ok(())
+    }
+
     /// One schema holds, and each other one fails.
+    #[inline(never)]
     fn ways_of_one(
         &mut self,
         schemas: Value,
@@ -236,6 +282,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     /// Without the name, or with what it asks for.
+    #[inline(never)]
     fn ways_of_dependent(
         &mut self,
         member: Value,
@@ -261,19 +308,23 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     /// A schema that is an object fails: one of its keywords does.
+    #[inline(never)]
     fn ways_to_fail(
         &mut self,
         schema: Value,
         facts: &Facts,
         way: Way<'_, 's, 'b, 'w>,
     ) -> Result<(), GrammarError> {
-        let types = self.limits(&facts.set)?.types;
-        let keywords = self.keywords(schema)?;
+        if self.has_widened(schema) {
+            return way(self, &[]);
+        }
+        self.require_forms(schema)?;
+        let types = self.types_of(&facts.set)?;
         let mut next = self.first(schema);
         while let Some(member) = next {
             next = self.after(member);
             let keyword = self.keyword(member);
-            if keywords.get(keyword) != Some(member) {
+            if self.value_of(schema, keyword) != Some(member) {
                 continue;
             }
             // What is about other types than are left holds.
@@ -285,6 +336,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         Ok(())
     }
 
+    #[inline(never)]
     fn ways_of_keyword_to_fail(
         &mut self,
         schema: Value,
@@ -304,9 +356,13 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             }
             Ok(())
         };
+        let is_number = self.json(member) == Json::Number;
         match self.keyword(member) {
-            Keyword::Annotation | Keyword::Schema | Keyword::Then | Keyword::Else => Ok(()),
-            Keyword::Ref | Keyword::DynamicRef => {
+            // Draft 4 has it say something about another keyword, which fails for it.
+            Keyword::ExclusiveMinimum | Keyword::ExclusiveMaximum if !is_number => Ok(()),
+            Keyword::Then | Keyword::Else => Ok(()),
+            keyword if keyword.is_silent() => Ok(()),
+            Keyword::Ref | Keyword::DynamicRef | Keyword::RecursiveRef => {
                 let target = self.resolve(member)?;
                 way(self, &[fails(target)])
             }
@@ -333,6 +389,31 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             Keyword::Required => each(self, way, &[Says::Absent]),
             Keyword::Properties => each(self, way, &[Says::Present, Says::ValueFails]),
             Keyword::PrefixItems => each(self, way, &[Says::ItemFails]),
+            Keyword::Items if self.json(member) == Json::Array => {
+                each(self, way, &[Says::ItemFails])
+            }
+            Keyword::AdditionalItems => match self.value_of(schema, Keyword::Items) {
+                Some(items) if self.json(items) == Json::Array => {
+                    way(self, &[Literal::new(Says::Not, member)])
+                }
+                _ => Ok(()),
+            },
+            Keyword::PatternProperties => each(self, way, &[Says::PatternFails]),
+            Keyword::AdditionalProperties | Keyword::PropertyNames => {
+                way(self, &[Literal::new(Says::MemberFails, member)])
+            }
+            Keyword::OneOf => self.ways_of_one_to_fail(member, way),
+            Keyword::DependentRequired | Keyword::DependentSchemas | Keyword::Dependencies => {
+                self.ways_of_dependents_to_fail(member, way)
+            }
+            Keyword::Contains if self.contained_range(schema)?.0 == 0 => Ok(()),
+            Keyword::MaxContains if self.value_of(schema, Keyword::Contains).is_none() => Ok(()),
+            Keyword::MinContains => Ok(()),
+            Keyword::UniqueItems if self.json(member) == Json::False => Ok(()),
+            Keyword::Format if super::format::is_silent(self.string(member)) => Ok(()),
+            Keyword::Format if super::format::outline(self.string(member)).is_some() => {
+                way(self, &[Literal::new(Says::Not, member), Literal::types(STRING)])
+            }
             Keyword::Type
             | Keyword::Enum
             | Keyword::Const
@@ -340,14 +421,64 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             | Keyword::Maximum
             | Keyword::ExclusiveMinimum
             | Keyword::ExclusiveMaximum
+            | Keyword::MultipleOf
             | Keyword::MinLength
             | Keyword::MaxLength
             | Keyword::Pattern
+            | Keyword::Items
+            | Keyword::Contains
+            | Keyword::MaxContains
             | Keyword::MinItems
             | Keyword::MaxItems
             | Keyword::MinProperties
             | Keyword::MaxProperties => way(self, &[Literal::new(Says::Not, member)]),
             _ => Err(self.unsupported("the negation of this keyword", member)),
         }
+    }
+
+    /// None of the schemas holds, or two do.
+    #[inline(never)]
+    fn ways_of_one_to_fail(
+        &mut self,
+        schemas: Value,
+        way: Way<'_, 's, 'b, 'w>,
+    ) -> Result<(), GrammarError> {
+        let mut none = Set::new();
+        let mut next = self.first(schemas);
+        while let Some(one) = next {
+            none.push(Literal::new(Says::Fails, one))?;
+            next = self.after(one);
+            let mut others = next;
+            while let Some(other) = others {
+                self.work.spend(4)?;
+                way(self, &[one, other].map(|schema| Literal::new(Says::Holds, schema)))?;
+                others = self.after(other);
+            }
+        }
+        way(self, none.as_slice())
+    }
+
+    /// A name is there, and something that it asks for is not.
+    #[inline(never)]
+    fn ways_of_dependents_to_fail(
+        &mut self,
+        dependents: Value,
+        way: Way<'_, 's, 'b, 'w>,
+    ) -> Result<(), GrammarError> {
+        let mut next = self.first(dependents);
+        while let Some(member) = next {
+            next = self.after(member);
+            let present = Literal::new(Says::Present, member);
+            if self.json(member) != Json::Array {
+                way(self, &[present, Literal::new(Says::Fails, member)])?;
+                continue;
+            }
+            let mut names = self.first(member);
+            while let Some(name) = names {
+                way(self, &[present, Literal::new(Says::Absent, name)])?;
+                names = self.after(name);
+            }
+        }
+        Ok(())
     }
 }

@@ -1,23 +1,48 @@
 //! Formats as patterns: whatever matches has the format, and what people write matches.
 //!
-//! Dates have leap years and no year 0; times no leap seconds; host names labels of up to 31
-//! letters, digits and single hyphens, at most eight; addresses no quotes, comments or brackets; a
-//! `uri` has an authority.
+//! Dates have leap years and no year 0; times no leap seconds; host names single hyphens, and more
+//! than three labels at most 27 characters each; addresses no quotes, comments or brackets; a
+//! `uri` no user, and as host a name or an IPv4 address.
 
 use super::value::Text;
 
 /// Formats that say how a number is stored, or how a text is shown.
 const ANNOTATIONS: [&str; 4] = ["int64", "float", "double", "password"];
 
-/// Whether a format is no constraint.
-pub(super) fn is_annotation(name: Text<'_>) -> bool {
-    ANNOTATIONS.iter().any(|&text| name.is(text))
+/// Whether a format is a constraint here, or is known to be none.
+pub(super) fn is_known(name: Text<'_>) -> bool {
+    ANNOTATIONS.iter().any(|&text| name.is(text)) || !is_silent(name)
+}
+
+/// Whether a format is no constraint here.
+pub(super) fn is_silent(name: Text<'_>) -> bool {
+    !name.is("int32") && pattern(name).is_none()
 }
 
 /// The pattern of a format of strings.
 pub(super) fn pattern(name: Text<'_>) -> Option<Text<'static>> {
     FORMATS.iter().find(|(text, _)| name.is(text)).map(|(_, pattern)| Text::plain(pattern))
 }
+
+/// A pattern of all that anyone might take for the format: what does not match has it not.
+pub(super) fn outline(name: Text<'_>) -> Option<Text<'static>> {
+    OUTLINES.iter().find(|(text, _)| name.is(text)).map(|(_, pattern)| Text::plain(pattern))
+}
+
+const OUTLINES: [(&str, &str); 12] = [
+    ("date", "^\\d{4}-?(?:\\d\\d-?\\d\\d|\\d{3}|W\\d\\d)"),
+    ("time", "^\\d\\d:?\\d\\d"),
+    ("date-time", "^\\d{4}-?(?:\\d\\d-?\\d\\d|\\d{3}|W\\d\\d)"),
+    ("duration", "^[+-]?[Pp]"),
+    ("email", "@"),
+    ("hostname", "^[A-Za-z0-9._-]*$"),
+    ("ipv4", "^[0-9A-Fa-fx.]*$"),
+    ("ipv6", ":"),
+    ("uuid", "[0-9a-fA-F]{4}"),
+    ("uri", ":"),
+    ("json-pointer", "^(?:$|/)"),
+    ("relative-json-pointer", "^[0-9]"),
+];
 
 /// RFC 3339, full-date. Every year; years that 4 divides but no century, and every fourth century.
 macro_rules! date {
@@ -43,10 +68,26 @@ macro_rules! time {
     };
 }
 
-/// RFC 1123; the last label begins with a letter, so that it is no address.
+/// A label of at most 63 characters: no hyphens side by side, and no more than 32 beside letters and
+/// digits.
+macro_rules! label {
+    ($first:literal) => {
+        concat!("(?:", $first, "(?:-?[A-Za-z0-9]){0,31}|", $first, "[A-Za-z0-9]{0,62})")
+    };
+}
+
+/// RFC 1123; the last label begins with a letter, so that it is no address. Of more than three
+/// labels each has at most 27 characters, so that there are never more than 253.
 macro_rules! host {
     () => {
-        concat!("(?:[A-Za-z0-9](?:-?[A-Za-z0-9]){0,15}\\.){0,7}", "[A-Za-z](?:-?[A-Za-z0-9]){0,15}")
+        concat!(
+            "(?:(?:",
+            label!("[A-Za-z0-9]"),
+            "\\.){0,2}",
+            label!("[A-Za-z]"),
+            "|(?:[A-Za-z0-9](?:-?[A-Za-z0-9]){0,13}\\.){3,8}",
+            "[A-Za-z](?:-?[A-Za-z0-9]){0,13})"
+        )
     };
 }
 
@@ -63,10 +104,29 @@ macro_rules! group {
     };
 }
 
-/// RFC 5322, an atom of an address: four of them with dots are at most 64 characters.
+/// RFC 5322, the part of an address before the sign: at most 64 characters.
+macro_rules! local {
+    () => {
+        concat!("(?:", atom!(), "(?:\\.?", atom!(), "){0,31}|", atom!(), "{1,64})")
+    };
+}
+
 macro_rules! atom {
     () => {
-        "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,15}"
+        "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
+    };
+}
+
+/// RFC 3986, characters of a path.
+macro_rules! path {
+    ($more:literal) => {
+        concat!("(?:[A-Za-z0-9._~!$&'()*+,;=:@", $more, "-]|%[0-9A-Fa-f]{2})")
+    };
+}
+
+macro_rules! ipv4 {
+    () => {
+        concat!(byte!(), "(?:\\.", byte!(), "){3}")
     };
 }
 
@@ -86,9 +146,9 @@ const FORMATS: [(&str, &str); 12] = [
             "[0-9]{1,6}M(?:[0-9]{1,6}S)?|[0-9]{1,6}S))$"
         ),
     ),
-    ("email", concat!("^", atom!(), "(?:\\.", atom!(), "){0,3}@", host!(), "$")),
+    ("email", concat!("^", local!(), "@", host!(), "$")),
     ("hostname", concat!("^", host!(), "$")),
-    ("ipv4", concat!("^", byte!(), "(?:\\.", byte!(), "){3}$")),
+    ("ipv4", concat!("^", ipv4!(), "$")),
     // RFC 4291, section 2.2, without the form that ends as an IPv4 address.
     (
         "ipv6",
@@ -129,15 +189,26 @@ const FORMATS: [(&str, &str); 12] = [
         ),
     ),
     ("uuid", "^[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"),
-    // RFC 3986.
+    // RFC 3986: with an authority that is a host and a port, with an empty one, or without.
     (
         "uri",
         concat!(
-            "^[A-Za-z][A-Za-z0-9+.-]*://",
+            "^[A-Za-z][A-Za-z0-9+.-]*:(?://(?:",
             host!(),
-            "(?::[0-9]{1,4})?(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*",
-            "(?:\\?(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?",
-            "(?:#(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?$"
+            "|",
+            ipv4!(),
+            ")(?::[0-9]{1,5})?(?:/",
+            path!("/"),
+            "*)?|///",
+            path!("/"),
+            "*|/?",
+            path!(""),
+            path!("/"),
+            "*)(?:\\?",
+            path!("/?"),
+            "*)?(?:#",
+            path!("/?"),
+            "*)?$"
         ),
     ),
     // RFC 6901.

@@ -19,12 +19,57 @@ const NUMBER: u32 = INTEGER | FRACTION;
 /// Largest count of items, members or characters.
 const MAX_COUNT: u32 = 1 << 20;
 
+/// The drafts, oldest first. Each knows the keywords that it lists and no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Draft {
+    Draft4,
+    Draft6,
+    Draft7,
+    Draft201909,
+    Draft202012,
+}
+
+use Draft::{Draft4, Draft6, Draft7, Draft201909, Draft202012};
+
+/// How `$schema` names each draft, without scheme and fragment.
+const DRAFTS: [(Draft, &str); 6] = [
+    (Draft4, "json-schema.org/draft-04/schema"),
+    (Draft6, "json-schema.org/draft-06/schema"),
+    (Draft7, "json-schema.org/draft-07/schema"),
+    (Draft201909, "json-schema.org/draft/2019-09/schema"),
+    (Draft202012, "json-schema.org/draft/2020-12/schema"),
+    (Draft202012, "json-schema.org/schema"),
+];
+
+impl Draft {
+    /// The draft that a `$schema` names.
+    pub(super) fn named(name: Text<'_>) -> Option<Self> {
+        let is = |scheme: &str, rest: &str| {
+            let whole = scheme.chars().chain(rest.chars()).map(u32::from);
+            name.before('#').eq(whole)
+        };
+        let found = DRAFTS.iter().find(|(_, rest)| is("http://", rest) || is("https://", rest));
+        found.map(|&(draft, _)| draft)
+    }
+
+    /// Whether nothing counts beside a reference.
+    pub(super) fn refers_alone(self) -> bool {
+        self <= Draft7
+    }
+}
+
 /// What a keyword's value must be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Any,
+    /// Anything, and it says nothing about a value.
+    Note,
+    /// Schemas that others refer to.
+    Definitions,
     String,
     Number,
+    /// A number, or as draft 4 has it whether the limit itself is left out.
+    Limit,
     Count,
     Boolean,
     Schema,
@@ -37,68 +82,95 @@ enum Form {
 }
 
 macro_rules! keywords {
-    ($($name:ident $text:literal $form:ident $about:expr,)*) => {
+    ($($name:ident $text:literal $form:ident $about:ident $since:ident,)*) => {
         /// A name of a schema's member.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Keyword {
+            /// The draft does not know it: without effect, and told.
             Unknown,
             /// Without effect.
             Annotation,
             $($name,)*
         }
 
-        const KEYWORDS: &[(Keyword, &str, Form, u32)] =
-            &[$((Keyword::$name, $text, Form::$form, $about),)*];
+        const KEYWORDS: &[Entry] = &[$(Entry {
+            keyword: Keyword::$name,
+            text: $text,
+            form: Form::$form,
+            about: $about,
+            since: $since,
+        },)*];
     };
 }
 
-keywords! {
-    Schema "$schema" String 0,
-    Ref "$ref" String 0,
-    DynamicRef "$dynamicRef" String 0,
-    Type "type" Types 0,
-    Enum "enum" Array 0,
-    Const "const" Any 0,
-    AllOf "allOf" Schemas 0,
-    AnyOf "anyOf" Schemas 0,
-    OneOf "oneOf" Schemas 0,
-    Not "not" Schema 0,
-    If "if" Schema 0,
-    Then "then" Schema 0,
-    Else "else" Schema 0,
-    Minimum "minimum" Number NUMBER,
-    Maximum "maximum" Number NUMBER,
-    ExclusiveMinimum "exclusiveMinimum" Number NUMBER,
-    ExclusiveMaximum "exclusiveMaximum" Number NUMBER,
-    MultipleOf "multipleOf" Number NUMBER,
-    MinLength "minLength" Count STRING,
-    MaxLength "maxLength" Count STRING,
-    Pattern "pattern" String STRING,
-    Format "format" String 0,
-    PrefixItems "prefixItems" Schemas ARRAY,
-    Items "items" SchemaOrSchemas ARRAY,
-    AdditionalItems "additionalItems" Schema ARRAY,
-    MinItems "minItems" Count ARRAY,
-    MaxItems "maxItems" Count ARRAY,
-    Contains "contains" Schema ARRAY,
-    MinContains "minContains" Count ARRAY,
-    MaxContains "maxContains" Count ARRAY,
-    UnevaluatedItems "unevaluatedItems" Schema ARRAY,
-    UniqueItems "uniqueItems" Boolean ARRAY,
-    Properties "properties" Members OBJECT,
-    PatternProperties "patternProperties" Members OBJECT,
-    AdditionalProperties "additionalProperties" Schema OBJECT,
-    UnevaluatedProperties "unevaluatedProperties" Schema OBJECT,
-    PropertyNames "propertyNames" Schema OBJECT,
-    Required "required" Strings OBJECT,
-    MinProperties "minProperties" Count OBJECT,
-    MaxProperties "maxProperties" Count OBJECT,
-    DependentRequired "dependentRequired" Members OBJECT,
-    DependentSchemas "dependentSchemas" Members OBJECT,
-    Dependencies "dependencies" Members OBJECT,
+/// What there is to know of a keyword.
+struct Entry {
+    keyword: Keyword,
+    text: &'static str,
+    form: Form,
+    /// The types that it is about; 0 where it is about all.
+    about: u32,
+    /// The first draft that knows it.
+    since: Draft,
 }
 
-const ANNOTATIONS: [&str; 18] = [
+const ANY: u32 = 0;
+
+keywords! {
+    Schema "$schema" Note ANY Draft4,
+    OldId "id" Note ANY Draft4,
+    Id "$id" Note ANY Draft6,
+    Anchor "$anchor" Note ANY Draft201909,
+    DynamicAnchor "$dynamicAnchor" Note ANY Draft202012,
+    RecursiveAnchor "$recursiveAnchor" Note ANY Draft201909,
+    Defs "$defs" Definitions ANY Draft4,
+    Definitions "definitions" Definitions ANY Draft4,
+    Ref "$ref" String ANY Draft4,
+    DynamicRef "$dynamicRef" String ANY Draft202012,
+    RecursiveRef "$recursiveRef" String ANY Draft201909,
+    Type "type" Types ANY Draft4,
+    Enum "enum" Array ANY Draft4,
+    Const "const" Any ANY Draft6,
+    AllOf "allOf" Schemas ANY Draft4,
+    AnyOf "anyOf" Schemas ANY Draft4,
+    OneOf "oneOf" Schemas ANY Draft4,
+    Not "not" Schema ANY Draft4,
+    If "if" Schema ANY Draft7,
+    Then "then" Schema ANY Draft7,
+    Else "else" Schema ANY Draft7,
+    Minimum "minimum" Number NUMBER Draft4,
+    Maximum "maximum" Number NUMBER Draft4,
+    ExclusiveMinimum "exclusiveMinimum" Limit NUMBER Draft4,
+    ExclusiveMaximum "exclusiveMaximum" Limit NUMBER Draft4,
+    MultipleOf "multipleOf" Number NUMBER Draft4,
+    MinLength "minLength" Count STRING Draft4,
+    MaxLength "maxLength" Count STRING Draft4,
+    Pattern "pattern" String STRING Draft4,
+    Format "format" String ANY Draft4,
+    PrefixItems "prefixItems" Schemas ARRAY Draft202012,
+    Items "items" SchemaOrSchemas ARRAY Draft4,
+    AdditionalItems "additionalItems" Schema ARRAY Draft4,
+    MinItems "minItems" Count ARRAY Draft4,
+    MaxItems "maxItems" Count ARRAY Draft4,
+    Contains "contains" Schema ARRAY Draft6,
+    MinContains "minContains" Count ARRAY Draft201909,
+    MaxContains "maxContains" Count ARRAY Draft201909,
+    UnevaluatedItems "unevaluatedItems" Schema ARRAY Draft201909,
+    UniqueItems "uniqueItems" Boolean ARRAY Draft4,
+    Properties "properties" Members OBJECT Draft4,
+    PatternProperties "patternProperties" Members OBJECT Draft4,
+    AdditionalProperties "additionalProperties" Schema OBJECT Draft4,
+    UnevaluatedProperties "unevaluatedProperties" Schema OBJECT Draft201909,
+    PropertyNames "propertyNames" Schema OBJECT Draft6,
+    Required "required" Strings OBJECT Draft4,
+    MinProperties "minProperties" Count OBJECT Draft4,
+    MaxProperties "maxProperties" Count OBJECT Draft4,
+    DependentRequired "dependentRequired" Members OBJECT Draft201909,
+    DependentSchemas "dependentSchemas" Members OBJECT Draft201909,
+    Dependencies "dependencies" Members OBJECT Draft4,
+}
+
+const ANNOTATIONS: [&str; 13] = [
     "title",
     "description",
     "default",
@@ -107,12 +179,7 @@ const ANNOTATIONS: [&str; 18] = [
     "deprecated",
     "readOnly",
     "writeOnly",
-    "$id",
     "$comment",
-    "$defs",
-    "definitions",
-    "$anchor",
-    "$dynamicAnchor",
     "contentEncoding",
     "contentMediaType",
     "contentSchema",
@@ -131,38 +198,41 @@ impl Keyword {
         if name.characters().take(2).eq([u32::from(b'x'), u32::from(b'-')]) {
             return Self::Annotation;
         }
-        KEYWORDS.iter().find(|entry| name.is(entry.1)).map_or(Self::Unknown, |entry| entry.0)
+        KEYWORDS.iter().find(|entry| name.is(entry.text)).map_or(Self::Unknown, |e| e.keyword)
     }
 
     pub(super) fn from_number(number: usize) -> Self {
         match number.checked_sub(Self::FIRST) {
-            Some(index) => KEYWORDS.get(index).map_or(Self::Unknown, |entry| entry.0),
+            Some(index) => KEYWORDS.get(index).map_or(Self::Unknown, |entry| entry.keyword),
             None if number == 1 => Self::Annotation,
             None => Self::Unknown,
         }
     }
 
-    fn entry(self) -> Option<&'static (Self, &'static str, Form, u32)> {
+    fn entry(self) -> Option<&'static Entry> {
         KEYWORDS.get((self as usize).checked_sub(Self::FIRST)?)
     }
 
-    /// Whether draft 7 does not know it.
-    const fn is_new(self) -> bool {
-        matches!(
-            self,
-            Self::DynamicRef
-                | Self::MinContains
-                | Self::MaxContains
-                | Self::UnevaluatedItems
-                | Self::UnevaluatedProperties
-        )
+    /// What it is in a draft.
+    pub(super) fn of(self, draft: Draft) -> Self {
+        let is_known = match self {
+            Self::OldId => draft == Draft4,
+            Self::RecursiveRef | Self::RecursiveAnchor => draft == Draft201909,
+            _ => self.entry().is_none_or(|entry| entry.since <= draft),
+        };
+        if is_known { self } else { Self::Unknown }
+    }
+
+    /// Whether it says nothing about a value.
+    pub(super) fn is_silent(self) -> bool {
+        self.entry().is_none_or(|entry| matches!(entry.form, Form::Note | Form::Definitions))
     }
 
     /// Where its value has schemas: whether it is one, and whether its children are.
     pub(super) fn has_schemas(self) -> (bool, bool) {
-        match self.entry().map(|entry| entry.2) {
+        match self.entry().map(|entry| entry.form) {
             Some(Form::Schema) => (true, false),
-            Some(Form::Schemas | Form::Members) => (false, true),
+            Some(Form::Schemas | Form::Members | Form::Definitions) => (false, true),
             Some(Form::SchemaOrSchemas) => (true, true),
             _ => (false, false),
         }
@@ -170,7 +240,7 @@ impl Keyword {
 
     /// The types that it is about; 0 where it is about all.
     pub(super) fn about(self) -> u32 {
-        self.entry().map_or(0, |entry| entry.3)
+        self.entry().map_or(ANY, |entry| entry.about)
     }
 }
 
@@ -186,29 +256,31 @@ impl Keywords {
 }
 
 impl<'s> Compiler<'s, '_, '_> {
-    /// The keywords of a schema that is an object; refuses those that are not known.
+    /// The keywords of a schema that is an object.
     pub(super) fn keywords(&mut self, schema: Value) -> Result<Keywords, GrammarError> {
-        let mut keywords = Keywords([0; Keyword::FIRST + KEYWORDS.len()]);
+        let none = Keywords([0; Keyword::FIRST + KEYWORDS.len()]);
+        let mut keywords = none;
         let mut next = self.first(schema);
         while let Some(member) = next {
             self.work.spend(4)?;
             let keyword = self.keyword(member);
+            let is_widened = self.is_widened(member);
             let Some(place) = keywords.0.get_mut(keyword as usize) else { break };
-            if *place != 0 && keyword != Keyword::Annotation && keyword != Keyword::Unknown {
+            if *place != 0 && keyword.entry().is_some() {
                 return Err(self.error(GrammarErrorKind::Syntax("a name is there twice"), member));
             }
-            *place = member.to_word();
+            *place = if is_widened { 0 } else { member.to_word() };
             next = self.after(member);
         }
-        // In draft 7 nothing counts beside a reference.
-        if let Some(reference) = keywords.get(Keyword::Ref)
-            && self.draft_7
-        {
-            keywords = Keywords([0; Keyword::FIRST + KEYWORDS.len()]);
-            if let Some(place) = keywords.0.get_mut(Keyword::Ref as usize) {
+        if self.is_reference(schema) {
+            let reference = keywords.get(Keyword::Ref);
+            keywords = none;
+            if let (Some(reference), Some(place)) =
+                (reference, keywords.0.get_mut(Keyword::Ref as usize))
+            {
                 *place = reference.to_word();
+                self.require_form(reference)?;
             }
-            self.require_form(reference)?;
             return Ok(keywords);
         }
         let mut next = self.first(schema);
@@ -219,40 +291,76 @@ impl<'s> Compiler<'s, '_, '_> {
         Ok(keywords)
     }
 
+    /// Refuses a schema with a keyword whose value is not what it must be.
+    #[inline(never)]
+    pub(super) fn require_forms(&mut self, schema: Value) -> Result<(), GrammarError> {
+        self.keywords(schema).map(drop)
+    }
+
     /// The value of one keyword, the schema's keywords having been read before.
     pub(super) fn value_of(&mut self, schema: Value, keyword: Keyword) -> Option<Value> {
-        if self.json(schema) != Json::Object {
-            return None;
-        }
-        if self.draft_7 && keyword != Keyword::Ref && self.value_of(schema, Keyword::Ref).is_some()
+        if self.json(schema) != Json::Object || keyword != Keyword::Ref && self.is_reference(schema)
         {
             return None;
         }
-        let members = core::iter::successors(self.first(schema), |&member| self.after(member));
-        { members }.find(|&member| self.keyword(member) == keyword)
+        self.member_of(schema, keyword).filter(|&member| !self.is_widened(member))
     }
 
-    /// Refuses a keyword that is not known, and one whose value is not what it must be.
-    fn require_form(&mut self, member: Value) -> Result<(), GrammarError> {
-        let keyword = self.keyword(member);
-        if self.draft_7 && keyword.is_new() {
-            return Err(self.unsupported("this keyword", member));
+    /// Whether a schema is a reference beside which nothing counts.
+    pub(super) fn is_reference(&self, schema: Value) -> bool {
+        self.draft.refers_alone() && self.member_of(schema, Keyword::Ref).is_some()
+    }
+
+    fn member_of(&self, schema: Value, keyword: Keyword) -> Option<Value> {
+        let mut members = core::iter::successors(self.first(schema), |&member| self.after(member));
+        members.find(|&member| self.keyword(member) == keyword)
+    }
+
+    /// Whether a keyword or schema is left out because it cannot be held, or because something that
+    /// it is about is.
+    pub(super) fn is_widened(&self, member: Value) -> bool {
+        if !self.is_relaxed {
+            return false;
         }
-        let Some(&(_, _, form, _)) = keyword.entry() else {
-            if keyword == Keyword::Annotation {
-                return Ok(());
+        let mut children = core::iter::successors(self.first(member), |&item| self.after(item));
+        self.notes.has_widened(self.places(member))
+            || match self.keyword(member) {
+                // What has no pattern any more would be additional.
+                Keyword::PatternProperties => {
+                    children.any(|child| self.notes.has_widened(self.places(child)))
+                }
+                Keyword::AdditionalProperties => {
+                    let schema = self.parent(member).unwrap_or(member);
+                    let patterns = self.member_of(schema, Keyword::PatternProperties);
+                    patterns.is_some_and(|patterns| self.is_widened(patterns))
+                }
+                Keyword::UnevaluatedItems | Keyword::UnevaluatedProperties => true,
+                _ => false,
             }
-            return Err(self.unsupported("this keyword", member));
-        };
+    }
+
+    /// Whether a schema says something that is left out.
+    #[inline(never)]
+    pub(super) fn has_widened(&self, schema: Value) -> bool {
+        let mut members = core::iter::successors(self.first(schema), |&member| self.after(member));
+        self.is_relaxed && members.any(|member| self.is_widened(member))
+    }
+
+    /// Refuses a keyword whose value is not what it must be.
+    fn require_form(&mut self, member: Value) -> Result<(), GrammarError> {
+        let Some(&Entry { form, .. }) = self.keyword(member).entry() else { return Ok(()) };
         let json = self.json(member);
         let fits = match form {
-            Form::Any => true,
+            Form::Any | Form::Note | Form::Definitions => true,
             Form::String => json == Json::String,
             Form::Number => json == Json::Number,
+            Form::Limit => matches!(json, Json::Number | Json::True | Json::False),
             Form::Count => return self.count_of(member).map(drop),
             Form::Boolean => matches!(json, Json::True | Json::False),
             Form::Schema => matches!(json, Json::Object | Json::True | Json::False),
-            Form::SchemaOrSchemas => json != Json::Null && json as u32 != Json::Number as u32,
+            Form::SchemaOrSchemas => {
+                matches!(json, Json::Object | Json::Array | Json::True | Json::False)
+            }
             Form::Members => json == Json::Object,
             Form::Schemas | Form::Array => json == Json::Array,
             Form::Strings => {

@@ -2,7 +2,7 @@
 
 use super::super::error::GrammarError;
 use super::Compiler;
-use super::decimal::{LIMIT, ONE};
+use super::decimal::{Decimal, LIMIT, ONE};
 use super::format;
 use super::keyword::{ALL_TYPES, ARRAY, Keyword, OBJECT, STRING};
 use super::literal::{Says, Set};
@@ -47,7 +47,7 @@ fn below(range: &mut Range, count: u32) {
     }
 }
 
-impl Compiler<'_, '_, '_> {
+impl<'s> Compiler<'s, '_, '_> {
     pub(super) fn limits(&mut self, set: &Set) -> Result<Limits, GrammarError> {
         let unlimited = (0, u32::MAX);
         let mut limits = Limits {
@@ -71,7 +71,13 @@ impl Compiler<'_, '_, '_> {
                 }
                 Says::Holds if self.json(value) == Json::False => limits.types = 0,
                 Says::Not => self.negated_limit(value, &mut limits)?,
-                Says::Present | Says::Absent | Says::ValueFails => limits.types &= OBJECT,
+                Says::Present
+                | Says::Absent
+                | Says::ValueFails
+                | Says::MemberFails
+                | Says::PatternFails
+                | Says::OtherFails
+                | Says::OtherPatternFails => limits.types &= OBJECT,
                 Says::ItemFails => limits.types &= ARRAY,
                 Says::Types => limits.types &= literal.bits(),
                 _ => continue,
@@ -79,6 +85,12 @@ impl Compiler<'_, '_, '_> {
             limits.is_free = false;
         }
         Ok(limits)
+    }
+
+    /// The types that are left.
+    #[inline(never)]
+    pub(super) fn types_of(&mut self, set: &Set) -> Result<u32, GrammarError> {
+        Ok(self.limits(set)?.types)
     }
 
     fn schema_limits(&mut self, schema: Value, limits: &mut Limits) -> Result<(), GrammarError> {
@@ -99,7 +111,7 @@ impl Compiler<'_, '_, '_> {
                     limits.is_typed = true;
                     limits.is_free = false;
                 }
-                Keyword::Format => self.format_limit(member, limits)?,
+                Keyword::Format => self.format_limit(member, limits),
                 Keyword::UniqueItems if self.json(member) == Json::True => {
                     limits.unique = Some(member);
                 }
@@ -115,52 +127,35 @@ impl Compiler<'_, '_, '_> {
         member: Value,
         limits: &mut Limits,
     ) -> Result<(), GrammarError> {
-        let number = &mut limits.number;
+        if let Some(bound) = self.bound(member) {
+            bound.narrow(&mut limits.number);
+        }
         match keyword {
-            Keyword::Minimum => number.0 = number.0.max(self.number(member).ceiling()),
-            Keyword::Maximum => number.1 = number.1.min(self.number(member).floor),
-            Keyword::ExclusiveMinimum => {
-                number.0 = number.0.max(self.number(member).floor.saturating_add(1));
-            }
-            Keyword::ExclusiveMaximum => {
-                number.1 = number.1.min(self.number(member).ceiling().saturating_sub(1));
-            }
-            Keyword::MultipleOf => {}
             Keyword::MinLength => at_least(&mut limits.length, self.count_of(member)?),
             Keyword::MaxLength => at_most(&mut limits.length, self.count_of(member)?),
             Keyword::MinItems => at_least(&mut limits.items, self.count_of(member)?),
             Keyword::MaxItems => at_most(&mut limits.items, self.count_of(member)?),
             Keyword::MinProperties => at_least(&mut limits.members, self.count_of(member)?),
             Keyword::MaxProperties => at_most(&mut limits.members, self.count_of(member)?),
-            _ => return Ok(()),
+            _ => {}
         }
-        if keyword.about() == Keyword::Minimum.about() {
-            limits.limits_numbers = true;
-        }
+        limits.limits_numbers |= self.bound(member).is_some();
         Ok(())
     }
 
     /// A string's format, or a number's.
-    fn format_limit(&mut self, member: Value, limits: &mut Limits) -> Result<(), GrammarError> {
+    fn format_limit(&self, member: Value, limits: &mut Limits) {
         let name = self.string(member);
-        if format::is_annotation(name) {
-            return Ok(());
-        }
-        limits.is_free = false;
         if name.is("int32") {
             let range = (i128::from(i32::MIN) * ONE, i128::from(i32::MAX) * ONE);
             limits.number = (limits.number.0.max(range.0), limits.number.1.min(range.1));
             limits.limits_numbers = true;
             limits.about |= Keyword::Minimum.about();
+            limits.is_free = false;
         } else if format::pattern(name).is_some() {
             limits.about |= STRING;
-        } else {
-            return Err(self.value_error(
-                super::super::error::GrammarErrorKind::Unsupported("this format"),
-                member,
-            ));
+            limits.is_free = false;
         }
-        Ok(())
     }
 
     /// A keyword that must not hold, for a type that it is about.
@@ -169,17 +164,11 @@ impl Compiler<'_, '_, '_> {
         if keyword.about() != 0 {
             limits.types &= keyword.about();
         }
-        let number = &mut limits.number;
+        if let Some(bound) = self.bound(member) {
+            bound.opposite().narrow(&mut limits.number);
+        }
         match keyword {
             Keyword::Type => limits.types &= !self.types_of_keyword(member)?,
-            Keyword::Minimum => {
-                number.1 = number.1.min(self.number(member).ceiling().saturating_sub(1));
-            }
-            Keyword::Maximum => {
-                number.0 = number.0.max(self.number(member).floor.saturating_add(1));
-            }
-            Keyword::ExclusiveMinimum => number.1 = number.1.min(self.number(member).floor),
-            Keyword::ExclusiveMaximum => number.0 = number.0.max(self.number(member).ceiling()),
             Keyword::MinLength => below(&mut limits.length, self.count_of(member)?),
             Keyword::MaxLength => at_least(&mut limits.length, self.count_of(member)? + 1),
             Keyword::MinItems => below(&mut limits.items, self.count_of(member)?),
@@ -188,9 +177,63 @@ impl Compiler<'_, '_, '_> {
             Keyword::MaxProperties => at_least(&mut limits.members, self.count_of(member)? + 1),
             _ => {}
         }
-        if keyword.about() == Keyword::Minimum.about() {
-            limits.limits_numbers = true;
-        }
+        limits.limits_numbers |= self.bound(member).is_some();
         Ok(())
+    }
+
+    /// The limit that a keyword is, where it is one.
+    pub(super) fn bound(&mut self, member: Value) -> Option<Bound<'s>> {
+        let is_number = self.json(member) == Json::Number;
+        let keyword = self.keyword(member);
+        // Draft 4 says beside a limit whether that itself is left out.
+        let leaves_out = match keyword {
+            Keyword::Minimum => Keyword::ExclusiveMinimum,
+            Keyword::Maximum => Keyword::ExclusiveMaximum,
+            Keyword::ExclusiveMinimum | Keyword::ExclusiveMaximum if is_number => keyword,
+            _ => return None,
+        };
+        let schema = self.parent(member)?;
+        let beside = self.value_of(schema, leaves_out).map(|beside| self.json(beside));
+        Some(Bound {
+            number: self.number(member),
+            is_least: matches!(keyword, Keyword::Minimum | Keyword::ExclusiveMinimum),
+            is_left_out: leaves_out == keyword || beside == Some(Json::True),
+        })
+    }
+}
+
+/// A lowest or highest number.
+#[derive(Clone, Copy)]
+pub(super) struct Bound<'s> {
+    number: Decimal<'s>,
+    is_least: bool,
+    /// It must be more or less than the number itself.
+    is_left_out: bool,
+}
+
+impl Bound<'_> {
+    /// What a number is within where it is not within this one.
+    const fn opposite(self) -> Self {
+        Self { is_least: !self.is_least, is_left_out: !self.is_left_out, ..self }
+    }
+
+    /// Narrows a range of units.
+    fn narrow(&self, range: &mut (i128, i128)) {
+        let Self { number, is_least, is_left_out } = self;
+        match (is_least, is_left_out) {
+            (true, false) => range.0 = range.0.max(number.ceiling()),
+            (true, true) => range.0 = range.0.max(number.floor.saturating_add(1)),
+            (false, false) => range.1 = range.1.min(number.floor),
+            (false, true) => range.1 = range.1.min(number.ceiling().saturating_sub(1)),
+        }
+    }
+
+    /// Whether a number of the source is within it.
+    pub(super) fn allows(&self, own: &Decimal<'_>) -> bool {
+        let Self { number, is_least, is_left_out } = self;
+        if own.equals(number) {
+            return !is_left_out;
+        }
+        if *is_least { own.floor >= number.ceiling() } else { own.ceiling() <= number.floor }
     }
 }

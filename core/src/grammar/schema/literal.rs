@@ -33,13 +33,20 @@ pub(super) enum Says {
     Absent,
     /// It is an object whose value of this member's name does not validate against the member.
     ValueFails,
+    /// It is an object with a member that fails for this keyword, or for this pattern of names: one
+    /// with a name that schemas say, or another, which is still to be chosen.
+    MemberFails,
+    PatternFails,
+    /// The same, and it is a member that no schema names.
+    OtherFails,
+    OtherPatternFails,
     /// It is an array, and its item at this schema's place does not validate against the schema.
     ItemFails,
     /// It has one of the types, whose bits stand for the part of the source.
     Types,
 }
 
-const SAYS: [Says; 12] = [
+const SAYS: [Says; 16] = [
     Says::Holds,
     Says::Fails,
     Says::AnyOf,
@@ -50,6 +57,10 @@ const SAYS: [Says; 12] = [
     Says::Present,
     Says::Absent,
     Says::ValueFails,
+    Says::MemberFails,
+    Says::PatternFails,
+    Says::OtherFails,
+    Says::OtherPatternFails,
     Says::ItemFails,
     Says::Types,
 ];

@@ -73,26 +73,30 @@ mod format;
 mod keyword;
 mod limits;
 mod literal;
+mod member;
 mod names;
+mod notes;
 mod number;
 mod object;
 mod reference;
 mod regex;
 mod text;
 mod unevaluated;
+mod uri;
 mod value;
 
 use super::ast::{Builder, List, Node, Rule};
-use super::compile::{Grammar, compile};
+use super::compile::{Grammar, compile_with};
 use super::error::{GrammarError, GrammarErrorKind};
 use super::json::{Parts, Space, document_parts};
 use super::work::Work;
 use evaluate::Writer;
 use expand::Facts;
-use keyword::{ARRAY, BOOLEAN, FRACTION, INTEGER, Keyword, NULL, OBJECT, STRING};
+use keyword::{ARRAY, BOOLEAN, Draft, FRACTION, INTEGER, Keyword, NULL, OBJECT, STRING};
 use limits::Limits;
 use literal::{Literal, Says, Set};
 use names::Names;
+pub use notes::{Note, NoteKind, Notes};
 use text::Texts;
 use value::{Json, Value};
 
@@ -115,6 +119,22 @@ pub enum Reading {
     Closed,
     /// As the drafts have it: what is not forbidden is allowed.
     Open,
+    /// As [`Self::Closed`], where that can be held exactly, and more than that elsewhere: a keyword
+    /// that cannot be held is left out, and noted. An error is left to what is no schema, allows
+    /// nothing, or refers to itself without end.
+    Relaxed,
+}
+
+/// How a schema is compiled.
+#[derive(Clone, Copy, Debug)]
+pub struct SchemaOptions {
+    /// How it is read.
+    pub reading: Reading,
+    /// Texts may break lines ([`super::json::pretty`]).
+    pub pretty: bool,
+    /// Keywords and formats that are not known are errors instead of annotations; not by
+    /// [`Reading::Relaxed`].
+    pub is_strict: bool,
 }
 
 /// Compiles a schema for texts without line breaks, or for `pretty` ones, by [`Reading::Closed`].
@@ -133,28 +153,97 @@ pub fn schema_as<'w>(
     pretty: bool,
     words: &'w mut [u32],
 ) -> Result<Grammar<'w>, GrammarError> {
-    compile(words, |builder| {
+    let options = SchemaOptions { reading, pretty, is_strict: false };
+    schema_with(source, options, &mut Notes::new(), words)
+}
+
+/// Compiles a schema, and notes what of it the grammar does not hold.
+pub fn schema_with<'w>(
+    source: &[u8],
+    options: SchemaOptions,
+    notes: &mut Notes,
+    words: &'w mut [u32],
+) -> Result<Grammar<'w>, GrammarError> {
+    let mut work = Work::new();
+    let mut open = options.reading == Reading::Open;
+    loop {
+        notes.restart();
+        let made = attempt(source, (options, open), notes, &mut work, words);
+        let error = match made.map(|grammar| grammar.len()) {
+            Ok(length) => {
+                let words = words.get_mut(..length).unwrap_or_default();
+                return Ok(Grammar::from_words(words));
+            }
+            Err(error) => error,
+        };
+        if options.reading != Reading::Relaxed {
+            return Err(error);
+        }
+        match error.kind {
+            GrammarErrorKind::Unsupported(what) if notes.widen(what, error) => {}
+            GrammarErrorKind::UnknownRule if notes.widen("a reference to nothing", error) => {}
+            GrammarErrorKind::MatchesNothing if !open => open = true,
+            GrammarErrorKind::Unsupported(_)
+            | GrammarErrorKind::UnknownRule
+            | GrammarErrorKind::TooComplex
+            | GrammarErrorKind::TooDeep
+                if notes.widen(WHOLE, GrammarError::whole(error.kind)) =>
+            {
+                work = Work::new();
+            }
+            _ => return Err(error),
+        }
+    }
+}
+
+/// What is widened where nothing less helps.
+const WHOLE: &str = "the whole";
+
+/// Compiles a schema without what has been widened.
+fn attempt<'w>(
+    source: &[u8],
+    (options, open): (SchemaOptions, bool),
+    notes: &mut Notes,
+    work: &mut Work,
+    words: &'w mut [u32],
+) -> Result<Grammar<'w>, GrammarError> {
+    compile_with(words, work, |builder, work| {
         let root = document::read(source, builder)?;
-        let space = if pretty { Space::Pretty } else { Space::Compact };
+        let space = if options.pretty { Space::Pretty } else { Space::Compact };
         let (parts, any) = document_parts(builder, space)?;
+        let marks = Marks {
+            white: parts.white(builder)?,
+            comma: parts.separator(builder, b',')?,
+            colon: parts.separator(builder, b':')?,
+        };
         let buckets = builder.space.take_low(BUCKETS)?;
+        let is_relaxed = notes.has_any_widened();
+        let is_whole = notes.has_widened_whole();
         let mut compiler = Compiler {
             source,
             source_root: root,
             builder,
+            notes,
             parts,
+            marks,
             any,
-            draft_7: false,
-            open: reading == Reading::Open,
+            draft: Draft::Draft202012,
+            open,
+            is_strict: options.is_strict && options.reading != Reading::Relaxed,
+            is_relaxed,
             has_unevaluated: false,
             names: Names::default(),
-            work: Work::new(),
+            renamed: None,
+            work,
             buckets,
             oldest: 0,
             newest: 0,
             sets: 0,
         };
-        compiler.require_draft(root)?;
+        if is_whole {
+            return compiler.any_of_type(root);
+        }
+        compiler.find_draft(root)?;
         compiler.list_names()?;
         compiler.has_unevaluated = compiler.has_unevaluated();
         compiler.root(root)
@@ -169,19 +258,37 @@ const fn too_complex() -> GrammarError {
     GrammarError::whole(GrammarErrorKind::TooComplex)
 }
 
+/// What is between the parts of arrays and objects.
+#[derive(Clone, Copy)]
+struct Marks {
+    /// White space inside brackets.
+    white: Node,
+    /// With the white space behind it.
+    comma: Node,
+    /// The same.
+    colon: Node,
+}
+
 struct Compiler<'s, 'b, 'w> {
     source: &'s [u8],
     source_root: Value,
     builder: &'b mut Builder<'w>,
+    notes: &'b mut Notes,
     parts: Parts,
+    marks: Marks,
     /// Any value.
     any: Rule,
-    draft_7: bool,
+    draft: Draft,
     open: bool,
+    is_strict: bool,
+    /// Some keywords are left out.
+    is_relaxed: bool,
     /// What schemas evaluate matters.
     has_unevaluated: bool,
     names: Names,
-    work: Work,
+    /// The schema that was last taken for a member's.
+    renamed: Option<usize>,
+    work: &'b mut Work,
     /// Sets by hash, and in the order in which they were met.
     buckets: usize,
     oldest: usize,
@@ -191,26 +298,27 @@ struct Compiler<'s, 'b, 'w> {
 
 impl Compiler<'_, '_, '_> {
     /// Which draft the schema names; 2020-12 where it names none.
-    fn require_draft(&mut self, root: Value) -> Result<(), GrammarError> {
-        let Some(draft) = self.value_of(root, Keyword::Schema) else { return Ok(()) };
-        let name = self.string(draft);
-        let is = |texts: &[&str]| texts.iter().any(|&text| name.is(text));
-        self.draft_7 = is(&[
-            "http://json-schema.org/draft-07/schema#",
-            "http://json-schema.org/draft-07/schema",
-            "https://json-schema.org/draft-07/schema#",
-            "https://json-schema.org/draft-07/schema",
-        ]);
-        let is_known = self.draft_7
-            || is(&[
-                "https://json-schema.org/draft/2020-12/schema",
-                "https://json-schema.org/draft/2020-12/schema#",
-                "http://json-schema.org/draft/2020-12/schema",
-            ]);
-        if self.json(draft) == Json::String && is_known {
-            return Ok(());
+    fn find_draft(&mut self, root: Value) -> Result<(), GrammarError> {
+        let Some(named) = self.value_of(root, Keyword::Schema) else { return Ok(()) };
+        let found = Draft::named(self.string(named)).filter(|_| self.json(named) == Json::String);
+        let unknown = GrammarErrorKind::Unsupported("this draft");
+        self.draft = found.ok_or(self.value_error(unknown, named))?;
+        Ok(())
+    }
+
+    /// Any object where the schema is of nothing else, or any value.
+    fn any_of_type(&mut self, root: Value) -> Result<Rule, GrammarError> {
+        let of = self.value_of(root, Keyword::Type).map(|member| self.types_of_keyword(member));
+        if of.transpose()? != Some(OBJECT) {
+            return Ok(self.any);
         }
-        Err(self.value_error(GrammarErrorKind::Unsupported("this draft"), draft))
+        let tree = self.parts.any_object(self.builder, self.any)?;
+        self.rule_of_tree(tree)
+    }
+
+    fn note(&mut self, kind: NoteKind, what: &'static str, place: GrammarError) {
+        let GrammarError { offset, length, .. } = place;
+        self.notes.add(Note { kind, what, offset, length }, self.source);
     }
 
     /// The rule of the whole; sets are expanded one after the other, as they are met.
@@ -226,7 +334,7 @@ impl Compiler<'_, '_, '_> {
                 set.push(Literal::from_word(word))?;
             }
             let mut list = self.builder.alternatives_list();
-            self.expand(Facts::new(set), 0, &mut list)?;
+            self.expand(&mut Facts::new(set), 0, &mut list)?;
             let tree = list.finish(self.builder)?;
             let rule = Rule(self.builder.space.get(record + 2));
             self.builder.define(rule, tree);
@@ -306,6 +414,7 @@ impl Compiler<'_, '_, '_> {
     }
 
     /// Appends what a set without choices allows.
+    #[inline(never)]
     fn leaf(&mut self, set: &Set, list: &mut List) -> Result<(), GrammarError> {
         let limits = self.limits(set)?;
         if limits.is_free {
@@ -354,7 +463,7 @@ impl Compiler<'_, '_, '_> {
         let is_free = texts.is_free();
         let mut characters = self.builder.alternatives(&[])?;
         if !is_free && min <= max {
-            characters = texts.tree(self.builder, &mut self.work, (min, max))?;
+            characters = texts.tree(self.builder, self.work, (min, max))?;
         }
         // Only now may rules be made, whose records are where the expressions were.
         texts.release(self.builder);

@@ -1,19 +1,28 @@
-//! The names that schemas give themselves: `$id`, `$anchor`, `$dynamicAnchor`. They are listed
-//! once, for there may be as many references as schemas.
+//! The names that schemas give themselves: `$id`, `$anchor`, `$dynamicAnchor`, `$recursiveAnchor`.
+//! They are listed once, for there may be as many references as schemas; on the way, what the draft
+//! does not know is noted.
 
-use super::super::error::GrammarError;
-use super::Compiler;
-use super::value::{Characters, Json, Value, hash_of};
+use super::super::error::{GrammarError, GrammarErrorKind};
+use super::keyword::Keyword;
+use super::notes::NoteKind;
+use super::uri::{self, Uri};
+use super::value::{Json, Value, hash_of};
+use super::{Compiler, format};
+
+/// Schemas with URIs around one.
+const MAX_BASES: usize = 65;
 
 /// What a name of a schema is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Calls {
-    /// An `$id`, up to its fragment.
+    /// An `$id`: a URI.
     Whole,
-    /// An `$anchor`, or in draft 7 an `$id` that is a fragment.
+    /// An `$anchor`, or before there were any an `$id` that is a fragment.
     Anchor,
     /// A `$dynamicAnchor`.
     Dynamic,
+    /// A `$recursiveAnchor`, whose name is empty.
+    Recursive,
 }
 
 /// The names of schemas, in words of the space.
@@ -23,8 +32,21 @@ pub(super) struct Names {
     count: u32,
 }
 
-/// What it is, the schema, the one from which it counts, where its text is, the text's hash.
-const NAME_WORDS: usize = 5;
+const CALLS: [Calls; 4] = [Calls::Whole, Calls::Anchor, Calls::Dynamic, Calls::Recursive];
+
+/// A name of a schema.
+#[derive(Clone, Copy)]
+struct Named {
+    calls: Calls,
+    schema: Value,
+    /// The schema from which the name counts.
+    base: Value,
+    /// Where the name is.
+    member: Value,
+    hash: u32,
+}
+
+const NAMED_WORDS: usize = 5;
 
 impl<'s> Compiler<'s, '_, '_> {
     /// Lists the names that schemas in the source have.
@@ -38,33 +60,17 @@ impl<'s> Compiler<'s, '_, '_> {
         if self.json(schema) != Json::Object {
             return Ok(());
         }
-        let own = self.identifier(schema).filter(|_| !self.is_ignored(schema));
-        let base = if own.is_some() { schema } else { base };
+        let is_base = self.identifier(schema).is_some() && !self.is_reference(schema);
+        let base = if is_base { schema } else { base };
         let mut next = self.first(schema);
         while let Some(member) = next {
             next = self.after(member);
-            let name = self.name(member);
-            let calls = if name.is("$id") && own.is_some() {
-                Some(Calls::Whole)
-            } else if name.is(if self.draft_7 { "$id" } else { "$anchor" }) {
-                Some(Calls::Anchor)
-            } else {
-                name.is("$dynamicAnchor").then_some(Calls::Dynamic)
-            };
-            if let (Some(calls), Json::String) = (calls, self.json(member)) {
-                let hash = hash_of(self.text_called(calls, member));
-                let words =
-                    [calls as u32, schema.to_word(), base.to_word(), member.to_word(), hash];
-                let at = self.builder.space.take_low(NAME_WORDS)?;
-                (at..).zip(words).for_each(|(at, word)| self.builder.space.set(at, word));
-                self.names.count += 1;
-            }
+            self.list_name(schema, base, member)?;
             let (itself, children) = self.keyword(member).has_schemas();
             if itself {
                 self.list_names_in(member, base)?;
             }
-            let is_list = name.is("$defs") || name.is("definitions");
-            if !is_list && (!children || (itself && self.json(member) != Json::Array)) {
+            if !children || (itself && self.json(member) != Json::Array) {
                 continue;
             }
             let mut child = self.first(member);
@@ -76,54 +82,160 @@ impl<'s> Compiler<'s, '_, '_> {
         Ok(())
     }
 
-    /// The text of a name that counts.
-    fn text_called(&self, calls: Calls, member: Value) -> impl Iterator<Item = u32> + use<'s> {
+    /// Lists what a member calls its schema, where it does.
+    fn list_name(&mut self, schema: Value, base: Value, member: Value) -> Result<(), GrammarError> {
+        let json = self.json(member);
+        let calls = match self.keyword(member) {
+            Keyword::Unknown => return self.note_unknown("keyword", member, false),
+            Keyword::Format if json == Json::String => {
+                let is_known = format::is_known(self.string(member));
+                return if is_known { Ok(()) } else { self.note_unknown("format", member, true) };
+            }
+            Keyword::Id | Keyword::OldId if json == Json::String => {
+                if base == schema {
+                    Calls::Whole
+                } else {
+                    Calls::Anchor
+                }
+            }
+            Keyword::Anchor if json == Json::String => Calls::Anchor,
+            Keyword::DynamicAnchor if json == Json::String => Calls::Dynamic,
+            Keyword::RecursiveAnchor if json == Json::True => Calls::Recursive,
+            _ => return Ok(()),
+        };
+        let hash = match calls {
+            Calls::Whole => {
+                let uri = self.uri_of(schema)?;
+                hash_of(uri.iter().map(|&byte| byte.into()))
+            }
+            _ => hash_of(self.anchor(calls, member)),
+        };
+        let at = self.builder.space.take_low(NAMED_WORDS)?;
+        let words = [calls as u32, schema.0, base.0, member.0, hash];
+        (at..).zip(words).for_each(|(at, word)| self.builder.space.set(at, word));
+        self.names.count += 1;
+        Ok(())
+    }
+
+    /// Notes what the draft does not know, or refuses it.
+    fn note_unknown(
+        &mut self,
+        what: &'static str,
+        member: Value,
+        is_value: bool,
+    ) -> Result<(), GrammarError> {
+        let kind = GrammarErrorKind::Unsupported(match what {
+            "format" => "this format",
+            _ => "this keyword",
+        });
+        let error =
+            if is_value { self.value_error(kind, member) } else { self.error(kind, member) };
+        if self.is_strict {
+            return Err(error);
+        }
+        self.note(NoteKind::Ignored, what, error);
+        Ok(())
+    }
+
+    fn listed(&self, index: usize) -> Named {
+        let at = self.names.at + index * NAMED_WORDS;
+        let [calls, schema, base, member, hash] =
+            [0, 1, 2, 3, 4].map(|word| self.builder.space.get(at + word));
+        let calls = CALLS.get(calls as usize).copied().unwrap_or(Calls::Whole);
+        Named { calls, schema: Value(schema), base: Value(base), member: Value(member), hash }
+    }
+
+    /// The text of a name that is no URI.
+    fn anchor(&self, calls: Calls, member: Value) -> impl Iterator<Item = u32> + Clone + use<'s> {
         // An `$id` that is an anchor begins with what begins a fragment.
-        let skipped = usize::from(calls == Calls::Anchor && self.draft_7);
-        let end = (calls == Calls::Whole).then_some(u32::from(b'#'));
-        self.string(member).characters().skip(skipped).take_while(move |&point| Some(point) != end)
+        let is_old = matches!(self.keyword(member), Keyword::Id | Keyword::OldId);
+        let count = if calls == Calls::Recursive { 0 } else { usize::MAX };
+        self.string(member).characters().skip(usize::from(is_old)).take(count)
+    }
+
+    /// The URI of a schema's base: what it and those around it call themselves.
+    pub(super) fn uri_of(&mut self, schema: Value) -> Result<Uri, GrammarError> {
+        let mut around = heapless::Vec::<Value, MAX_BASES>::new();
+        let mut at = Some(schema);
+        while let Some(schema) = at {
+            let is_base = self.json(schema) == Json::Object
+                && self.identifier(schema).is_some()
+                && !self.is_reference(schema);
+            if is_base {
+                let kind = GrammarErrorKind::TooDeep;
+                around.push(schema).map_err(|_| self.value_error(kind, schema))?;
+            }
+            at = self.parent(schema);
+        }
+        let mut base = Uri::new();
+        while let Some(schema) = around.pop() {
+            if let Some(own) = self.identifier(schema) {
+                let uri = uri::of_text(own).and_then(|own| uri::resolve(&base, &own));
+                base = uri.ok_or(self.unsupported("so long a URI", schema))?;
+            }
+        }
+        Ok(base)
+    }
+
+    /// The schema with this URI.
+    pub(super) fn schema_with(&mut self, uri: &Uri) -> Result<Option<Value>, GrammarError> {
+        let hash = hash_of(uri.iter().map(|&byte| byte.into()));
+        for index in 0..self.names.count as usize {
+            self.work.spend(1)?;
+            let named = self.listed(index);
+            if (named.calls, named.hash) == (Calls::Whole, hash)
+                && self.uri_of(named.schema)? == *uri
+            {
+                return Ok(Some(named.schema));
+            }
+        }
+        // What has no name of its own is called by its place.
+        let root = self.source_root;
+        Ok((self.uri_of(root)? == *uri).then_some(root))
     }
 
     /// The schema that is called so, of those that count from `base`.
     pub(super) fn schema_called(
         &mut self,
         calls: Calls,
-        base: Option<Value>,
+        base: Value,
         name: impl Iterator<Item = u32> + Clone,
     ) -> Result<Option<Value>, GrammarError> {
         let hash = hash_of(name.clone());
         for index in 0..self.names.count as usize {
             self.work.spend(1)?;
-            let at = self.names.at + index * NAME_WORDS;
-            let [of, schema, from, member, own] =
-                [0, 1, 2, 3, 4].map(|word| self.builder.space.get(at + word));
-            if (of, own) == (calls as u32, hash)
-                && base.is_none_or(|base| base.to_word() == from)
-                && self.text_called(calls, Value::from_word(member)).eq(name.clone())
+            let named = self.listed(index);
+            if (named.calls, named.hash, named.base) == (calls, hash, base)
+                && self.anchor(calls, named.member).eq(name.clone())
             {
-                return Ok(Some(Value::from_word(schema)));
+                return Ok(Some(named.schema));
             }
         }
         Ok(None)
     }
 
-    /// Refuses a dynamic reference to one of several anchors of the same name: which one it means
-    /// depends on the way to it.
-    pub(super) fn require_only(
+    /// The schema that a reference by the way to it means, `target` being the one that it names.
+    /// The outermost on the way counts: the root's, where that has one. Where it depends on the way
+    /// it is refused.
+    pub(super) fn outermost(
         &mut self,
+        calls: Calls,
         reference: Value,
-        name: Characters<'s>,
-    ) -> Result<(), GrammarError> {
-        let hash = hash_of(name);
-        let mut count = 0;
+        target: Value,
+        name: impl Iterator<Item = u32> + Clone,
+    ) -> Result<Value, GrammarError> {
+        let root = self.source_root;
+        if let Some(outermost) = self.schema_called(calls, root, name.clone())? {
+            return Ok(outermost);
+        }
+        let (hash, mut count) = (hash_of(name), 0);
         for index in 0..self.names.count as usize {
             self.work.spend(1)?;
-            let at = self.names.at + index * NAME_WORDS;
-            let [of, own] = [0, 4].map(|word| self.builder.space.get(at + word));
-            count += u32::from((of, own) == (Calls::Dynamic as u32, hash));
+            let named = self.listed(index);
+            count += u32::from((named.calls, named.hash) == (calls, hash));
         }
         match count {
-            0 | 1 => Ok(()),
+            0 | 1 => Ok(target),
             _ => Err(self.unsupported("one of several dynamic anchors", reference)),
         }
     }

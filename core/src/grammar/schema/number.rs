@@ -6,9 +6,9 @@
 //! point, or up to 15 in all, which a double tells apart: then a limit holds for its reader, too.
 
 use super::super::ast::{Builder, List, Node};
-use super::super::error::GrammarError;
+use super::super::error::{GrammarError, GrammarErrorKind};
 use super::super::graph::Graph;
-use super::super::json::{readable_integer, readable_number};
+use super::super::json::digits;
 use super::Compiler;
 use super::decimal::{FRACTION_DIGITS, INTEGER_DIGITS, LIMIT, ONE};
 use super::keyword::{FRACTION, INTEGER, Keyword};
@@ -23,20 +23,45 @@ const MAX_EXCLUDED: usize = 16;
 /// Largest divisor: 16 digits times as many remainders must fit a graph.
 const MAX_DIVISOR: i128 = 250;
 
+/// Digits before and after the point where nothing limits a number.
+const MAX_FREE_DIGITS: u32 = 30;
+
+/// Largest exponent where something does.
+const MAX_EXPONENT: i32 = 99;
+
 const DIGITS: usize = (INTEGER_DIGITS + FRACTION_DIGITS) as usize;
 
+/// Divisors that a number must not be a multiple of.
+const MAX_NOT: usize = 4;
+
 /// What a number without its sign must be.
-#[derive(Clone, Copy)]
 struct Magnitudes {
     low: Limit,
     high: Limit,
     /// Most digits after the point.
     fraction_digits: u32,
-    /// It is no whole number.
-    only_fractions: bool,
-    /// The number is a multiple of this many times 10 to the power of minus `fraction_digits`;
-    /// 1 where that does not matter.
-    divisor: u32,
+    /// There is a digit that is no zero at this place after the point, or behind it.
+    fraction_from: Option<u32>,
+    /// In units of 10 to the power of minus `fraction_digits`; nothing where that does not matter.
+    divisors: Divisors,
+}
+
+/// What a number is a multiple of, and what it is not.
+#[derive(Clone)]
+struct Divisors {
+    of: u32,
+    not: heapless::Vec<u32, MAX_NOT>,
+    /// The least common multiple of all: remainders are of this.
+    common: u32,
+}
+
+impl Divisors {
+    const NONE: Self = Self { of: 1, not: heapless::Vec::new(), common: 1 };
+
+    fn allow(&self, remainder: u32) -> bool {
+        remainder.is_multiple_of(self.of)
+            && !self.not.iter().any(|&not| remainder.is_multiple_of(not))
+    }
 }
 
 /// The digits of a limit.
@@ -160,13 +185,13 @@ impl Magnitudes {
         let in_range =
             (low.is_gt() || (low.is_eq() && self.low.ends_at(at.fraction))) && high.is_le();
         let zeros = 10u64.pow(self.fraction_digits.saturating_sub(at.fraction).min(15));
-        let divisor = u64::from(self.divisor);
-        let is_multiple = (u64::from(at.remainder) * (zeros % divisor)).is_multiple_of(divisor);
+        let common = u64::from(self.divisors.common);
+        let remainder = u64::from(at.remainder) * (zeros % common) % common;
         at.whole > 0
             && !at.at_point
             && in_range
-            && is_multiple
-            && (!self.only_fractions || at.has_fraction)
+            && self.divisors.allow(remainder as u32)
+            && (self.fraction_from.is_none() || at.has_fraction)
     }
 
     /// Behind the point.
@@ -185,15 +210,16 @@ impl Magnitudes {
         let mut next = *at;
         next.at_point = false;
         let remainder = u64::from(at.remainder) * 10 + u64::from(digit);
-        next.remainder = (remainder % u64::from(self.divisor)) as u32;
+        next.remainder = (remainder % u64::from(self.divisors.common)) as u32;
         if at.behind_point {
             if at.fraction >= self.fraction_digits || at.whole + at.fraction >= FRACTION_DIGITS {
                 return None;
             }
             next.low = at.low.then(self.low.compare_fraction(at.fraction, digit));
             next.high = at.high.then(self.high.compare_fraction(at.fraction, digit));
+            let counts = self.fraction_from.is_some_and(|from| at.fraction >= from);
+            next.has_fraction |= digit != 0 && counts;
             next.fraction += 1;
-            next.has_fraction |= digit != 0 && self.only_fractions;
         } else {
             if at.is_zero || at.whole >= INTEGER_DIGITS {
                 return None;
@@ -216,7 +242,11 @@ impl Magnitudes {
             return None;
         }
         // Where no limit is near any more, only the number of digits counts.
-        if next.low.is_gt() && next.high.is_lt() && self.divisor == 1 {
+        let is_far = next.low.is_gt()
+            && next.high.is_lt()
+            && self.fraction_digits == FRACTION_DIGITS
+            && self.divisors.common == 1;
+        if is_far && (next.has_fraction || self.fraction_from.is_none_or(|from| from == 0)) {
             next.whole += next.fraction;
             next.fraction = 0;
         }
@@ -248,6 +278,116 @@ impl Magnitudes {
     }
 }
 
+/// Ten to a power, in units.
+fn units_of(power: i32) -> i128 {
+    let shift = power + FRACTION_DIGITS as i32;
+    u32::try_from(shift).map_or(0, |shift| 10i128.saturating_pow(shift))
+}
+
+/// A point and digits behind it, or nothing.
+fn fraction(builder: &mut Builder<'_>, most: u32) -> Result<Node, GrammarError> {
+    let (point, digit) = (builder.bytes(b'.', b'.')?, builder.bytes(b'0', b'9')?);
+    let digits = builder.repeat(digit, 1, most)?;
+    let fraction = builder.sequence(&[point, digits])?;
+    builder.optional(fraction)
+}
+
+/// The numbers from one to another, both below 100, in one or two digits.
+fn exponent_digits(builder: &mut Builder<'_>, low: u8, high: u8) -> Result<Node, GrammarError> {
+    let mut list = builder.alternatives_list();
+    for ten in low / 10..=high / 10 {
+        let (first, last) = (low.max(10 * ten) - 10 * ten, high.min(10 * ten + 9) - 10 * ten);
+        let (tens, ones) = (b'0' + ten, (b'0' + first, b'0' + last));
+        let (tens, ones) = (builder.bytes(tens, tens)?, builder.bytes(ones.0, ones.1)?);
+        let tens = if ten == 0 { builder.optional(tens)? } else { tens };
+        let node = builder.sequence(&[tens, ones])?;
+        list.push(builder, node)?;
+    }
+    list.finish(builder)
+}
+
+/// A number that nothing limits, with or without fraction and exponent: with one, it is below 1e306.
+fn wide_number(builder: &mut Builder<'_>, has_fraction: bool) -> Result<Node, GrammarError> {
+    let minus = builder.bytes(b'-', b'-')?;
+    let sign = builder.optional(minus)?;
+    let (zero, first) = (builder.bytes(b'0', b'0')?, builder.bytes(b'1', b'9')?);
+    let digit = builder.bytes(b'0', b'9')?;
+    let whole = |builder: &mut Builder<'_>, most| {
+        let more = builder.repeat(digit, 0, most - 1)?;
+        let several = builder.sequence(&[first, more])?;
+        builder.alternatives(&[zero, several])
+    };
+    let long = whole(builder, MAX_FREE_DIGITS)?;
+    if !has_fraction {
+        return builder.sequence(&[sign, long]);
+    }
+    let short = whole(builder, INTEGER_DIGITS)?;
+    let fraction = fraction(builder, MAX_FREE_DIGITS)?;
+    let e = digits(builder, &[(b'E', b'E'), (b'e', b'e')])?;
+    let mark = digits(builder, &[(b'+', b'+'), (b'-', b'-')])?;
+    let mark = builder.optional(mark)?;
+    let (one, two) = (builder.bytes(b'1', b'1')?, builder.bytes(b'2', b'2')?);
+    let below_9 = builder.bytes(b'0', b'8')?;
+    let one = builder.sequence(&[one, digit, digit])?;
+    let two = builder.sequence(&[two, below_9, digit])?;
+    let few = builder.repeat(digit, 1, 2)?;
+    let exponent = builder.alternatives(&[few, one, two])?;
+    let exponent = builder.sequence(&[e, mark, exponent])?;
+    let plain = builder.sequence(&[long, fraction])?;
+    let scaled = builder.sequence(&[short, fraction, exponent])?;
+    let number = builder.alternatives(&[plain, scaled])?;
+    builder.sequence(&[sign, number])
+}
+
+/// How a number is written.
+#[derive(Clone, Copy)]
+struct Form {
+    fraction_digits: u32,
+    fraction_from: Option<u32>,
+    /// Zeros at its end.
+    zeros: u32,
+}
+
+/// Divisors, in units.
+struct Multiples {
+    /// 1 where nothing is said.
+    of: i128,
+    not: heapless::Vec<i128, MAX_NOT>,
+    /// The last of the keywords.
+    keyword: Option<Value>,
+}
+
+impl Multiples {
+    const NONE: Self = Self { of: 1, not: heapless::Vec::new(), keyword: None };
+
+    /// The same in steps, of which every number that is written has whole ones; `None` where there
+    /// would be too many remainders.
+    fn in_units(&self, step: i128) -> Option<Divisors> {
+        let steps = |divisor: i128| common_multiple(divisor, step) / step;
+        let mut divisors = Divisors { of: u32::try_from(steps(self.of)).ok()?, ..Divisors::NONE };
+        let mut common = steps(self.of);
+        for &not in &self.not {
+            common = common_multiple(common, steps(not));
+            divisors.not.push(u32::try_from(steps(not)).ok()?).ok()?;
+        }
+        Some(Divisors { common: u32::try_from(common).ok()?, ..divisors })
+    }
+}
+
+fn common_multiple(a: i128, b: i128) -> i128 {
+    (a / greatest_common_divisor(a, b).max(1)).saturating_mul(b)
+}
+
+/// Digits after the point that a number of units has.
+fn digits_after_point(units: i128) -> u32 {
+    let (mut rest, mut digits) = (units % ONE, 0);
+    while rest != 0 {
+        rest = rest * 10 % ONE;
+        digits += 1;
+    }
+    digits
+}
+
 const fn greatest_common_divisor(mut a: i128, mut b: i128) -> i128 {
     while b != 0 {
         (a, b) = (b, a % b);
@@ -264,15 +404,11 @@ impl Compiler<'_, '_, '_> {
         limits: &Limits,
         list: &mut List,
     ) -> Result<(), GrammarError> {
-        let multiple = self.multiple(set)?;
+        let multiples = self.multiples(set, types == INTEGER)?;
         let excluded = self.excluded_numbers(set)?;
-        if !limits.limits_numbers && excluded.is_empty() && multiple.is_none() && types != FRACTION
-        {
-            let node = if types & FRACTION != 0 {
-                readable_number(self.builder)?
-            } else {
-                readable_integer(self.builder)?
-            };
+        let is_free = excluded.is_empty() && multiples.keyword.is_none();
+        if !limits.limits_numbers && is_free && types != FRACTION {
+            let node = wide_number(self.builder, types & FRACTION != 0)?;
             return list.push(self.builder, node);
         }
         let (mut low, high) = limits.number;
@@ -281,38 +417,91 @@ impl Compiler<'_, '_, '_> {
                 continue;
             }
             let end = high.min(units - 1);
-            self.interval(types, (low, end), multiple, list)?;
+            self.interval(types, (low, end), &multiples, list)?;
             low = units + 1;
+        }
+        if is_free && types == INTEGER | FRACTION {
+            let (low, high) = limits.number;
+            self.powers(b"", (low, high), list)?;
+            self.powers(b"-", (-high, -low), list)?;
         }
         Ok(())
     }
 
-    /// The least common multiple of all `multipleOf`, in units, and the last of them.
-    fn multiple(&mut self, set: &Set) -> Result<Option<(i128, Value)>, GrammarError> {
-        let mut multiple = None;
-        for literal in set.as_slice().iter().filter(|literal| literal.says() == Says::Holds) {
-            let Some(member) = self.value_of(literal.value(), Keyword::MultipleOf) else {
-                continue;
+    /// Appends the numbers with an exponent, and one digit before the point, behind this sign: those
+    /// of which all with the same exponent are within the limits, in units.
+    fn powers(
+        &mut self,
+        sign: &[u8],
+        (low, high): (i128, i128),
+        list: &mut List,
+    ) -> Result<(), GrammarError> {
+        let unit = FRACTION_DIGITS as i32;
+        // The least and the greatest exponent.
+        let least = match low {
+            ..=0 => -MAX_EXPONENT,
+            _ => (-unit..=MAX_EXPONENT).find(|&power| units_of(power) >= low).unwrap_or(i32::MAX),
+        };
+        // Of the numbers with one exponent, the greatest has nothing but nines.
+        let greatest = |power| units_of(power + 1) - units_of(power + 1 - unit);
+        let most = (-unit - 1..=unit).rev().find(|&power| greatest(power) <= high);
+        let Some(most) = most.filter(|&most| least <= most) else { return Ok(()) };
+        let builder = &mut *self.builder;
+        let mut exponents = builder.alternatives_list();
+        for (mark, from, to) in
+            [("-", (-most).max(1), -least), ("+", least.max(0), most), ("", least.max(0), most)]
+        {
+            if from <= to {
+                let mark = builder.literal(mark.as_bytes())?;
+                let digits = exponent_digits(builder, from as u8, to as u8)?;
+                let node = builder.sequence(&[mark, digits])?;
+                exponents.push(builder, node)?;
+            }
+        }
+        let exponent = exponents.finish(builder)?;
+        let (sign, first) = (builder.literal(sign)?, builder.bytes(b'1', b'9')?);
+        let fraction = fraction(builder, FRACTION_DIGITS - 1)?;
+        let e = digits(builder, &[(b'E', b'E'), (b'e', b'e')])?;
+        let node = builder.sequence(&[sign, first, fraction, e, exponent])?;
+        list.push(builder, node)
+    }
+
+    /// What `multipleOf` says, and where it must not hold; of whole numbers alone, if so.
+    fn multiples(&mut self, set: &Set, is_whole: bool) -> Result<Multiples, GrammarError> {
+        let mut multiples = Multiples { of: 1, not: heapless::Vec::new(), keyword: None };
+        if is_whole {
+            multiples.of = ONE;
+        }
+        for literal in set.as_slice() {
+            let own = literal.value();
+            let member = match literal.says() {
+                Says::Holds => self.value_of(own, Keyword::MultipleOf),
+                Says::Not => Some(own).filter(|&own| self.keyword(own) == Keyword::MultipleOf),
+                _ => None,
             };
+            let Some(member) = member else { continue };
             let number = self.number(member);
             if number.floor <= 0 && !number.is_huge() && number.is_exact {
-                let kind = super::super::error::GrammarErrorKind::Syntax("not more than 0");
+                let kind = GrammarErrorKind::Syntax("not more than 0");
                 return Err(self.value_error(kind, member));
             }
-            // Readers that divide in binary agree about fractions of powers of two alone.
-            let denominator = ONE / greatest_common_divisor(ONE, number.floor.max(1));
-            if !number.is_exact || denominator & (denominator - 1) != 0 {
-                return Err(self.unsupported("such a divisor", member));
+            let wrong = self.unsupported("such a divisor", member);
+            if !number.is_exact {
+                return Err(wrong);
             }
-            let before = multiple.map_or(1, |(units, _)| units);
-            let common = greatest_common_divisor(before, number.floor);
-            let units = (before / common).saturating_mul(number.floor);
-            if units >= LIMIT {
-                return Err(self.unsupported("such a divisor", member));
+            let with = if is_whole { ONE } else { 1 };
+            let divisor = common_multiple(with, number.floor);
+            if literal.says() == Says::Not {
+                multiples.not.push(divisor).map_err(|_| wrong)?;
+            } else {
+                multiples.of = common_multiple(multiples.of, divisor);
             }
-            multiple = Some((units, member));
+            if divisor.max(multiples.of) >= LIMIT {
+                return Err(wrong);
+            }
+            multiples.keyword = Some(member);
         }
-        Ok(multiple)
+        Ok(multiples)
     }
 
     /// Numbers that must not be, ascending.
@@ -344,33 +533,51 @@ impl Compiler<'_, '_, '_> {
     fn interval(
         &mut self,
         types: u32,
-        (low, high): (i128, i128),
-        multiple: Option<(i128, Value)>,
+        range: (i128, i128),
+        multiples: &Multiples,
         list: &mut List,
     ) -> Result<(), GrammarError> {
-        let mut divisor = multiple.map_or(1, |(units, _)| units);
-        let mut fraction_digits = if types & FRACTION != 0 { FRACTION_DIGITS } else { 0 };
-        let mut zeros = 0;
-        if multiple.is_some() {
-            if types & FRACTION == 0 {
-                divisor = divisor / greatest_common_divisor(divisor, ONE) * ONE;
-            }
-            fraction_digits = 0;
-            let mut fraction = divisor % ONE;
-            while fraction != 0 {
-                fraction = fraction * 10 % ONE;
-                fraction_digits += 1;
-            }
-            divisor /= 10i128.pow(FRACTION_DIGITS - fraction_digits);
-            while fraction_digits == 0 && divisor % 10 == 0 {
-                divisor /= 10;
-                zeros += 1;
-            }
+        let has_fractions = types & FRACTION != 0;
+        let only_fractions = (types & INTEGER == 0).then_some(0);
+        if multiples.keyword.is_none() {
+            let form = Form {
+                fraction_digits: if has_fractions { FRACTION_DIGITS } else { 0 },
+                fraction_from: only_fractions,
+                zeros: 0,
+            };
+            return self.magnitudes(form, range, &Multiples::NONE, list);
         }
-        let only_fractions = types & INTEGER == 0;
-        if only_fractions && fraction_digits == 0 {
+        let finest = multiples.not.iter().copied().map(digits_after_point).max().unwrap_or(0);
+        let own = digits_after_point(multiples.of);
+        // What has more digits after the point than a divisor is no multiple of it.
+        if multiples.of == 1 && finest < FRACTION_DIGITS && has_fractions {
+            let form =
+                Form { fraction_digits: FRACTION_DIGITS, fraction_from: Some(finest), zeros: 0 };
+            self.magnitudes(form, range, &Multiples::NONE, list)?;
+        }
+        let fraction_digits = if multiples.of == 1 { finest } else { own.max(finest) };
+        if only_fractions.is_some() && fraction_digits == 0 {
             return Ok(());
         }
+        // Zeros at the end of a divisor are those of its multiples.
+        let (mut zeros, mut rest) = (0, multiples.of / ONE);
+        while fraction_digits == 0 && multiples.not.is_empty() && rest > 0 && rest % 10 == 0 {
+            rest /= 10;
+            zeros += 1;
+        }
+        let form = Form { fraction_digits, fraction_from: only_fractions, zeros };
+        self.magnitudes(form, range, multiples, list)
+    }
+
+    /// Appends the numbers of one form.
+    fn magnitudes(
+        &mut self,
+        form: Form,
+        (low, high): (i128, i128),
+        multiples: &Multiples,
+        list: &mut List,
+    ) -> Result<(), GrammarError> {
+        let Form { fraction_digits, fraction_from, zeros } = form;
         let step = 10i128.pow(FRACTION_DIGITS - fraction_digits) * 10i128.pow(zeros);
         // Zero has no zeros behind it, and no sign.
         if zeros > 0 && low <= 0 && high >= 0 {
@@ -386,19 +593,21 @@ impl Compiler<'_, '_, '_> {
             if low > high || low >= LIMIT {
                 continue;
             }
-            if let Some((_, keyword)) = multiple
-                && divisor > MAX_DIVISOR
-                && (high - low >= MAX_DIVISOR * ONE || divisor > i128::from(u32::MAX))
-            {
+            let divisors = multiples.in_units(step);
+            let is_small = |divisor: u32| i128::from(divisor) <= MAX_DIVISOR;
+            let is_near = high - low < MAX_DIVISOR * ONE;
+            let fit = divisors.filter(|all| is_near || is_small(all.common));
+            let Some(divisors) = fit else {
+                let keyword = multiples.keyword.unwrap_or(self.source_root);
                 return Err(self.unsupported("so large a divisor without near limits", keyword));
-            }
+            };
             let scale = 10i128.pow(zeros);
             let magnitudes = Magnitudes {
                 low: Limit::new(low / scale),
                 high: Limit::new(high / scale),
                 fraction_digits,
-                only_fractions,
-                divisor: u32::try_from(divisor).unwrap_or(u32::MAX),
+                fraction_from,
+                divisors,
             };
             let digits = magnitudes.tree(self.builder)?;
             let minus = self.builder.literal(if negative { b"-" } else { b"" })?;

@@ -13,12 +13,16 @@ use super::expand::Facts;
 use super::keyword::{Keyword, STRING};
 use super::limits::Limits;
 use super::literal::{Literal, Says, Set};
-use super::text::Texts;
+use super::member::Wrong;
+use super::text::{Combinations, Texts};
 use super::value::{Json, Text, Value};
 use super::{Compiler, too_complex};
 
-/// Patterns of names: for each combination a kind of member.
-const MAX_PATTERNS: usize = 4;
+/// Patterns of names: for each combination that there is a kind of member.
+const MAX_PATTERNS: usize = 16;
+
+/// Of so few all combinations are taken for possible.
+const FEW_PATTERNS: usize = 2;
 
 /// Optional members that a rule tells apart by itself. More stand for one more stack each that
 /// many.
@@ -46,14 +50,24 @@ const MAX_DISTINCT: u32 = 4;
 #[derive(Clone)]
 struct Others {
     any: Option<Node>,
+    /// What one of them must be, where one must be there.
+    wrong: Option<Wrong>,
     groups: heapless::Vec<Rule, { GROUPS.len() }>,
 }
 
 /// The named members, in words of the space: of each its name, its tree, whether it is required.
 #[derive(Clone, Copy)]
-struct Named {
+pub(super) struct Named {
     at: usize,
-    count: u32,
+    pub(super) count: u32,
+}
+
+/// What other members are asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum NameKind {
+    Any,
+    /// Those by which an object is not what it must not be.
+    Wrong,
 }
 
 const NAMED_WORDS: usize = 3;
@@ -90,12 +104,27 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         named: Value,
         members: &mut Set,
     ) -> Result<(), GrammarError> {
-        let mut is_known = false;
+        let before = members.len();
+        self.push_listed_schemas(schema, named, members)?;
+        let is_known = members.len() > before;
+        if !is_known && let Some(additional) = self.value_of(schema, Keyword::AdditionalProperties)
+        {
+            members.hold(additional)?;
+        }
+        Ok(())
+    }
+
+    /// The same of its lists alone.
+    pub(super) fn push_listed_schemas(
+        &mut self,
+        schema: Value,
+        named: Value,
+        members: &mut Set,
+    ) -> Result<(), GrammarError> {
         if let Some(properties) = self.value_of(schema, Keyword::Properties)
             && let Some(member) = self.find(properties, named)?
         {
             members.hold(member)?;
-            is_known = true;
         }
         let patterns = self.value_of(schema, Keyword::PatternProperties);
         let mut next = patterns.and_then(|patterns| self.first(patterns));
@@ -103,13 +132,8 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             let (pattern, offset) = (self.name(member), self.offset(member) as u32);
             if self.matches(pattern, offset, self.name(named))? {
                 members.hold(member)?;
-                is_known = true;
             }
             next = self.after(member);
-        }
-        if !is_known && let Some(additional) = self.value_of(schema, Keyword::AdditionalProperties)
-        {
-            members.hold(additional)?;
         }
         Ok(())
     }
@@ -152,10 +176,16 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     /// All names that the set speaks of, each once.
-    fn gather_names(&mut self, set: &Set) -> Result<Named, GrammarError> {
+    pub(super) fn gather_names(&mut self, set: &Set) -> Result<Named, GrammarError> {
         let mut named = Named { at: self.builder.space.low(), count: 0 };
-        for literal in set.as_slice().iter().filter(|literal| literal.says() == Says::Holds) {
-            let properties = self.value_of(literal.value(), Keyword::Properties);
+        for literal in set.as_slice() {
+            let schema = match literal.says() {
+                Says::Holds => literal.value(),
+                // Its names are none that are wrong, and so told apart from others.
+                Says::OtherFails => self.parent(literal.value()).unwrap_or(literal.value()),
+                _ => continue,
+            };
+            let properties = self.value_of(schema, Keyword::Properties);
             let mut next = properties.and_then(|properties| self.first(properties));
             while let Some(member) = next {
                 self.gather_name(&mut named, member)?;
@@ -180,7 +210,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         Ok(())
     }
 
-    fn named(&self, named: Named, index: u32) -> Value {
+    pub(super) fn named(&self, named: Named, index: u32) -> Value {
         Value::from_word(self.builder.space.get(named.at + index as usize * NAMED_WORDS))
     }
 
@@ -192,18 +222,19 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
 
     pub(super) fn object(&mut self, set: &Set, limits: &Limits) -> Result<Node, GrammarError> {
         let all = self.gather_names(set)?;
-        let any = self.other_members(set, all, None)?;
-        let mut others = Others { any, groups: heapless::Vec::new() };
-        // Those that there can be, at the front of the same words.
-        let (mut named, mut required) = (Named { count: 0, ..all }, 0);
+        let any = self.other_members(set, all, None, NameKind::Any)?;
+        let mut others = Others { any, wrong: None, groups: heapless::Vec::new() };
+        match self.wrong_others(set, all, any.is_some())? {
+            None => {}
+            Some(None) => return self.builder.alternatives(&[]),
+            Some(wrong) => others.wrong = wrong,
+        }
+        // Those that there can be; the others stay names that no other member has.
+        let at = self.builder.space.take_low(all.count as usize * NAMED_WORDS)?;
+        let (mut named, mut required) = (Named { at, count: 0 }, 0);
         for index in 0..all.count {
             let name = self.named(all, index);
-            let mut is_required = false;
-            self.required_names(set, &mut |this, other| {
-                this.work.spend(1)?;
-                is_required |= this.same_name(name, other);
-                Ok(())
-            })?;
+            let is_required = self.is_required(set, name)?;
             let Some(members) = self.leaf_member_set(set, name)? else {
                 if is_required {
                     return self.builder.alternatives(&[]);
@@ -224,7 +255,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         }
         if others.any.is_some() && limits.members.0 > required + 1 && !self.open {
             for pattern in GROUPS {
-                if let Some(member) = self.other_members(set, all, Some(pattern))? {
+                if let Some(member) = self.other_members(set, all, Some(pattern), NameKind::Any)? {
                     let rule = self.rule_of_tree(member)?;
                     others.groups.push(rule).map_err(|_| too_complex())?;
                 }
@@ -313,6 +344,9 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         count: u32,
     ) -> Result<Node, GrammarError> {
         let missing = min.saturating_sub(count);
+        if let Some(wrong) = others.wrong {
+            return self.wrong_tail(others, wrong, (missing, less(max, count)), count > 0);
+        }
         let Some(other) = others.any.filter(|_| count < max) else {
             return if missing > 0 { self.builder.alternatives(&[]) } else { self.builder.empty() };
         };
@@ -331,6 +365,30 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             });
         }
         self.repeated(other, count > 0, (missing, less(max, count)))
+    }
+
+    /// The members without names of which one must be wrong.
+    fn wrong_tail(
+        &mut self,
+        others: &Others,
+        wrong: Wrong,
+        (min, max): (u32, u32),
+        has_before: bool,
+    ) -> Result<Node, GrammarError> {
+        // Two of them might have the same name, and then they are one.
+        if max == 0 || min > 1 {
+            return self.builder.alternatives(&[]);
+        }
+        let Some(any) = others.any.filter(|_| wrong.by_name) else {
+            return self.repeated(wrong.member, has_before, (1, max));
+        };
+        let after = if max == u32::MAX { max } else { 0 };
+        let further = self.builder.sequence(&[self.marks.comma, any])?;
+        let further = self.builder.repeat(further, 0, after)?;
+        let begin = self.separator(has_before)?;
+        let first = self.builder.sequence(&[any, self.marks.comma])?;
+        let before = self.builder.repeat(first, 0, less(max, 1))?;
+        self.builder.sequence(&[begin, before, wrong.member, further])
     }
 
     /// So many members of different groups, and what follows them: a rule for each set of groups
@@ -371,45 +429,93 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     /// One member whose name is not among the named ones, and is of a group.
-    fn other_members(
+    pub(super) fn other_members(
         &mut self,
         set: &Set,
         named: Named,
         group: Option<&'static str>,
+        kind: NameKind,
     ) -> Result<Option<Node>, GrammarError> {
         let mut patterns = heapless::Vec::<Value, MAX_PATTERNS>::new();
         let (mut is_listed, mut is_explicit) = (false, false);
-        for literal in set.as_slice().iter().filter(|literal| literal.says() == Says::Holds) {
-            let schema = literal.value();
+        for literal in set.as_slice() {
+            let schema = match literal.says() {
+                Says::Holds => literal.value(),
+                // Its patterns say which are wrong.
+                Says::OtherFails | Says::OtherPatternFails => {
+                    let own = literal.value();
+                    let is_pattern = literal.says() == Says::OtherPatternFails;
+                    let list = if is_pattern { self.parent(own) } else { self.pattern_list(own) };
+                    list.map_or(Ok(()), |list| self.push_patterns(list, &mut patterns))?;
+                    continue;
+                }
+                _ => continue,
+            };
             is_explicit |= self.value_of(schema, Keyword::AdditionalProperties).is_some();
             is_explicit |= self.value_of(schema, Keyword::UnevaluatedProperties).is_some();
             is_listed |= self.value_of(schema, Keyword::Properties).is_some();
             let Some(members) = self.value_of(schema, Keyword::PatternProperties) else { continue };
             is_listed = true;
-            let mut next = self.first(members);
-            while let Some(member) = next {
-                let full = self.unsupported("so many patterns of names", members);
-                patterns.push(member).map_err(|_| full)?;
-                next = self.after(member);
-            }
+            self.push_patterns(members, &mut patterns)?;
         }
         let mut list = self.builder.alternatives_list();
         let mut has_any = false;
-        for matched in 0..1u32 << patterns.len() {
+        for matched in self.combinations(&patterns)? {
             if matched == 0 && is_listed && !is_explicit && !self.open {
                 continue;
             }
-            let members = self.matched_set(set, &patterns, matched)?;
-            if self.forbids(&members) {
+            let mut members = self.matched_set(set, &patterns, matched)?;
+            let is_wrong = kind == NameKind::Wrong;
+            if is_wrong && !self.hold_wrong(set, &patterns, matched, &mut members)?
+                || self.forbids(&members)
+            {
                 continue;
             }
-            let Some(key) = self.key(set, named, &patterns, matched, group)? else { continue };
+            let key = self.key(set, named, (&patterns, matched), group, is_wrong)?;
+            let Some(key) = key else { continue };
             let value = self.node_of(members)?;
             let member = self.parts.member(self.builder, key, value)?;
             list.push(self.builder, member)?;
             has_any = true;
         }
         if has_any { list.finish(self.builder).map(Some) } else { Ok(None) }
+    }
+
+    /// The combinations of patterns that a name may match, a bit for each.
+    fn combinations(&mut self, patterns: &[Value]) -> Result<Combinations, GrammarError> {
+        if patterns.len() <= FEW_PATTERNS {
+            return Ok((0..1 << patterns.len()).collect());
+        }
+        let mut texts = Texts::begin(self.builder);
+        for &pattern in patterns {
+            let offset = self.offset(pattern) as u32;
+            texts.observe(self.builder, self.name(pattern), offset)?;
+        }
+        let found = texts.combinations(self.builder, self.work)?;
+        texts.release(self.builder);
+        Ok(found)
+    }
+
+    /// The patterns of names beside a keyword.
+    fn pattern_list(&mut self, beside: Value) -> Option<Value> {
+        let schema = self.parent(beside)?;
+        self.value_of(schema, Keyword::PatternProperties)
+    }
+
+    fn push_patterns(
+        &self,
+        list: Value,
+        patterns: &mut heapless::Vec<Value, MAX_PATTERNS>,
+    ) -> Result<(), GrammarError> {
+        let mut next = self.first(list);
+        while let Some(member) = next {
+            if !patterns.contains(&member) {
+                let full = self.unsupported("so many patterns of names", list);
+                patterns.push(member).map_err(|_| full)?;
+            }
+            next = self.after(member);
+        }
+        Ok(())
     }
 
     /// What is asked of a member whose name matches these patterns and no name.
@@ -450,53 +556,61 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         &mut self,
         set: &Set,
         named: Named,
-        patterns: &[Value],
-        matched: u32,
+        patterns: (&[Value], u32),
         group: Option<&'static str>,
+        is_wrong: bool,
     ) -> Result<Option<Node>, GrammarError> {
-        let mut facts = Facts::new(Set::new());
-        let mut keyword = None;
-        for literal in set.as_slice().iter().filter(|literal| literal.says() == Says::Holds) {
-            if let Some(schema) = self.value_of(literal.value(), Keyword::PropertyNames) {
-                facts.set.hold(schema)?;
-                keyword = Some(schema);
+        let mut names = Set::new();
+        for literal in set.as_slice() {
+            let value = literal.value();
+            match literal.says() {
+                Says::Holds => {
+                    if let Some(schema) = self.value_of(value, Keyword::PropertyNames) {
+                        names.hold(schema)?;
+                    }
+                }
+                Says::OtherFails if is_wrong && self.keyword(value) == Keyword::PropertyNames => {
+                    names.push(Literal::new(Says::Fails, value))?;
+                }
+                _ => {}
             }
         }
-        if !self.close(&mut facts)? {
-            return Ok(None);
+        let (mut list, mut has_any) = (self.builder.alternatives_list(), false);
+        self.each_name_set(Facts::new(names), 0, &mut |this, names| {
+            let limits = this.limits(names)?;
+            if limits.types & STRING == 0 || limits.length.0 > limits.length.1 {
+                return Ok(());
+            }
+            let mut texts = Texts::begin(this.builder);
+            if let Some(group) = group {
+                texts.search(this.builder, Text::plain(group), 0, true)?;
+            }
+            for (index, &pattern) in patterns.0.iter().enumerate() {
+                let (offset, is_matched) = (this.offset(pattern), patterns.1 >> index & 1 == 1);
+                texts.search(this.builder, this.name(pattern), offset as u32, is_matched)?;
+            }
+            this.name_part(&mut texts, named)?;
+            this.text_parts(&mut texts, names)?;
+            let node = this.string_of(texts, &limits)?;
+            has_any = true;
+            list.push(this.builder, node)
+        })?;
+        if has_any { list.finish(self.builder).map(Some) } else { Ok(None) }
+    }
+
+    /// None of the named ones.
+    fn name_part(&mut self, texts: &mut Texts, named: Named) -> Result<(), GrammarError> {
+        if named.count == 0 {
+            return Ok(());
         }
-        let limits = self.limits(&facts.set)?;
-        if limits.types & STRING == 0 || limits.length.0 > limits.length.1 {
-            return Ok(None);
-        }
-        if let (Some(_), Some(keyword)) = (facts.take_choice(), keyword) {
-            return Err(self.unsupported("a choice in this keyword", keyword));
-        }
-        let mut texts = Texts::begin(self.builder);
-        if let Some(group) = group {
-            texts.search(self.builder, Text::plain(group), 0, true)?;
-        }
-        for (index, &pattern) in patterns.iter().enumerate() {
-            let offset = self.offset(pattern) as u32;
-            let positive = matched >> index & 1 == 1;
-            texts.search(self.builder, self.name(pattern), offset, positive)?;
-        }
-        if named.count > 0 {
-            let mut index = 0;
-            let source = self.source;
-            let mut next = |builder: &super::super::ast::Builder<'_>| {
-                let name = super::document::name_of(
-                    source,
-                    builder,
-                    Value::from_word(builder.space.get(named.at + index * NAMED_WORDS)),
-                );
-                index += 1;
-                (index <= named.count as usize).then_some(name)
-            };
-            texts.names(self.builder, &mut next, false)?;
-        }
-        self.text_parts(&mut texts, &facts.set)?;
-        self.string_of(texts, &limits).map(Some)
+        let (mut index, source) = (0, self.source);
+        let mut next = |builder: &super::super::ast::Builder<'_>| {
+            let at = named.at + index * NAMED_WORDS;
+            let name = super::document::name_of(source, builder, Value(builder.space.get(at)));
+            index += 1;
+            (index <= named.count as usize).then_some(name)
+        };
+        texts.names(self.builder, &mut next, false)
     }
 
     /// Adds what the set says of strings.
@@ -526,6 +640,12 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                         texts.search(self.builder, self.string(value), offset, false)?;
                     }
                     Keyword::Const | Keyword::Enum => self.value_part(texts, value, false)?,
+                    Keyword::Format => {
+                        if let Some(outline) = super::format::outline(self.string(value)) {
+                            let offset = self.offset(value) as u32;
+                            texts.search(self.builder, outline, offset, false)?;
+                        }
+                    }
                     _ => {}
                 },
                 _ => {}

@@ -1,10 +1,11 @@
-//! References within the schema (RFC 6901 pointers in a URI's fragment, anchors), and the error
+//! References within the schema (URIs, and in their fragments RFC 6901 pointers or anchors), and the error
 //! that one leads back to itself without a step into the value.
 
 use super::super::error::{GrammarError, GrammarErrorKind};
 use super::Compiler;
 use super::keyword::Keyword;
 use super::names::Calls;
+use super::uri;
 use super::value::{Characters, Json, Text, Value};
 
 /// References and other keywords about the same value, one within the other.
@@ -14,20 +15,19 @@ const ON_PATH: u32 = 1;
 const DONE: u32 = 2;
 
 impl<'s> Compiler<'s, '_, '_> {
-    /// The schema that a reference names: `#`, a path of names, or an anchor, from the schema with
-    /// the next `$id` around it or with the `$id` that is before the fragment.
+    /// The schema that a reference names: by a URI, from the schema with the next one around it,
+    /// and in its fragment by nothing, a path of names, or an anchor.
     pub(super) fn resolve(&mut self, reference: Value) -> Result<Value, GrammarError> {
         let elsewhere = GrammarErrorKind::Unsupported("a reference to elsewhere");
         let elsewhere = self.value_error(elsewhere, reference);
         let error = self.value_error(GrammarErrorKind::UnknownRule, reference);
         let text = self.string(reference);
         let mut at = self.start_of(reference)?.ok_or(elsewhere)?;
-        let base = at;
         let mut characters = text.characters();
         characters.find(|&point| point == u32::from(b'#'));
         let anchor = characters;
         let mut next = match characters.next() {
-            None => return Ok(at),
+            None => return self.resolve_recursive(reference, at),
             Some(0x2F) => true,
             Some(_) => return self.resolve_anchor(reference, at, anchor)?.ok_or(error),
         };
@@ -59,27 +59,33 @@ impl<'s> Compiler<'s, '_, '_> {
             next = characters.any(|point| point == u32::from(b'/'));
         }
         match self.json(at) {
-            Json::Object | Json::True | Json::False if self.base(at) == base => Ok(at),
-            // The pointer may name the base itself, which is its own.
-            Json::Object if self.identifier(at).is_some() => Ok(at),
+            Json::Object | Json::True | Json::False => Ok(at),
             _ => Err(elsewhere),
         }
     }
 
-    /// The schema from which the fragment of a reference counts: what is before the fragment may be
-    /// what the reference's own base calls itself, or a whole URI.
+    /// The schema from which the fragment of a reference counts.
     fn start_of(&mut self, reference: Value) -> Result<Option<Value>, GrammarError> {
         let text = self.string(reference);
         let base = self.base(reference);
-        let is_own = |own: Text<'_>| own.before('#').eq(text.before('#'));
-        if text.characters().next() == Some('#'.into()) || self.identifier(base).is_some_and(is_own)
-        {
+        if text.before('#').next().is_none() {
             return Ok(Some(base));
         }
-        if !text.before('/').any(|point| point == u32::from(b':')) {
-            return Ok(None);
+        let from = self.uri_of(base)?;
+        let uri = uri::of_text(text).and_then(|own| uri::resolve(&from, &own));
+        let uri = uri.ok_or(self.unsupported("so long a URI", reference))?;
+        self.schema_with(&uri)
+    }
+
+    /// `$recursiveRef` means its base, or where that is one of several the outermost of them.
+    fn resolve_recursive(&mut self, reference: Value, base: Value) -> Result<Value, GrammarError> {
+        let (calls, name) = (Calls::Recursive, core::iter::empty());
+        if self.keyword(reference) != Keyword::RecursiveRef
+            || self.schema_called(calls, base, name.clone())? != Some(base)
+        {
+            return Ok(base);
         }
-        self.schema_called(Calls::Whole, None, text.before('#'))
+        self.outermost(calls, reference, base, name)
     }
 
     fn resolve_anchor(
@@ -88,27 +94,28 @@ impl<'s> Compiler<'s, '_, '_> {
         base: Value,
         anchor: Characters<'s>,
     ) -> Result<Option<Value>, GrammarError> {
-        let fixed = self.schema_called(Calls::Anchor, Some(base), anchor)?;
+        let fixed = self.schema_called(Calls::Anchor, base, anchor)?;
         if fixed.is_some() {
             return Ok(fixed);
         }
-        let target = self.schema_called(Calls::Dynamic, Some(base), anchor)?;
-        if self.keyword(reference) == Keyword::DynamicRef {
-            self.require_only(reference, anchor)?;
+        let target = self.schema_called(Calls::Dynamic, base, anchor)?;
+        match target {
+            Some(target) if self.keyword(reference) == Keyword::DynamicRef => {
+                self.outermost(Calls::Dynamic, reference, target, anchor).map(Some)
+            }
+            _ => Ok(target),
         }
-        Ok(target)
     }
 
     /// The schema's `$id`, where it is more than a name for its place.
     pub(super) fn identifier(&mut self, schema: Value) -> Option<Text<'s>> {
         let members = core::iter::successors(self.first(schema), |&member| self.after(member));
         let found = { members }.find(|&member| {
-            self.keyword(member) == Keyword::Annotation
-                && self.name(member).is("$id")
+            matches!(self.keyword(member), Keyword::Id | Keyword::OldId)
                 && self.json(member) == Json::String
         })?;
         let text = self.string(found);
-        (text.characters().next() != Some('#'.into())).then_some(text)
+        text.before('#').next().map(|_| text)
     }
 
     /// The schema from which references are counted: the next one around that has an `$id`.
@@ -117,7 +124,7 @@ impl<'s> Compiler<'s, '_, '_> {
         loop {
             if self.json(at) == Json::Object
                 && self.identifier(at).is_some()
-                && !self.is_ignored(at)
+                && !self.is_reference(at)
             {
                 return at;
             }
@@ -126,11 +133,6 @@ impl<'s> Compiler<'s, '_, '_> {
                 None => return at,
             }
         }
-    }
-
-    /// In draft 7 an `$id` beside a reference does not count.
-    pub(super) fn is_ignored(&mut self, schema: Value) -> bool {
-        self.draft_7 && self.value_of(schema, Keyword::Ref).is_some()
     }
 
     /// Refuses a schema that refers to itself for the same value.
@@ -153,12 +155,17 @@ impl<'s> Compiler<'s, '_, '_> {
         while let Some(member) = next {
             self.work.spend(2)?;
             next = self.after(member);
+            if self.is_widened(member) {
+                continue;
+            }
             match self.keyword(member) {
-                Keyword::Ref | Keyword::DynamicRef if self.json(member) == Json::String => {
+                Keyword::Ref | Keyword::DynamicRef | Keyword::RecursiveRef
+                    if self.json(member) == Json::String =>
+                {
                     let target = self.resolve(member)?;
                     self.require_progress(target, depth + 1)?;
                 }
-                _ if self.draft_7 && self.value_of(schema, Keyword::Ref).is_some() => {}
+                _ if self.is_reference(schema) => {}
                 Keyword::Not | Keyword::If | Keyword::Then | Keyword::Else => {
                     self.require_progress(member, depth + 1)?;
                 }

@@ -138,6 +138,11 @@ impl Regex {
         self.set(builder, state, [RANGE << OPERATION_SHIFT | low, high, target]);
     }
 
+    /// Goes on where a text starts.
+    pub(super) fn start(&self, builder: &mut Builder<'_>, state: u32, target: u32) {
+        self.set(builder, state, [START << OPERATION_SHIFT, target, 0]);
+    }
+
     pub(super) fn set_match(&self, builder: &mut Builder<'_>, state: u32) {
         self.set(builder, state, [MATCH << OPERATION_SHIFT, 0, 0]);
     }
@@ -156,6 +161,69 @@ impl Regex {
         match parser.peek() {
             None => Ok(end),
             Some(_) => Err(parser.syntax("a group of the pattern ends before it begins")),
+        }
+    }
+}
+
+/// What an expression looks ahead for before anything else: `^(?=a)(?!b)c` is `^a`, not `^b`, and
+/// `^c`. Shows `each` the insides and whether they must be found; what is left. Nothing is shown of
+/// an expression with alternatives of its own.
+pub(super) fn split_lookaheads<'t>(
+    source: Text<'t>,
+    each: &mut dyn FnMut(Text<'t>, bool) -> Result<(), GrammarError>,
+) -> Result<Option<Text<'t>>, GrammarError> {
+    let mut at = source.characters();
+    if at.next() != Some(code('^')) || end_of_alternative(source, at.place()) != usize::MAX {
+        return Ok(None);
+    }
+    let mut found = false;
+    loop {
+        let mut ahead = at;
+        let open = [ahead.next(), ahead.next(), ahead.next()];
+        let is_positive = match open.map(|point| point.and_then(char::from_u32)) {
+            [Some('('), Some('?'), Some('=')] => true,
+            [Some('('), Some('?'), Some('!')] => false,
+            _ => break,
+        };
+        let end = end_of_group(source, ahead.place());
+        each(source.between(ahead.place(), end), is_positive)?;
+        at.set_place(end);
+        at.next();
+        // A group that is repeated is no such head.
+        if at.clone().next().and_then(char::from_u32).is_some_and(|c| "*+?{".contains(c)) {
+            return Ok(None);
+        }
+        found = true;
+    }
+    Ok(found.then(|| source.between(at.place(), usize::MAX)))
+}
+
+/// Where a group ends that is open at `start`, or the text.
+fn end_of_group(source: Text<'_>, start: usize) -> usize {
+    first_outside(source, start, ')')
+}
+
+/// Where the alternatives part, outside of groups; the greatest number where they do not.
+fn end_of_alternative(source: Text<'_>, start: usize) -> usize {
+    first_outside(source, start, '|')
+}
+
+/// The place of a mark outside of groups, classes and escapes.
+fn first_outside(source: Text<'_>, start: usize, mark: char) -> usize {
+    let mut at = source.characters();
+    at.set_place(start);
+    let (mut depth, mut in_class) = (0u32, false);
+    loop {
+        let place = at.place();
+        let Some(c) = at.next() else { return usize::MAX };
+        match char::from_u32(c).unwrap_or('\0') {
+            '\\' => _ = at.next(),
+            '[' => in_class = true,
+            ']' => in_class = false,
+            c if !in_class && depth == 0 && c == mark => return place,
+            '(' if !in_class => depth += 1,
+            ')' if !in_class => depth = depth.saturating_sub(1),
+            _ => {}
         }
     }
 }

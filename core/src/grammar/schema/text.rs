@@ -9,12 +9,12 @@ use super::super::ast::{Builder, Node};
 use super::super::error::GrammarError;
 use super::super::graph::Graph;
 use super::super::work::Work;
-use super::regex::{MAX_CODE_POINT, Regex, State};
+use super::regex::{MAX_CODE_POINT, Regex, State, split_lookaheads};
 use super::value::{Characters, Text};
 use super::{Compiler, too_complex};
 
 /// Most expressions, the names that are left out being one.
-const MAX_PARTS: usize = 16;
+const MAX_PARTS: usize = 24;
 
 /// Words of a key: length, whether the text is at its start, the states.
 const MAX_KEY: usize = 384;
@@ -38,7 +38,15 @@ struct Part {
     positive: bool,
     /// Once matched, whatever follows.
     searches: bool,
+    /// What a part by itself decides, or not 0 and one of several parts that must not all be as
+    /// they are.
+    group: u8,
 }
+
+/// Most combinations of expressions that texts match.
+const MAX_COMBINATIONS: usize = 64;
+
+pub(super) type Combinations = heapless::Vec<u32, MAX_COMBINATIONS>;
 
 /// Expressions being gathered, and then run.
 pub(super) struct Texts {
@@ -47,12 +55,23 @@ pub(super) struct Texts {
     /// A word a state: the generation that has seen it.
     marks: usize,
     generation: u32,
+    /// How many groups of parts there are.
+    groups: u8,
+    /// Parts are told, and none need be as it says.
+    is_open: bool,
 }
 
 impl Texts {
     /// Until [`Self::release`], only this may take from the high end of the space.
     pub(super) fn begin(builder: &Builder<'_>) -> Self {
-        Self { regex: Regex::begin(builder), parts: heapless::Vec::new(), marks: 0, generation: 0 }
+        Self {
+            regex: Regex::begin(builder),
+            parts: heapless::Vec::new(),
+            marks: 0,
+            generation: 0,
+            groups: 0,
+            is_open: false,
+        }
     }
 
     pub(super) fn is_free(&self) -> bool {
@@ -75,20 +94,63 @@ impl Texts {
         offset: u32,
         positive: bool,
     ) -> Result<(), GrammarError> {
+        // What is ahead is as many expressions: all are as they must be, or not all.
+        let mut group = 0;
+        if !positive {
+            self.groups += 1;
+            group = self.groups;
+        }
+        let before = self.parts.len();
+        let rest = split_lookaheads(pattern, &mut |inside, is_positive| {
+            self.search_one(builder, inside, (offset, true), (is_positive, group))
+        })?;
+        match rest {
+            Some(rest) => self.search_one(builder, rest, (offset, true), (true, group)),
+            None => {
+                self.parts.truncate(before);
+                self.search_one(builder, pattern, (offset, false), (positive, 0))
+            }
+        }
+    }
+
+    /// An expression that may be found; which is one part.
+    pub(super) fn observe(
+        &mut self,
+        builder: &mut Builder<'_>,
+        pattern: Text<'_>,
+        offset: u32,
+    ) -> Result<(), GrammarError> {
+        self.search_one(builder, pattern, (offset, false), (true, 0))
+    }
+
+    /// An expression to be found, or not; at the start of the text alone where it `begins` there.
+    fn search_one(
+        &mut self,
+        builder: &mut Builder<'_>,
+        pattern: Text<'_>,
+        (offset, begins): (u32, bool),
+        (positive, group): (bool, u8),
+    ) -> Result<(), GrammarError> {
         let begin = self.regex.len();
-        let (first, start) = (self.regex.state(builder)?, self.regex.state(builder)?);
+        let (first, mut start) = (self.regex.state(builder)?, self.regex.state(builder)?);
+        let from = start;
+        if begins {
+            let inside = self.regex.state(builder)?;
+            self.regex.start(builder, start, inside);
+            start = inside;
+        }
         let exit = self.regex.attach(builder, start, pattern, offset)?;
         self.regex.set_match(builder, exit);
         let mut later = None;
-        if !self.begins_only_at_start(builder, start)? {
+        if !self.begins_only_at_start(builder, from)? {
             // Any character, and the search begins again.
             let any = self.regex.state(builder)?;
             self.regex.range(builder, any, (0, MAX_CODE_POINT), first);
             later = Some(any);
         }
-        self.regex.join(builder, first, [Some(start), later]);
+        self.regex.join(builder, first, [Some(from), later]);
         let end = self.regex.len();
-        self.push(Part { first, begin, end, positive, searches: true })
+        self.push(Part { first, begin, end, positive, searches: true, group })
     }
 
     /// Texts, which `next` shows one by one, of which the text must be one, or none.
@@ -114,7 +176,7 @@ impl Texts {
             fork = other;
         }
         let end = self.regex.len();
-        self.push(Part { first, begin, end, positive, searches: false })
+        self.push(Part { first, begin, end, positive, searches: false, group: 0 })
     }
 
     /// Whether nothing can follow a state but at the start of a text.
@@ -183,7 +245,9 @@ impl Texts {
         self.settle(builder, &mut after);
         let is_alive = self.parts.iter().all(|part| {
             let mut own = states_of(&after, part);
-            if part.positive {
+            if part.group != 0 || self.is_open {
+                true
+            } else if part.positive {
                 own.next().is_some()
             } else {
                 !own.any(|state| part.searches && self.regex.get(builder, state) == State::Match)
@@ -212,26 +276,67 @@ impl Texts {
         *key = settled;
     }
 
-    /// Whether a text may end here, its length aside.
-    fn accepts(&mut self, builder: &mut Builder<'_>, key: &[u32]) -> Result<bool, GrammarError> {
+    /// A bit for each part that matches the text if it ends here.
+    fn matched(&mut self, builder: &mut Builder<'_>, key: &[u32]) -> Result<u32, GrammarError> {
         let at_start = key.get(1) == Some(&1);
         let parts = self.parts.clone();
-        for part in parts {
-            let mut matched = false;
-            for state in states_of(key, &part) {
-                matched |= match self.regex.get(builder, state) {
+        let mut matched = 0;
+        for (index, part) in parts.iter().enumerate() {
+            for state in states_of(key, part) {
+                let is_match = match self.regex.get(builder, state) {
                     State::Match => true,
                     State::End(target) => {
                         self.run().reaches_match_at_end(builder, target, at_start)?
                     }
                     _ => false,
                 };
-            }
-            if matched != part.positive {
-                return Ok(false);
+                matched |= u32::from(is_match) << index;
             }
         }
-        Ok(true)
+        Ok(matched)
+    }
+
+    /// Whether a text may end here, its length aside.
+    fn accepts(&mut self, builder: &mut Builder<'_>, key: &[u32]) -> Result<bool, GrammarError> {
+        let matched = self.matched(builder, key)?;
+        let is_as_said =
+            |(index, part): (usize, &Part)| (matched >> index & 1 == 1) == part.positive;
+        let of = |group| self.parts.iter().enumerate().filter(move |(_, part)| part.group == group);
+        let mut groups = (1..=self.groups).filter(|&group| of(group).next().is_some());
+        Ok(of(0).all(is_as_said) && groups.all(|group| !of(group).all(is_as_said)))
+    }
+
+    /// The combinations of parts that some text matches, each as a bit for every part.
+    pub(super) fn combinations(
+        &mut self,
+        builder: &mut Builder<'_>,
+        work: &mut Work,
+    ) -> Result<Combinations, GrammarError> {
+        let mut found = Combinations::new();
+        self.is_open = true;
+        self.ready(builder)?;
+        let mut graph = Graph::begin(builder)?;
+        let first = self.first_key(builder)?;
+        graph.state(builder, &first)?;
+        while graph.next(builder)?.is_some() {
+            let mut key = Key::new();
+            key.extend(graph.key(builder).iter().copied());
+            let matched = self.matched(builder, &key)?;
+            if !found.contains(&matched) {
+                found.push(matched).map_err(|_| too_complex())?;
+            }
+            let mut low = 0;
+            while low <= MAX_CODE_POINT {
+                work.spend(8 + 2 * key.len() as u64)?;
+                let high = self.segment_end(builder, &key, low);
+                if let Some(after) = self.key_after(builder, &key, low)? {
+                    graph.state(builder, &after)?;
+                }
+                low = high + 1;
+            }
+        }
+        graph.finish(builder)?;
+        Ok(found)
     }
 
     /// The tree of the texts with so many characters, without quotes.
@@ -401,7 +506,7 @@ impl Compiler<'_, '_, '_> {
         let mut result = texts.search(self.builder, pattern, offset, true);
         let mut found = false;
         if result.is_ok() {
-            match texts.matches(self.builder, &mut self.work, text.characters()) {
+            match texts.matches(self.builder, self.work, text.characters()) {
                 Ok(matched) => found = matched,
                 Err(error) => result = Err(error),
             }

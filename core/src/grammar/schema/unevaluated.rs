@@ -3,14 +3,17 @@
 //!
 //! In a set without choices the schemas that hold are known, and with them what they evaluate:
 //! those that a schema reaches by keywords about the same value, as far as they are in the set. Of
-//! `anyOf` there is the one that was chosen; that others hold as well is not known, so that less is
-//! written than could be.
+//! `anyOf` there is the one that was chosen; by the closed reading it is not known that others hold
+//! as well, so that less is written than could be.
 
 use super::super::error::GrammarError;
 use super::keyword::Keyword;
 use super::literal::{Literal, Says, Set};
 use super::value::{Json, Value};
 use super::{Compiler, too_complex};
+
+/// Schemas of an `anyOf` of which each is told to hold or to fail.
+pub(super) const MAX_TOLD_APART: u32 = 4;
 
 /// Schemas that a schema reaches.
 const MAX_REACHED: usize = 64;
@@ -81,7 +84,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             if evaluates(self, schema)? || (index > 0 && self.value_of(schema, keyword).is_some()) {
                 return Ok(true);
             }
-            self.reach(set, unevaluated, schema, &mut reached)?;
+            self.reach(set, schema, &mut reached)?;
             index += 1;
         }
         Ok(false)
@@ -91,7 +94,6 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     fn reach(
         &mut self,
         set: &Set,
-        unevaluated: Value,
         schema: Value,
         reached: &mut Reached,
     ) -> Result<(), GrammarError> {
@@ -103,12 +105,15 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             }
             Ok(())
         };
-        for keyword in [Keyword::Ref, Keyword::DynamicRef] {
+        for keyword in [Keyword::Ref, Keyword::DynamicRef, Keyword::RecursiveRef] {
             if let Some(reference) = keywords.get(keyword) {
                 add(self.resolve(reference)?)?;
             }
         }
-        if let Some(schemas) = keywords.get(Keyword::AnyOf).filter(|_| self.open) {
+        if let Some(schemas) = keywords.get(Keyword::AnyOf)
+            && self.open
+            && self.count(schemas) > MAX_TOLD_APART
+        {
             return Err(self.unsupported("this keyword beside unevaluated ones", schemas));
         }
         for keyword in [Keyword::AllOf, Keyword::AnyOf, Keyword::OneOf] {
@@ -132,11 +137,6 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                 }
                 next = self.after(member);
             }
-        }
-        if keywords.get(Keyword::Contains).is_some()
-            && self.keyword(unevaluated) == Keyword::UnevaluatedItems
-        {
-            return Err(self.unsupported("this keyword beside `contains`", unevaluated));
         }
         Ok(())
     }

@@ -47,6 +47,12 @@ impl<'s> Text<'s> {
         Characters { text: self, at: 0 }
     }
 
+    /// The part between two places of its characters.
+    pub(super) fn between(self, start: usize, end: usize) -> Self {
+        let end = end.min(self.bytes.len());
+        Self { bytes: self.bytes.get(start..end).unwrap_or_default(), ..self }
+    }
+
     pub(super) fn is(self, other: &str) -> bool {
         self.characters().eq(other.chars().map(u32::from))
     }
