@@ -5,9 +5,10 @@
 //! plain text at once. The same holds for a rule of one byte that is called again and again, as in
 //! a string of limited length: only the count changes then.
 
-use super::automaton::Automaton;
+use super::automaton::{Automaton, NEVER};
 use super::matcher::{Frame, Pool, Stack};
 use super::trie::is_plain_text;
+use super::utf8::{self, Partial};
 
 /// A set of bytes.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,10 @@ impl Bytes {
 
     fn add_all(&mut self, words: &[u32]) {
         self.0.iter_mut().zip(words).for_each(|(word, more)| *word |= more);
+    }
+
+    fn is_ascii(&self) -> bool {
+        self.0.iter().skip(4).all(|&word| word == 0)
     }
 
     /// Takes out what `other` has.
@@ -67,6 +72,9 @@ pub(super) struct Loop {
     pub(super) leaves: Bytes,
     /// All plain text stays.
     pub(super) takes_plain: bool,
+    /// The most tokens that close a character of several bytes that has been begun, each of which
+    /// leads back here; [`NEVER`] where one may lead elsewhere.
+    pub(super) closes_partial: u32,
 }
 
 impl Loop {
@@ -79,6 +87,7 @@ impl Loop {
         stays: Bytes::EMPTY,
         leaves: Bytes::EMPTY,
         takes_plain: false,
+        closes_partial: NEVER,
     };
 }
 
@@ -158,9 +167,9 @@ impl Loops {
         (state, head, end): (u32, u32, Option<u32>),
         (edge, below): (u32, u16),
     ) -> Option<Loop> {
-        let (mut stays, mut leaves) = (Bytes::EMPTY, Bytes::EMPTY);
+        let (mut stays, mut own, mut leaves) = (Bytes::EMPTY, Bytes::EMPTY, Bytes::EMPTY);
         for (low, high, target) in automaton.byte_edges(head) {
-            let set = if target == state { &mut stays } else { &mut leaves };
+            let set = if target == state { &mut stays } else { &mut own };
             set.add(low, high);
         }
         leaves.add_calls(automaton, head);
@@ -171,9 +180,14 @@ impl Loops {
         if automaton.accepts(end.unwrap_or(state)) {
             floor = self.follow(automaton, pool, below, &mut leaves)?;
         }
+        let closes_partial = match leaves.is_ascii() {
+            true => close_partial(automaton, head, 0, state).unwrap_or(NEVER),
+            false => NEVER,
+        };
+        leaves.add_all(&own.0);
         stays.remove_all(&leaves);
         let takes_plain = (b' '..=b'~').all(|byte| stays.has(byte) || !is_plain_text(byte));
-        Some(Loop { state, edge, below, floor, stays, leaves, takes_plain })
+        Some(Loop { state, edge, below, floor, stays, leaves, takes_plain, closes_partial })
     }
 
     /// Adds the bytes that can follow the rule of `frame`, whatever its count; the lowest depth
@@ -204,4 +218,31 @@ impl Loops {
             frame = parent;
         }
     }
+}
+
+/// The most tokens that close a character of several bytes on the way from `from` to `state`, where
+/// each one leads there and nothing else is on the way.
+fn close_partial(automaton: Automaton<'_>, from: u32, partial: Partial, state: u32) -> Option<u32> {
+    let edges = || automaton.byte_edges(from).filter(|&(_, high, _)| partial > 0 || high > 0x7F);
+    let next = utf8::next_bytes(partial);
+    if edges().count() != next.len() {
+        return None;
+    }
+    let mut most = 0;
+    for ((low, high, target), &(first, last, partial)) in edges().zip(next) {
+        if (low, high) != (first, last) {
+            return None;
+        }
+        if partial == 0 {
+            if target != state {
+                return None;
+            }
+        } else if automaton.is_plain(target) {
+            let further = close_partial(automaton, target, partial, state)?;
+            most = most.max(further).max(automaton.tokens_to_close(target));
+        } else {
+            return None;
+        }
+    }
+    Some(most)
 }

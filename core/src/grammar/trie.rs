@@ -6,12 +6,13 @@
 //! header   HEADER_WORDS: nodes, tokens, bytes of the longest token, the set of bytes that are a
 //!          token by themselves (8 words)
 //! roots    256: the node of each first byte, or NONE
-//! nodes    preorder; byte | nodes of its subtree << 8 | PLAIN, index of its first token |
+//! nodes    preorder; byte | nodes of its subtree << 8 | TEXT | PLAIN, index of its first token |
 //!          height << 20 | depth << 24; one more at the end, for the index
 //! tokens   ids sorted by their bytes; those of a node are from its index to the next node's
 //! ```
 
 use super::error::{GrammarError, GrammarErrorKind};
+use super::utf8::{self, Partial};
 
 /// Whether a byte is plain text: printable ASCII that means nothing in a string of JSON.
 pub(super) const fn is_plain_text(byte: u8) -> bool {
@@ -35,13 +36,16 @@ pub trait TokenBytes {
 
 /// Longest token that is ever allowed, in bytes: depths are one byte.
 pub(super) const MAX_TOKEN_BYTES: usize = 255;
-/// Subtrees are 23 bits, indices 20.
-const MAX_NODES: usize = 1 << 23;
+/// Subtrees are 22 bits, indices 20.
+const MAX_NODES: usize = 1 << 22;
 const MAX_TOKENS: usize = 1 << 20;
 /// Heights are 4 bits: so many levels or more.
 const MAX_HEIGHT: u32 = 15;
 /// All bytes of a node and of its subtree are plain text.
 const PLAIN: u32 = 1 << 31;
+/// All of them are plain text or characters of several bytes, the last of which may be cut short.
+/// In which state of UTF-8 a node's byte is read follows from the bytes on the way to it.
+const TEXT: u32 = 1 << 30;
 /// Scratch words of a token: the first eight of its bytes, and the id.
 const SCRATCH_WORDS: usize = 3;
 
@@ -183,8 +187,9 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
     roots.fill(NONE);
 
     let (mut last, mut this) = (Bytes::new(), Bytes::new());
-    // The nodes from the root to the last token's.
+    // The nodes from the root to the last token's, and the state of UTF-8 before each.
     let mut path = [0usize; MAX_TOKEN_BYTES + 1];
+    let mut partials = [0; MAX_TOKEN_BYTES + 2];
     let (mut count, mut longest) = (0, 0);
     let close = |nodes: &mut [[u32; NODE_WORDS]], path: &[usize], count: usize| {
         for &open in path {
@@ -206,7 +211,9 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
                 *root = count as u32;
             }
             if let (Some(node), Some(place)) = (nodes.get_mut(count), path.get_mut(depth)) {
-                *node = [byte.into(), index as u32 | (depth as u32 + 1) << 24];
+                let is_text = read_text(&mut partials, depth, byte);
+                let head = u32::from(byte) | if is_text { TEXT } else { 0 };
+                *node = [head, index as u32 | (depth as u32 + 1) << 24];
                 *place = count;
                 count += 1;
             }
@@ -226,21 +233,33 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
     }
 }
 
-/// Finds of each node how many levels its subtree has, and whether all of it is plain text:
+/// Whether `byte`, read in the state before it, is a part of a character or plain. The state after
+/// it is noted; what is no UTF-8 begins anew.
+fn read_text(partials: &mut [Partial], depth: usize, byte: u8) -> bool {
+    let before = partials.get(depth).copied().unwrap_or(0);
+    let after = utf8::after(before, byte);
+    if let Some(place) = partials.get_mut(depth + 1) {
+        *place = after.or_else(|| utf8::after(0, byte)).unwrap_or(0);
+    }
+    after.is_some() && (!byte.is_ascii() || is_plain_text(byte))
+}
+
+/// Finds of each node how many levels its subtree has, and whether all of it is text, and plain:
 /// children come before their parents.
 fn measure(nodes: &mut [[u32; NODE_WORDS]]) {
     for index in (0..nodes.len()).rev() {
         let Some(&[head, _]) = nodes.get(index) else { return };
         let end = index + subtree(head) as usize;
-        let (mut child, mut height, mut is_plain) = (index + 1, 1, is_plain_text(head as u8));
+        let plain = if is_plain_text(head as u8) { PLAIN } else { 0 };
+        let (mut child, mut height, mut flags) = (index + 1, 1, head & TEXT | plain);
         while child < end {
             let Some(&[head, place]) = nodes.get(child) else { return };
-            is_plain &= head & PLAIN != 0;
+            flags &= head;
             height = height.max(1 + height_of(place)).min(MAX_HEIGHT);
             child += subtree(head) as usize;
         }
         if let Some([head, place]) = nodes.get_mut(index) {
-            *head |= if is_plain { PLAIN } else { 0 };
+            *head = *head & !TEXT | flags;
             *place |= height << 20;
         }
     }
@@ -253,7 +272,7 @@ const fn height_of(place: u32) -> u32 {
 
 /// Nodes of a subtree, by its first word.
 const fn subtree(head: u32) -> u32 {
-    let nodes = (head & !PLAIN) >> 8;
+    let nodes = (head & !(TEXT | PLAIN)) >> 8;
     if nodes > 0 { nodes } else { 1 }
 }
 
@@ -270,7 +289,7 @@ pub struct Trie<'w> {
 }
 
 /// A node, which stands for the bytes on the way to it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TrieNode {
     pub(super) byte: u8,
     /// Nodes of its subtree, itself included: so many further is what comes after it.
@@ -281,6 +300,8 @@ pub(super) struct TrieNode {
     pub(super) height: u32,
     /// All of them are plain text.
     pub(super) is_plain: bool,
+    /// All of them are plain text or characters, the last of which may be cut short.
+    pub(super) is_text: bool,
     first_token: u32,
 }
 
@@ -328,11 +349,10 @@ impl<'w> Trie<'w> {
                     height => height,
                 },
                 is_plain: head & PLAIN != 0,
+                is_text: head & TEXT != 0,
                 first_token: place & (MAX_TOKENS as u32 - 1),
             },
-            _ => {
-                TrieNode { byte: 0, size: 1, depth: 0, height: 1, is_plain: false, first_token: 0 }
-            }
+            _ => TrieNode { size: 1, height: 1, ..TrieNode::default() },
         }
     }
 
