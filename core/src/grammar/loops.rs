@@ -8,7 +8,7 @@
 use super::automaton::{Automaton, NEVER};
 use super::matcher::{Frame, Pool, Stack};
 use super::trie::is_plain_text;
-use super::utf8::{self, Partial};
+use super::utf8::{self, PARTIALS, Partial};
 
 /// A set of bytes.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +56,9 @@ impl Bytes {
     }
 }
 
+/// Tokens for each state of UTF-8.
+pub(super) type Partials = [u32; PARTIALS];
+
 /// A stack that bytes lead back to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loop {
@@ -72,9 +75,9 @@ pub(super) struct Loop {
     pub(super) leaves: Bytes,
     /// All plain text stays.
     pub(super) takes_plain: bool,
-    /// The most tokens that close a character of several bytes that has been begun, each of which
-    /// leads back here; [`NEVER`] where one may lead elsewhere.
-    pub(super) closes_partial: u32,
+    /// Tokens that close the rule in each state of UTF-8, where each character of several bytes
+    /// leads back here; `None` where one may lead elsewhere.
+    pub(super) partials: Option<Partials>,
 }
 
 impl Loop {
@@ -87,7 +90,7 @@ impl Loop {
         stays: Bytes::EMPTY,
         leaves: Bytes::EMPTY,
         takes_plain: false,
-        closes_partial: NEVER,
+        partials: None,
     };
 }
 
@@ -180,14 +183,16 @@ impl Loops {
         if automaton.accepts(end.unwrap_or(state)) {
             floor = self.follow(automaton, pool, below, &mut leaves)?;
         }
-        let closes_partial = match leaves.is_ascii() {
-            true => close_partial(automaton, head, 0, state).unwrap_or(NEVER),
-            false => NEVER,
-        };
+        let mut partials = [0; PARTIALS];
+        if let Some(whole) = partials.first_mut() {
+            *whole = automaton.tokens_to_close(state);
+        }
+        let is_text = leaves.is_ascii() && read_partials(automaton, head, 0, state, &mut partials);
         leaves.add_all(&own.0);
         stays.remove_all(&leaves);
         let takes_plain = (b' '..=b'~').all(|byte| stays.has(byte) || !is_plain_text(byte));
-        Some(Loop { state, edge, below, floor, stays, leaves, takes_plain, closes_partial })
+        let partials = is_text.then_some(partials);
+        Some(Loop { state, edge, below, floor, stays, leaves, takes_plain, partials })
     }
 
     /// Adds the bytes that can follow the rule of `frame`, whatever its count; the lowest depth
@@ -220,29 +225,31 @@ impl Loops {
     }
 }
 
-/// The most tokens that close a character of several bytes on the way from `from` to `state`, where
-/// each one leads there and nothing else is on the way.
-fn close_partial(automaton: Automaton<'_>, from: u32, partial: Partial, state: u32) -> Option<u32> {
+/// Whether each character of several bytes, begun as far as `partial` says, leads from `from` to
+/// `state` and nowhere else. The tokens that then close the rule are noted: they are the same for
+/// all characters that are to go on alike.
+fn read_partials(
+    automaton: Automaton<'_>,
+    from: u32,
+    partial: Partial,
+    state: u32,
+    partials: &mut Partials,
+) -> bool {
     let edges = || automaton.byte_edges(from).filter(|&(_, high, _)| partial > 0 || high > 0x7F);
     let next = utf8::next_bytes(partial);
-    if edges().count() != next.len() {
-        return None;
-    }
-    let mut most = 0;
-    for ((low, high, target), &(first, last, partial)) in edges().zip(next) {
-        if (low, high) != (first, last) {
-            return None;
-        }
-        if partial == 0 {
-            if target != state {
-                return None;
+    edges().count() == next.len()
+        && edges().zip(next).all(|((low, high, target), &(first, last, partial))| {
+            let tokens = automaton.tokens_to_close(target);
+            let Some(known) = partials.get_mut(usize::from(partial)) else { return false };
+            if partial == 0 {
+                return (low, high, target) == (first, last, state);
             }
-        } else if automaton.is_plain(target) {
-            let further = close_partial(automaton, target, partial, state)?;
-            most = most.max(further).max(automaton.tokens_to_close(target));
-        } else {
-            return None;
-        }
-    }
-    Some(most)
+            let is_same = *known == 0 || *known == tokens;
+            *known = tokens;
+            (low, high) == (first, last)
+                && is_same
+                && tokens < NEVER
+                && automaton.is_plain(target)
+                && read_partials(automaton, target, partial, state, partials)
+        })
 }

@@ -69,10 +69,13 @@ pub(super) fn encode(point: u32) -> ([u8; 4], usize) {
 /// automaton. 0 is between two characters.
 pub(super) type Partial = u8;
 
+/// How many of them there are.
+pub(super) const PARTIALS: usize = 8;
+
 /// The bytes that may come next in each state but for ASCII, and where they lead: `(lowest,
 /// highest, state)`. Behind the lead bytes of the shortest and the highest characters and of
 /// surrogates the second byte is limited (RFC 3629).
-const NEXT: [&[(u8, u8, Partial)]; 8] = [
+const NEXT: [&[(u8, u8, Partial)]; PARTIALS] = [
     &[
         (0xC2, 0xDF, 1),
         (0xE0, 0xE0, 4),

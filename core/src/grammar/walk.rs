@@ -10,7 +10,7 @@ use super::automaton::{Automaton, CallEdge, plus};
 use super::closing::tokens_after;
 use super::loops::{Loop, Loops};
 use super::matcher::{Frame, Matcher, Pool, Stack};
-use super::trie::{Trie, TrieNode};
+use super::trie::{Trie, TrieNode, is_plain_text, set_bit};
 use super::utf8::{self, Partial};
 
 /// Stacks of all levels of a walk together.
@@ -118,9 +118,10 @@ impl Levels {
             run: Run::NONE,
             walked: Walked::default(),
         };
-        let (mut index, nodes) = (0, trie.nodes());
-        while index < nodes {
-            index += walk.node(index, trie.node(index));
+        if walk.is_in_run(0) && walk.run.takes_text() {
+            walk.free_text();
+        } else {
+            walk.nodes(0, trie.nodes());
         }
         let walked = walk.walked;
         matcher.pool.truncate(frames);
@@ -156,8 +157,8 @@ struct Run {
     closing: u32,
     /// Tokens that close it after `least`, whatever the last token has cut short.
     worst: u32,
-    /// Characters of several bytes stay.
-    takes_text: bool,
+    /// The budget does not bind, whatever it has.
+    fits_text: bool,
 }
 
 impl Run {
@@ -170,12 +171,17 @@ impl Run {
         least: 0,
         closing: 0,
         worst: 0,
-        takes_text: false,
+        fits_text: false,
     };
 
     /// All texts of the node's subtree stay, as far as there is room.
     const fn takes_all(&self, node: &TrieNode) -> bool {
-        self.bytes.takes_plain && (node.is_plain || (self.takes_text && node.is_text))
+        self.bytes.takes_plain && (node.is_plain || (self.fits_text && node.is_text))
+    }
+
+    /// All tokens stay that are text, as far as there is room.
+    const fn takes_text(&self) -> bool {
+        self.fits_text && self.bytes.takes_plain && self.least <= 1
     }
 
     /// The level after `byte`, where that stays; what is not in the run is as `before`.
@@ -184,7 +190,7 @@ impl Run {
         if before.partial == 0 && self.bytes.stays.has(byte) {
             return Some(Level { base: self.base, used: before.used + 1, ..before });
         }
-        if !self.takes_text || byte.is_ascii() {
+        if self.bytes.partials.is_none() || byte.is_ascii() {
             return None;
         }
         let partial = utf8::after(before.partial, byte)?;
@@ -200,6 +206,14 @@ impl Run {
             }
             _ => self.closing,
         }
+    }
+
+    /// What becomes of a closing where the last character is cut short.
+    fn closing_in(&self, closing: u32, partial: Partial) -> u32 {
+        let Some(partials) = &self.bytes.partials else { return closing };
+        let [whole, ..] = *partials;
+        let tokens = partials.get(usize::from(partial)).copied().unwrap_or(whole);
+        plus(closing.saturating_sub(whole), tokens)
     }
 
     /// How many characters must stay until the text can be closed with `left_after` tokens.
@@ -238,6 +252,49 @@ struct Walk<'a, 'w> {
 }
 
 impl Walk<'_, '_> {
+    /// Looks at the nodes from `index` to before `end`, of whole subtrees.
+    fn nodes(&mut self, mut index: u32, end: u32) {
+        while index < end {
+            index += self.node(index, self.trie.node(index));
+        }
+    }
+
+    /// The walk from a run that all text stays in: only nodes are looked at that are not all text.
+    fn free_text(&mut self) {
+        let Run { base, room, .. } = self.run;
+        let texts = self.mask.iter_mut().zip(self.trie.text_mask());
+        texts.for_each(|(word, texts)| *word |= texts);
+        let longer = self.trie.texts_longer_than(room);
+        longer.iter().for_each(|&token| clear_bit(self.mask, token));
+        self.walked.worst = self.run.worst;
+        self.note_used(self.trie.longest().min(room));
+        if let (false, Some(Counted { edge, count, .. })) = (longer.is_empty(), self.run.counted) {
+            self.pool.margins.note_refused(edge, count.saturating_add(room + 1));
+        }
+        let (mixed, mut next) = (self.trie.mixed(), 0);
+        while let Some(&index) = mixed.get(next) {
+            let node = self.trie.node(index);
+            // A subtree that left the run may have had others.
+            self.is_in_run(base.into());
+            let before = self.levels.level(node.depth.saturating_sub(1));
+            if let Some(level) = self.run.level_after(before, node.byte) {
+                self.walked.nodes += 1;
+                // Behind another byte no token is all text, whatever follows.
+                let is_text = !node.byte.is_ascii() || is_plain_text(node.byte);
+                if is_text && u32::from(level.used) <= room {
+                    self.levels.set(node.depth, level);
+                    self.allow(self.trie.tokens(index), self.run.worst);
+                    next += 1;
+                    continue;
+                }
+            }
+            let end = index + node.size;
+            self.nodes(index, end);
+            let rest = mixed.get(next..).unwrap_or_default();
+            next += rest.partition_point(|&index| index < end);
+        }
+    }
+
     /// Looks at a node: how many further the next one is.
     fn node(&mut self, index: u32, node: TrieNode) -> u32 {
         let before = node.depth.saturating_sub(1);
@@ -295,11 +352,11 @@ impl Walk<'_, '_> {
         let mut run = Run { base, bytes, stack, counted, room, closing, ..Run::NONE };
         run.least = run.least(self.automaton, self.left_after);
         run.worst = run.closing_after(self.automaton, run.least);
-        // Where the budget may bind within a character, its bytes are stepped.
-        let worst = plus(run.worst, bytes.closes_partial);
-        run.takes_text = worst <= self.left_after;
-        if run.takes_text {
-            run.worst = worst;
+        if let Some(partials) = bytes.partials {
+            let closings =
+                (0..).zip(partials).map(|(partial, _)| run.closing_in(run.worst, partial));
+            run.worst = closings.fold(run.worst, u32::max);
+            run.fits_text = run.worst <= self.left_after;
         }
         Some(run)
     }
@@ -339,7 +396,7 @@ impl Walk<'_, '_> {
                 continue;
             }
             let ends = !self.trie.tokens(index).is_empty();
-            if used < least {
+            if used < least || (ends && !self.fits(level)) {
                 self.allow_between(allowed, index);
                 self.walked.budgeted |= ends;
                 allowed = index + 1;
@@ -352,6 +409,15 @@ impl Walk<'_, '_> {
         self.allow_between(allowed, index);
         self.note_used(most);
         index - first
+    }
+
+    /// Whether the text can be closed where its last character may be cut short.
+    fn fits(&self, level: Level) -> bool {
+        if level.partial == 0 || self.run.fits_text {
+            return true;
+        }
+        let closing = self.run.closing_after(self.automaton, level.used.into());
+        self.run.closing_in(closing, level.partial) <= self.left_after
     }
 
     /// Allows the tokens of the nodes from `first` to before `end`, which stay in the run.
@@ -439,8 +505,8 @@ impl Walk<'_, '_> {
     }
 }
 
-pub(super) fn set_bit(mask: &mut [u32], token: u32) {
+fn clear_bit(mask: &mut [u32], token: u32) {
     if let Some(word) = mask.get_mut(token as usize / 32) {
-        *word |= 1 << (token % 32);
+        *word &= !(1 << (token % 32));
     }
 }
