@@ -6,8 +6,8 @@ use super::closing::{cost_in, in_tokens};
 use super::compile::Grammar;
 use super::error::GrammarError;
 use super::matcher::Matcher;
-use super::trie::{TokenBytes, Trie};
-use super::walk::{Levels, set_bit};
+use super::trie::{TokenBytes, Trie, set_bit};
+use super::walk::Levels;
 
 /// Most tokens that end a text.
 pub(super) const MAX_ENDS: usize = 32;

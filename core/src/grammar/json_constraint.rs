@@ -10,8 +10,7 @@
 use super::constraint::{Allowed, Constrain, MAX_ENDS};
 use super::json::Root;
 use super::json_text::{JsonText, PLACES, VALUE, after_value, begins_value, may_end, step};
-use super::trie::{MAX_TOKEN_BYTES, TokenBytes};
-use super::walk::set_bit;
+use super::trie::{MAX_TOKEN_BYTES, TokenBytes, set_bit};
 
 const COUNT: usize = PLACES as usize;
 

@@ -5,9 +5,10 @@
 //! plain text at once. The same holds for a rule of one byte that is called again and again, as in
 //! a string of limited length: only the count changes then.
 
-use super::automaton::Automaton;
+use super::automaton::{Automaton, NEVER};
 use super::matcher::{Frame, Pool, Stack};
 use super::trie::is_plain_text;
+use super::utf8::{self, PARTIALS, Partial};
 
 /// A set of bytes.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +34,10 @@ impl Bytes {
         self.0.iter_mut().zip(words).for_each(|(word, more)| *word |= more);
     }
 
+    fn is_ascii(&self) -> bool {
+        self.0.iter().skip(4).all(|&word| word == 0)
+    }
+
     /// Takes out what `other` has.
     fn remove_all(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0).for_each(|(word, less)| *word &= !less);
@@ -51,6 +56,9 @@ impl Bytes {
     }
 }
 
+/// Tokens for each state of UTF-8.
+pub(super) type Partials = [u32; PARTIALS];
+
 /// A stack that bytes lead back to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loop {
@@ -67,6 +75,9 @@ pub(super) struct Loop {
     pub(super) leaves: Bytes,
     /// All plain text stays.
     pub(super) takes_plain: bool,
+    /// Tokens that close the rule in each state of UTF-8, where each character of several bytes
+    /// leads back here; `None` where one may lead elsewhere.
+    pub(super) partials: Option<Partials>,
 }
 
 impl Loop {
@@ -79,6 +90,7 @@ impl Loop {
         stays: Bytes::EMPTY,
         leaves: Bytes::EMPTY,
         takes_plain: false,
+        partials: None,
     };
 }
 
@@ -158,9 +170,9 @@ impl Loops {
         (state, head, end): (u32, u32, Option<u32>),
         (edge, below): (u32, u16),
     ) -> Option<Loop> {
-        let (mut stays, mut leaves) = (Bytes::EMPTY, Bytes::EMPTY);
+        let (mut stays, mut own, mut leaves) = (Bytes::EMPTY, Bytes::EMPTY, Bytes::EMPTY);
         for (low, high, target) in automaton.byte_edges(head) {
-            let set = if target == state { &mut stays } else { &mut leaves };
+            let set = if target == state { &mut stays } else { &mut own };
             set.add(low, high);
         }
         leaves.add_calls(automaton, head);
@@ -171,9 +183,16 @@ impl Loops {
         if automaton.accepts(end.unwrap_or(state)) {
             floor = self.follow(automaton, pool, below, &mut leaves)?;
         }
+        let mut partials = [0; PARTIALS];
+        if let Some(whole) = partials.first_mut() {
+            *whole = automaton.tokens_to_close(state);
+        }
+        let is_text = leaves.is_ascii() && read_partials(automaton, head, 0, state, &mut partials);
+        leaves.add_all(&own.0);
         stays.remove_all(&leaves);
         let takes_plain = (b' '..=b'~').all(|byte| stays.has(byte) || !is_plain_text(byte));
-        Some(Loop { state, edge, below, floor, stays, leaves, takes_plain })
+        let partials = is_text.then_some(partials);
+        Some(Loop { state, edge, below, floor, stays, leaves, takes_plain, partials })
     }
 
     /// Adds the bytes that can follow the rule of `frame`, whatever its count; the lowest depth
@@ -204,4 +223,33 @@ impl Loops {
             frame = parent;
         }
     }
+}
+
+/// Whether each character of several bytes, begun as far as `partial` says, leads from `from` to
+/// `state` and nowhere else. The tokens that then close the rule are noted: they are the same for
+/// all characters that are to go on alike.
+fn read_partials(
+    automaton: Automaton<'_>,
+    from: u32,
+    partial: Partial,
+    state: u32,
+    partials: &mut Partials,
+) -> bool {
+    let edges = || automaton.byte_edges(from).filter(|&(_, high, _)| partial > 0 || high > 0x7F);
+    let next = utf8::next_bytes(partial);
+    edges().count() == next.len()
+        && edges().zip(next).all(|((low, high, target), &(first, last, partial))| {
+            let tokens = automaton.tokens_to_close(target);
+            let Some(known) = partials.get_mut(usize::from(partial)) else { return false };
+            if partial == 0 {
+                return (low, high, target) == (first, last, state);
+            }
+            let is_same = *known == 0 || *known == tokens;
+            *known = tokens;
+            (low, high) == (first, last)
+                && is_same
+                && tokens < NEVER
+                && automaton.is_plain(target)
+                && read_partials(automaton, target, partial, state, partials)
+        })
 }

@@ -3,15 +3,20 @@
 //! Words of the caller's memory, in which a node is two:
 //!
 //! ```text
-//! header   HEADER_WORDS: nodes, tokens, bytes of the longest token, the set of bytes that are a
-//!          token by themselves (8 words)
+//! header   HEADER_WORDS: nodes, tokens, bytes of the longest token, mixed nodes, tokens that are
+//!          all text, the set of bytes that are a token by themselves (8 words)
 //! roots    256: the node of each first byte, or NONE
-//! nodes    preorder; byte | nodes of its subtree << 8 | PLAIN, index of its first token |
+//! longer   256: how many tokens that are all text have more characters than the index
+//! nodes    preorder; byte | nodes of its subtree << 8 | TEXT | PLAIN, index of its first token |
 //!          height << 20 | depth << 24; one more at the end, for the index
 //! tokens   ids sorted by their bytes; those of a node are from its index to the next node's
+//! mixed    the nodes without TEXT, ascending
+//! texts    the tokens that are all text, those with the most characters first
+//! mask     a bit for each of them
 //! ```
 
 use super::error::{GrammarError, GrammarErrorKind};
+use super::utf8::{self, Partial};
 
 /// Whether a byte is plain text: printable ASCII that means nothing in a string of JSON.
 pub(super) const fn is_plain_text(byte: u8) -> bool {
@@ -35,19 +40,25 @@ pub trait TokenBytes {
 
 /// Longest token that is ever allowed, in bytes: depths are one byte.
 pub(super) const MAX_TOKEN_BYTES: usize = 255;
-/// Subtrees are 23 bits, indices 20.
-const MAX_NODES: usize = 1 << 23;
+/// Subtrees are 22 bits, indices 20.
+const MAX_NODES: usize = 1 << 22;
 const MAX_TOKENS: usize = 1 << 20;
 /// Heights are 4 bits: so many levels or more.
 const MAX_HEIGHT: u32 = 15;
 /// All bytes of a node and of its subtree are plain text.
 const PLAIN: u32 = 1 << 31;
+/// All of them are plain text or characters of several bytes, the last of which may be cut short.
+/// In which state of UTF-8 a node's byte is read follows from the bytes on the way to it.
+const TEXT: u32 = 1 << 30;
 /// Scratch words of a token: the first eight of its bytes, and the id.
 const SCRATCH_WORDS: usize = 3;
 
-const HEADER_WORDS: usize = 11;
-const HEADER_SINGLES: usize = 3;
+const HEADER_WORDS: usize = 13;
+const HEADER_SINGLES: usize = 5;
 const ROOTS: usize = 256;
+const LONGER: usize = 256;
+/// Where the nodes begin.
+const NODES: usize = HEADER_WORDS + ROOTS + LONGER;
 const NODE_WORDS: usize = 2;
 const NONE: u32 = u32::MAX;
 
@@ -86,7 +97,8 @@ impl Bytes {
 /// A vocabulary's tokens in the order of their bytes, and how many nodes their tree has.
 pub struct SortedTokens<'s> {
     tokens: &'s [[u32; SCRATCH_WORDS]],
-    nodes: usize,
+    counts: Counts,
+    mask_words: usize,
 }
 
 impl<'s> SortedTokens<'s> {
@@ -118,16 +130,18 @@ impl<'s> SortedTokens<'s> {
                 left.get().cmp(right.get()).then(a.cmp(&b))
             })
         });
-        let nodes = count_nodes(vocabulary, entries);
-        if nodes >= MAX_NODES || count >= MAX_TOKENS {
+        let counts = Counts::of(vocabulary, entries);
+        if counts.nodes >= MAX_NODES || count >= MAX_TOKENS {
             return Err(GrammarError::whole(GrammarErrorKind::TooComplex));
         }
-        Ok(Self { tokens: entries, nodes })
+        let mask_words = (vocabulary.len() as usize).div_ceil(32);
+        Ok(Self { tokens: entries, counts, mask_words })
     }
 
     /// Words of the tree.
     pub const fn trie_words(&self) -> usize {
-        HEADER_WORDS + ROOTS + (self.nodes + 1) * NODE_WORDS + self.tokens.len()
+        let Counts { nodes, mixed, texts } = self.counts;
+        NODES + (nodes + 1) * NODE_WORDS + self.tokens.len() + mixed + texts + self.mask_words
     }
 
     /// Builds the tree in `words`, of which [`Self::trie_words`] are used.
@@ -163,28 +177,120 @@ fn common(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
-fn count_nodes(vocabulary: &dyn TokenBytes, entries: &[[u32; SCRATCH_WORDS]]) -> usize {
-    let (mut last, mut this) = (Bytes::new(), Bytes::new());
-    let mut nodes = 0;
-    for &[_, _, token] in entries {
-        this.read(vocabulary, token);
-        nodes += this.len - common(last.get(), this.get());
-        core::mem::swap(&mut last, &mut this);
+/// The path from the root to a token, byte by byte.
+struct Path {
+    /// The state of UTF-8 before each byte and after the last.
+    partials: [Partial; MAX_TOKEN_BYTES + 2],
+    /// So many bytes are text.
+    text: usize,
+}
+
+impl Path {
+    const fn new() -> Self {
+        Self { partials: [0; MAX_TOKEN_BYTES + 2], text: 0 }
     }
-    nodes
+
+    /// Goes on from the first `shared` bytes.
+    fn turn(&mut self, shared: usize) {
+        self.text = self.text.min(shared);
+    }
+
+    /// Whether the byte at `depth` is a part of a character or plain. What is no UTF-8 begins anew.
+    fn read(&mut self, depth: usize, byte: u8) -> bool {
+        let before = self.partials.get(depth).copied().unwrap_or(0);
+        let after = utf8::after(before, byte);
+        if let Some(place) = self.partials.get_mut(depth + 1) {
+            *place = after.or_else(|| utf8::after(0, byte)).unwrap_or(0);
+        }
+        let is_text = after.is_some() && (!byte.is_ascii() || is_plain_text(byte));
+        self.text += usize::from(is_text && self.text == depth);
+        is_text
+    }
+}
+
+/// What a tree has.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    nodes: usize,
+    /// Of these, the ones that are not all text.
+    mixed: usize,
+    /// Tokens that are all text.
+    texts: usize,
+}
+
+impl Counts {
+    fn of(vocabulary: &dyn TokenBytes, entries: &[[u32; SCRATCH_WORDS]]) -> Self {
+        let (mut last, mut this, mut path) = (Bytes::new(), Bytes::new(), Path::new());
+        // How many nodes of the path are known to be mixed.
+        let (mut counts, mut known) = (Self::default(), 0);
+        for &[_, _, token] in entries {
+            this.read(vocabulary, token);
+            let shared = common(last.get(), this.get());
+            path.turn(shared);
+            counts.nodes += this.len - shared;
+            known = shared.min(known);
+            for (depth, &byte) in this.get().iter().enumerate().skip(shared) {
+                if !path.read(depth, byte) {
+                    counts.mixed += depth + 1 - known;
+                    known = depth + 1;
+                }
+            }
+            counts.texts += usize::from(path.text == this.len);
+            core::mem::swap(&mut last, &mut this);
+        }
+        counts
+    }
+}
+
+/// Sorts the tokens that are all text, a bit each in `mask`, by their characters.
+fn fill_texts(
+    tokens: &[[u32; SCRATCH_WORDS]],
+    vocabulary: &dyn TokenBytes,
+    (longer, texts, mask): (&mut [u32], &mut [u32], &[u32]),
+) {
+    longer.fill(0);
+    let mut bytes = Bytes::new();
+    let mut each = |visit: &mut dyn FnMut(u32, usize)| {
+        let is_text = |token: u32| {
+            mask.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1)
+        };
+        for &[_, _, token] in tokens.iter().filter(|[_, _, token]| is_text(*token)) {
+            bytes.read(vocabulary, token);
+            visit(token, bytes.get().iter().filter(|&&byte| byte & 0xC0 != 0x80).count());
+        }
+    };
+    each(&mut |_, characters| {
+        longer.iter_mut().take(characters).for_each(|count| *count += 1);
+    });
+    let mut next = [0; LONGER];
+    next.copy_from_slice(longer);
+    each(&mut |token, characters| {
+        let Some(next) = next.get_mut(characters) else { return };
+        if let Some(place) = texts.get_mut(*next as usize) {
+            *place = token;
+            *next += 1;
+        }
+    });
 }
 
 fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32]) {
     let (header, rest) = words.split_at_mut(HEADER_WORDS.min(words.len()));
     let (roots, rest) = rest.split_at_mut(ROOTS.min(rest.len()));
-    let (nodes, ids) = rest.split_at_mut(((sorted.nodes + 1) * NODE_WORDS).min(rest.len()));
+    let (longer, rest) = rest.split_at_mut(LONGER.min(rest.len()));
+    let counts = sorted.counts;
+    let (nodes, rest) = rest.split_at_mut(((counts.nodes + 1) * NODE_WORDS).min(rest.len()));
+    let (ids, rest) = rest.split_at_mut(sorted.tokens.len().min(rest.len()));
+    let (mixed, rest) = rest.split_at_mut(counts.mixed.min(rest.len()));
+    let (texts, mask) = rest.split_at_mut(counts.texts.min(rest.len()));
     let nodes = nodes.as_chunks_mut::<NODE_WORDS>().0;
     header.fill(0);
     roots.fill(NONE);
+    mask.fill(0);
 
     let (mut last, mut this) = (Bytes::new(), Bytes::new());
     // The nodes from the root to the last token's.
     let mut path = [0usize; MAX_TOKEN_BYTES + 1];
+    let mut read = Path::new();
     let (mut count, mut longest) = (0, 0);
     let close = |nodes: &mut [[u32; NODE_WORDS]], path: &[usize], count: usize| {
         for &open in path {
@@ -197,22 +303,27 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
         this.read(vocabulary, token);
         longest = longest.max(this.len);
         if let (&[byte], Some(singles)) = (this.get(), header.get_mut(HEADER_SINGLES..)) {
-            set_bit(singles, byte);
+            set_bit(singles, byte.into());
         }
         let shared = common(last.get(), this.get());
         close(nodes, path.get(shared..last.len).unwrap_or_default(), count);
+        read.turn(shared);
         for (depth, &byte) in this.get().iter().enumerate().skip(shared) {
             if let (0, Some(root)) = (depth, roots.get_mut(usize::from(byte))) {
                 *root = count as u32;
             }
             if let (Some(node), Some(place)) = (nodes.get_mut(count), path.get_mut(depth)) {
-                *node = [byte.into(), index as u32 | (depth as u32 + 1) << 24];
+                let head = u32::from(byte) | if read.read(depth, byte) { TEXT } else { 0 };
+                *node = [head, index as u32 | (depth as u32 + 1) << 24];
                 *place = count;
                 count += 1;
             }
         }
         if let Some(id) = ids.get_mut(index) {
             *id = token;
+        }
+        if read.text == this.len {
+            set_bit(mask, token);
         }
         core::mem::swap(&mut last, &mut this);
     }
@@ -221,26 +332,29 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
         *end = [0, sorted.tokens.len() as u32];
     }
     measure(nodes.get_mut(..count).unwrap_or_default());
-    for (place, value) in header.iter_mut().zip([count, sorted.tokens.len(), longest]) {
-        *place = value as u32;
-    }
+    let without_text = (0u32..).zip(&*nodes).take(count).filter(|(_, [head, _])| head & TEXT == 0);
+    mixed.iter_mut().zip(without_text).for_each(|(place, (index, _))| *place = index);
+    fill_texts(sorted.tokens, vocabulary, (longer, texts, mask));
+    let values = [count, sorted.tokens.len(), longest, counts.mixed, counts.texts];
+    header.iter_mut().zip(values).for_each(|(place, value)| *place = value as u32);
 }
 
-/// Finds of each node how many levels its subtree has, and whether all of it is plain text:
+/// Finds of each node how many levels its subtree has, and whether all of it is text, and plain:
 /// children come before their parents.
 fn measure(nodes: &mut [[u32; NODE_WORDS]]) {
     for index in (0..nodes.len()).rev() {
         let Some(&[head, _]) = nodes.get(index) else { return };
         let end = index + subtree(head) as usize;
-        let (mut child, mut height, mut is_plain) = (index + 1, 1, is_plain_text(head as u8));
+        let plain = if is_plain_text(head as u8) { PLAIN } else { 0 };
+        let (mut child, mut height, mut flags) = (index + 1, 1, head & TEXT | plain);
         while child < end {
             let Some(&[head, place]) = nodes.get(child) else { return };
-            is_plain &= head & PLAIN != 0;
+            flags &= head;
             height = height.max(1 + height_of(place)).min(MAX_HEIGHT);
             child += subtree(head) as usize;
         }
         if let Some([head, place]) = nodes.get_mut(index) {
-            *head |= if is_plain { PLAIN } else { 0 };
+            *head = *head & !TEXT | flags;
             *place |= height << 20;
         }
     }
@@ -253,13 +367,14 @@ const fn height_of(place: u32) -> u32 {
 
 /// Nodes of a subtree, by its first word.
 const fn subtree(head: u32) -> u32 {
-    let nodes = (head & !PLAIN) >> 8;
+    let nodes = (head & !(TEXT | PLAIN)) >> 8;
     if nodes > 0 { nodes } else { 1 }
 }
 
-fn set_bit(set: &mut [u32], byte: u8) {
-    if let Some(word) = set.get_mut(usize::from(byte / 32)) {
-        *word |= 1 << (byte % 32);
+/// Sets a bit of a set of tokens or bytes.
+pub(super) fn set_bit(set: &mut [u32], member: u32) {
+    if let Some(word) = set.get_mut(member as usize / 32) {
+        *word |= 1 << (member % 32);
     }
 }
 
@@ -270,7 +385,7 @@ pub struct Trie<'w> {
 }
 
 /// A node, which stands for the bytes on the way to it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TrieNode {
     pub(super) byte: u8,
     /// Nodes of its subtree, itself included: so many further is what comes after it.
@@ -281,6 +396,8 @@ pub(super) struct TrieNode {
     pub(super) height: u32,
     /// All of them are plain text.
     pub(super) is_plain: bool,
+    /// All of them are plain text or characters, the last of which may be cut short.
+    pub(super) is_text: bool,
     first_token: u32,
 }
 
@@ -317,7 +434,7 @@ impl<'w> Trie<'w> {
 
     #[inline]
     pub(super) fn node(self, index: u32) -> TrieNode {
-        let at = HEADER_WORDS + ROOTS + index as usize * NODE_WORDS;
+        let at = NODES + index as usize * NODE_WORDS;
         match self.words.get(at..at + NODE_WORDS) {
             Some(&[head, place]) => TrieNode {
                 byte: head as u8,
@@ -328,11 +445,10 @@ impl<'w> Trie<'w> {
                     height => height,
                 },
                 is_plain: head & PLAIN != 0,
+                is_text: head & TEXT != 0,
                 first_token: place & (MAX_TOKENS as u32 - 1),
             },
-            _ => {
-                TrieNode { byte: 0, size: 1, depth: 0, height: 1, is_plain: false, first_token: 0 }
-            }
+            _ => TrieNode { size: 1, height: 1, ..TrieNode::default() },
         }
     }
 
@@ -345,10 +461,33 @@ impl<'w> Trie<'w> {
     /// The tokens of the nodes from `index` to before `end`.
     #[inline]
     pub(super) fn tokens_between(self, index: u32, end: u32) -> &'w [u32] {
-        let ids = HEADER_WORDS + ROOTS + (self.nodes() as usize + 1) * NODE_WORDS;
         let first = self.node(index).first_token as usize;
         let end = self.node(end).first_token as usize;
-        self.words.get(ids + first..ids + end).unwrap_or_default()
+        self.behind_nodes().get(first..end).unwrap_or_default()
+    }
+
+    fn behind_nodes(self) -> &'w [u32] {
+        self.words.get(NODES + (self.nodes() as usize + 1) * NODE_WORDS..).unwrap_or_default()
+    }
+
+    /// The nodes that are not all text, ascending.
+    pub(super) fn mixed(self) -> &'w [u32] {
+        let rest = self.behind_nodes().get(self.word(1) as usize..).unwrap_or_default();
+        rest.get(..self.word(3) as usize).unwrap_or_default()
+    }
+
+    /// A bit for each token that is all text.
+    pub(super) fn text_mask(self) -> &'w [u32] {
+        let [tokens, mixed, texts] = [1, 3, 4].map(|at| self.word(at) as usize);
+        self.behind_nodes().get(tokens + mixed + texts..).unwrap_or_default()
+    }
+
+    /// The tokens that are all text and have more than so many characters, longest first.
+    pub(super) fn texts_longer_than(self, characters: u32) -> &'w [u32] {
+        let at = HEADER_WORDS + ROOTS + (characters as usize).min(LONGER - 1);
+        let [tokens, mixed] = [1, 3].map(|at| self.word(at) as usize);
+        let texts = self.behind_nodes().get(tokens + mixed..).unwrap_or_default();
+        texts.get(..self.word(at) as usize).unwrap_or_default()
     }
 
     /// The node after `parent` (the root for `None`) along `byte`.

@@ -65,6 +65,51 @@ pub(super) fn encode(point: u32) -> ([u8; 4], usize) {
     (bytes, length)
 }
 
+/// How many bytes of a character are still to come, and which may be next: the states of the UTF-8
+/// automaton. 0 is between two characters.
+pub(super) type Partial = u8;
+
+/// How many of them there are.
+pub(super) const PARTIALS: usize = 8;
+
+/// The bytes that may come next in each state but for ASCII, and where they lead: `(lowest,
+/// highest, state)`. Behind the lead bytes of the shortest and the highest characters and of
+/// surrogates the second byte is limited (RFC 3629).
+const NEXT: [&[(u8, u8, Partial)]; PARTIALS] = [
+    &[
+        (0xC2, 0xDF, 1),
+        (0xE0, 0xE0, 4),
+        (0xE1, 0xEC, 2),
+        (0xED, 0xED, 5),
+        (0xEE, 0xEF, 2),
+        (0xF0, 0xF0, 6),
+        (0xF1, 0xF3, 3),
+        (0xF4, 0xF4, 7),
+    ],
+    &[(0x80, 0xBF, 0)],
+    &[(0x80, 0xBF, 1)],
+    &[(0x80, 0xBF, 2)],
+    &[(0xA0, 0xBF, 1)],
+    &[(0x80, 0x9F, 1)],
+    &[(0x90, 0xBF, 2)],
+    &[(0x80, 0x8F, 2)],
+];
+
+/// What may follow in a state, ASCII left out.
+pub(super) fn next_bytes(partial: Partial) -> &'static [(u8, u8, Partial)] {
+    NEXT.get(usize::from(partial)).copied().unwrap_or_default()
+}
+
+/// The state after a byte; `None` where no UTF-8 goes on so.
+#[inline]
+pub(super) fn after(partial: Partial, byte: u8) -> Option<Partial> {
+    if byte.is_ascii() {
+        return (partial == 0).then_some(0);
+    }
+    let ranges = next_bytes(partial).iter();
+    ranges.copied().find(|&(low, high, _)| (low..=high).contains(&byte)).map(|(.., next)| next)
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -79,6 +124,31 @@ mod tests {
                 && ranges.iter().zip(bytes).all(|(&(low, high), byte)| (low..=high).contains(byte))
         };
         all.iter().filter(fits).count()
+    }
+
+    /// What the automaton takes is what the standard library reads, for all texts of three bytes
+    /// and of four behind each lead byte.
+    #[test]
+    fn states_are_those_of_utf8() {
+        let run = |bytes: &[u8]| bytes.iter().try_fold(0, |state, &byte| after(state, byte));
+        for lead in 0..=255u8 {
+            for second in 0..=255u8 {
+                let edges = [0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC2];
+                for third in edges {
+                    for bytes in [[lead, second, third, 0x41], [lead, second, third, 0x80]] {
+                        for length in 0..=4 {
+                            let text = bytes.get(..length).unwrap();
+                            let expected = match core::str::from_utf8(text) {
+                                Ok(_) => Some(true),
+                                Err(error) if error.error_len().is_none() => Some(false),
+                                Err(_) => None,
+                            };
+                            assert_eq!(run(text).map(|state| state == 0), expected, "{text:x?}");
+                        }
+                    }
+                }
+            }
+        }
     }
 
     /// By definition: a code point is matched once where it is in the range, else never.

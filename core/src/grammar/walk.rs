@@ -2,14 +2,16 @@
 //!
 //! The tree's nodes lie in preorder, and the stacks after the bytes on the way to a node are kept,
 //! a level for each byte. As long as bytes lead back to the same stack ([`super::loops`]), levels
-//! repeat it: a *run*, in which a node costs a look at a set of bytes and no step. Only a byte that
+//! repeat it: a *run*, in which a node costs a look at a set of bytes and no step. Where every
+//! character of several bytes leads back there, too, a run covers whole characters. Only a byte that
 //! leaves the run is stepped, from the stack that the run has by then.
 
 use super::automaton::{Automaton, CallEdge, plus};
 use super::closing::tokens_after;
 use super::loops::{Loop, Loops};
 use super::matcher::{Frame, Matcher, Pool, Stack};
-use super::trie::{Trie, TrieNode};
+use super::trie::{Trie, TrieNode, is_plain_text, set_bit};
+use super::utf8::{self, Partial};
 
 /// Stacks of all levels of a walk together.
 const WALK_STACKS: usize = 1024;
@@ -44,6 +46,16 @@ struct Level {
     frames: u16,
     /// The level that begins the run which this one is in.
     base: u16,
+    /// Characters since then, one that is cut short included.
+    used: u8,
+    /// How far the last of them has come.
+    partial: Partial,
+}
+
+impl Level {
+    const fn new(end: u16, frames: u16, base: u16) -> Self {
+        Self { end, frames, base, used: 0, partial: 0 }
+    }
 }
 
 /// Room for the levels of a walk and their stacks.
@@ -57,12 +69,12 @@ impl Levels {
     pub(super) const fn new() -> Self {
         Self {
             stacks: [Stack { state: 0, frame: 0 }; WALK_STACKS],
-            levels: [Level { end: 0, frames: 0, base: UNKNOWN }; LEVELS],
+            levels: [Level::new(0, 0, UNKNOWN); LEVELS],
         }
     }
 
     fn level(&self, level: usize) -> Level {
-        self.levels.get(level).copied().unwrap_or(Level { end: 0, frames: 0, base: NO_RUN })
+        self.levels.get(level).copied().unwrap_or(Level::new(0, 0, NO_RUN))
     }
 
     fn set(&mut self, level: usize, value: Level) {
@@ -94,7 +106,7 @@ impl Levels {
         let (end, frames) = (first.len() as u16, matcher.pool.len());
         let only = if let &[stack] = first { Some(stack) } else { None };
         matcher.pool.begin_walk(automaton, only);
-        self.set(0, Level { end, frames, base: UNKNOWN });
+        self.set(0, Level::new(end, frames, UNKNOWN));
         let mut walk = Walk {
             levels: self,
             automaton,
@@ -106,9 +118,10 @@ impl Levels {
             run: Run::NONE,
             walked: Walked::default(),
         };
-        let (mut index, nodes) = (0, trie.nodes());
-        while index < nodes {
-            index += walk.node(index, trie.node(index));
+        if walk.is_in_run(0) && walk.run.takes_text() {
+            walk.free_text();
+        } else {
+            walk.nodes(0, trie.nodes());
         }
         let walked = walk.walked;
         matcher.pool.truncate(frames);
@@ -136,12 +149,16 @@ struct Run {
     bytes: Loop,
     stack: Stack,
     counted: Option<Counted>,
-    /// Bytes that may stay in it.
+    /// Characters that may stay in it.
     room: u32,
-    /// Bytes that must stay before the text can be closed with the tokens that are left.
+    /// Characters that must stay before the text can be closed with the tokens that are left.
     least: u32,
     /// Tokens that close the text where it begins.
     closing: u32,
+    /// Tokens that close it after `least`, whatever the last token has cut short.
+    worst: u32,
+    /// The budget does not bind, whatever it has.
+    fits_text: bool,
 }
 
 impl Run {
@@ -153,9 +170,35 @@ impl Run {
         room: 0,
         least: 0,
         closing: 0,
+        worst: 0,
+        fits_text: false,
     };
 
-    /// Tokens that close the text after so many bytes: never more than before.
+    /// All texts of the node's subtree stay, as far as there is room.
+    const fn takes_all(&self, node: &TrieNode) -> bool {
+        self.bytes.takes_plain && (node.is_plain || (self.fits_text && node.is_text))
+    }
+
+    /// All tokens stay that are text, as far as there is room.
+    const fn takes_text(&self) -> bool {
+        self.fits_text && self.bytes.takes_plain && self.least <= 1
+    }
+
+    /// The level after `byte`, where that stays; what is not in the run is as `before`.
+    #[inline]
+    fn level_after(&self, before: Level, byte: u8) -> Option<Level> {
+        if before.partial == 0 && self.bytes.stays.has(byte) {
+            return Some(Level { base: self.base, used: before.used + 1, ..before });
+        }
+        if self.bytes.partials.is_none() || byte.is_ascii() {
+            return None;
+        }
+        let partial = utf8::after(before.partial, byte)?;
+        let used = before.used + u8::from(before.partial == 0);
+        Some(Level { base: self.base, used, partial, ..before })
+    }
+
+    /// Tokens that close the text after so many characters: never more than before.
     fn closing_after(&self, automaton: Automaton<'_>, used: u32) -> u32 {
         match self.counted {
             Some(Counted { call, count, tokens, .. }) if count < call.min => {
@@ -165,7 +208,15 @@ impl Run {
         }
     }
 
-    /// How many bytes must stay until the text can be closed with `left_after` tokens.
+    /// What becomes of a closing where the last character is cut short.
+    fn closing_in(&self, closing: u32, partial: Partial) -> u32 {
+        let Some(partials) = &self.bytes.partials else { return closing };
+        let [whole, ..] = *partials;
+        let tokens = partials.get(usize::from(partial)).copied().unwrap_or(whole);
+        plus(closing.saturating_sub(whole), tokens)
+    }
+
+    /// How many characters must stay until the text can be closed with `left_after` tokens.
     fn least(&self, automaton: Automaton<'_>, left_after: u32) -> u32 {
         let fits = |used| self.closing_after(automaton, used) <= left_after;
         // The first one that fits is between these, the higher included.
@@ -201,6 +252,49 @@ struct Walk<'a, 'w> {
 }
 
 impl Walk<'_, '_> {
+    /// Looks at the nodes from `index` to before `end`, of whole subtrees.
+    fn nodes(&mut self, mut index: u32, end: u32) {
+        while index < end {
+            index += self.node(index, self.trie.node(index));
+        }
+    }
+
+    /// The walk from a run that all text stays in: only nodes are looked at that are not all text.
+    fn free_text(&mut self) {
+        let Run { base, room, .. } = self.run;
+        let texts = self.mask.iter_mut().zip(self.trie.text_mask());
+        texts.for_each(|(word, texts)| *word |= texts);
+        let longer = self.trie.texts_longer_than(room);
+        longer.iter().for_each(|&token| clear_bit(self.mask, token));
+        self.walked.worst = self.run.worst;
+        self.note_used(self.trie.longest().min(room));
+        if let (false, Some(Counted { edge, count, .. })) = (longer.is_empty(), self.run.counted) {
+            self.pool.margins.note_refused(edge, count.saturating_add(room + 1));
+        }
+        let (mixed, mut next) = (self.trie.mixed(), 0);
+        while let Some(&index) = mixed.get(next) {
+            let node = self.trie.node(index);
+            // A subtree that left the run may have had others.
+            self.is_in_run(base.into());
+            let before = self.levels.level(node.depth.saturating_sub(1));
+            if let Some(level) = self.run.level_after(before, node.byte) {
+                self.walked.nodes += 1;
+                // Behind another byte no token is all text, whatever follows.
+                let is_text = !node.byte.is_ascii() || is_plain_text(node.byte);
+                if is_text && u32::from(level.used) <= room {
+                    self.levels.set(node.depth, level);
+                    self.allow(self.trie.tokens(index), self.run.worst);
+                    next += 1;
+                    continue;
+                }
+            }
+            let end = index + node.size;
+            self.nodes(index, end);
+            let rest = mixed.get(next..).unwrap_or_default();
+            next += rest.partition_point(|&index| index < end);
+        }
+    }
+
     /// Looks at a node: how many further the next one is.
     fn node(&mut self, index: u32, node: TrieNode) -> u32 {
         let before = node.depth.saturating_sub(1);
@@ -210,16 +304,15 @@ impl Walk<'_, '_> {
             self.pool.truncate(level.frames);
             return self.step(index, node, level.end, None);
         }
-        let Run { base, ref bytes, .. } = self.run;
-        if bytes.stays.has(node.byte) {
+        let level = self.levels.level(before);
+        if self.run.level_after(level, node.byte).is_some() {
             return self.stay(index, node);
         }
-        if !bytes.leaves.has(node.byte) {
+        if level.partial != 0 || !self.run.bytes.leaves.has(node.byte) {
             return node.size;
         }
-        let level = self.levels.level(base.into());
         self.pool.truncate(level.frames);
-        match self.stack_after(before as u32 - u32::from(base)) {
+        match self.stack_after(level.used.into()) {
             Some(stack) => self.step(index, node, level.end, Some(stack)),
             None => node.size,
         }
@@ -256,8 +349,15 @@ impl Walk<'_, '_> {
             counted = Some(Counted { call, edge, count, parent, tokens });
             room = if call.max == u32::MAX { room } else { call.max.saturating_sub(count) };
         }
-        let mut run = Run { base, bytes, stack, counted, room, least: 0, closing };
+        let mut run = Run { base, bytes, stack, counted, room, closing, ..Run::NONE };
         run.least = run.least(self.automaton, self.left_after);
+        run.worst = run.closing_after(self.automaton, run.least);
+        if let Some(partials) = bytes.partials {
+            let closings =
+                (0..).zip(partials).map(|(partial, _)| run.closing_in(run.worst, partial));
+            run.worst = closings.fold(run.worst, u32::max);
+            run.fits_text = run.worst <= self.left_after;
+        }
         Some(run)
     }
 
@@ -267,21 +367,18 @@ impl Walk<'_, '_> {
     /// Tokens lie in the order of their nodes, so those of nodes that are allowed one after the
     /// other are one list.
     fn stay(&mut self, first: u32, node: TrieNode) -> u32 {
-        let Run { base, room, least, .. } = self.run;
-        let (stays, takes_plain) = (self.run.bytes.stays, self.run.bytes.takes_plain);
+        let Run { room, least, .. } = self.run;
         let end = first + node.size;
-        let (mut index, mut allowed, mut deepest, mut most) = (first, first, node.depth, 0);
+        let (mut index, mut allowed, mut most) = (first, first, 0);
         while index < end {
             let node = self.trie.node(index);
             self.walked.nodes += 1;
-            let used = (node.depth - usize::from(base)) as u32;
-            if !stays.has(node.byte) {
-                // What is left of the subtree comes back here.
-                deepest = node.depth;
-                break;
-            }
+            let before = self.levels.level(node.depth.saturating_sub(1));
+            // What is left of the subtree comes back here.
+            let Some(level) = self.run.level_after(before, node.byte) else { break };
+            let used = u32::from(level.used);
             let last = used - 1 + node.height;
-            let is_whole = node.is_plain && takes_plain && last <= room;
+            let is_whole = self.run.takes_all(&node) && last <= room;
             if used > room || (is_whole && last < least) {
                 self.allow_between(allowed, index);
                 if used > room {
@@ -291,39 +388,46 @@ impl Walk<'_, '_> {
                 }
                 index += node.size;
                 allowed = index;
-            } else if used < least {
-                self.allow_between(allowed, index);
-                self.walked.budgeted |= !self.trie.tokens(index).is_empty();
-                index += 1;
-                allowed = index;
-            } else if is_whole {
+                continue;
+            }
+            if is_whole && used >= least {
                 most = most.max(last);
                 index += node.size;
-            } else {
-                if used > most && !self.trie.tokens(index).is_empty() {
-                    most = used;
-                }
-                index += 1;
+                continue;
             }
+            let ends = !self.trie.tokens(index).is_empty();
+            if used < least || (ends && !self.fits(level)) {
+                self.allow_between(allowed, index);
+                self.walked.budgeted |= ends;
+                allowed = index + 1;
+            } else if ends {
+                most = most.max(used);
+            }
+            self.levels.set(node.depth, level);
+            index += 1;
         }
         self.allow_between(allowed, index);
         self.note_used(most);
-        let level = Level { base, ..self.levels.level(base.into()) };
-        for depth in usize::from(base) + 1..deepest {
-            self.levels.set(depth, level);
-        }
         index - first
+    }
+
+    /// Whether the text can be closed where its last character may be cut short.
+    fn fits(&self, level: Level) -> bool {
+        if level.partial == 0 || self.run.fits_text {
+            return true;
+        }
+        let closing = self.run.closing_after(self.automaton, level.used.into());
+        self.run.closing_in(closing, level.partial) <= self.left_after
     }
 
     /// Allows the tokens of the nodes from `first` to before `end`, which stay in the run.
     fn allow_between(&mut self, first: u32, end: u32) {
         if first < end {
-            let closing = self.run.closing_after(self.automaton, self.run.least);
-            self.allow(self.trie.tokens_between(first, end), closing);
+            self.allow(self.trie.tokens_between(first, end), self.run.worst);
         }
     }
 
-    /// The stack of a run after so many bytes.
+    /// The stack of a run after so many characters.
     fn stack_after(&mut self, used: u32) -> Option<Stack> {
         let Run { stack, counted, .. } = self.run;
         match counted {
@@ -345,21 +449,20 @@ impl Walk<'_, '_> {
 
     /// Notes how much more room would allow a token of this subtree.
     fn note_refused(&mut self, index: u32, node: TrieNode) {
-        let Run { base, room, ref bytes, counted, .. } = self.run;
+        let Run { room, counted, .. } = self.run;
         let Some(Counted { edge, count, .. }) = counted else { return };
         let end = index + node.size;
         let (mut at, mut least) = (index, u32::MAX);
         while at < end && least > room + 1 {
             let node = self.trie.node(at);
             self.walked.nodes += 1;
-            let used = (node.depth - usize::from(base)) as u32;
-            if !bytes.stays.has(node.byte) {
-                least = least.min(used - 1);
-                at += node.size;
-            } else if !self.trie.tokens(at).is_empty() {
-                least = least.min(used);
+            let before = self.levels.level(node.depth.saturating_sub(1));
+            let level = self.run.level_after(before, node.byte);
+            if level.is_none() || !self.trie.tokens(at).is_empty() {
+                least = least.min(level.unwrap_or(before).used.into());
                 at += node.size;
             } else {
+                self.levels.set(node.depth, level.unwrap_or(before));
                 at += 1;
             }
         }
@@ -391,7 +494,7 @@ impl Walk<'_, '_> {
                 self.walked.budgeted = true;
             }
         }
-        let level = Level { end: end + count as u16, frames: self.pool.len(), base: UNKNOWN };
+        let level = Level::new(end + count as u16, self.pool.len(), UNKNOWN);
         self.levels.set(node.depth, level);
         1
     }
@@ -402,8 +505,8 @@ impl Walk<'_, '_> {
     }
 }
 
-pub(super) fn set_bit(mask: &mut [u32], token: u32) {
+fn clear_bit(mask: &mut [u32], token: u32) {
     if let Some(word) = mask.get_mut(token as usize / 32) {
-        *word |= 1 << (token % 32);
+        *word &= !(1 << (token % 32));
     }
 }

@@ -62,6 +62,10 @@ fn masks_of_other_counts_are_not_mixed_up() {
     let runs = ["aaaa", "aaaaaaaa", "abab", "ddd", "0000000", "1234567,", "aaaaaaaaaaaaaaaa"];
     let more = ["aa\"", "a\",\"a", "aaa.", "aaaa\u{e9}", "\u{e9}\u{e9}\u{e9}", "],[", "1,1,1,1"];
     tokens.0.extend(runs.iter().chain(&more).map(|token| token.as_bytes().to_vec()));
+    // Characters that are cut short, and what ends them.
+    let cut: [&[u8]; 6] =
+        [b"\xE4\xB8", b"\xAD\"", b"\"\xE4", b"aa\xF0\x9F", b"\x98\x80aa", b"\xED\x9F\xE4"];
+    tokens.0.extend(cut.map(<[u8]>::to_vec));
     for source in COUNTED {
         tokens.with_constraint(
             |words| compile_counted(source, words),
@@ -193,16 +197,18 @@ const NODES_A_STEP: u64 = 8;
 fn masks_are_quick_and_small_on_real_vocabularies() {
     let model = std::env::var("PICOLM_MODEL").expect("PICOLM_MODEL names no file: see ci/test");
     let smollm2 = ("SmolLM2", Tokens::of_file(&std::fs::read(model).unwrap()));
-    let others = ["llama-spm", "gpt-2", "llama-bpe"].map(|name| (name, Tokens::of_model(name)));
+    let others =
+        ["llama-spm", "gpt-2", "llama-bpe", "qwen2"].map(|name| (name, Tokens::of_model(name)));
     for (name, mut tokens) in core::iter::once(smollm2).chain(others) {
         // The first token ends texts here.
         tokens.0[END as usize].clear();
         for (grammar, compile) in WALKED {
             let (mean, at_most) = print_masks(name, &tokens, grammar, compile);
-            if tokens.0.len() <= 64_000 {
-                assert!(mean < 10_000, "{name}, {grammar}: {mean}");
-                assert!(at_most < 300_000, "{name}, {grammar}: {at_most}");
-            }
+            // Runs cover whole characters: a large vocabulary costs what a small one does, but
+            // where letters are counted by a pattern.
+            let factor = if tokens.0.len() <= 64_000 { 1 } else { 3 };
+            assert!(mean < factor * 10_000, "{name}, {grammar}: {mean}");
+            assert!(at_most < factor * 300_000, "{name}, {grammar}: {at_most}");
         }
         tokens.with_trie(|trie| {
             let masks = 4 * Constraint::words(tokens.0.len() as u32, 120);
