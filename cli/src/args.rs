@@ -11,6 +11,8 @@ pub(crate) mod keeping;
 mod options;
 mod run;
 pub(crate) mod sampling;
+#[cfg(feature = "serve")]
+mod serve;
 mod text;
 
 use crate::report::Failure;
@@ -20,6 +22,8 @@ pub(crate) use help::HELP;
 pub(crate) use options::{Engine, Ram};
 use options::{Options, unknown};
 pub(crate) use run::{Conversation, Run, Wanted};
+#[cfg(feature = "serve")]
+pub(crate) use serve::Serve;
 use std::ffi::OsString;
 
 /// Smallest window of [`Perplexity`]: of 4 tokens, the second half predicts one.
@@ -36,12 +40,21 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         "embed" => Some(embed::parse_embed),
         "perplexity" => Some(parse_perplexity),
         "bench" => Some(parse_bench),
+        #[cfg(feature = "serve")]
+        "serve" => Some(serve::parse_serve),
+        #[cfg(not(feature = "serve"))]
+        "serve" => Some(no_serve),
         _ => None,
     });
     if command.is_some() {
         arguments.next();
     }
     command.unwrap_or(text::parse_run)(Options::new(arguments))
+}
+
+#[cfg(not(feature = "serve"))]
+fn no_serve(_: Options) -> Result<Command, Failure> {
+    Err(Failure::usage("serve: this program has no server: build it with --features serve"))
 }
 
 fn parse_info(mut options: Options) -> Result<Command, Failure> {

@@ -39,18 +39,33 @@ pub(crate) struct Vocabulary {
 impl Vocabulary {
     /// Sorts the texts of all tokens into a tree.
     pub(crate) fn of(vocabulary: &dyn TokenBytes) -> Result<Self, GrammarError> {
-        let tokens = vocabulary.len();
-        let mut scratch = vec![0; SortedTokens::scratch_words(tokens)];
-        let sorted = SortedTokens::new(vocabulary, &mut scratch)?;
-        let mut trie = vec![0; sorted.trie_words()];
-        sorted.build(vocabulary, &mut trie)?;
-        Ok(Self { trie, masks: vec![0; Constraint::words(tokens, MASKS)] })
+        Ok(Self { trie: tree(vocabulary)?, masks: masks(vocabulary.len()) })
     }
 
     /// Bytes of a constraint without its grammar.
     pub(crate) fn bytes(&self) -> u64 {
         (4 * (self.trie.len() + self.masks.len()) + size_of::<Constraint<'_>>()) as u64
     }
+}
+
+/// The texts of all tokens of a vocabulary as a tree.
+pub(crate) fn tree(vocabulary: &dyn TokenBytes) -> Result<Vec<u32>, GrammarError> {
+    let mut scratch = vec![0; SortedTokens::scratch_words(vocabulary.len())];
+    let sorted = SortedTokens::new(vocabulary, &mut scratch)?;
+    let mut trie = vec![0; sorted.trie_words()];
+    sorted.build(vocabulary, &mut trie)?;
+    Ok(trie)
+}
+
+/// Room for the masks of a vocabulary of `tokens`.
+pub(crate) fn masks(tokens: u32) -> Vec<u32> {
+    vec![0; Constraint::words(tokens, MASKS)]
+}
+
+/// The tokens that end a text.
+pub(crate) fn ends(tokenizer: &Tokenizer<'_>) -> impl Iterator<Item = u32> {
+    let tokens = tokenizer.vocabulary_len();
+    (0..tokens).filter(|&token| tokenizer.is_end_of_generation(token))
 }
 
 impl Constrained {
@@ -109,10 +124,10 @@ impl Constrained {
     ) -> Result<Box<Constraint<'c>>, Failure> {
         self.vocabulary = Vocabulary::of(tokenizer).map_err(|error| file.failure(error))?;
         let tokens = tokenizer.vocabulary_len();
-        let ends = (0..tokens).filter(|&token| tokenizer.is_end_of_generation(token));
         let grammar = Grammar::from_words(&mut self.grammar);
         let Vocabulary { trie, masks } = &mut self.vocabulary;
-        let constraint = Constraint::new(grammar, Trie::from_words(trie), tokens, ends, masks);
+        let constraint =
+            Constraint::new(grammar, Trie::from_words(trie), tokens, ends(tokenizer), masks);
         constraint.map(Box::new).map_err(Failure::new)
     }
 }
@@ -135,7 +150,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// The error, with the line of the source and the text there.
-fn described(error: GrammarError, source: &[u8]) -> String {
+pub(crate) fn described(error: GrammarError, source: &[u8]) -> String {
     if error.length == 0 {
         return error.to_string();
     }
@@ -182,7 +197,7 @@ pub(crate) fn require_budget(
 }
 
 /// Compiles in as much memory as it takes, and keeps the result alone.
-fn compiled(
+pub(crate) fn compiled(
     mut compile: impl FnMut(&mut [u32]) -> Result<Grammar<'_>, GrammarError>,
 ) -> Result<Vec<u32>, GrammarError> {
     let mut words = FIRST_WORDS;

@@ -3,7 +3,8 @@
 //! `args` parses the command line, `command` has a file for each command, `engine` brings a model
 //! file and this machine together, `ceiling` holds both to some memory, `cache` and
 //! `expert_profile` keep files for the next run, `line_editor` reads the keyboard, `report` writes
-//! to stderr, and `platform` is the only place that knows the operating system.
+//! to stderr, `serve` answers over HTTP, and `platform` is the only place that knows the operating
+//! system.
 
 mod args;
 mod cache;
@@ -17,6 +18,8 @@ mod layers;
 mod line_editor;
 mod platform;
 mod report;
+#[cfg(feature = "serve")]
+mod serve;
 
 use command::Outcome;
 use std::process::ExitCode;

@@ -2,6 +2,8 @@
 
 use super::options::{Engine, Stop};
 use super::run::Run;
+#[cfg(feature = "serve")]
+use super::serve::Serve;
 use std::path::PathBuf;
 
 /// A command and its options.
@@ -21,6 +23,8 @@ pub(crate) enum Command {
     Embed(Embed),
     Perplexity(Perplexity),
     Bench(Bench),
+    #[cfg(feature = "serve")]
+    Serve(Serve),
 }
 
 impl From<Stop> for Command {

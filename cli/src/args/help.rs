@@ -12,6 +12,7 @@ usage: picolm MODEL.gguf [-p PROMPT] [options]    write on from a prompt
        picolm embed MODEL.gguf [-p TEXT]          a text as a vector, for search
        picolm perplexity MODEL.gguf -f FILE       how well the model predicts a text
        picolm bench MODEL.gguf                    tokens per second
+       picolm serve MODEL.gguf [options]          answer over HTTP, as OpenAI's API
 
 Only generated text goes to stdout; statistics and errors go to stderr. A prompt is
 taken byte for byte; names of special tokens in it (</s>, <|im_end|>) are those tokens.
@@ -67,6 +68,10 @@ bench:       -p N: prompt tokens [128], -n N: generated tokens [32], 0 for none;
              -r N: repetitions, of which the median counts [5];
              --kv; --ram; -j; --json; --skip-layers;
              --bandwidth: only how fast the machine reads the file
+serve:       --host ADDRESS [127.0.0.1], --port N [8080]; --slots N: texts at the same time,
+             of -c tokens each [1]; --api-key-file FILE: requests must bring its first line;
+             --chat-template --think -c -j --kv --ram --quiet --skip-layers as above
+             (only in programs that were built with it)
 
 A first argument that is a command's name is the command: a model file called `info` is
 reached as ./info. `--` ends the options.

@@ -164,6 +164,27 @@ impl Options {
         self.parsed(option, &what, |text| text.parse().ok().filter(|it| range.contains(it)))
     }
 
+    /// `on` or `off`.
+    pub(super) fn on_or_off(&mut self, option: &str) -> Result<bool, Failure> {
+        self.parsed(option, "neither on nor off", |text| match text {
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => None,
+        })
+    }
+
+    /// A port, 0 for one that is free.
+    #[cfg(feature = "serve")]
+    pub(super) fn port(&mut self, option: &str) -> Result<u16, Failure> {
+        self.integer(option, 0)
+    }
+
+    /// Texts at the same time.
+    #[cfg(feature = "serve")]
+    pub(super) fn slots(&mut self, option: &str, most: u32) -> Result<u32, Failure> {
+        self.integer_in(option, 1, most)
+    }
+
     /// Workers.
     pub(super) fn threads(&mut self, option: &str) -> Result<usize, Failure> {
         self.integer_in(option, 1, MAX_WORKERS)
@@ -272,6 +293,8 @@ macro_rules! integers {
     };
 }
 integers!(u32 u64 usize i64);
+#[cfg(feature = "serve")]
+integers!(u16);
 
 /// Bytes: a number above 0, and K, M or G for as many times 1024, 1024^2 or 1024^3; KiB and KB are
 /// spelled-out K.

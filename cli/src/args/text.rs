@@ -38,11 +38,7 @@ fn parse(
                 run.conversation.get_or_insert_default().template = Some(name);
             }
             "--think" => {
-                let thinks = options.parsed(&option, "neither on nor off", |text| match text {
-                    "on" => Some(true),
-                    "off" => Some(false),
-                    _ => None,
-                })?;
+                let thinks = options.on_or_off(&option)?;
                 run.conversation.get_or_insert_default().thinks = Some(thinks);
             }
             "--lookup" => run.lookup = true,

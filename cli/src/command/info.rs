@@ -66,7 +66,7 @@ fn plan(model: &Model<'_>, engine: &Engine) -> Result<Plan, Failure> {
             model.for_vectors(engine.options(0), longest)?
         }
     };
-    Plan::new(model, Needs { options, text, other_bytes: 0 })
+    Plan::new(model, Needs { options, text, ..Needs::default() })
 }
 
 /// The vocabulary as a constraint holds it.

@@ -36,6 +36,8 @@ pub(crate) fn execute(command: &Command) -> Result<Outcome, Failure> {
         Command::Embed(arguments) => embed::embed(arguments),
         Command::Perplexity(arguments) => perplexity::perplexity(arguments),
         Command::Bench(arguments) => bench::bench(arguments),
+        #[cfg(feature = "serve")]
+        Command::Serve(arguments) => crate::serve::serve(arguments),
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn perplexity(arguments: &Perplexity) -> Result<Outcome, Failure> {
     let gguf = file.gguf()?;
     let model = Model::of(&machine, &file, &gguf, engine.skipped)?;
     let (options, text_plan) = (engine.options(ROWS), text::plan(&file, &gguf)?);
-    let needs = Needs { options, text: text_plan, other_bytes: 0 };
+    let needs = Needs { options, text: text_plan, ..Needs::default() };
     let source = ceiling::open(&model, Plan::new(&model, needs)?, engine.ram)?;
     let most = source.text_bytes();
     if text.len() as u64 > most {

@@ -79,7 +79,7 @@ fn load(
     let profile_bytes = profile.as_ref().map_or(0, |_| ProfileFile::bytes(config));
     let others = [constraint_bytes, guesser_bytes, profile_bytes];
     let other_bytes = others.into_iter().fold(0, u64::saturating_add);
-    let plan = Plan::new(model, Needs { options, text: text_plan, other_bytes })?;
+    let plan = Plan::new(model, Needs { options, text: text_plan, other_bytes, sequences: 0 })?;
     let mut source = ceiling::open(model, plan, engine.ram)?;
     let mut profile = profile.map(|file| file.read(&mut source)).transpose()?;
     if arguments.lock {

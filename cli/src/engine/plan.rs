@@ -6,15 +6,17 @@ use crate::platform::map::Memory;
 use crate::platform::stream::StreamOptions;
 use crate::report::{Bytes, Failure};
 use picolm_core::mem::{ARENA_ALIGN, MemoryPlan};
-use picolm_core::model::ModelError;
+use picolm_core::model::{ModelError, ModelOptions};
 use picolm_core::port::Parallel;
-use picolm_core::session::{Options, Session};
+use picolm_core::session::{Engine, Options, Sequence, Session};
 
 /// The needs of a command.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Needs {
     /// An engine of this size. The plan sets its workers, stripes and cache.
     pub(crate) options: Options,
+    /// Texts that the engine writes at the same time; 0 for one [`Session`].
+    pub(crate) sequences: u32,
     /// Tokenizer and sampler, which have memory of their own.
     pub(crate) text: MemoryPlan,
     /// Bytes of everything else: a constraint, a draft model.
@@ -50,11 +52,20 @@ impl Plan {
 
     fn of(model: &Model<'_>, needs: Needs) -> Result<Self, Failure> {
         let mut engine = MemoryPlan::new();
-        Session::plan(&model.layout, &needs.options, &mut engine)
-            .map_err(|error| model.failure(error))?;
+        let planned = match needs.sequences {
+            0 => Session::plan(&model.layout, &needs.options, &mut engine),
+            _ => sequences(model, &needs, &mut engine),
+        };
+        planned.map_err(|error| model.failure(error))?;
         let mut memory = engine;
         memory.add(&needs.text).map_err(|_| model.failure(ModelError::TooLarge))?;
         Ok(Self { needs, engine, memory })
+    }
+
+    /// The sizes of an engine for several texts.
+    #[cfg(feature = "serve")]
+    pub(super) fn model_options(&self, model: &Model<'_>) -> ModelOptions {
+        model_options(model, &self.needs)
     }
 
     /// Bytes of everything.
@@ -66,6 +77,20 @@ impl Plan {
     pub(crate) fn reserve(&self) -> Result<Memory, Failure> {
         reserve(&self.engine)
     }
+}
+
+fn model_options(model: &Model<'_>, needs: &Needs) -> ModelOptions {
+    ModelOptions { sequences: needs.sequences, ..needs.options.model_options(&model.layout) }
+}
+
+/// Counts the memory of an engine for several texts.
+fn sequences(model: &Model<'_>, needs: &Needs, engine: &mut MemoryPlan) -> Result<(), ModelError> {
+    let options = model_options(model, needs);
+    Engine::plan(&model.layout, &options, engine)?;
+    for sequence in 0..needs.sequences {
+        Sequence::take(sequence, options.context, engine)?;
+    }
+    Ok(())
 }
 
 /// Takes the memory of `plan`. It begins at a page, so that the plan's total is enough.

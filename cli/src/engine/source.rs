@@ -8,8 +8,12 @@ use crate::platform::memory;
 use crate::platform::stream::StreamPlan;
 use crate::report::{Bytes, Failure, Progress};
 use picolm_core::mem::Arena;
+#[cfg(feature = "serve")]
+use picolm_core::model::ModelError;
 use picolm_core::port::streaming::Ceiling;
 use picolm_core::session::Session;
+#[cfg(feature = "serve")]
+use picolm_core::session::{Engine, Sequence};
 
 /// The weights of a model, and the plan of the engine that reads them.
 pub(crate) struct Source<'f> {
@@ -49,6 +53,26 @@ impl Source<'_> {
         let mut arena = Arena::new(memory.as_mut_slice());
         Session::new(layout, weights, &machine.pool, options, &mut arena)
             .map_err(|error| self.model.failure(error))
+    }
+
+    /// Loads the engine and its texts into `memory`, which the plan has reserved.
+    #[cfg(feature = "serve")]
+    pub(crate) fn engine<'m>(
+        &'m self,
+        memory: &'m mut Memory,
+    ) -> Result<(Engine<'m>, Vec<Sequence<'m>>), Failure> {
+        let Model { layout, machine, .. } = self.model;
+        let options = self.plan.model_options(self.model);
+        let mut arena = Arena::new(memory.as_mut_slice());
+        let weights = self.contents().weights();
+        let mut load = || -> Result<_, ModelError> {
+            let engine = Engine::new(layout, weights, &machine.pool, &options, &mut arena)?;
+            let texts = (0..options.sequences)
+                .map(|sequence| Sequence::take(sequence, options.context, &mut arena))
+                .collect::<Result<_, _>>()?;
+            Ok((engine, texts))
+        };
+        load().map_err(|error| self.model.failure(error))
     }
 
     /// Longest text that can be tokenized.

@@ -123,7 +123,7 @@ pub(crate) fn encode_turn(
 }
 
 /// The ids of text in segments. Each segment says whether it may name special tokens.
-fn encode_segments(
+pub(crate) fn encode_segments(
     tokenizer: &Tokenizer<'_>,
     segments: &[Segment<'_>],
     added: bool,

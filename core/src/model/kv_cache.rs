@@ -317,6 +317,16 @@ impl<'m> KvCache<'m> {
         Some(())
     }
 
+    /// Lets block `index` of sequence `sequence` be block `block` of the memory; `None` where there
+    /// is no such sequence or block.
+    pub(super) fn place(&mut self, sequence: u32, index: usize, block: u32) -> Option<()> {
+        let KvShape { n_sequence, n_block, .. } = self.shape;
+        let is_block = (block as usize) < n_sequence * n_block;
+        let own = self.blocks.chunks_exact_mut(n_block.max(1)).nth(sequence as usize)?;
+        *own.get_mut(index).filter(|_| is_block)? = block;
+        Some(())
+    }
+
     /// Gives sequence `sequence` blocks of its own again.
     pub(super) fn unshare(&mut self, sequence: u32) {
         let n_block = self.shape.n_block;

@@ -283,6 +283,17 @@ impl<'m> State<'m> {
         self.cache.share(from, to, blocks)
     }
 
+    /// Lets block `index` of sequence `sequence` be block `block` of the memory; `None` where there
+    /// is no such sequence or block.
+    pub(crate) fn place_block(&mut self, sequence: u32, index: usize, block: u32) -> Option<()> {
+        self.cache.place(sequence, index, block)
+    }
+
+    /// Blocks of 64 positions that each sequence has.
+    pub(crate) fn sequence_blocks(&self) -> usize {
+        KvShape::blocks(self.options.context)
+    }
+
     /// Gives sequence `sequence` blocks of its own again.
     pub(crate) fn unshare(&mut self, sequence: u32) {
         self.cache.unshare(sequence);

@@ -114,6 +114,20 @@ impl<'m> Engine<'m> {
         self.state.share(from, to, blocks).is_some()
     }
 
+    /// Lets the positions from `64 * index` on of `sequence` be those of block `block` of the
+    /// memory, for a caller that hands out blocks itself: a prefix that several texts have in
+    /// common lies in memory once, and outlives the text that has computed it. Sequence `s` begins
+    /// with the blocks from `s` times [`Self::sequence_blocks`] on. What holds for
+    /// [`Self::share`] holds here. Says whether there is such a sequence and block.
+    pub fn place_block(&mut self, sequence: u32, index: usize, block: u32) -> bool {
+        self.state.place_block(sequence, index, block).is_some()
+    }
+
+    /// Blocks of 64 positions that each sequence has.
+    pub fn sequence_blocks(&self) -> usize {
+        self.state.sequence_blocks()
+    }
+
     /// Gives `sequence` blocks of its own again; what it shared is not in them.
     pub fn unshare(&mut self, sequence: u32) {
         self.state.unshare(sequence);

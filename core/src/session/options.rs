@@ -88,7 +88,8 @@ impl Options {
         self.logit_rows == 0 && !config.is_causal
     }
 
-    pub(super) fn model_options(&self, layout: &Layout<'_, '_>) -> ModelOptions {
+    /// The sizes of an engine with one sequence, with what is left open here chosen.
+    pub fn model_options(&self, layout: &Layout<'_, '_>) -> ModelOptions {
         let config = layout.config();
         let Self { kv_type, logit_rows, workers, stripe_bytes, marks, .. } = *self;
         let context = self.context(config);

@@ -1,0 +1,51 @@
+//! The command line of `picolm serve`.
+
+use super::command::Command;
+use super::options::{Engine, Options, unknown};
+use super::run::Conversation;
+use crate::report::Failure;
+use std::path::PathBuf;
+
+/// Most texts that are written at the same time.
+const MAX_SLOTS: u32 = 64;
+
+/// Answers requests over HTTP.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Serve {
+    pub(crate) engine: Engine,
+    /// Name or address to listen at.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// Texts that are written at the same time.
+    pub(crate) slots: u32,
+    /// A file with the key that every request must bring.
+    pub(crate) key_file: Option<PathBuf>,
+    /// Its system message is none: requests bring their own.
+    pub(crate) conversation: Conversation,
+    pub(crate) quiet: bool,
+}
+
+pub(super) fn parse_serve(mut options: Options) -> Result<Command, Failure> {
+    let (mut host, mut port, mut slots, mut quiet) = (String::from("127.0.0.1"), 8080, 1, false);
+    let (mut key_file, mut conversation) = (None, Conversation::default());
+    while let Some(option) = options.next()? {
+        match option.as_str() {
+            "--host" => host = options.some(&option)?.to_string_lossy().into_owned(),
+            "--port" => port = options.port(&option)?,
+            "--slots" => slots = options.slots(&option, MAX_SLOTS)?,
+            "--api-key-file" => key_file = Some(options.some(&option)?.into()),
+            "--chat-template" => {
+                conversation.template = Some(options.value(&option)?.to_string_lossy().into());
+            }
+            "--think" => conversation.thinks = Some(options.on_or_off(&option)?),
+            "-c" | "--context" => options.engine.context = options.integer(&option, 1)?,
+            "-j" | "--threads" => options.engine.threads = options.threads(&option)?,
+            "--quiet" => quiet = true,
+            _ if options.take(&option)? => {}
+            _ => return Err(unknown(&option)),
+        }
+    }
+    options.finish(|engine| {
+        Command::Serve(Serve { engine, host, port, slots, key_file, conversation, quiet })
+    })
+}

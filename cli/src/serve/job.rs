@@ -1,0 +1,143 @@
+//! What the threads of the server hand to each other.
+
+use super::error::ApiError;
+use super::request::Sampling;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// A body to be understood.
+pub(super) struct Task {
+    pub(super) endpoint: Endpoint,
+    pub(super) body: Vec<u8>,
+    pub(super) events: Events,
+}
+
+/// What a body asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Chat,
+    Completion,
+    Embeddings,
+    Tokenize,
+    Detokenize,
+}
+
+impl Endpoint {
+    /// Whether the engine is needed, so that there is a queue.
+    pub(super) const fn computes(self) -> bool {
+        matches!(self, Self::Chat | Self::Completion | Self::Embeddings)
+    }
+}
+
+/// Work for the thread that computes.
+pub(super) enum Job {
+    Text(TextJob),
+    Vectors(VectorJob),
+}
+
+/// A text to write.
+pub(super) struct TextJob {
+    pub(super) prompt: Vec<u32>,
+    /// Most tokens to write: there are positions for all but the last, which needs none.
+    pub(super) max_tokens: u32,
+    pub(super) sampling: Sampling,
+    /// Texts that end it.
+    pub(super) stop: Vec<Vec<u8>>,
+    /// A compiled grammar that it keeps to.
+    pub(super) grammar: Option<Vec<u32>>,
+    /// How many alternatives of each token are reported; `None` where no scores are.
+    pub(super) top_logprobs: Option<u32>,
+    pub(super) events: Events,
+}
+
+/// Texts to turn into vectors.
+pub(super) struct VectorJob {
+    pub(super) texts: Vec<Vec<u32>>,
+    pub(super) events: Events,
+}
+
+/// What becomes of a request, in order.
+pub(super) enum Event {
+    /// It is refused, or has failed.
+    Failed(ApiError),
+    /// This JSON answers it.
+    Answer(Vec<u8>),
+    /// It is understood, and waits for its turn.
+    Understood(Form),
+    /// Its prompt has been read.
+    Read { prompt_tokens: u32, cached_tokens: u32 },
+    /// More of the text.
+    Text { text: String, tokens: u32, scored: Vec<Scored> },
+    /// The text has ended.
+    Ended(Finish),
+    /// The vectors, and the tokens that they were made from.
+    Vectors { vectors: Vec<Vec<f32>>, tokens: u32 },
+}
+
+/// In which form an answer is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Text {
+        is_chat: bool,
+        streams: bool,
+        /// Whether a stream ends with the numbers of tokens.
+        wants_usage: bool,
+        /// Whether the answer says what scores its tokens had.
+        is_scored: bool,
+    },
+    Vectors {
+        is_base64: bool,
+    },
+}
+
+/// Why a text has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Finish {
+    Stop,
+    Length,
+}
+
+impl Finish {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+        }
+    }
+}
+
+/// A token with its probability.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Scored {
+    pub(super) token: Alternative,
+    pub(super) top: Vec<Alternative>,
+}
+
+/// A token that could have come.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Alternative {
+    pub(super) bytes: Vec<u8>,
+    /// The logarithm of its probability.
+    pub(super) logprob: f32,
+}
+
+/// The way back to a request's connection.
+#[derive(Clone)]
+pub(super) struct Events {
+    sender: UnboundedSender<Event>,
+}
+
+impl Events {
+    pub(super) const fn new(sender: UnboundedSender<Event>) -> Self {
+        Self { sender }
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    pub(super) fn send(&self, event: Event) {
+        // Who has gone needs no answer; `is_closed` is looked at before each pass.
+        let _ = self.sender.send(event);
+    }
+}

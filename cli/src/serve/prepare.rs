@@ -1,0 +1,263 @@
+//! The thread that understands bodies: JSON, text and grammars may take a while, in which the
+//! others go on.
+
+use super::answer::json as as_json;
+use super::error::ApiError;
+use super::job::{Endpoint, Event, Form, Job, Task, TextJob, VectorJob};
+use super::prompt;
+use super::request::{self, Detokenize, Embed, EncodingFormat, Generate, Prompt, Tokenize};
+use crate::constraint;
+use crate::engine::text;
+use picolm_core::chat::Chat;
+use picolm_core::grammar::json::Root;
+use picolm_core::grammar::{Constrain, Constraint, Grammar, GrammarError, Trie, json, schema};
+use picolm_core::sampler::Rng;
+use picolm_core::tokenizer::{Decoder, Tokenizer};
+use serde::Serialize;
+use std::sync::OnceLock;
+use std::sync::mpsc::{Receiver, Sender};
+
+/// Most texts of one request for vectors.
+const MAX_TEXTS: usize = 256;
+
+/// What bodies are understood by.
+pub(super) struct Prepare<'p, 'm> {
+    pub(super) tokenizer: &'p Tokenizer<'m>,
+    pub(super) chat: Option<Chat<'p>>,
+    /// The vocabulary's tree, once a grammar has been asked for.
+    pub(super) tree: &'p OnceLock<Vec<u32>>,
+    /// Positions of a text.
+    pub(super) context: u32,
+    /// Whether the model turns texts into vectors of as many elements; 0 where it writes.
+    pub(super) vector_len: u32,
+}
+
+impl Prepare<'_, '_> {
+    /// Understands bodies until no more can come.
+    pub(super) fn run(&self, tasks: Receiver<Task>, jobs: Sender<Job>) {
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let mut seeds = Rng::new(now.as_nanos() as u64);
+        for task in tasks {
+            if task.events.is_closed() {
+                continue;
+            }
+            let seed = seeds.next_u64();
+            let events = task.events.clone();
+            match self.understand(task, seed) {
+                Ok(Understood::Answer(json)) => events.send(Event::Answer(json)),
+                Ok(Understood::Job(form, job)) => {
+                    events.send(Event::Understood(form));
+                    if jobs.send(job).is_err() {
+                        return;
+                    }
+                }
+                Err(error) => events.send(Event::Failed(error)),
+            }
+        }
+    }
+
+    fn understand(&self, task: Task, seed: u64) -> Result<Understood, ApiError> {
+        match task.endpoint {
+            Endpoint::Chat | Endpoint::Completion => self.text(task, seed),
+            Endpoint::Embeddings => self.vectors(task),
+            Endpoint::Tokenize => self.tokenize(&task.body).map(Understood::Answer),
+            Endpoint::Detokenize => self.detokenize(&task.body).map(Understood::Answer),
+        }
+    }
+
+    fn text(
+        &self,
+        Task { endpoint, body, events }: Task,
+        seed: u64,
+    ) -> Result<Understood, ApiError> {
+        if self.vector_len > 0 {
+            return Err(ApiError::invalid("this model turns texts into vectors: /v1/embeddings"));
+        }
+        let request: Generate = request::parse(&body)?;
+        let is_chat = endpoint == Endpoint::Chat;
+        let wanted = request.max_tokens()?;
+        let sampling = request.sampling(self.tokenizer.vocabulary_len(), seed)?;
+        let (stop, top_logprobs) = (request.stop()?, request.top_logprobs()?);
+        let prompt = match is_chat {
+            true => prompt::tokens(self.tokenizer, self.chat, &request)?,
+            false => self.prompt(request.prompt.as_ref())?,
+        };
+        let free = (self.context as usize).checked_sub(prompt.len());
+        let free = free.ok_or_else(|| ApiError::context(prompt.len(), self.context))?;
+        // The last token of a text is not evaluated, so it needs no position.
+        let max_tokens = wanted.unwrap_or(u32::MAX).min(free as u32 + 1);
+        let grammar = self.grammar(&request, max_tokens)?;
+        if grammar.is_some() && !stop.is_empty() {
+            return Err(ApiError::param("stop", "response_format says where the text ends"));
+        }
+        let form = Form::Text {
+            is_chat,
+            streams: request.stream.unwrap_or(false),
+            wants_usage: request.wants_usage(),
+            is_scored: top_logprobs.is_some(),
+        };
+        let job = TextJob { prompt, max_tokens, sampling, stop, grammar, top_logprobs, events };
+        Ok(Understood::Job(form, Job::Text(job)))
+    }
+
+    /// The tokens of a prompt, in which names of special tokens are those tokens.
+    fn prompt(&self, prompt: Option<&Prompt>) -> Result<Vec<u32>, ApiError> {
+        let encode = |text: &str| {
+            text::encode(self.tokenizer, text.as_bytes(), true, true).map_err(prompt::refusal)
+        };
+        let tokens = match prompt {
+            None => return Err(ApiError::param("prompt", "is missing")),
+            Some(Prompt::Text(text)) => encode(text)?,
+            Some(Prompt::Texts(texts)) if texts.len() == 1 => encode(&texts[0])?,
+            Some(Prompt::Tokens(tokens)) => tokens.clone(),
+            Some(Prompt::TokenLists(lists)) if lists.len() == 1 => lists[0].clone(),
+            Some(Prompt::Texts(_) | Prompt::TokenLists(_)) => {
+                return Err(ApiError::unsupported("prompt", "one text a request"));
+            }
+        };
+        self.check_tokens("prompt", &tokens)?;
+        Ok(tokens)
+    }
+
+    /// Refuses ids that there are not, and a text of none.
+    fn check_tokens(&self, param: &'static str, tokens: &[u32]) -> Result<(), ApiError> {
+        let vocabulary = self.tokenizer.vocabulary_len();
+        if tokens.is_empty() {
+            return Err(ApiError::param(param, "the text is empty"));
+        }
+        match tokens.iter().find(|&&token| token >= vocabulary) {
+            Some(token) => {
+                let message = format_args!("no token has the id {token}");
+                Err(ApiError::param(param, message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The grammar that a text is to keep to, for which `max_tokens` are enough.
+    fn grammar(&self, request: &Generate, max_tokens: u32) -> Result<Option<Vec<u32>>, ApiError> {
+        const PARAM: &str = "response_format";
+        let Some(format) = &request.response_format else { return Ok(None) };
+        let words = match (&format.kind[..], &format.json_schema) {
+            ("text", _) => return Ok(None),
+            ("json_object", _) => constraint::compiled(|words| json::compact(Root::Object, words))
+                .map_err(ApiError::internal)?,
+            ("json_schema", Some(request::JsonSchema { schema: Some(source) })) => {
+                let source = source.get().as_bytes();
+                let compiled = constraint::compiled(|words| schema(source, false, words));
+                compiled
+                    .map_err(|error| ApiError::param(PARAM, constraint::described(error, source)))?
+            }
+            ("json_schema", _) => return Err(ApiError::param(PARAM, "the schema is missing")),
+            (kind, _) => {
+                let message = format_args!("'{kind}' is none of text, json_object, json_schema");
+                return Err(ApiError::unsupported(PARAM, message));
+            }
+        };
+        let needed = self.tokens_to_close(&words).map_err(ApiError::internal)?;
+        if needed > max_tokens {
+            return Err(ApiError::param(
+                PARAM,
+                format_args!("it asks for room for {needed} tokens, and there are {max_tokens}"),
+            ));
+        }
+        Ok(Some(words))
+    }
+
+    /// How many tokens the shortest text of a grammar takes.
+    fn tokens_to_close(&self, grammar: &[u32]) -> Result<u32, GrammarError> {
+        let tree = match self.tree.get() {
+            Some(tree) => tree,
+            None => {
+                let tree = constraint::tree(self.tokenizer)?;
+                self.tree.get_or_init(|| tree)
+            }
+        };
+        let vocabulary = self.tokenizer.vocabulary_len();
+        let mut mask = vec![0; Constraint::words(vocabulary, 0)];
+        // Joining with a vocabulary changes the words.
+        let mut words = grammar.to_vec();
+        let (grammar, tree) = (Grammar::from_words(&mut words), Trie::from_words(tree));
+        let constraint = Constraint::new(grammar, tree, vocabulary, [], &mut mask)?;
+        Ok(constraint.tokens_to_close())
+    }
+
+    fn vectors(&self, Task { body, events, .. }: Task) -> Result<Understood, ApiError> {
+        if self.vector_len == 0 {
+            return Err(ApiError::invalid(
+                "this model writes texts: vectors take a model that was trained for them",
+            ));
+        }
+        let request: Embed = request::parse(&body)?;
+        if request.dimensions.is_some_and(|dimensions| dimensions != self.vector_len) {
+            let message = format_args!("the model's vectors have {} elements", self.vector_len);
+            return Err(ApiError::unsupported("dimensions", message));
+        }
+        let encode = |text: &String| {
+            text::encode(self.tokenizer, text.as_bytes(), true, true).map_err(prompt::refusal)
+        };
+        let texts = match request.input {
+            Prompt::Text(text) => vec![encode(&text)?],
+            Prompt::Tokens(tokens) => vec![tokens],
+            Prompt::Texts(texts) if texts.len() <= MAX_TEXTS => {
+                texts.iter().map(encode).collect::<Result<_, _>>()?
+            }
+            Prompt::TokenLists(lists) if lists.len() <= MAX_TEXTS => lists,
+            Prompt::Texts(_) | Prompt::TokenLists(_) => {
+                return Err(ApiError::param("input", format_args!("at most {MAX_TEXTS} texts")));
+            }
+        };
+        if texts.is_empty() {
+            return Err(ApiError::param("input", "there is no text"));
+        }
+        for tokens in &texts {
+            self.check_tokens("input", tokens)?;
+            if tokens.len() > self.context as usize {
+                return Err(ApiError::context(tokens.len(), self.context));
+            }
+        }
+        let is_base64 = request.encoding_format == Some(EncodingFormat::Base64);
+        let job = Job::Vectors(VectorJob { texts, events });
+        Ok(Understood::Job(Form::Vectors { is_base64 }, job))
+    }
+
+    fn tokenize(&self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+        #[derive(Serialize)]
+        struct Tokens {
+            tokens: Vec<u32>,
+        }
+        let Tokenize { content, add_special, parse_special } = request::parse(body)?;
+        let tokens = text::encode(self.tokenizer, content.as_bytes(), add_special, parse_special)
+            .map_err(prompt::refusal)?;
+        as_json(&Tokens { tokens })
+    }
+
+    fn detokenize(&self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+        #[derive(Serialize)]
+        struct Text<'t> {
+            content: &'t str,
+        }
+        let Detokenize { tokens } = request::parse(body)?;
+        if !tokens.is_empty() {
+            self.check_tokens("tokens", &tokens)?;
+        }
+        let (mut bytes, mut decoder) = (Vec::new(), Decoder::whole_text(self.tokenizer));
+        let mut take = |part: &[u8]| bytes.extend_from_slice(part);
+        for token in tokens {
+            if self.tokenizer.is_control(token) {
+                decoder.finish(&mut take);
+                take(self.tokenizer.raw_text(token));
+            } else {
+                decoder.push(token, self.tokenizer, &mut take);
+            }
+        }
+        decoder.finish(&mut take);
+        as_json(&Text { content: &String::from_utf8_lossy(&bytes) })
+    }
+}
+
+/// What a body asks for.
+enum Understood {
+    Answer(Vec<u8>),
+    Job(Form, Job),
+}

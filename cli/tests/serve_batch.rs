@@ -1,0 +1,288 @@
+//! `picolm serve`: several texts at the same time, and what is not computed twice.
+#![cfg(feature = "serve")]
+
+mod common;
+#[path = "common/server.rs"]
+mod server;
+
+use common::model;
+use core::time::Duration;
+use serde_json::{Value, json};
+use server::{Server, parse, text_of};
+use std::io::{Read, Write};
+use std::time::Instant;
+
+/// Bodies that differ in all that a text may depend on.
+fn bodies(count: usize) -> Vec<Value> {
+    let body = |index: usize| {
+        let words = "to be or not to be, that is the question: ";
+        let prompt = words.repeat(1 + index % 3) + &format!("text {}", index % 5);
+        let mut body = json!({"prompt": prompt, "max_tokens": 5 + 7 * (index % 4),
+            "temperature": [0.0, 0.7, 1.3][index % 3], "seed": index, "stream": index % 2 == 0});
+        let others = match index % 6 {
+            1 => json!({"response_format": {"type": "json_object"}}),
+            2 => json!({"frequency_penalty": 0.5, "logit_bias": {"100": 3}}),
+            3 => json!({"logprobs": 2}),
+            4 => json!({"stop": ["e", "zq"]}),
+            _ => json!({}),
+        };
+        body.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+        body
+    };
+    (0..count).map(body).collect()
+}
+
+/// The text and the scores of an answer, whole or streamed.
+fn outcome(answer: &server::Answer, body: &Value) -> (String, Vec<Value>) {
+    let parts = if body["stream"] == true { answer.parts() } else { vec![answer.ok()] };
+    let scores = parts.iter().map(|part| part["choices"][0]["logprobs"]["token_logprobs"].clone());
+    let scores = scores.filter_map(|scores| scores.as_array().cloned()).flatten().collect();
+    (text_of(&parts), scores)
+}
+
+/// Every text, among others that come and go, is the text alone.
+fn texts_are_those_alone(path: &str, arguments: &[&str], rounds: usize) {
+    let bodies = bodies(24);
+    let alone: Vec<_> = bodies
+        .iter()
+        .map(|body| {
+            // A server that has seen nothing else.
+            let server = Server::start(path, &["-j", "1", "-c", "256"]);
+            outcome(&server.post("/v1/completions", &body.to_string()), body)
+        })
+        .collect();
+    let server = Server::start(path, arguments);
+    for round in 0..rounds {
+        std::thread::scope(|scope| {
+            for worker in 0..8 {
+                let (server, bodies, alone) = (&server, &bodies, &alone);
+                scope.spawn(move || {
+                    for step in 0..3 {
+                        let index = (worker * 3 + step * 7 + round * 5) % bodies.len();
+                        let body = &bodies[index];
+                        if (worker + step + round) % 4 == 3 {
+                            // One that leaves before the end.
+                            let mut stream = server.begin("/v1/completions", &body.to_string());
+                            let mut some = [0; 20];
+                            let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
+                            let _ = stream.read(&mut some);
+                            continue;
+                        }
+                        let answer = server.post("/v1/completions", &body.to_string());
+                        assert_eq!(outcome(&answer, body), alone[index], "{body}");
+                    }
+                });
+            }
+        });
+    }
+    server.wait_for("picolm_texts_running", |running| running == 0.0);
+}
+
+#[test]
+fn eight_at_once_are_each_the_text_alone() {
+    let arguments = ["--slots", "8", "-j", "2", "-c", "256"];
+    texts_are_those_alone(&model("llama"), &arguments, 3);
+}
+
+#[test]
+fn fewer_slots_than_texts_change_nothing() {
+    let arguments = ["--slots", "2", "-j", "1", "-c", "256"];
+    texts_are_those_alone(&model("llama"), &arguments, 2);
+}
+
+#[test]
+fn recurrent_texts_are_the_texts_alone() {
+    let arguments = ["--slots", "3", "-j", "1", "-c", "256"];
+    texts_are_those_alone(&model("lfm2"), &arguments, 2);
+}
+
+fn completion(server: &Server, prompt: &[u32], rest: Value) -> Value {
+    let mut body = json!({"prompt": prompt, "max_tokens": 4, "temperature": 0});
+    body.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+    server.post("/v1/completions", &body.to_string()).ok()
+}
+
+fn cached(answer: &Value) -> u64 {
+    answer["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap()
+}
+
+fn tokens(count: u32, seed: u32) -> Vec<u32> {
+    (0..count).map(|index| 10 + (index * 7 + seed * 13 + index * index) % 300).collect()
+}
+
+#[test]
+fn nothing_is_computed_twice() {
+    let server = Server::start(&model("llama"), &["--slots", "2", "-j", "1", "-c", "256"]);
+    let first = tokens(150, 1);
+    let answer = completion(&server, &first, json!({}));
+    assert_eq!(cached(&answer), 0);
+    // Another last message.
+    let mut second = first.clone();
+    second.truncate(140);
+    second.extend(tokens(20, 2));
+    let answer = completion(&server, &second, json!({}));
+    assert!(cached(&answer) >= 128, "{answer}");
+    // Both have a slot: each is there as a whole.
+    for prompt in [&first, &second] {
+        let answer = completion(&server, prompt, json!({}));
+        assert!(cached(&answer) >= 128, "{answer}");
+    }
+    // A third takes the place of one; what they have in common stays.
+    let mut third = first.clone();
+    third.truncate(100);
+    third.extend(tokens(90, 3));
+    assert!(cached(&completion(&server, &third, json!({}))) >= 64);
+    for prompt in [&first, &second, &third, &first] {
+        assert!(cached(&completion(&server, prompt, json!({}))) >= 64);
+    }
+    // A text of its own, then one that is not.
+    assert_eq!(cached(&completion(&server, &tokens(150, 9), json!({}))), 0);
+    assert!(cached(&completion(&server, &third, json!({}))) >= 64);
+}
+
+#[test]
+fn a_text_of_a_turn_is_there_for_the_next() {
+    for name in ["llama", "lfm2", "mamba2"] {
+        let server = Server::start(&model(name), &["-j", "1", "-c", "256"]);
+        let first = tokens(100, 1);
+        let answer = completion(&server, &first, json!({}));
+        assert_eq!(cached(&answer), 0, "{name}");
+        let mut next = first.clone();
+        next.extend(tokens(30, 2));
+        let answer = completion(&server, &next, json!({}));
+        assert!(cached(&answer) >= 100, "{name}: {answer}");
+        let fresh = Server::start(&model(name), &["-j", "1", "-c", "256"]);
+        let alone = completion(&fresh, &next, json!({}));
+        assert_eq!(alone["choices"][0]["text"], answer["choices"][0]["text"], "{name}");
+    }
+}
+
+#[test]
+fn blocks_are_shared_with_a_text_in_progress() {
+    let server = Server::start(&model("llama"), &["--slots", "4", "-j", "1", "-c", "256"]);
+    let common = tokens(200, 1);
+    let alone: Vec<_> = (0..4)
+        .map(|index| {
+            let prompt = [&common[..], &tokens(10, 5 + index)].concat();
+            let fresh = Server::start(&model("llama"), &["-j", "1", "-c", "256"]);
+            completion(&fresh, &prompt, json!({"max_tokens": 30}))["choices"][0]["text"].clone()
+        })
+        .collect();
+    for _ in 0..3 {
+        std::thread::scope(|scope| {
+            for (index, alone) in (0..).zip(&alone) {
+                let (server, common) = (&server, &common);
+                scope.spawn(move || {
+                    let prompt = [&common[..], &tokens(10, 5 + index)].concat();
+                    let answer = completion(server, &prompt, json!({"max_tokens": 30}));
+                    assert_eq!(&answer["choices"][0]["text"], alone);
+                });
+            }
+        });
+    }
+    let computed =
+        server.metric("picolm_prompt_tokens_total") - server.metric("picolm_cached_tokens_total");
+    assert!(computed < 12.0 * 210.0 / 2.0, "{computed}");
+}
+
+/// The larger model, on which a prompt takes a while.
+fn slow_model() -> String {
+    std::env::var("PICOLM_MODEL").expect("PICOLM_MODEL names a model: ci/test sets it")
+}
+
+fn slow_prompt(words: usize) -> String {
+    (0..words).map(|index| format!("word {index} ")).collect()
+}
+
+#[test]
+fn a_request_that_is_cut_off_leaves_what_was_computed() {
+    let server = Server::start(&slow_model(), &["-j", "1", "-c", "2048"]);
+    let body = json!({"prompt": slow_prompt(300), "max_tokens": 2, "temperature": 0}).to_string();
+    let stream = server.begin("/v1/completions", &body);
+    server.wait_for("picolm_rows_total", |rows| rows > 200.0);
+    drop(stream);
+    // It ends within a pass.
+    server.wait_for("picolm_texts_running", |running| running == 0.0);
+    let rows = server.metric("picolm_rows_total");
+    assert!(rows < 1100.0, "{rows}");
+    let answer = server.post("/v1/completions", &body).ok();
+    assert_eq!(cached(&answer) as f64, rows);
+    assert!(server.log().iter().any(|line| line.ends_with("client left")), "{:?}", server.log());
+}
+
+#[test]
+fn everything_else_is_answered_while_a_prompt_is_read() {
+    let server = Server::start(&slow_model(), &["-j", "1", "-c", "2048"]);
+    let body = json!({"prompt": slow_prompt(300), "max_tokens": 1}).to_string();
+    let mut stream = server.begin("/v1/completions", &body);
+    server.wait_for("picolm_rows_total", |rows| rows > 0.0);
+    let mut slowest = Duration::ZERO;
+    for _ in 0..5 {
+        for path in ["/health", "/v1/models", "/api/tags", "/props", "/metrics"] {
+            let begun = Instant::now();
+            assert_eq!(server.get(path).status, 200);
+            slowest = slowest.max(begun.elapsed());
+        }
+        let begun = Instant::now();
+        server.post("/tokenize", r#"{"content":"Hello"}"#).ok();
+        slowest = slowest.max(begun.elapsed());
+    }
+    assert_eq!(server.metric("picolm_texts_running"), 1.0, "the prompt is too short for the test");
+    // 100 ms on a machine of one's own; PicoClaw waits for 800.
+    assert!(slowest < Duration::from_millis(800), "{slowest:?}");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    parse(&answer).ok();
+}
+
+#[test]
+fn a_stream_goes_on_while_another_prompt_is_read() {
+    let server = Server::start(&slow_model(), &["-j", "1", "-c", "2048", "--slots", "2"]);
+    let body = json!({"prompt": "Once upon a time", "max_tokens": 2000, "temperature": 0,
+                      "logit_bias": {"0": -100, "2": -100}, "stream": true});
+    let mut stream = server.begin("/v1/completions", &body.to_string());
+    let mut some = [0; 4096];
+    assert!(stream.read(&mut some).unwrap() > 0);
+    server.wait_for("picolm_passes_total", |passes| passes > 5.0);
+    let written =
+        || server.metric("picolm_rows_total") - server.metric("picolm_prompt_tokens_total");
+    let before = server.metric("picolm_passes_total");
+    let long = json!({"prompt": slow_prompt(200), "max_tokens": 1}).to_string();
+    let answer = server.post("/v1/completions", &long).ok();
+    let passes = server.metric("picolm_passes_total") - before;
+    let prompt = answer["usage"]["prompt_tokens"].as_f64().unwrap();
+    // The prompt came in several pieces, and each pass has written a token of the stream.
+    assert!(passes >= 3.0, "{passes} passes for {prompt} tokens");
+    assert!(written() > 0.0);
+    drop(stream);
+    server.wait_for("picolm_texts_running", |running| running == 0.0);
+}
+
+#[test]
+fn a_full_queue_says_when_to_come_again() {
+    let server = Server::start(&slow_model(), &["-j", "1", "-c", "2048"]);
+    let body = json!({"prompt": slow_prompt(300), "max_tokens": 1}).to_string();
+    let held: Vec<_> = (0..5).map(|_| server.begin("/v1/completions", &body)).collect();
+    server.wait_for("picolm_texts_waiting", |waiting| waiting == 4.0);
+    let answer = server.post("/v1/completions", &body);
+    assert_eq!((answer.status, answer.code()), (503, "overloaded".into()));
+    assert!(answer.head.contains("retry-after: "), "{}", answer.head);
+    assert_eq!(server.get("/health").status, 200);
+    drop(held);
+    server.wait_for("picolm_texts_running", |running| running == 0.0);
+    let short = r#"{"prompt":"a","max_tokens":1}"#;
+    server.post("/v1/completions", short).ok();
+}
+
+#[test]
+fn a_connection_is_kept_for_several_requests() {
+    let server = Server::start(&model("llama"), &["-j", "1"]);
+    let mut stream = server.connect();
+    for _ in 0..3 {
+        stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut bytes = [0; 1024];
+        let count = stream.read(&mut bytes).unwrap();
+        assert!(bytes[..count].starts_with(b"HTTP/1.1 200"));
+    }
+    assert_eq!(server.metric("picolm_connections"), 2.0);
+}
