@@ -1,0 +1,3 @@
+//! `picolm serve`: what the server is made of.
+
+pub(crate) mod template;
