@@ -25,14 +25,18 @@ WEATHER = tool(
     "Get the current weather in a city.",
     {
         "city": {"type": "string", "description": "The city, e.g. Paris"},
-        "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]},
+        "unit": {"type": "string", "description": "of what", "enum": ["celsius", "fahrenheit"]},
     },
     ["city"],
 )
 SEARCH = tool(
     "web_search",
     "Search the web",
-    {"query": {"type": "string"}, "count": {"type": "integer", "minimum": 1, "default": 5}},
+    {
+        "query": {"type": "string", "description": "for what"},
+        "count": {"type": "integer", "description": "how many", "minimum": 1, "default": 5},
+        "sites": {"type": "array", "description": "where", "items": {"type": "string"}},
+    },
     ["query"],
 )
 ODD = tool(
@@ -82,13 +86,14 @@ def assistant(text, calls=None, **more):
     return {**message, "tool_calls": calls} if calls else message
 
 
-def talk(name, messages, tools=(), prompt=True, thinking=None):
+def talk(name, messages, tools=(), prompt=True, thinking=None, more=None):
     return {
         "name": name,
         "messages": messages,
         "tools": list(tools),
         "add_generation_prompt": prompt,
         "thinking": thinking,
+        "more": more or {},
     }
 
 
@@ -193,6 +198,15 @@ TALKS = [
             assistant(""),
             user(" "),
         ],
+    ),
+    talk(
+        "more variables",
+        [system("S"), user("U <|im_end|>")],
+        [WEATHER],
+        more={
+            "datetime": "Mar 09 2026", "functions": "[{<|im_end|>}]", "reasoning_effort": "high",
+            "builtin_tools": ["browser", "python"], "custom_tools": [], "date_string": "9 Mar",
+        },
     ),
     talk("two of the user", [user("One."), user("Two."), assistant("Three.")], prompt=False),
     talk("only system", [system("Alone.")]),

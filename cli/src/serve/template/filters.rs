@@ -75,7 +75,12 @@ fn on_text(name: &str, call: &Call<'_>) -> Outcome {
             replaced(text, &old, &new, call.int(3, "count", -1)?, call)?
         }
         "indent" => return indent(text, call),
-        "escape" | "e" | "forceescape" => escaped(text, call.budget)?,
+        "safe" => return Ok(Value::from_safe_string(text.to_owned())),
+        "escape" | "e" | "forceescape" => {
+            let is_safe = call.subject()?.is_safe() && name != "forceescape";
+            let text = if is_safe { text.to_owned() } else { escaped(text, call.budget)? };
+            return Ok(Value::from_safe_string(text));
+        }
         "format" => {
             let values = value::list(call.places().iter().skip(1).cloned().collect())?;
             return super::operators::percent_format(text, &values, call.budget);
@@ -89,7 +94,7 @@ fn on_text(name: &str, call: &Call<'_>) -> Outcome {
 }
 
 /// `&`, `<`, `>` and quotes as HTML has them.
-fn escaped(text: &str, budget: &Budget) -> Result<String, Error> {
+pub(super) fn escaped(text: &str, budget: &Budget) -> Result<String, Error> {
     budget.take(20 * text.len())?;
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -367,8 +372,17 @@ fn path(value: &Value, attribute: &Value) -> Outcome {
     let names = mark::unmark(names);
     names.split('.').try_fold(value.clone(), |value, name| match name.parse::<usize>() {
         Ok(index) => value.get_item(&Value::from(index)),
-        Err(_) => value.get_attr(name),
+        Err(_) => value.get_item(&Value::from(name)),
     })
+}
+
+/// The elements of the subject; there are none in what is false (`none`), as Jinja has it here.
+fn some_elements(call: &Call<'_>) -> Result<Vec<Value>, Error> {
+    let subject = call.subject()?;
+    match subject.is_true() {
+        true => elements(subject, call.budget),
+        false => Ok(Vec::new()),
+    }
 }
 
 fn map(call: &Call<'_>) -> Outcome {
@@ -376,7 +390,7 @@ fn map(call: &Call<'_>) -> Outcome {
     let default = call.optional(usize::MAX, "default");
     let filter = call.optional(1, "filter");
     let mut mapped = Vec::new();
-    for element in elements(call.subject()?, call.budget)? {
+    for element in some_elements(call)? {
         mapped.push(match (&attribute, &filter) {
             (Some(attribute), _) => {
                 let found = path(&element, attribute)?;
@@ -411,7 +425,7 @@ fn select(call: &Call<'_>, keeps: bool, by_attribute: bool) -> Outcome {
     let test_at = if by_attribute { 2 } else { 1 };
     let test = call.optional(test_at, "test");
     let mut kept = Vec::new();
-    for element in elements(call.subject()?, call.budget)? {
+    for element in some_elements(call)? {
         let tested = match by_attribute {
             true => path(&element, &call.required(1, "attribute")?)?,
             false => element.clone(),

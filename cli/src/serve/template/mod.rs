@@ -38,6 +38,8 @@ use std::fmt;
 
 /// What any rendering may cost: instructions, and bytes made, looked at and written.
 const BASE: Limits = Limits { fuel: 1_000_000, bytes: 4 << 20 };
+/// What a trial may cost: there are several.
+const TRIAL: Limits = Limits { fuel: 250_000, bytes: 1 << 20 };
 /// What each byte of a conversation adds to it. Marked, a letter takes four bytes.
 const BYTES_PER_BYTE: usize = 64;
 const FUEL_PER_BYTE: u64 = 8;
@@ -191,7 +193,7 @@ impl ChatTemplate {
     /// The text of a conversation.
     pub(crate) fn render(&self, conversation: &Conversation<'_>) -> Result<Rendered, TemplateError> {
         let formed = messages::formed(conversation.messages.to_vec(), self.form);
-        self.render_formed(&formed, conversation)
+        self.render_formed(&formed, conversation, BASE)
     }
 
     /// The text of messages as they are.
@@ -199,6 +201,7 @@ impl ChatTemplate {
         &self,
         messages: &[Json],
         conversation: &Conversation<'_>,
+        base: Limits,
     ) -> Result<Rendered, TemplateError> {
         let mut variables = HashMap::new();
         let mut bytes = 0;
@@ -238,8 +241,8 @@ impl ChatTemplate {
             }
         }
         let limits = Limits {
-            fuel: BASE.fuel + FUEL_PER_BYTE * bytes as u64,
-            bytes: BASE.bytes + BYTES_PER_BYTE * bytes,
+            fuel: base.fuel + FUEL_PER_BYTE * bytes as u64,
+            bytes: base.bytes + BYTES_PER_BYTE * bytes,
         };
         let given = Given { variables, now: conversation.now };
         Ok(Rendered::of(&program::run(&self.source, given, limits)?))
@@ -256,7 +259,7 @@ impl ChatTemplate {
             more: None,
             now: 0,
         };
-        let rendered = self.render_formed(&messages::formed(messages, form), &conversation)?;
+        let rendered = self.render_formed(&messages::formed(messages, form), &conversation, TRIAL)?;
         Ok(rendered.text)
     }
 

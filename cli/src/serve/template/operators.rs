@@ -2,6 +2,7 @@
 
 use super::arguments::{Call, int};
 use super::budget::{Budget, failure};
+use super::filters::escaped;
 use super::mark;
 use super::text;
 use super::value::{self, ELEMENT_BYTES, Kind, Number, elements, equal, kind, number, order};
@@ -52,8 +53,7 @@ pub(super) fn add(call: &Call<'_>) -> Outcome {
     let (left, right) = sides(call)?;
     match (kind(left), kind(right)) {
         (Kind::Text(a), Kind::Text(b)) => {
-            call.budget.take(a.len() + b.len())?;
-            Ok(Value::from([a, b].concat()))
+            joined(a, b, [left.is_safe(), right.is_safe()], call.budget)
         }
         (Kind::List(a), Kind::List(b)) => {
             call.budget.take((a.items.len() + b.items.len()) * ELEMENT_BYTES)?;
@@ -186,6 +186,21 @@ pub(super) fn concatenate(call: &Call<'_>) -> Outcome {
     sink.str(left)?;
     sink.str(right)?;
     Ok(Value::from(sink.finish()))
+}
+
+/// `+` of two texts. Beside one that `safe` has made HTML, the other is escaped.
+fn joined(left: &str, right: &str, [left_safe, right_safe]: [bool; 2], budget: &Budget) -> Outcome {
+    if left_safe == right_safe {
+        budget.take(left.len() + right.len())?;
+        let text = [left, right].concat();
+        return Ok(if left_safe { Value::from_safe_string(text) } else { Value::from(text) });
+    }
+    let (left, right) = match left_safe {
+        true => (left.to_owned(), escaped(right, budget)?),
+        false => (escaped(left, budget)?, right.to_owned()),
+    };
+    budget.take(left.len() + right.len())?;
+    Ok(Value::from_safe_string(left + &right))
 }
 
 pub(super) fn is_equal(call: &Call<'_>) -> Outcome {

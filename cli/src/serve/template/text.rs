@@ -2,7 +2,7 @@
 
 use super::budget::{Budget, failure};
 use super::mark::{is_marked, marked, plain};
-use super::value::{Kind, kind};
+use super::value::{Kind, STEP_BYTES, kind};
 use core::fmt::Write;
 use minijinja::Error;
 use minijinja::value::Value;
@@ -45,6 +45,7 @@ impl<'b> Sink<'b> {
 
     /// Python's `repr(value)`.
     fn repr(&mut self, value: &Value) -> Result<(), Error> {
+        self.budget.take(STEP_BYTES)?;
         match kind(value) {
             Kind::Undefined => self.push("Undefined"),
             Kind::None => self.push("None"),
@@ -165,6 +166,7 @@ pub(super) struct Json {
 impl Json {
     /// Writes a value.
     pub(super) fn write(&self, sink: &mut Sink<'_>, value: &Value, level: usize) -> Result<(), Error> {
+        sink.budget.take(STEP_BYTES)?;
         match kind(value) {
             Kind::None => sink.push("null"),
             Kind::Bool(true) => sink.push("true"),

@@ -18,6 +18,9 @@ const MAX_DEPTH: usize = 160;
 /// Bytes that an element of a list takes.
 pub(super) const ELEMENT_BYTES: usize = size_of::<Value>();
 
+/// What looking at an element costs, in bytes of a budget.
+pub(super) const STEP_BYTES: usize = 16;
+
 /// A list or a tuple.
 #[derive(Debug)]
 pub(super) struct List {
@@ -45,6 +48,21 @@ pub(super) struct Range {
 /// `namespace(...)`: the only thing a template can change.
 #[derive(Debug)]
 pub(super) struct Namespace(Mutex<HashMap<String, Value>>);
+
+/// A mapping's method that is named and not called.
+#[derive(Debug)]
+struct Method;
+
+impl Object for Method {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+}
+
+const DICT_METHODS: [&str; 11] = [
+    "clear", "copy", "fromkeys", "get", "items", "keys", "pop", "popitem", "setdefault", "update",
+    "values",
+];
 
 /// What a value is to Python.
 pub(super) enum Kind<'v> {
@@ -224,8 +242,12 @@ impl Object for Dict {
         self.get(key)
     }
 
+    /// `dict.name`: a method of Python's hides the member of its name. Only `dict['name']` has it.
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        self.get_text(key)
+        match DICT_METHODS.contains(&key) {
+            true => Some(Value::from_object(Method)),
+            false => self.get_text(key),
+        }
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -364,7 +386,7 @@ fn equal_scalars(a: &Value, b: &Value) -> bool {
 /// `a == b`.
 pub(super) fn equal(a: &Value, b: &Value, budget: &Budget) -> Result<bool, Error> {
     // A list whose two elements are one list, forty times over, is small; comparing it is not.
-    budget.take(1)?;
+    budget.take(STEP_BYTES)?;
     match (kind(a), kind(b)) {
         (Kind::List(a), Kind::List(b)) => {
             if a.items.len() != b.items.len() {
@@ -399,7 +421,7 @@ pub(super) fn equal(a: &Value, b: &Value, budget: &Budget) -> Result<bool, Error
 
 /// The order of two values; an error where Python has none.
 pub(super) fn order(a: &Value, b: &Value, budget: &Budget) -> Result<Ordering, Error> {
-    budget.take(1)?;
+    budget.take(STEP_BYTES)?;
     if let (Some(a), Some(b)) = (number(a), number(b)) {
         return order_numbers(&a, &b).ok_or_else(|| failure("a number is not a number"));
     }
