@@ -1,3 +1,4 @@
 //! `picolm serve`: what the server is made of.
 
 pub(crate) mod template;
+pub(crate) mod tools;

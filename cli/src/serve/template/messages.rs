@@ -158,7 +158,7 @@ pub(crate) fn formed(mut messages: Vec<Value>, form: Form) -> Vec<Value> {
             if let Some(arguments) = call.pointer_mut("/function/arguments")
                 && !arguments.is_string()
             {
-                *arguments = arguments.to_string().into();
+                *arguments = super::super::tools::spaced(arguments).into();
             }
         }
     }

@@ -280,33 +280,22 @@ impl ChatTemplate {
         self.form.has_system = finds(&self.trial(system, &[], self.form), "thimble");
     }
 
+    /// What the template makes of one call of the tool `needle` by the arguments `thimble`.
+    pub(crate) fn example_of_call(&self) -> Option<String> {
+        self.trial(example_talk(), &[example_tool()], self.form).ok()
+    }
+
     /// Whether tools, calls and answers are written, and how calls want their arguments.
     fn try_tools(&mut self) {
-        let parameters = json!({
-            "type": "object", "properties": {"thimble": {"type": "string", "description": "d"}}
-        });
-        let function = json!({"name": "needle", "description": "d", "parameters": parameters});
-        let tools = [json!({"type": "function", "function": function})];
-        let talk = |last: &[Json]| {
-            let call = json!({"id": "call00001", "type": "function",
-                "function": {"name": "needle", "arguments": {"thimble": "haystack"}}});
-            let talk = [
-                json!({"role": "user", "content": "u"}),
-                json!({"role": "assistant", "content": "", "tool_calls": [call]}),
-            ];
-            Json::Array(talk.iter().chain(last).cloned().collect())
-        };
-        let answer = json!({
-            "role": "tool", "content": "straw", "tool_call_id": "call00001", "name": "needle"
-        });
+        let tools = [example_tool()];
         let has = |text: &Result<String, TemplateError>, needle| {
             text.as_ref().is_ok_and(|text: &String| text.contains(needle))
         };
         let user = json!([{"role": "user", "content": "u"}]);
         self.knows.tools = has(&self.trial(user, &tools, self.form), "thimble");
-        let answered = |form| self.trial(talk(core::slice::from_ref(&answer)), &tools, form);
         let as_text = Form { arguments_as_text: true, ..self.form };
-        let (objects, texts) = (answered(self.form), answered(as_text));
+        let objects = self.trial(example_talk(), &tools, self.form);
+        let texts = self.trial(example_talk(), &tools, as_text);
         if !has(&objects, "haystack") && has(&texts, "haystack") {
             self.form = as_text;
         }
@@ -314,6 +303,26 @@ impl ChatTemplate {
         self.knows.calls = has(&best, "haystack");
         self.knows.answers = has(&best, "straw");
     }
+}
+
+/// A tool for trials.
+fn example_tool() -> Json {
+    let parameters = json!({
+        "type": "object", "properties": {"thimble": {"type": "string", "description": "d"}}
+    });
+    let function = json!({"name": "needle", "description": "d", "parameters": parameters});
+    json!({"type": "function", "function": function})
+}
+
+/// A talk in which it is called.
+fn example_talk() -> Json {
+    let function = json!({"name": "needle", "arguments": {"thimble": "haystack"}});
+    let call = json!({"id": "call00001", "type": "function", "function": function});
+    json!([
+        {"role": "user", "content": "u"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "straw", "tool_call_id": "call00001", "name": "needle"},
+    ])
 }
 
 /// Bytes of the texts of JSON, and one for each other value.
