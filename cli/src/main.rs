@@ -17,6 +17,8 @@ mod layers;
 mod line_editor;
 mod platform;
 mod report;
+#[cfg(feature = "serve")]
+mod serve;
 
 use command::Outcome;
 use std::process::ExitCode;

@@ -6,7 +6,9 @@ use super::mark;
 use super::methods::{capitalized, is_space, lower, parsed_int, replaced, title, to_int, trimmed};
 use super::predicates;
 use super::text::{self, Json, Sink};
-use super::value::{self, ELEMENT_BYTES, Kind, Number, elements, equal, kind, length, number, order};
+use super::value::{
+    self, ELEMENT_BYTES, Kind, Number, elements, equal, kind, length, number, order,
+};
 use core::cmp::Ordering;
 use minijinja::Error;
 use minijinja::value::Value;
@@ -25,7 +27,8 @@ pub(super) fn apply(name: &str, call: &Call<'_>) -> Outcome {
         "trim" | "upper" | "lower" | "capitalize" | "title" | "replace" | "indent" | "string"
         | "safe" | "escape" | "e" | "forceescape" | "format" | "wordcount" => on_text(name, call),
         "default" | "d" => {
-            let is_missing = subject.is_undefined() || call.flag(2, "boolean") && !subject.is_true();
+            let is_missing =
+                subject.is_undefined() || call.flag(2, "boolean") && !subject.is_true();
             match is_missing {
                 true => Ok(call.optional(1, "default_value").unwrap_or_else(|| Value::from(""))),
                 false => Ok(subject.clone()),
@@ -43,7 +46,9 @@ pub(super) fn apply(name: &str, call: &Call<'_>) -> Outcome {
         "selectattr" | "rejectattr" => select(call, name == "selectattr", true),
         "sort" => sort(call),
         "unique" => unique(call),
-        "min" | "max" => extreme(call, if name == "min" { Ordering::Less } else { Ordering::Greater }),
+        "min" | "max" => {
+            extreme(call, if name == "min" { Ordering::Less } else { Ordering::Greater })
+        }
         "sum" => sum(call),
         "batch" => batch(call),
         "int" => to_integer(call),
@@ -235,11 +240,7 @@ fn caseless(value: &Value) -> Value {
 }
 
 /// Sorts by keys; the first error of a comparison ends it.
-fn sort_by_key(
-    pairs: &mut [(Value, Value)],
-    reverse: bool,
-    budget: &Budget,
-) -> Result<(), Error> {
+fn sort_by_key(pairs: &mut [(Value, Value)], reverse: bool, budget: &Budget) -> Result<(), Error> {
     let mut error = None;
     pairs.sort_by(|(a, _), (b, _)| {
         if error.is_some() {

@@ -56,11 +56,7 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    pub(super) fn new(
-        variables: HashMap<String, Value>,
-        budget: &Arc<Budget>,
-        now: i64,
-    ) -> Self {
+    pub(super) fn new(variables: HashMap<String, Value>, budget: &Arc<Budget>, now: i64) -> Self {
         let function = |&(name, run): &(&'static str, Run)| {
             let function = Function { name, run, budget: Arc::clone(budget), now };
             (name, Value::from_object(function))
@@ -185,7 +181,8 @@ fn range(call: &Call<'_>) -> Result<Value, Error> {
         [start, stop, step] if step != 0 => (start, stop, step),
         _ => return Err(failure("range() needs one to three numbers, the third not zero")),
     };
-    let too_large = || failure(format!("Range too big. The sandbox blocks ranges larger than {MAX_RANGE}."));
+    let too_large =
+        || failure(format!("Range too big. The sandbox blocks ranges larger than {MAX_RANGE}."));
     let distance = match step > 0 {
         true => stop.checked_sub(start),
         false => start.checked_sub(stop),

@@ -81,9 +81,7 @@ fn content_of(content: Option<&Value>) -> Result<String, String> {
         Some(Value::Array(parts)) => parts,
         Some(_) => return Err(".content is neither a text nor a list of parts".to_owned()),
     };
-    let part = |(index, part)| {
-        text_of(part).map_err(|error| format!(".content[{index}]{error}"))
-    };
+    let part = |(index, part)| text_of(part).map_err(|error| format!(".content[{index}]{error}"));
     let texts = parts.iter().enumerate().map(part).collect::<Result<Vec<&str>, _>>()?;
     Ok(texts.join("\n"))
 }
@@ -95,7 +93,9 @@ fn text_of(part: &Value) -> Result<&str, String> {
         "text" | "input_text" | "output_text" => part.get("text"),
         "refusal" => part.get("refusal"),
         _ => {
-            return Err(format!(" is of type {kind:?}: this model reads text only, send no others"));
+            return Err(format!(
+                " is of type {kind:?}: this model reads text only, send no others"
+            ));
         }
     };
     text.and_then(Value::as_str).ok_or_else(|| " has no text".to_owned())
@@ -108,9 +108,8 @@ fn call_of(call: &Value, index: usize) -> Result<Value, String> {
         None | Some(Value::Null) => json!({}),
         Some(Value::String(text)) if text.trim().is_empty() => json!({}),
         // What a model wrote in vain comes back as it was: a text.
-        Some(Value::String(text)) => {
-            serde_json::from_str::<Map<_, _>>(text).map_or_else(|_| text.as_str().into(), Value::Object)
-        }
+        Some(Value::String(text)) => serde_json::from_str::<Map<_, _>>(text)
+            .map_or_else(|_| text.as_str().into(), Value::Object),
         Some(object @ Value::Object(_)) => object.clone(),
         Some(_) => return Err(".function.arguments is neither an object nor a text".to_owned()),
     };
@@ -167,7 +166,8 @@ pub(crate) fn formed(mut messages: Vec<Value>, form: Form) -> Vec<Value> {
 
 /// Puts what a system message says before the first message of the user.
 fn fold_system(messages: &mut Vec<Value>) {
-    let is = |message: &Value, role: &str| message.get("role").and_then(Value::as_str) == Some(role);
+    let is =
+        |message: &Value, role: &str| message.get("role").and_then(Value::as_str) == Some(role);
     let mut system: Vec<String> = Vec::new();
     messages.retain(|message| {
         let is_system = is(message, "system");

@@ -33,7 +33,8 @@ fn dict_method(dict: &value::Dict, name: &str, call: &Call<'_>) -> Outcome {
             Ok(found.unwrap_or_else(missing))
         }
         "items" => {
-            let pair = |(key, value): &(Value, Value)| value::list(vec![key.clone(), value.clone()]);
+            let pair =
+                |(key, value): &(Value, Value)| value::list(vec![key.clone(), value.clone()]);
             value::list(entries.map(pair).collect::<Result<_, _>>()?)
         }
         "keys" => value::list(entries.map(|(key, _)| key.clone()).collect()),
@@ -164,9 +165,7 @@ fn affix(call: &Call<'_>, has: impl Fn(&str) -> bool) -> Outcome {
     let affix = call.required(0, "prefix")?;
     match kind(&affix) {
         Kind::Text(affix) => Ok(Value::from(has(affix))),
-        Kind::List(list) => {
-            Ok(Value::from(list.items.iter().filter_map(Value::as_str).any(has)))
-        }
+        Kind::List(list) => Ok(Value::from(list.items.iter().filter_map(Value::as_str).any(has))),
         other => Err(failure(format!("a prefix must be str, not {}", other.name()))),
     }
 }
@@ -305,7 +304,9 @@ pub(super) fn lower(text: &str) -> String {
     let same_length = lower.chars().count() == text.chars().count();
     let pairs = lower.chars().zip(text.chars());
     match same_length {
-        true => pairs.map(|(c, of)| if mark::is_marked(of) { mark::marked(c) } else { c }).collect(),
+        true => {
+            pairs.map(|(c, of)| if mark::is_marked(of) { mark::marked(c) } else { c }).collect()
+        }
         false => mapped(text, char::to_lowercase),
     }
 }

@@ -191,7 +191,10 @@ impl ChatTemplate {
     }
 
     /// The text of a conversation.
-    pub(crate) fn render(&self, conversation: &Conversation<'_>) -> Result<Rendered, TemplateError> {
+    pub(crate) fn render(
+        &self,
+        conversation: &Conversation<'_>,
+    ) -> Result<Rendered, TemplateError> {
         let formed = messages::formed(conversation.messages.to_vec(), self.form);
         self.render_formed(&formed, conversation, BASE)
     }
@@ -209,7 +212,10 @@ impl ChatTemplate {
         let message = |message: &Json| {
             let Json::Object(fields) = message else { return value::from_json(message, true) };
             let pair = |(name, field): (&String, &Json)| {
-                Ok((minijinja::Value::from(name.as_str()), value::from_json(field, name != "role")?))
+                Ok((
+                    minijinja::Value::from(name.as_str()),
+                    value::from_json(field, name != "role")?,
+                ))
             };
             value::dict(fields.iter().map(pair).collect::<Result<_, minijinja::Error>>()?)
         };
@@ -259,7 +265,8 @@ impl ChatTemplate {
             more: None,
             now: 0,
         };
-        let rendered = self.render_formed(&messages::formed(messages, form), &conversation, TRIAL)?;
+        let rendered =
+            self.render_formed(&messages::formed(messages, form), &conversation, TRIAL)?;
         Ok(rendered.text)
     }
 

@@ -41,9 +41,9 @@ fn arithmetic(
         Number::Float(number) => *number,
     };
     match (number(left), number(right)) {
-        (Some(Number::Int(a)), Some(Number::Int(b))) => {
-            ints(a, b).map(integer).ok_or_else(|| failure(format!("{a} {operator} {b} has no value")))
-        }
+        (Some(Number::Int(a)), Some(Number::Int(b))) => ints(a, b)
+            .map(integer)
+            .ok_or_else(|| failure(format!("{a} {operator} {b} has no value"))),
         (Some(a), Some(b)) => Ok(Value::from(floats(float(&a), float(&b)))),
         _ => Err(unsupported(operator, left, right)),
     }
@@ -81,7 +81,8 @@ pub(super) fn multiply(call: &Call<'_>) -> Outcome {
     let count = usize::try_from(int(count)?).unwrap_or(0);
     match kind(repeated) {
         Kind::List(list) => {
-            call.budget.take(list.items.len().saturating_mul(count).saturating_mul(ELEMENT_BYTES))?;
+            call.budget
+                .take(list.items.len().saturating_mul(count).saturating_mul(ELEMENT_BYTES))?;
             value::list((0..count).flat_map(|_| list.items.iter().cloned()).collect())
         }
         Kind::Text(text) => {
@@ -278,9 +279,7 @@ pub(super) fn item(call: &Call<'_>) -> Outcome {
         }
         Kind::List(list) => place(list.items.len()).and_then(|at| list.items.get(at).cloned()),
         Kind::Dict(dict) => dict.get(key),
-        Kind::Range(range) => {
-            place(range.len).and_then(|at| container.get_item_by_index(at).ok())
-        }
+        Kind::Range(range) => place(range.len).and_then(|at| container.get_item_by_index(at).ok()),
         _ => container.get_item(key).ok(),
     };
     Ok(found.unwrap_or(Value::UNDEFINED))

@@ -58,9 +58,14 @@ fn statement<'a>(one: &Stmt<'a>, out: &mut Vec<Stmt<'a>>) -> Result<(), Error> {
             Stmt::IfCond(Spanned::new(node, condition.span()))
         }
         Stmt::WithBlock(with) => {
-            let assignment = |(to, value): &(Expr<'a>, Expr<'a>)| Ok((target(to)?, expression(value)?));
+            let assignment =
+                |(to, value): &(Expr<'a>, Expr<'a>)| Ok((target(to)?, expression(value)?));
             let node = ast::WithBlock {
-                assignments: with.assignments.iter().map(assignment).collect::<Result<_, Error>>()?,
+                assignments: with
+                    .assignments
+                    .iter()
+                    .map(assignment)
+                    .collect::<Result<_, Error>>()?,
                 body: statements(&with.body)?,
             };
             Stmt::WithBlock(Spanned::new(node, with.span()))

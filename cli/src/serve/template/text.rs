@@ -165,7 +165,12 @@ pub(super) struct Json {
 
 impl Json {
     /// Writes a value.
-    pub(super) fn write(&self, sink: &mut Sink<'_>, value: &Value, level: usize) -> Result<(), Error> {
+    pub(super) fn write(
+        &self,
+        sink: &mut Sink<'_>,
+        value: &Value,
+        level: usize,
+    ) -> Result<(), Error> {
         sink.budget.take(STEP_BYTES)?;
         match kind(value) {
             Kind::None => sink.push("null"),
@@ -181,8 +186,11 @@ impl Json {
             Kind::Dict(dict) => {
                 let mut members: Vec<_> = dict.entries.iter().map(|(k, v)| (Some(k), v)).collect();
                 if self.sort_keys {
-                    let text = |key: Option<&Value>| key.and_then(|k| k.as_str()).map(str::to_owned);
-                    members.sort_by_key(|(key, _)| text(*key).map(|t| super::mark::unmark(&t).into_owned()));
+                    let text =
+                        |key: Option<&Value>| key.and_then(|k| k.as_str()).map(str::to_owned);
+                    members.sort_by_key(|(key, _)| {
+                        text(*key).map(|t| super::mark::unmark(&t).into_owned())
+                    });
                 }
                 self.container(sink, ["{", "}"], members.into_iter(), level)
             }
@@ -283,9 +291,18 @@ mod tests {
     #[test]
     fn floats_are_pythons() {
         let cases = [
-            (0.0, "0.0"), (-0.0, "-0.0"), (1.0, "1.0"), (0.1, "0.1"), (1e15, "1000000000000000.0"),
-            (1e16, "1e+16"), (1.5e300, "1.5e+300"), (0.0001, "0.0001"), (0.00001, "1e-05"),
-            (1.25e-7, "1.25e-07"), (123456.789, "123456.789"), (f64::INFINITY, "inf"),
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (1.0, "1.0"),
+            (0.1, "0.1"),
+            (1e15, "1000000000000000.0"),
+            (1e16, "1e+16"),
+            (1.5e300, "1.5e+300"),
+            (0.0001, "0.0001"),
+            (0.00001, "1e-05"),
+            (1.25e-7, "1.25e-07"),
+            (123456.789, "123456.789"),
+            (f64::INFINITY, "inf"),
         ];
         for (number, text) in cases {
             assert_eq!(float(number), text);

@@ -56,7 +56,9 @@ impl Tools {
                 ));
             }
             if !names.insert(name) {
-                return Err(format!("tools[{index}].function.name: another tool is named {name:?}"));
+                return Err(format!(
+                    "tools[{index}].function.name: another tool is named {name:?}"
+                ));
             }
             let parameters = tool.pointer("/function/parameters").cloned();
             let parameters = parameters.unwrap_or_else(|| json!({"type": "object"}));

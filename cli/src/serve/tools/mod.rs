@@ -30,6 +30,10 @@
 //! turn.finish();
 //! ```
 //!
+//! The text of a token is what it spells, also where it is a control token: `<tool_call>` is one in
+//! some vocabularies, and a marker in all. A schema whose compiled form does not take `{` is none of
+//! arguments: the closure of [`widened`] refuses it.
+//!
 //! So an answer is free until it begins a call; from there on it is constrained, and can always be
 //! closed. A call is two constraints with a seam, and no union of all tools: 27 tools that begin
 //! alike are more than a matcher's 24 stacks, references stay within their own schema, and only the
@@ -43,6 +47,8 @@ mod spelling;
 mod told;
 mod turn;
 
+#[cfg(test)]
+mod grammar_tests;
 #[cfg(test)]
 mod tests;
 

@@ -1,8 +1,8 @@
 //! Conversations with tools for templates that know none, or not all of it.
 
+use super::super::template::Knows;
 use super::choice::{Choice, Tools};
 use super::spelling::Spelling;
-use super::super::template::Knows;
 use serde_json::{Map, Value, json};
 
 /// What a template is given.
@@ -44,9 +44,10 @@ pub(crate) fn prepared(
 /// What a model is told of its tools: the words of Hermes's and Qwen's templates, which many models
 /// have read in training.
 fn instructions(tools: &[Value], asked: &Tools) -> String {
-    let mut text = "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n\
+    let mut text =
+        "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n\
         You are provided with function signatures within <tools></tools> XML tags:\n<tools>"
-        .to_owned();
+            .to_owned();
     for tool in tools {
         text += "\n";
         text += &spaced(tool);
@@ -54,7 +55,8 @@ fn instructions(tools: &[Value], asked: &Tools) -> String {
     let (open, close) = (asked.spelling.open.as_str(), asked.spelling.close.as_str());
     text += "\n</tools>\n\nFor each function call, return a json object with function name and \
         arguments within <tool_call></tool_call> XML tags:\n";
-    text += &format!("{open}{{\"name\": <function-name>, \"arguments\": <args-json-object>}}{close}");
+    text +=
+        &format!("{open}{{\"name\": <function-name>, \"arguments\": <args-json-object>}}{close}");
     text
 }
 

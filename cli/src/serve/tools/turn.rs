@@ -106,6 +106,8 @@ pub(crate) struct Turn<'t> {
     may_think: bool,
     /// Whether the thought has begun with more than white space.
     has_thought: bool,
+    /// Whether a thought has ended: white space between it and the answer is neither's.
+    is_past_thought: bool,
     /// What may be the beginning of a marker, after white space.
     held: String,
     calls: usize,
@@ -121,6 +123,7 @@ impl<'t> Turn<'t> {
             state: State::Start,
             may_think: reasoning == Reasoning::Closed,
             has_thought: false,
+            is_past_thought: false,
             held: String::new(),
             calls: 0,
             events: Vec::new(),
@@ -218,14 +221,16 @@ impl<'t> Turn<'t> {
     }
 
     fn character(&mut self, c: char) {
+        let may_call = self.may_call();
         match &mut self.state {
             State::Call(reader) => {
                 let step = reader.push(c);
                 self.stepped(step);
             }
             State::Ended => {}
+            State::Start if self.is_past_thought && self.held.is_empty() && c.is_whitespace() => {}
             // Without tools nothing that is content is held back.
-            State::Content if !self.may_call() => self.content(c.encode_utf8(&mut [0; 4])),
+            State::Content if !may_call => self.content(c.encode_utf8(&mut [0; 4])),
             _ => {
                 self.held.push(c);
                 self.look();
@@ -280,7 +285,7 @@ impl<'t> Turn<'t> {
                 let mut reader = Reader::new();
                 // A marker that is part of the object is read again.
                 if self.tools.spelling.is_bare() {
-                    marker.chars().for_each(|c| drop(reader.push(c)));
+                    let _ = marker.chars().map(|c| reader.push(c)).last();
                 }
                 self.state = State::Call(Box::new(reader));
             }
@@ -318,7 +323,8 @@ impl<'t> Turn<'t> {
 
     /// Goes to where an answer begins.
     fn start(&mut self) {
-        self.may_think &= !matches!(self.state, State::Reasoning);
+        self.is_past_thought = matches!(self.state, State::Reasoning);
+        self.may_think &= !self.is_past_thought;
         self.state = match self.tools.must_call() && self.tools.spelling.is_bare() {
             true => State::Call(Box::new(Reader::new())),
             false => State::Start,
@@ -366,9 +372,9 @@ impl<'t> Turn<'t> {
                 self.state = State::Ended;
             }
             _ => {
-                let reader = reader.clone();
-                self.state = State::Content;
-                self.no_call(&reader);
+                if let State::Call(reader) = core::mem::replace(&mut self.state, State::Content) {
+                    self.no_call(&reader);
+                }
             }
         }
     }
