@@ -26,6 +26,8 @@ PINS = {
     "rfc3986-validator": "rfc3986-validator==0.1.1",
     "isoduration": "isoduration==20.11.0",
     "jsonpointer": "jsonpointer==3.0.0",
+    # The reference for chat templates, of the version that transformers asks for at least.
+    "jinja2": "jinja2==3.1.6",
 }
 
 
