@@ -4,8 +4,8 @@ use crate::args::{Run, Wanted};
 use crate::engine::{ModelFile, text};
 use crate::report::{self, Bytes, Failure};
 use picolm_core::grammar::{
-    Constrain, Constraint, Grammar, GrammarError, GrammarErrorKind, Notes, Reading, SchemaOptions,
-    SortedTokens, TokenBytes, Trie, gbnf, json, schema_with,
+    Constrain, Constraint, Grammar, GrammarError, GrammarErrorKind, Note, Notes, Reading,
+    SchemaOptions, SortedTokens, TokenBytes, Trie, gbnf, json, schema_with,
 };
 use picolm_core::session::Session;
 use picolm_core::tokenizer::Tokenizer;
@@ -165,13 +165,16 @@ pub(crate) fn described(error: GrammarError, source: &[u8]) -> String {
     }
 }
 
+/// What a note is about, by name.
+pub(crate) fn named(note: &Note, source: &[u8]) -> String {
+    let part = String::from_utf8_lossy(note.part(source));
+    let name = report::printable(part.trim_matches('"'));
+    if note.what == "format" { format!("format {name}") } else { name }
+}
+
 /// What was not held of a schema, by name.
 fn listed(notes: &Notes, source: &[u8]) -> String {
-    let name = |part| report::printable(String::from_utf8_lossy(part).trim_matches('"'));
-    let names = notes.as_slice().iter().map(|note| match note.what {
-        "format" => format!("format {}", name(note.part(source))),
-        _ => name(note.part(source)),
-    });
+    let names = notes.as_slice().iter().map(|note| named(note, source));
     let mut text = names.collect::<Vec<_>>().join(", ");
     if notes.left_out() > 0 {
         text.push_str(", ...");

@@ -22,12 +22,16 @@ pub(crate) struct Serve {
     pub(crate) key_file: Option<PathBuf>,
     /// Its system message is none: requests bring their own.
     pub(crate) conversation: Conversation,
+    /// Whether what changes in the system message comes last, and what that is by its headings.
+    pub(crate) agent_order: bool,
+    pub(crate) volatile: Vec<String>,
     pub(crate) quiet: bool,
 }
 
 pub(super) fn parse_serve(mut options: Options) -> Result<Command, Failure> {
     let (mut host, mut port, mut slots, mut quiet) = (String::from("127.0.0.1"), 8080, 1, false);
     let (mut key_file, mut conversation) = (None, Conversation::default());
+    let (mut agent_order, mut volatile) = (false, Vec::new());
     while let Some(option) = options.next()? {
         match option.as_str() {
             "--host" => host = options.some(&option)?.to_string_lossy().into_owned(),
@@ -40,12 +44,30 @@ pub(super) fn parse_serve(mut options: Options) -> Result<Command, Failure> {
             "--think" => conversation.thinks = Some(options.on_or_off(&option)?),
             "-c" | "--context" => options.engine.context = options.integer(&option, 1)?,
             "-j" | "--threads" => options.engine.threads = options.threads(&option)?,
+            "--agent-order" => agent_order = true,
+            "--volatile" => volatile.push(options.some(&option)?.to_string_lossy().into_owned()),
             "--quiet" => quiet = true,
             _ if options.take(&option)? => {}
             _ => return Err(unknown(&option)),
         }
     }
+    if !agent_order && !volatile.is_empty() {
+        return Err(Failure::usage("--volatile goes with --agent-order"));
+    }
+    if volatile.is_empty() {
+        volatile.push(String::from("## Current Time"));
+    }
     options.finish(|engine| {
-        Command::Serve(Serve { engine, host, port, slots, key_file, conversation, quiet })
+        Command::Serve(Serve {
+            engine,
+            host,
+            port,
+            slots,
+            key_file,
+            conversation,
+            agent_order,
+            volatile,
+            quiet,
+        })
     })
 }

@@ -2,6 +2,7 @@
 
 use super::error::ApiError;
 use super::job::{Alternative, Event, Finish, Form, Scored};
+use super::tools;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -27,6 +28,8 @@ pub(super) struct Answer {
     about: About,
     pub(super) counts: Counts,
     text: String,
+    reasoning: String,
+    calls: Vec<Call>,
     scored: Vec<Scored>,
     /// Bytes of text before what is not sent yet.
     offset: usize,
@@ -86,6 +89,37 @@ struct Message<'a> {
     role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<&'a [Call]>,
+}
+
+/// A call of a tool, or more of one.
+#[derive(Default, Serialize)]
+struct Call {
+    /// In streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", rename = "type")]
+    kind: Option<&'static str>,
+    function: Function,
+}
+
+#[derive(Default, Serialize)]
+struct Function {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    arguments: String,
+}
+
+impl Call {
+    fn begun(index: Option<usize>, id: String, name: String) -> Self {
+        let function = Function { name: Some(name), arguments: String::new() };
+        Self { index, id: Some(id), kind: Some("function"), function }
+    }
 }
 
 #[derive(Serialize)]
@@ -125,8 +159,16 @@ fn lossy(bytes: &[u8]) -> String {
 
 impl Answer {
     pub(super) fn new(about: About) -> Self {
-        let (text, scored) = (String::new(), Vec::new());
-        Self { about, counts: Counts::default(), text, scored, offset: 0, has_begun: false }
+        Self {
+            about,
+            counts: Counts::default(),
+            text: String::new(),
+            reasoning: String::new(),
+            calls: Vec::new(),
+            scored: Vec::new(),
+            offset: 0,
+            has_begun: false,
+        }
     }
 
     /// Whether the answer is a stream.
@@ -147,16 +189,20 @@ impl Answer {
             Event::Read { prompt_tokens, cached_tokens } => {
                 self.counts = Counts { prompt: prompt_tokens, cached: cached_tokens, written: 0 };
                 match self.streams() {
-                    true => self.part(String::new(), Vec::new()),
+                    true => self.parts(vec![tools::Event::Content(String::new())], Vec::new()),
                     false => Step::Nothing,
                 }
             }
-            Event::Text { text, tokens, scored } => {
+            Event::Text { mut said, tokens, scored } => {
                 self.counts.written += tokens;
-                if self.streams() && !(text.is_empty() && scored.is_empty()) {
-                    return self.part(text, scored);
+                if self.streams() {
+                    // Scores of what is not shown yet have a part of their own.
+                    if said.is_empty() && !scored.is_empty() {
+                        said.push(tools::Event::Content(String::new()));
+                    }
+                    return self.parts(said, scored);
                 }
-                self.text.push_str(&text);
+                said.into_iter().for_each(|said| self.keep(said));
                 self.scored.extend(scored);
                 Step::Nothing
             }
@@ -177,22 +223,67 @@ impl Answer {
         }
     }
 
-    /// A part with text.
-    fn part(&mut self, text: String, scored: Vec<Scored>) -> Step {
-        let role = (!core::mem::replace(&mut self.has_begun, true)).then_some("assistant");
-        let logprobs = self.logprobs(scored);
-        self.offset += text.len();
-        let choice = self.choice(Some(&text), role, logprobs, None);
-        match self.line(&[choice], None) {
-            Ok(line) => Step::Part(line),
-            Err(error) => self.failed(error),
+    /// Keeps what was said until the answer is whole.
+    fn keep(&mut self, said: tools::Event) {
+        match said {
+            tools::Event::Content(text) => self.text.push_str(&text),
+            tools::Event::Reasoning(text) => self.reasoning.push_str(&text),
+            tools::Event::CallBegin { id, name, .. } => {
+                self.calls.push(Call::begun(None, id, name));
+            }
+            tools::Event::CallArguments { text, .. } => {
+                if let Some(call) = self.calls.last_mut() {
+                    call.function.arguments.push_str(&text);
+                }
+            }
+            tools::Event::CallEnd { .. } => {}
         }
+    }
+
+    /// Parts of a stream. Scores are those of the first.
+    fn parts(&mut self, said: Vec<tools::Event>, scored: Vec<Scored>) -> Step {
+        let (mut lines, mut scored) = (Vec::new(), Some(scored));
+        for said in said {
+            match self.part(said, scored.take().unwrap_or_default()) {
+                Ok(line) => lines.extend(line),
+                Err(error) => return self.failed(error),
+            }
+        }
+        if lines.is_empty() { Step::Nothing } else { Step::Part(lines) }
+    }
+
+    /// A part with what was said.
+    fn part(&mut self, said: tools::Event, scored: Vec<Scored>) -> Result<Vec<u8>, ApiError> {
+        let logprobs = self.logprobs(scored);
+        let calls;
+        let mut delta = Message::default();
+        match &said {
+            tools::Event::Content(text) => {
+                self.offset += text.len();
+                delta.content = Some(text);
+            }
+            tools::Event::Reasoning(text) => delta.reasoning_content = Some(text),
+            tools::Event::CallBegin { index, id, name } => {
+                calls = [Call::begun(Some(*index), id.clone(), name.clone())];
+                delta.tool_calls = Some(&calls);
+            }
+            tools::Event::CallArguments { index, text } => {
+                let function = Function { name: None, arguments: text.clone() };
+                calls = [Call { index: Some(*index), function, ..Call::default() }];
+                delta.tool_calls = Some(&calls);
+            }
+            tools::Event::CallEnd { .. } => return Ok(Vec::new()),
+        }
+        let is_first = !core::mem::replace(&mut self.has_begun, true);
+        delta.role = is_first.then_some("assistant");
+        let choice = self.choice(delta, logprobs, None);
+        self.line(&[choice], None)
     }
 
     /// The last parts of a stream.
     fn last_part(&mut self, finish: Finish) -> Result<Vec<u8>, ApiError> {
-        let text = if self.is_chat() { None } else { Some("") };
-        let choice = self.choice(text, None, None, Some(finish));
+        let content = if self.is_chat() { None } else { Some("") };
+        let choice = self.choice(Message { content, ..Message::default() }, None, Some(finish));
         let mut end = self.line(&[choice], None)?;
         if matches!(self.about.form, Form::Text { wants_usage: true, .. }) {
             end.extend(self.line::<Choice<'_>>(&[], Some(self.usage()))?);
@@ -206,7 +297,7 @@ impl Answer {
         let scored = core::mem::take(&mut self.scored);
         let logprobs = self.logprobs(scored);
         let (text, message) = match self.is_chat() {
-            true => (None, Some(Message { role: Some("assistant"), content: Some(&self.text) })),
+            true => (None, Some(self.message())),
             false => (Some(&self.text[..]), None),
         };
         let finish_reason = Some(finish.name());
@@ -215,17 +306,27 @@ impl Answer {
         self.object(object, &[choice], Some(self.usage()))
     }
 
+    /// The message of a whole answer. Of calls alone, there is no content.
+    fn message(&self) -> Message<'_> {
+        let has_calls = !self.calls.is_empty();
+        Message {
+            role: Some("assistant"),
+            content: (!has_calls || !self.text.is_empty()).then_some(&self.text),
+            reasoning_content: (!self.reasoning.is_empty()).then_some(&self.reasoning),
+            tool_calls: has_calls.then_some(&self.calls),
+        }
+    }
+
     /// A choice of a stream's part.
     fn choice<'a>(
         &self,
-        text: Option<&'a str>,
-        role: Option<&'static str>,
+        delta: Message<'a>,
         logprobs: Option<Logprobs>,
         finish: Option<Finish>,
     ) -> Choice<'a> {
         let (text, delta) = match self.is_chat() {
-            true => (None, Some(Message { role, content: text })),
-            false => (text, None),
+            true => (None, Some(delta)),
+            false => (delta.content, None),
         };
         let finish_reason = finish.map(Finish::name);
         Choice { index: 0, message: None, delta, text, logprobs, finish_reason }

@@ -1,7 +1,9 @@
 //! What the threads of the server hand to each other.
 
+use super::calls::Offer;
 use super::error::ApiError;
 use super::request::Sampling;
+use super::tools::{self, Reasoning};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// A body to be understood.
@@ -44,9 +46,19 @@ pub(super) struct TextJob {
     pub(super) stop: Vec<Vec<u8>>,
     /// A compiled grammar that it keeps to.
     pub(super) grammar: Option<Vec<u32>>,
+    /// How the answer of a conversation is read; `None` for a text that goes on a prompt.
+    pub(super) reading: Option<Reading>,
     /// How many alternatives of each token are reported; `None` where no scores are.
     pub(super) top_logprobs: Option<u32>,
     pub(super) events: Events,
+}
+
+/// How an answer is read: thoughts, text and calls of tools.
+pub(super) struct Reading {
+    pub(super) offer: Offer,
+    pub(super) reasoning: Reasoning,
+    /// What the ids of its calls begin with.
+    pub(super) id: String,
 }
 
 /// Texts to turn into vectors.
@@ -66,7 +78,7 @@ pub(super) enum Event {
     /// Its prompt has been read.
     Read { prompt_tokens: u32, cached_tokens: u32 },
     /// More of the text.
-    Text { text: String, tokens: u32, scored: Vec<Scored> },
+    Text { said: Vec<tools::Event>, tokens: u32, scored: Vec<Scored> },
     /// The text has ended.
     Ended(Finish),
     /// The vectors, and the tokens that they were made from.
@@ -94,6 +106,7 @@ pub(super) enum Form {
 pub(super) enum Finish {
     Stop,
     Length,
+    ToolCalls,
 }
 
 impl Finish {
@@ -101,6 +114,7 @@ impl Finish {
         match self {
             Self::Stop => "stop",
             Self::Length => "length",
+            Self::ToolCalls => "tool_calls",
         }
     }
 }

@@ -10,10 +10,12 @@
 //!
 //! What they hand to each other is in `job`.
 
+mod agent_order;
 mod answer;
 mod batch;
 mod blocks;
 mod body;
+mod calls;
 mod connections;
 mod error;
 mod guard;
@@ -25,6 +27,8 @@ mod prepare;
 mod prompt;
 mod request;
 mod route;
+mod template;
+mod tools;
 mod vectors;
 mod write;
 
@@ -45,12 +49,15 @@ use picolm_core::chat::Chat;
 use picolm_core::mem::Arena;
 use picolm_core::tokenizer::Tokenizer;
 use prepare::Prepare;
+use prompt::Forms;
 use route::{ModelCard, State};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
+use template::ChatTemplate;
 use tokio::sync::Semaphore;
+use tools::Spelling;
 use write::{Desk, Seat};
 
 /// Requests that wait for each slot.
@@ -112,8 +119,16 @@ fn load(
     let metrics = Arc::new(metrics);
     let chat = chat(arguments, model, &tokenizer)?;
     let card = card(arguments, &source, context, slots, chat);
+    let forms = forms(arguments, model, &tokenizer, chat);
     let vector_len = if embeds { 1 } else { 0 };
-    let mut prepare = Prepare { tokenizer: &tokenizer, chat, tree: &tree, context, vector_len };
+    let mut prepare = Prepare {
+        tokenizer: &tokenizer,
+        forms,
+        tree: &tree,
+        known: Mutex::default(),
+        context,
+        vector_len,
+    };
     let server = Server { arguments, guard, listener, card, metrics: metrics.clone() };
     if embeds {
         let session = source.session(&mut memory)?;
@@ -138,6 +153,34 @@ fn chat<'m>(
         Err(failure) if given.template.is_some() || given.thinks.is_some() => Err(failure),
         Err(_) => Ok(None),
     }
+}
+
+/// What conversations look like. A template that cannot be run is said, and counts for nothing.
+fn forms<'m>(
+    arguments: &Serve,
+    model: &Model<'m>,
+    tokenizer: &Tokenizer<'m>,
+    chat: Option<Chat<'m>>,
+) -> Forms<'m> {
+    let given = &arguments.conversation;
+    let text = |token: Option<u32>| {
+        let raw = token.map_or(&b""[..], |token| tokenizer.raw_text(token));
+        String::from_utf8_lossy(raw).into_owned()
+    };
+    let source = model.gguf.string("tokenizer.chat_template").ok().flatten();
+    let source = source.filter(|_| given.template.is_none());
+    let template = source.and_then(|source| {
+        let source = String::from_utf8_lossy(source);
+        let made = ChatTemplate::new(&source, &text(tokenizer.bos()), &text(tokenizer.eos()));
+        made.inspect_err(|error| {
+            let line = format!("{}: {error}", model.file.path.display());
+            report::line(format_args!("picolm: ignored: {}", report::printable(&line)));
+        })
+        .ok()
+    });
+    let spelling = template.as_ref().map_or_else(Spelling::told, Spelling::of);
+    let volatile = arguments.agent_order.then(|| arguments.volatile.clone());
+    Forms { chat, template, spelling, thinks: given.thinks, volatile }
 }
 
 fn card(

@@ -2,30 +2,49 @@
 //! others go on.
 
 use super::answer::json as as_json;
+use super::calls::{self, Offer};
 use super::error::ApiError;
-use super::job::{Endpoint, Event, Form, Job, Task, TextJob, VectorJob};
-use super::prompt;
+use super::job::{Endpoint, Event, Form, Job, Reading, Task, TextJob, VectorJob};
+use super::prompt::{self, Forms, Talk};
 use super::request::{self, Detokenize, Embed, EncodingFormat, Generate, Prompt, Tokenize};
+use super::route;
+use super::tools::{self, Tools};
 use crate::constraint;
 use crate::engine::text;
-use picolm_core::chat::Chat;
+use crate::report;
 use picolm_core::grammar::json::Root;
-use picolm_core::grammar::{Constrain, Constraint, Grammar, GrammarError, Trie, json, schema};
+use picolm_core::grammar::{
+    GrammarError, Notes, Reading as SchemaReading, SchemaOptions, gbnf, json, schema, schema_with,
+};
 use picolm_core::sampler::Rng;
 use picolm_core::tokenizer::{Decoder, Tokenizer};
 use serde::Serialize;
-use std::sync::OnceLock;
+use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Most texts of one request for vectors.
 const MAX_TEXTS: usize = 256;
 
+/// Memory for grammars of tools that were compiled.
+const MAX_KNOWN_BYTES: usize = 2 << 20;
+
+/// The grammar of a tool's arguments.
+#[derive(Clone)]
+pub(super) struct Arguments {
+    grammar: Arc<[u32]>,
+    /// Tokens that close the shortest, behind their brace.
+    tokens: u32,
+}
+
 /// What bodies are understood by.
 pub(super) struct Prepare<'p, 'm> {
     pub(super) tokenizer: &'p Tokenizer<'m>,
-    pub(super) chat: Option<Chat<'p>>,
+    pub(super) forms: Forms<'p>,
     /// The vocabulary's tree, once a grammar has been asked for.
     pub(super) tree: &'p OnceLock<Vec<u32>>,
+    /// The grammars of tools, by their schemas.
+    pub(super) known: Mutex<HashMap<Vec<u8>, Arguments>>,
     /// Positions of a text.
     pub(super) context: u32,
     /// Whether the model turns texts into vectors of as many elements; 0 where it writes.
@@ -78,9 +97,12 @@ impl Prepare<'_, '_> {
         let wanted = request.max_tokens()?;
         let sampling = request.sampling(self.tokenizer.vocabulary_len(), seed)?;
         let (stop, top_logprobs) = (request.stop()?, request.top_logprobs()?);
-        let prompt = match is_chat {
-            true => prompt::tokens(self.tokenizer, self.chat, &request)?,
-            false => self.prompt(request.prompt.as_ref())?,
+        let (prompt, talk) = if is_chat {
+            let Talk { tokens, tools, reasoning } =
+                self.forms.talk(self.tokenizer, &request, route::now().cast_signed())?;
+            (tokens, Some((tools, reasoning)))
+        } else {
+            (self.prompt(request.prompt.as_ref())?, None)
         };
         let free = (self.context as usize).checked_sub(prompt.len());
         let free = free.ok_or_else(|| ApiError::context(prompt.len(), self.context))?;
@@ -90,13 +112,21 @@ impl Prepare<'_, '_> {
         if grammar.is_some() && !stop.is_empty() {
             return Err(ApiError::param("stop", "response_format says where the text ends"));
         }
+        let reading = match talk {
+            Some((tools, reasoning)) => {
+                let offer = self.offer(tools, max_tokens)?;
+                Some(Reading { offer, reasoning, id: format!("call_{seed:016x}") })
+            }
+            None => None,
+        };
         let form = Form::Text {
             is_chat,
             streams: request.stream.unwrap_or(false),
             wants_usage: request.wants_usage(),
             is_scored: top_logprobs.is_some(),
         };
-        let job = TextJob { prompt, max_tokens, sampling, stop, grammar, top_logprobs, events };
+        let job =
+            TextJob { prompt, max_tokens, sampling, stop, grammar, reading, top_logprobs, events };
         Ok(Understood::Job(form, Job::Text(job)))
     }
 
@@ -164,22 +194,85 @@ impl Prepare<'_, '_> {
         Ok(Some(words))
     }
 
+    /// The vocabulary's tree.
+    fn tree(&self) -> Result<&[u32], GrammarError> {
+        if let Some(tree) = self.tree.get() {
+            return Ok(tree);
+        }
+        let tree = constraint::tree(self.tokenizer)?;
+        Ok(self.tree.get_or_init(|| tree))
+    }
+
     /// How many tokens the shortest text of a grammar takes.
     fn tokens_to_close(&self, grammar: &[u32]) -> Result<u32, GrammarError> {
-        let tree = match self.tree.get() {
-            Some(tree) => tree,
-            None => {
-                let tree = constraint::tree(self.tokenizer)?;
-                self.tree.get_or_init(|| tree)
+        calls::tokens_to_close(grammar, b"", self.tokenizer, self.tree()?)
+    }
+
+    /// Tools with the grammars of their calls, for which `max_tokens` are enough where one must be
+    /// called.
+    fn offer(&self, tools: Tools, max_tokens: u32) -> Result<Offer, ApiError> {
+        let mut offer = Offer { tools, grammars: Vec::new(), arguments_tokens: 0 };
+        if !offer.tools.may_call() {
+            return Ok(offer);
+        }
+        let head = offer.tools.head();
+        let head = constraint::compiled(|words| gbnf(head.as_bytes(), words));
+        offer.grammars.push(head.map_err(ApiError::internal)?.into());
+        for tool in 0..offer.tools.len() {
+            let Arguments { grammar, tokens } = self.arguments(&offer.tools, tool)?;
+            offer.grammars.push(grammar);
+            offer.arguments_tokens = offer.arguments_tokens.max(tokens);
+        }
+        if offer.tools.must_call() {
+            let tree = self.tree().map_err(ApiError::internal)?;
+            let needed = offer.tokens_of_call(self.tokenizer, tree).map_err(ApiError::internal)?;
+            if needed > max_tokens {
+                let message = format_args!(
+                    "a call asks for room for {needed} tokens, and there are {max_tokens}"
+                );
+                return Err(ApiError::param("max_tokens", message));
             }
+        }
+        Ok(offer)
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Arguments>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The grammar of a tool's arguments. Agents send the same tools each time: those that were
+    /// compiled are kept.
+    fn arguments(&self, tools: &Tools, tool: usize) -> Result<Arguments, ApiError> {
+        let source = tools.arguments(tool);
+        if let Some(known) = self.known().get(&source) {
+            return Ok(known.clone());
+        }
+        let options =
+            SchemaOptions { reading: SchemaReading::Relaxed, pretty: false, is_strict: false };
+        let compile = |source: &[u8]| {
+            let mut notes = Notes::new();
+            let words = constraint::compiled(|words| {
+                notes = Notes::new();
+                schema_with(source, options, &mut notes, words)
+            })?;
+            let names = notes.as_slice().iter().map(|note| constraint::named(note, source));
+            Ok::<_, GrammarError>((words, names.collect()))
         };
-        let vocabulary = self.tokenizer.vocabulary_len();
-        let mut mask = vec![0; Constraint::words(vocabulary, 0)];
-        // Joining with a vocabulary changes the words.
-        let mut words = grammar.to_vec();
-        let (grammar, tree) = (Grammar::from_words(&mut words), Trie::from_words(tree));
-        let constraint = Constraint::new(grammar, tree, vocabulary, [], &mut mask)?;
-        Ok(constraint.tokens_to_close())
+        let (grammar, line) = tools::widened(tools, tool, compile).map_err(ApiError::internal)?;
+        if let Some(line) = line {
+            report::line(format_args!("picolm: {}", report::printable(&line)));
+        }
+        let tree = self.tree().map_err(ApiError::internal)?;
+        let tokens = calls::tokens_to_close(&grammar, b"{", self.tokenizer, tree);
+        let tokens = tokens.map_err(ApiError::internal)?;
+        let made = Arguments { grammar: grammar.into(), tokens };
+        let mut known = self.known();
+        let bytes: usize = known.values().map(|it| 4 * it.grammar.len()).sum();
+        if bytes + 4 * made.grammar.len() > MAX_KNOWN_BYTES {
+            known.clear();
+        }
+        known.insert(source, made.clone());
+        Ok(made)
     }
 
     fn vectors(&self, Task { body, events, .. }: Task) -> Result<Understood, ApiError> {

@@ -9,6 +9,7 @@ use picolm_core::sampler::{Penalties, SamplerOptions};
 use picolm_core::session::MAX_STOP_TEXT_BYTES;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -34,7 +35,7 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Generate {
-    pub(super) messages: Option<Vec<Message>>,
+    pub(super) messages: Option<Vec<Value>>,
     pub(super) prompt: Option<Prompt>,
     max_tokens: Option<u32>,
     max_completion_tokens: Option<u32>,
@@ -54,65 +55,11 @@ pub(super) struct Generate {
     top_logprobs: Option<u32>,
     logit_bias: Option<BTreeMap<String, f32>>,
     pub(super) response_format: Option<ResponseFormat>,
-    pub(super) tools: Option<Vec<Box<RawValue>>>,
-    pub(super) tool_choice: Option<Box<RawValue>>,
+    pub(super) tools: Option<Vec<Value>>,
+    pub(super) tool_choice: Option<Value>,
+    pub(super) parallel_tool_calls: Option<bool>,
     enable_thinking: Option<bool>,
     chat_template_kwargs: Option<TemplateArguments>,
-}
-
-/// A message of a conversation.
-#[derive(Deserialize)]
-pub(super) struct Message {
-    pub(super) role: Role,
-    #[serde(default)]
-    pub(super) content: Option<Content>,
-    #[serde(default)]
-    pub(super) tool_calls: Option<Vec<Box<RawValue>>>,
-}
-
-/// Who says something.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Role {
-    System,
-    Developer,
-    User,
-    Assistant,
-    Tool,
-}
-
-/// What is said.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum Content {
-    Text(String),
-    Parts(Vec<Part>),
-}
-
-/// A part of what is said.
-#[derive(Deserialize)]
-pub(super) struct Part {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    text: String,
-}
-
-impl Message {
-    /// The message's text.
-    pub(super) fn text(&self) -> Result<String, ApiError> {
-        match &self.content {
-            None => Ok(String::new()),
-            Some(Content::Text(text)) => Ok(text.clone()),
-            Some(Content::Parts(parts)) => match parts.iter().find(|part| part.kind != "text") {
-                Some(part) => Err(ApiError::unsupported(
-                    "messages",
-                    format_args!("the model reads text, and no '{}'", part.kind),
-                )),
-                None => Ok(parts.iter().map(|part| &part.text[..]).collect()),
-            },
-        }
-    }
 }
 
 /// What a text begins with.
@@ -250,6 +197,11 @@ impl Generate {
         self.stream_options.as_ref().is_some_and(|options| options.include_usage == Some(true))
     }
 
+    /// Whether the answer has a form that it must keep to.
+    pub(super) fn is_constrained(&self) -> bool {
+        self.response_format.as_ref().is_some_and(|format| format.kind != "text")
+    }
+
     /// Whether the model is to think, where the request says so.
     pub(super) fn thinks(&self) -> Option<bool> {
         let arguments = self.chat_template_kwargs.as_ref();
@@ -348,6 +300,7 @@ pub(super) enum EncodingFormat {
 
 #[cfg(test)]
 mod tests {
+    use super::super::template::messages;
     use super::*;
 
     fn generate(json: &str) -> Result<Generate, ApiError> {
@@ -361,7 +314,8 @@ mod tests {
             body.stop()?;
             body.top_logprobs()?;
             body.sampling(100, 0)?;
-            body.messages.iter().flatten().try_for_each(|message| message.text().map(drop))
+            let messages = body.messages.unwrap_or_default();
+            messages::normalized(&messages).map(drop).map_err(ApiError::invalid)
         });
         let error = checked.expect_err(json);
         assert_eq!(error.status, 400, "{json}");
@@ -389,7 +343,7 @@ mod tests {
             (r#"{"logit_bias":{"100":1}}"#, "logit_bias"),
             (r#"{"logit_bias":{"-1":1}}"#, "logit_bias"),
             (r#"{"logit_bias":{"1":101}}"#, "logit_bias"),
-            (r#"{"messages":[{"role":"king","content":"a"}]}"#, "king"),
+            (r#"{"messages":[{"role":"king","content":"a"}]}"#, "role"),
             (r#"{"messages":[{"content":"a"}]}"#, "role"),
             (r#"{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}"#, "image_url"),
             (r#"{"messages":[{"role":"user","content":"\ud800"}]}"#, "surrogate"),
@@ -427,8 +381,7 @@ mod tests {
         let sampling = body.sampling(100, 9).unwrap();
         assert_eq!(sampling.options(5).seed, u64::MAX);
         assert_eq!(sampling.bias, [(5, f32::NEG_INFINITY), (6, 2.0)]);
-        let texts: Vec<_> = body.messages.unwrap().iter().map(|it| it.text().unwrap()).collect();
-        assert_eq!(texts, ["s", "ab", ""]);
+        assert_eq!(body.messages.unwrap().len(), 3);
         let empty = generate("{}").unwrap();
         assert_eq!(empty.sampling(100, 9).unwrap().options(5).seed, 9);
         assert_eq!(empty.sampling(100, 9).unwrap().options(5).temperature, 0.8);

@@ -3,8 +3,10 @@
 //! A text is a future, because it borrows from itself: a sampler and a constraint live in memory
 //! that belongs to the text. It waits for nothing but [`Seat::scores`].
 
+use super::calls::{CallMemory, Calls};
 use super::error::ApiError;
 use super::job::{Alternative, Event, Finish, Scored, TextJob};
+use super::tools::{self, Turn};
 use crate::constraint;
 use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
@@ -87,7 +89,17 @@ async fn try_write(
         }
         None => None,
     };
-    let constraint = constraint.as_deref_mut().map(|constraint| constraint as &mut dyn Constrain);
+    let offers =
+        job.reading.as_ref().filter(|it| it.offer.tools.may_call() && constraint.is_none());
+    let mut memory = offers.map(|reading| CallMemory::new(&reading.offer, n_vocab));
+    let mut calls = offers.zip(memory.as_mut()).map(|(reading, memory)| {
+        let turn = Turn::new(&reading.offer.tools, reading.reasoning, &reading.id);
+        Calls::new(tokenizer, tree, &reading.offer, turn, memory)
+    });
+    let constraint = match (&mut constraint, &mut calls) {
+        (Some(constraint), _) => Some(&mut **constraint as &mut dyn Constrain),
+        (None, calls) => calls.as_mut().map(|calls| calls as &mut dyn Constrain),
+    };
     let mut policy = Policy { tokenizer, sampler: &mut sampler, constraint, speculation: None };
 
     let shown = RefCell::new(Vec::new());
@@ -95,7 +107,11 @@ async fn try_write(
     let mut sink = Sink(&shown);
     let mut output = StopTexts::new(&stop, &mut sink);
     let mut writer = Writer::new(job.max_tokens);
-    let mut report = Report { job, tokenizer, shown: &shown, tokens: 0 };
+    let turn = job
+        .reading
+        .as_ref()
+        .map(|reading| Turn::new(&reading.offer.tools, reading.reasoning, &reading.id));
+    let mut report = Report { job, tokenizer, shown: &shown, tokens: 0, turn };
     loop {
         let first = seat.scores().await;
         let scored = {
@@ -109,9 +125,12 @@ async fn try_write(
         if let Some(stop) = writer.stop() {
             writer.finish(&mut output);
             let found = output.finish().is_some();
-            report.send(writer.tokens(), scored);
+            let called = report.end(writer.tokens(), scored);
+            let is_full = job.grammar.is_none() && writer.tokens() == job.max_tokens;
             return Ok(match stop {
+                _ if called => Finish::ToolCalls,
                 Stop::MaxTokens | Stop::ContextFull if !found => Finish::Length,
+                Stop::Complete if is_full && !found => Finish::Length,
                 _ => Finish::Stop,
             });
         }
@@ -144,6 +163,8 @@ struct Report<'r, 'm> {
     tokenizer: &'r Tokenizer<'m>,
     shown: &'r RefCell<Vec<u8>>,
     tokens: u32,
+    /// Reads the answer of a conversation.
+    turn: Option<Turn<'r>>,
 }
 
 impl Report<'_, '_> {
@@ -151,10 +172,31 @@ impl Report<'_, '_> {
     fn send(&mut self, tokens: u32, scored: Vec<Scored>) {
         let bytes = self.shown.take();
         let new = tokens - core::mem::replace(&mut self.tokens, tokens);
-        if new > 0 || !bytes.is_empty() {
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            self.job.events.send(Event::Text { text, tokens: new, scored });
+        if new == 0 && bytes.is_empty() {
+            return;
         }
+        let text = String::from_utf8_lossy(&bytes);
+        let said = match &mut self.turn {
+            Some(turn) => {
+                turn.push(&text);
+                turn.events()
+            }
+            None if text.is_empty() => Vec::new(),
+            None => vec![tools::Event::Content(text.into_owned())],
+        };
+        self.job.events.send(Event::Text { said, tokens: new, scored });
+    }
+
+    /// Reports all that is left. Returns whether tools were called.
+    fn end(&mut self, tokens: u32, scored: Vec<Scored>) -> bool {
+        self.send(tokens, scored);
+        let Some(turn) = &mut self.turn else { return false };
+        turn.finish();
+        let said = turn.events();
+        if !said.is_empty() {
+            self.job.events.send(Event::Text { said, tokens: 0, scored: Vec::new() });
+        }
+        turn.calls() > 0
     }
 
     /// The scores of tokens, the first of which was chosen by `logits`, if they are wanted. Those

@@ -115,12 +115,12 @@ impl Tools {
     }
 
     /// Whether the answer must begin with a call.
-    pub(super) fn must_call(&self) -> bool {
+    pub(crate) fn must_call(&self) -> bool {
         matches!(self.choice, Choice::Required | Choice::Named(_))
     }
 
     /// Whether the answer may hold a call.
-    pub(super) fn may_call(&self) -> bool {
+    pub(crate) fn may_call(&self) -> bool {
         self.choice != Choice::None
     }
 

@@ -20,7 +20,7 @@
 //!             //   Part::Arguments(i) compile schema(tools.arguments(i)), once a tool;
 //!             // then, for the text of the part that is there already:
 //!             if !constraint.accept(turn.begun()) { constraint.restart(); turn.begin_again(); }
-//!             sample a token that the constraint allows when `turn.reserve()` stays free;
+//!             sample a token that the constraint allows, and that leaves room for what follows;
 //!         }
 //!         Wants::End => break,
 //!     }
@@ -52,7 +52,7 @@ mod grammar_tests;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use choice::{Choice, Tools, widened};
+pub(crate) use choice::{Tools, widened};
 pub(crate) use spelling::Spelling;
 pub(crate) use told::{Prepared, prepared, spaced};
 pub(crate) use turn::{Event, Part, Reasoning, Turn, Wants, is_open};

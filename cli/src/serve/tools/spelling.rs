@@ -31,6 +31,11 @@ impl Spelling {
         }
     }
 
+    /// The spelling of a model without a template.
+    pub(crate) fn told() -> Self {
+        Self::tagged(true)
+    }
+
     /// The spelling of a template.
     pub(crate) fn of(template: &ChatTemplate) -> Self {
         let example = template.example_of_call();

@@ -1,6 +1,7 @@
 //! Tools: spellings, what is said under a constraint, and reading back whatever comes.
 
 use super::super::template::{ChatTemplate, Knows, messages};
+use super::choice::Choice;
 use super::*;
 use serde_json::{Value, json};
 
@@ -57,7 +58,7 @@ fn read<'p>(
     let mut events = Vec::new();
     for piece in pieces {
         turn.push(piece);
-        let _ = (turn.wants(), turn.reserve(), turn.begun(), turn.end_of_thought());
+        let _ = (turn.wants(), turn.begun());
         events.extend(turn.events());
     }
     let is_cut = turn.finish();

@@ -178,20 +178,6 @@ impl<'t> Turn<'t> {
         }
     }
 
-    /// What is written after the part in progress, for which tokens must be left. After a head the
-    /// arguments are, too: as many tokens as close the longest of the tools' arguments.
-    pub(crate) fn reserve(&self) -> String {
-        match &self.state {
-            State::Call(_) => format!("}}{}", self.tools.spelling.close),
-            _ => String::new(),
-        }
-    }
-
-    /// The text that ends a thought before its time, so that tokens are left for an answer.
-    pub(crate) fn end_of_thought(&self) -> Option<String> {
-        matches!(self.state, State::Reasoning).then(|| format!("\n{THOUGHT}\n\n"))
-    }
-
     /// How many calls have begun.
     pub(crate) fn calls(&self) -> usize {
         self.calls
