@@ -1,8 +1,8 @@
 //! The thread that computes: which text is written where, and which rows each pass has.
 //!
-//! A pass has a row of every text that is being written and, in what is left, pieces of prompts that
-//! are being read. With the former in it, the pieces are as long as [`ADDED_NS`] allow: that is
-//! what a text waits for another's prompt. Row results depend on no other row, so every text is
+//! A pass has a row of every text that is being written and, in what is left, pieces of prompts
+//! that are being read. With the former in it, the pieces are as long as [`ADDED_NS`] allow: that
+//! is what a text waits for another's prompt. Row results depend on no other row, so every text is
 //! what it would be alone.
 
 use super::blocks::Blocks;

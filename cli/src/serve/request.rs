@@ -26,6 +26,10 @@ const TOP_P: f32 = 0.9;
 
 /// Reads a body.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // An array would be taken for the fields in their order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(ApiError::invalid("the body is no JSON object"));
+    }
     serde_json::from_slice(body).map_err(|error| {
         ApiError::invalid(format_args!("the body is not what it must be: {error}"))
     })
@@ -348,8 +352,10 @@ mod tests {
             (r#"{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}"#, "image_url"),
             (r#"{"messages":[{"role":"user","content":"\ud800"}]}"#, "surrogate"),
             (r#"{"n":1,"n":1}"#, "duplicate"),
-            ("\u{feff}{}", "expected value"),
-            ("", "EOF"),
+            ("\u{feff}{}", "no JSON object"),
+            ("", "no JSON object"),
+            ("[]", "no JSON object"),
+            ("{", "EOF"),
         ] {
             let message = refused(json);
             assert!(message.contains(part), "{json}: {message}");
