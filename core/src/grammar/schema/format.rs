@@ -68,8 +68,7 @@ macro_rules! time {
     };
 }
 
-/// A label of at most 63 characters: no hyphens side by side, and no more than 32 beside letters and
-/// digits.
+/// A label of at most 63 characters: no hyphens side by side.
 macro_rules! label {
     ($first:literal) => {
         concat!("(?:", $first, "(?:-?[A-Za-z0-9]){0,31}|", $first, "[A-Za-z0-9]{0,62})")
