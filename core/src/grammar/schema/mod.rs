@@ -104,7 +104,6 @@ use super::work::Work;
 use evaluate::Writer;
 use expand::Facts;
 use keyword::{ARRAY, BOOLEAN, Draft, FRACTION, INTEGER, Keyword, NULL, OBJECT, STRING};
-use limits::Limits;
 use literal::{Literal, Says, Set};
 use names::Names;
 pub use notes::{Note, NoteKind, Notes};
@@ -245,6 +244,7 @@ fn attempt<'w>(
             has_unevaluated: false,
             names: Names::default(),
             renamed: None,
+            formats: Default::default(),
             work,
             buckets,
             oldest: 0,
@@ -299,6 +299,7 @@ struct Compiler<'s, 'b, 'w> {
     names: Names,
     /// The schema that was last taken for a member's.
     renamed: Option<usize>,
+    formats: format::Rules,
     work: &'b mut Work,
     /// Sets by hash, and in the order in which they were met.
     buckets: usize,
@@ -446,9 +447,16 @@ impl Compiler<'_, '_, '_> {
             list.push(self.builder, node)?;
         }
         if types & STRING != 0 {
-            let mut texts = Texts::begin(self.builder);
-            self.text_parts(&mut texts, set)?;
-            let node = self.string_of(texts, &limits)?;
+            let is_any_length = limits.length == (0, u32::MAX);
+            let formatted = if is_any_length { self.formatted(set)? } else { None };
+            let node = match formatted {
+                Some(node) => node,
+                None => {
+                    let mut texts = Texts::begin(self.builder);
+                    self.text_parts(&mut texts, set)?;
+                    self.string_of(texts, limits.length)?
+                }
+            };
             list.push(self.builder, node)?;
         }
         if types & (INTEGER | FRACTION) != 0 {
@@ -468,9 +476,12 @@ impl Compiler<'_, '_, '_> {
         Ok(())
     }
 
-    /// A string of the gathered expressions.
-    fn string_of(&mut self, mut texts: Texts, limits: &Limits) -> Result<Node, GrammarError> {
-        let (min, max) = limits.length;
+    /// A string of the gathered expressions, of a range of lengths.
+    fn string_of(
+        &mut self,
+        mut texts: Texts,
+        (min, max): limits::Range,
+    ) -> Result<Node, GrammarError> {
         let is_free = texts.is_free();
         let mut characters = self.builder.alternatives(&[])?;
         if !is_free && min <= max {
