@@ -6,6 +6,7 @@ own parser, a grammar's is a regular expression or a few lines of Python that sa
 
 import json
 import re
+from decimal import Decimal
 
 NAME = {"type": "string", "minLength": 1, "maxLength": 24}
 
@@ -154,6 +155,43 @@ SCHEMAS = {
         link={"type": "string", "format": "uri"},
         place={"type": "string", "format": "json-pointer", "maxLength": 30},
     ),
+    "draft_4": {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "id": "http://example.com/root.json",
+        **record(["ratio", "child"],
+                 ratio={"type": "number", "minimum": 0, "exclusiveMinimum": True, "maximum": 1},
+                 child={"$ref": "child.json"}),
+        "definitions": {"child": {"id": "child.json", "type": "array", "hint": "unknown",
+                                  "items": [{"type": "integer"}, NAME],
+                                  "additionalItems": False}},
+    },
+    "prices": record(
+        price={"type": "number", "minimum": 0, "maximum": 1000, "multipleOf": 0.01},
+        odd={"type": "integer", "minimum": -99, "maximum": 99, "not": {"multipleOf": 2}},
+        code={"type": "string", "pattern": "^(?=.*[0-9])(?!00)[A-Z0-9]{4,8}$"},
+        point={"enum": [{"x": 1, "y": [2.0, 3]}, {"x": 0, "y": []}]},
+    ),
+    "either": {
+        "oneOf": [
+            {"type": "array", "items": NAME, "maxItems": 3},
+            {"type": "array", "items": {"type": "integer"}, "maxItems": 3},
+            {"type": "object", "properties": {"a": NAME, "b": {"type": "integer"}},
+             "additionalProperties": False},
+            {"type": "object", "properties": {"b": {"type": "integer"}, "c": NAME},
+             "required": ["b"]},
+        ],
+    },
+    "families": {
+        "type": "object",
+        "patternProperties": {"^a": {"type": "integer"}, "^b": {"type": "boolean"},
+                              "^c": {"type": "null"}, "^d": NAME, "_$": {"minimum": 3},
+                              "^x-": True},
+        "additionalProperties": False, "maxProperties": 4,
+    },
+    "not_all": {
+        "type": "array", "items": {"enum": [1, 2, 3]}, "maxItems": 6,
+        "not": {"contains": {"const": 1}, "minContains": 2, "maxContains": 3},
+    },
     "extraction": record(
         invoice=record(["number", "lines"], date=DATE,
                        number={"type": "string", "pattern": "^[A-Z]{2}-\\d{4,6}$"},
@@ -288,7 +326,8 @@ def _first(pairs):
 def values(text):
     """What the text says: a name that comes twice counts by its first and by its last value."""
     for hook in (dict, _first):
-        yield json.loads(text, parse_constant=_constant, object_pairs_hook=hook)
+        yield json.loads(text, parse_constant=_constant, object_pairs_hook=hook,
+                         parse_float=Decimal)
 
 
 def check_json(text):
@@ -316,7 +355,9 @@ def check_schema(schema):
     unchecked = formats(schema) - set(kind.FORMAT_CHECKER.checkers)
     if unchecked:
         raise LookupError(f"nothing checks {unchecked}")
-    validator = kind(schema, format_checker=kind.FORMAT_CHECKER)
+    # Decimals as they are written: 0.07 is a multiple of 0.01, and in binary it is not.
+    exact = json.loads(json.dumps(schema), parse_float=Decimal)
+    validator = kind(exact, format_checker=kind.FORMAT_CHECKER)
 
     def check(text):
         for value in values(text):

@@ -68,6 +68,21 @@ fn what_is_no_model_is_one() {
     }
 }
 
+/// Before the model is looked for.
+#[test]
+fn what_a_schema_has_of_no_draft_is_said_once() {
+    let schema = "{\"type\":\"string\",\"hint\":1,\"allOf\":[{\"hint\":2}],\"format\":\"slug\"}";
+    let arguments = ["no/such/file.gguf", "-p", "x", "--schema", schema];
+    let errors = String::from_utf8(run(&arguments).stderr).unwrap();
+    let line = errors.lines().next().unwrap();
+    assert_eq!(line, "--schema: ignored hint, format slug");
+    let strict = [&arguments[..], &["--strict-schema"]].concat();
+    let line = error_line(&run(&strict), 1);
+    assert!(line.contains("this keyword is not supported") && line.contains("hint"), "{line}");
+    let quiet = [&arguments[..], &["--quiet"]].concat();
+    assert!(error_line(&run(&quiet), 1).contains("no/such/file.gguf"));
+}
+
 #[cfg(unix)]
 #[test]
 fn pipes_and_devices_do_not_hang() {

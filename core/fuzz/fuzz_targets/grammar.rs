@@ -8,7 +8,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use picolm_core::grammar::{
-    Constrain, Constraint, Grammar, Matcher, SortedTokens, TokenBytes, Trie, gbnf, json, schema,
+    Constrain, Constraint, Grammar, Matcher, Notes, Reading, SchemaOptions, SortedTokens,
+    TokenBytes, Trie, gbnf, json, schema_with,
 };
 
 /// Between grammar and text.
@@ -70,11 +71,29 @@ fuzz_target!(|input: &[u8]| {
 
 fn compile<'w>(source: &[u8], text: &[u8], words: &'w mut [u32]) -> Option<Grammar<'w>> {
     let grammar = match source.split_first() {
-        Some((b'{', _)) => schema(source, text.len() % 2 == 0, words),
+        Some((b'{', _)) => {
+            let options = options(text.len());
+            let mut notes = Notes::new();
+            let grammar = schema_with(source, options, &mut notes, words);
+            for note in notes.as_slice() {
+                assert!(note.length == 0 || !note.part(source).is_empty());
+            }
+            grammar
+        }
         Some((b'J', _)) => json::any(words),
         _ => gbnf(source, words),
     };
     grammar.ok()
+}
+
+/// How a schema is compiled: any of the ways.
+fn options(number: usize) -> SchemaOptions {
+    let reading = match number / 4 % 3 {
+        0 => Reading::Closed,
+        1 => Reading::Open,
+        _ => Reading::Relaxed,
+    };
+    SchemaOptions { reading, pretty: number.is_multiple_of(2), is_strict: number % 4 > 1 }
 }
 
 /// Compares masks along the tokens that the bytes of `text` choose.

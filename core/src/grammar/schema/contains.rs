@@ -1,5 +1,5 @@
-//! Arrays of which some items are of a kind: `contains`, `minContains`, `maxContains`, and the items
-//! that must be wrong where `items` or `contains` must not hold.
+//! Arrays of which some items are of a kind: `contains`, `minContains`, `maxContains`, and items
+//! that are wrong where `items` or `contains` must not hold.
 //!
 //! A rule for each place and for each number of such items so far, as far as both matter. Where
 //! there is no most, an item that is not counted may be of the kind as well, and nothing need be

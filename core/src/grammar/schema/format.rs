@@ -1,9 +1,15 @@
 //! Formats as patterns: whatever matches has the format, and what people write matches.
 //!
-//! Dates have leap years and no year 0; times no leap seconds; host names single hyphens, and more
-//! than three labels at most 27 characters each; addresses no quotes, comments or brackets; a
-//! `uri` no user, and as host a name or an IPv4 address.
+//! Dates have leap years and no year 0; times no leap seconds; host names labels of up to 32
+//! letters and digits and single hyphens, of 14 where there are more than three; addresses no
+//! quotes, comments or brackets; a `uri` no user, and as host a name or an IPv4 address.
 
+use super::super::ast::{Node, Rule};
+use super::super::error::GrammarError;
+use super::Compiler;
+use super::keyword::Keyword;
+use super::literal::{Says, Set};
+use super::text::Texts;
 use super::value::Text;
 
 /// Formats that say how a number is stored, or how a text is shown.
@@ -22,6 +28,53 @@ pub(super) fn is_silent(name: Text<'_>) -> bool {
 /// The pattern of a format of strings.
 pub(super) fn pattern(name: Text<'_>) -> Option<Text<'static>> {
     FORMATS.iter().find(|(text, _)| name.is(text)).map(|(_, pattern)| Text::plain(pattern))
+}
+
+/// The rules of strings that have a format and nothing else, which are as many schemas' own.
+pub(super) type Rules = [Option<Rule>; FORMATS.len()];
+
+impl Compiler<'_, '_, '_> {
+    /// The strings of a set, where it says of them no more than one format.
+    pub(super) fn formatted(&mut self, set: &Set) -> Result<Option<Node>, GrammarError> {
+        let mut sole = None;
+        for literal in set.as_slice() {
+            let own = literal.value();
+            match literal.says() {
+                Says::Holds => {
+                    for keyword in [Keyword::Pattern, Keyword::Enum, Keyword::Const] {
+                        if self.value_of(own, keyword).is_some() {
+                            return Ok(None);
+                        }
+                    }
+                    let Some(member) = self.value_of(own, Keyword::Format) else { continue };
+                    let name = self.string(member);
+                    let index = FORMATS.iter().position(|(text, _)| name.is(text));
+                    if index.is_some() && sole.is_some_and(|sole| Some(sole) != index) {
+                        return Ok(None);
+                    }
+                    sole = index.or(sole);
+                }
+                Says::Not => return Ok(None),
+                _ => {}
+            }
+        }
+        let Some(index) = sole else { return Ok(None) };
+        let known = self.formats.get(index).copied().flatten();
+        let rule = match (known, FORMATS.get(index)) {
+            (Some(rule), _) => rule,
+            (None, Some((_, pattern))) => {
+                let mut texts = Texts::begin(self.builder);
+                texts.search(self.builder, Text::plain(pattern), 0, true)?;
+                let tree = self.string_of(texts, (0, u32::MAX))?;
+                self.rule_of_tree(tree)?
+            }
+            _ => return Ok(None),
+        };
+        if let Some(place) = self.formats.get_mut(index) {
+            *place = Some(rule);
+        }
+        self.builder.call(rule).map(Some)
+    }
 }
 
 /// A pattern of all that anyone might take for the format: what does not match has it not.
@@ -68,11 +121,11 @@ macro_rules! time {
     };
 }
 
-/// A label of at most 63 characters: no hyphens side by side, and no more than 32 beside letters and
-/// digits.
+/// A label: at most 32 letters and digits, and no hyphens side by side, so never more than 63
+/// characters.
 macro_rules! label {
     ($first:literal) => {
-        concat!("(?:", $first, "(?:-?[A-Za-z0-9]){0,31}|", $first, "[A-Za-z0-9]{0,62})")
+        concat!($first, "(?:-?[A-Za-z0-9]){0,31}")
     };
 }
 
@@ -104,10 +157,10 @@ macro_rules! group {
     };
 }
 
-/// RFC 5322, the part of an address before the sign: at most 64 characters.
+/// RFC 5322, the part of an address before the sign: at most 32 characters beside single dots.
 macro_rules! local {
     () => {
-        concat!("(?:", atom!(), "(?:\\.?", atom!(), "){0,31}|", atom!(), "{1,64})")
+        concat!(atom!(), "(?:\\.?", atom!(), "){0,31}")
     };
 }
 

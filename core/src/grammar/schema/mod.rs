@@ -1,14 +1,23 @@
-//! JSON Schema (drafts 2020-12 and 7) as rules: what is written always validates.
+//! JSON Schema (drafts 4, 6, 7, 2019-09 and 2020-12) as rules: what is written always validates.
+//!
+//! # Drafts
+//!
+//! `$schema` names the draft, 2020-12 where there is none, and the draft says what its keywords
+//! mean: `id` and limits that are left out (`exclusiveMinimum: true`) in draft 4, which has no
+//! `const`, `contains`, `propertyNames` or `if`; nothing beside `$ref` up to draft 7; lists in
+//! `items`, with `additionalItems`, wherever they are. What a draft does not know is an annotation,
+//! and so is a `format` not listed here: [`Notes`] has them, [`SchemaOptions::is_strict`] refuses
+//! them by name.
 //!
 //! # Keywords
 //!
-//! Exact: `type`, `enum`, `const`, `$ref` within the schema, `$defs`, `definitions`, `$anchor`,
-//! `true`, `false`, `allOf`, `anyOf`, `oneOf`, `not`, `if`, `then`, `else`, `patternProperties`,
-//! `additionalProperties`, `maxProperties`, `dependentRequired`, `dependentSchemas`,
-//! `dependencies`, `items`, `prefixItems`, `additionalItems`, `minItems`, `maxItems`, `contains`,
-//! `minContains`, `maxContains`, `unevaluatedProperties`, `unevaluatedItems`, `minLength`,
-//! `maxLength`, `pattern`; of numbers as they are written `minimum`, `maximum`, `exclusiveMinimum`,
-//! `exclusiveMaximum` and `multipleOf`.
+//! Exact: `type`, `enum`, `const`, `$ref` within the schema, `$defs`, `definitions`, `$id`,
+//! `$anchor`, `true`, `false`, `allOf`, `anyOf`, `oneOf`, `not`, `if`, `then`, `else`,
+//! `patternProperties`, `additionalProperties`, `maxProperties`, `dependentRequired`,
+//! `dependentSchemas`, `dependencies`, `items`, `prefixItems`, `additionalItems`, `minItems`,
+//! `maxItems`, `contains`, `minContains`, `maxContains`, `unevaluatedProperties`,
+//! `unevaluatedItems`, `minLength`, `maxLength`, `pattern`; of numbers as they are written
+//! `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum` and `multipleOf`, in decimals.
 //!
 //! Exact with a bound:
 //!
@@ -19,42 +28,43 @@
 //! - `minProperties` that asks for two to four members more than those with names: the first of
 //!   them begin with letters of different groups (by [`Reading::Open`] it is refused).
 //! - Beside `anyOf`, `unevaluatedProperties` and `unevaluatedItems` count what one of its schemas
-//!   evaluates, also where several hold (by [`Reading::Open`] they are refused there).
-//! - Numbers have at most 16 digits before and after the point and 2 of exponent; with limits or
-//!   divisors no exponent, and 15 digits in all where there is a point. Whole numbers have no
-//!   point.
+//!   evaluates, also where several hold (by [`Reading::Open`] each of up to four is told apart).
+//! - Numbers that nothing limits have at most 30 digits before and after the point, or 16 before it
+//!   and an exponent up to 289. Within limits, 16 digits, or 15 in all where there is a point; an
+//!   exponent up to 99 where the first digit and all others may then be any; with divisors none.
+//!   Whole numbers have no point.
 //! - Values of `enum` and `const`, names, and texts with `pattern` or `format` have one spelling:
-//!   what needs no escape has none.
+//!   what needs no escape has none. Numbers may also be spelled as in the schema.
 //! - A text with `pattern` or `format` and `maxLength` has at most 1024 characters; `minLength`,
 //!   `maxLength` and the like count up to 1048576.
 //! - `format`: `date`, `time`, `date-time`, `duration`, `email`, `hostname`, `ipv4`, `ipv6`,
 //!   `uuid`, `uri`, `json-pointer`, `relative-json-pointer`, as `schema/format.rs` bounds them, and
-//!   `int32`.
+//!   `int32`. Where one must not hold, the text is none that anyone might take for it.
+//! - Where `additionalProperties`, `patternProperties` or `propertyNames` must not hold for members
+//!   without names, one that is wrong by its name comes last, and all are that are wrong by their
+//!   value (by [`Reading::Open`] the second is refused).
 //!
 //! Refused where it is not simple, by name:
 //!
 //! - `minProperties` that asks for five members or more beyond those with names; `uniqueItems` but
-//!   for up to 8 values of items (`enum`) or one item; `propertyNames` with a choice in it; more
-//!   than 4 patterns of names for one object.
-//! - `contains` twice for one array, or beside `uniqueItems` or `unevaluatedItems`; `maxContains`
-//!   of what cannot be negated; `unevaluatedProperties` and `unevaluatedItems` beside `enum` or
-//!   `const` with objects or arrays.
-//! - `$dynamicRef` to one of several `$dynamicAnchor` of a name.
-//! - `pattern` with lookaround, references to groups, word boundaries, Unicode properties.
-//! - `multipleOf` of what is no binary fraction (readers that divide by 0.01 in binary do not
-//!   agree), or above 250 without near limits (trailing zeros aside).
+//!   for up to 10 values of items (`enum`, `true`, `null`) or one item; more than 16 patterns of
+//!   names for one object.
+//! - More than four of `contains` and of its like for one array, or beside `uniqueItems`;
+//!   unevaluated ones beside `enum` or `const` with objects or arrays.
+//! - `$dynamicRef` and `$recursiveRef` to one of several anchors, of which none is the root's.
+//! - `pattern` that looks behind, or ahead but at its start (`^(?!a)...`), references to groups,
+//!   word boundaries, Unicode properties.
+//! - `multipleOf` with more than 15 digits after the point, or above 250 units of its last digit
+//!   without near limits (trailing zeros aside).
 //! - What would negate (`not`, `if` with `else`, a `oneOf` whose schemas might hold together)
-//!   `items`, `additionalProperties`, `patternProperties`, `propertyNames`, `uniqueItems`,
-//!   `multipleOf`, `format`, `oneOf`, `contains`, an unevaluated one or a dependency, or an array
-//!   or object of `enum` and `const`.
+//!   `uniqueItems`, an unevaluated one, or an array or object of `enum` and `const`.
 //! - References to elsewhere, or to a schema's own value without end; other drafts.
 //!
-//! Refused: every other keyword (`nullable`, `discriminator`, ...).
+//! By [`Reading::Relaxed`] nothing of this is refused: the keyword is left out, and noted.
 //!
 //! Without effect: `title`, `description`, `default`, `examples`, `example`, `deprecated`,
-//! `readOnly`, `writeOnly`, `$id` and `$dynamicAnchor` (but for references), `$comment`,
-//! `$vocabulary`, `contentEncoding`, `contentMediaType`, `contentSchema`, names that begin with
-//! `x-`; of formats `int64`, `float`, `double`, `password`. In draft 7 whatever is beside `$ref`.
+//! `readOnly`, `writeOnly`, `$comment`, `$vocabulary`, `contentEncoding`, `contentMediaType`,
+//! `contentSchema`, names that begin with `x-`; of formats `int64`, `float`, `double`, `password`.
 //!
 //! # How
 //!
@@ -69,6 +79,7 @@ mod document;
 mod empty;
 mod evaluate;
 mod expand;
+mod exponent;
 mod format;
 mod keyword;
 mod limits;
@@ -93,7 +104,6 @@ use super::work::Work;
 use evaluate::Writer;
 use expand::Facts;
 use keyword::{ARRAY, BOOLEAN, Draft, FRACTION, INTEGER, Keyword, NULL, OBJECT, STRING};
-use limits::Limits;
 use literal::{Literal, Says, Set};
 use names::Names;
 pub use notes::{Note, NoteKind, Notes};
@@ -234,6 +244,7 @@ fn attempt<'w>(
             has_unevaluated: false,
             names: Names::default(),
             renamed: None,
+            formats: Default::default(),
             work,
             buckets,
             oldest: 0,
@@ -288,6 +299,7 @@ struct Compiler<'s, 'b, 'w> {
     names: Names,
     /// The schema that was last taken for a member's.
     renamed: Option<usize>,
+    formats: format::Rules,
     work: &'b mut Work,
     /// Sets by hash, and in the order in which they were met.
     buckets: usize,
@@ -435,9 +447,16 @@ impl Compiler<'_, '_, '_> {
             list.push(self.builder, node)?;
         }
         if types & STRING != 0 {
-            let mut texts = Texts::begin(self.builder);
-            self.text_parts(&mut texts, set)?;
-            let node = self.string_of(texts, &limits)?;
+            let is_any_length = limits.length == (0, u32::MAX);
+            let formatted = if is_any_length { self.formatted(set)? } else { None };
+            let node = match formatted {
+                Some(node) => node,
+                None => {
+                    let mut texts = Texts::begin(self.builder);
+                    self.text_parts(&mut texts, set)?;
+                    self.string_of(texts, limits.length)?
+                }
+            };
             list.push(self.builder, node)?;
         }
         if types & (INTEGER | FRACTION) != 0 {
@@ -457,9 +476,12 @@ impl Compiler<'_, '_, '_> {
         Ok(())
     }
 
-    /// A string of the gathered expressions.
-    fn string_of(&mut self, mut texts: Texts, limits: &Limits) -> Result<Node, GrammarError> {
-        let (min, max) = limits.length;
+    /// A string of the gathered expressions, of a range of lengths.
+    fn string_of(
+        &mut self,
+        mut texts: Texts,
+        (min, max): limits::Range,
+    ) -> Result<Node, GrammarError> {
         let is_free = texts.is_free();
         let mut characters = self.builder.alternatives(&[])?;
         if !is_free && min <= max {

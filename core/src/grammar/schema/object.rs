@@ -591,7 +591,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             }
             this.name_part(&mut texts, named)?;
             this.text_parts(&mut texts, names)?;
-            let node = this.string_of(texts, &limits)?;
+            let node = this.string_of(texts, limits.length)?;
             has_any = true;
             list.push(this.builder, node)
         })?;

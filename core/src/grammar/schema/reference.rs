@@ -1,5 +1,5 @@
-//! References within the schema (URIs, and in their fragments RFC 6901 pointers or anchors), and the error
-//! that one leads back to itself without a step into the value.
+//! References within the schema: URIs, in their fragments RFC 6901 pointers or anchors. One that
+//! leads back to itself without a step into the value is an error.
 
 use super::super::error::{GrammarError, GrammarErrorKind};
 use super::Compiler;
