@@ -12,10 +12,10 @@ use super::closing::{
 use super::margin::{Margins, is_repeated};
 
 /// Most stacks that a text may be in at the same time.
-pub const MAX_STACKS: usize = 48;
+pub const MAX_STACKS: usize = 32;
 
 /// Frames of all stacks, and of those that a walk tries out. Frame 0 is the bottom of every stack.
-const FRAMES: usize = 640;
+const FRAMES: usize = 832;
 
 /// States to be looked at for one byte.
 const MAX_TODO: usize = 128;

@@ -12,7 +12,7 @@
 //!
 //! Exact with a bound:
 //!
-//! - Members come in any order, where an object has at most 24 with names (36 in all alternatives
+//! - Members come in any order, where an object has at most 24 with names (28 in all alternatives
 //!   of a value) and limits of their number say nothing more than `required`; else those of
 //!   `properties` and `required` come in the schema's order, and before others.
 //! - Where `additionalProperties` is missing, there are no others beside `properties` and

@@ -26,7 +26,7 @@ const MAX_PATTERNS: usize = 4;
 const MAX_UNORDERED: u32 = 24;
 
 /// The same of all alternatives together, which may be gone through side by side.
-const MAX_UNORDERED_TOGETHER: u32 = 36;
+const MAX_UNORDERED_TOGETHER: u32 = 28;
 
 /// Optional members that a rule tells apart by itself. More stand for one more stack each that
 /// many.
