@@ -3,6 +3,7 @@
 //! A node is [`NODE_WORDS`] words: kind, three arguments, the next of the same parent. Heights are
 //! kept and limited, so that what walks a tree may call itself.
 
+use super::automaton::{MEMBER, SET};
 use super::error::{GrammarError, GrammarErrorKind};
 use super::space::Space;
 
@@ -61,7 +62,7 @@ pub(super) enum Kind {
     Alternatives,
     /// The child, `min` to `max` times, written out.
     Repeat { min: u32, max: u32 },
-    /// A rule, `min` to `max` times, called and counted.
+    /// A rule, `min` to `max` times, called and counted; or as [`super::automaton::Role`] says.
     Call { rule: Rule, min: u32, max: u32 },
     /// What a [`super::graph`] at `table` says.
     Graph { table: usize, states: u32 },
@@ -206,6 +207,16 @@ impl<'w> Builder<'w> {
         self.add(CALL, rule.0, 1, 1, 1)
     }
 
+    /// A call of a rule whose members come in any order, these among them.
+    pub(super) fn set(&mut self, rule: Rule, required: u32) -> Result<Node, GrammarError> {
+        self.add(CALL, rule.0, required, SET, 1)
+    }
+
+    /// A call of a rule that is the member with this bit.
+    pub(super) fn member(&mut self, rule: Rule, bit: u32) -> Result<Node, GrammarError> {
+        self.add(CALL, rule.0, bit, MEMBER, 1)
+    }
+
     /// The tree of a graph that is written at `table`.
     pub(super) fn graph(&mut self, table: usize, states: u32) -> Result<Node, GrammarError> {
         self.add(GRAPH, table as u32, states, 0, 1)
@@ -303,7 +314,9 @@ impl<'w> Builder<'w> {
             Kind::Repeat { min, .. } => {
                 min == 0 || children.next().is_none_or(|child| self.is_nullable(child))
             }
-            Kind::Call { rule, min, .. } => min == 0 || self.is_nullable_rule(rule),
+            Kind::Call { rule, min, max } => {
+                (min == 0 && max != SET) || self.is_nullable_rule(rule)
+            }
             Kind::Graph { table, .. } => self.space.get(table) & 1 == 1,
         }
     }

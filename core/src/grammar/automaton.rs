@@ -54,6 +54,28 @@ pub(super) const fn times(count: u32, closing: u32) -> u32 {
     if product < NEVER as u64 { product as u32 } else { NEVER }
 }
 
+/// Stand for the most times of the calls that [`Role`] tells apart, with its word as the fewest.
+pub(super) const SET: u32 = 0;
+pub(super) const MEMBER: u32 = u32::MAX - 1;
+
+/// What a call has to do with a set of members, each of which comes at most once, in any order.
+///
+/// A set's rule has two states: before the first member, and after one, where it may end. All its
+/// calls lead to the latter; those of its members are [`Role::Member`]. Which of them have come is
+/// the count of the set's frame, a bit each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    None,
+    /// Calls a set of which these members must come.
+    Set {
+        required: u32,
+    },
+    /// Calls the member with this bit.
+    Member {
+        bit: u32,
+    },
+}
+
 /// An edge that calls a rule.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CallEdge {
@@ -62,6 +84,7 @@ pub(super) struct CallEdge {
     pub(super) min: u32,
     pub(super) max: u32,
     pub(super) target: u32,
+    pub(super) role: Role,
 }
 
 impl CallEdge {
@@ -179,15 +202,22 @@ impl<'w> Automaton<'w> {
     pub(super) fn call(self, edge: u32) -> CallEdge {
         let at = edge as usize;
         match self.words.get(at..at + CALL_EDGE_WORDS) {
-            Some(&[rule, min, max, target]) => CallEdge { rule, min, max, target },
-            _ => CallEdge { rule: 0, min: 1, max: 1, target: 0 },
+            Some(&[rule, min, max, target]) => {
+                let (min, max, role) = match max {
+                    SET => (1, 1, Role::Set { required: min }),
+                    MEMBER => (1, 1, Role::Member { bit: min }),
+                    _ => (min, max, Role::None),
+                };
+                CallEdge { rule, min, max, target, role }
+            }
+            _ => CallEdge { rule: 0, min: 1, max: 1, target: 0, role: Role::None },
         }
     }
 
     /// Whether nothing is left to do after a call, so that no one need remember it.
     #[inline]
     pub(super) fn is_last(self, call: CallEdge) -> bool {
-        (call.min, call.max) == (1, 1) && self.is_final(call.target)
+        (call.min, call.max, call.role) == (1, 1, Role::None) && self.is_final(call.target)
     }
 
     #[inline]

@@ -7,7 +7,7 @@
 //! token leaves open on the stack is closed by itself.
 
 use super::automaton::{
-    Automaton, CallEdge, HEADER_ORDER, HEADER_STATES, MAX_DEPTH, NEVER, STATE_BYTES_TO_CLOSE,
+    Automaton, CallEdge, HEADER_ORDER, HEADER_STATES, MAX_DEPTH, NEVER, Role, STATE_BYTES_TO_CLOSE,
     STATE_CLOSING_EDGE, STATE_DEPTH, STATE_TOKENS_TO_CLOSE, plus, times,
 };
 use super::error::{GrammarError, GrammarErrorKind};
@@ -103,8 +103,13 @@ fn shortest(automaton: Automaton<'_>, state: u32, cost: &dyn Fn(u8) -> u32) -> (
     }
     for at in automaton.calls(state) {
         let call = automaton.call(at);
-        let once = automaton.bytes_to_close(automaton.entry(call.rule));
-        let closing = plus(times(call.min.max(1), once), automaton.bytes_to_close(call.target));
+        let first = automaton.call(next_member(automaton, call, 0).unwrap_or(at));
+        let once = automaton.bytes_to_close(automaton.entry(first.rule));
+        let once = times(call.min.max(1), once);
+        let seen = if let Role::Member { bit } = first.role { bit } else { 0 };
+        let bytes = |rule| automaton.bytes_to_close(automaton.entry(rule));
+        let once = missing(automaton, call, seen).map(bytes).fold(once, plus);
+        let closing = plus(once, automaton.bytes_to_close(call.target));
         if closing < best {
             (best, best_edge) = (closing, edge);
         }
@@ -154,16 +159,61 @@ fn depth(automaton: Automaton<'_>, state: u32) -> u32 {
         ClosingStep::Call { edge } => {
             let call = automaton.call(edge);
             let own = u32::from(!automaton.is_last(call));
-            let inside = own + automaton.depth_to_close(automaton.entry(call.rule));
+            let inside = own + depth_inside(automaton, call, 0);
             inside.max(automaton.depth_to_close(call.target))
         }
     }
 }
 
-/// Tokens that close what a call has left to do after `count` times.
+/// The members that a set has still to have.
+const fn missing_bits(call: CallEdge, seen: u32) -> u32 {
+    match call.role {
+        Role::Set { required } => required & !seen,
+        _ => 0,
+    }
+}
+
+/// The calls of a set's members before the first one, or after one.
+fn members(automaton: Automaton<'_>, set: CallEdge, is_first: bool) -> impl Iterator<Item = u32> {
+    let entry = automaton.entry(set.rule);
+    let after = automaton.calls(entry).next().map_or(entry, |edge| automaton.call(edge).target);
+    automaton.calls(if is_first { entry } else { after })
+}
+
+/// The rules of the members that a set has still to have, each after another one.
+fn missing(automaton: Automaton<'_>, set: CallEdge, seen: u32) -> impl Iterator<Item = u32> {
+    let bits = missing_bits(set, seen);
+    let calls = (bits != 0).then(|| members(automaton, set, false));
+    let calls = calls.into_iter().flatten().map(move |edge| automaton.call(edge));
+    calls
+        .filter(move |call| matches!(call.role, Role::Member { bit } if bit & bits != 0))
+        .map(|call| call.rule)
+}
+
+/// The call of the member that the closing of a set has next, after those that were seen; `None`
+/// where none is required any more.
+pub(super) fn next_member(automaton: Automaton<'_>, set: CallEdge, seen: u32) -> Option<u32> {
+    let bits = missing_bits(set, seen);
+    let bit = bits & bits.wrapping_neg();
+    let is_next = |&edge: &u32| automaton.call(edge).role == Role::Member { bit };
+    if bit == 0 { None } else { members(automaton, set, seen == 0).find(is_next) }
+}
+
+/// Calls on top of each other that closing a call's inside needs, from its beginning on.
+pub(super) fn depth_inside(automaton: Automaton<'_>, call: CallEdge, seen: u32) -> u32 {
+    let entry = automaton.depth_to_close(automaton.entry(call.rule));
+    let members = missing(automaton, call, seen);
+    members.map(|rule| 1 + automaton.depth_to_close(automaton.entry(rule))).fold(entry, u32::max)
+}
+
+/// Tokens that close what a call has left to do after `count` times, or a set after these members.
 pub(super) fn tokens_after(automaton: Automaton<'_>, call: CallEdge, count: u32) -> u32 {
-    let more = call.min.saturating_sub(count);
     let target = automaton.tokens_to_close(call.target);
+    if let Role::Set { .. } = call.role {
+        let tokens = |rule| automaton.tokens_to_close(automaton.entry(rule));
+        return missing(automaton, call, count).map(tokens).fold(target, plus);
+    }
+    let more = call.min.saturating_sub(count);
     if more == 0 {
         return target;
     }
@@ -197,7 +247,8 @@ pub(super) fn in_tokens(words: &mut [u32], trie: Trie<'_>) -> Result<(), Grammar
 struct Closing<'w> {
     automaton: Automaton<'w>,
     state: u32,
-    /// Calls that have not returned, and how often they have been called.
+    /// Calls that have not returned, and how often they have been called or which members have
+    /// come.
     calls: heapless::Vec<(u32, u32), { MAX_DEPTH as usize }>,
 }
 
@@ -219,7 +270,10 @@ impl<'w> Closing<'w> {
                 ClosingStep::End => {
                     let (edge, count) = self.calls.pop()?;
                     let call = self.automaton.call(edge);
-                    if count < call.min {
+                    if let Some(member) = next_member(self.automaton, call, count) {
+                        self.calls.push((edge, count)).ok()?;
+                        self.call(member, 1)?;
+                    } else if count < call.min {
                         self.call(edge, count + 1)?;
                     } else {
                         self.state = call.target;
@@ -231,11 +285,23 @@ impl<'w> Closing<'w> {
 
     fn call(&mut self, edge: u32, count: u32) -> Option<()> {
         let call = self.automaton.call(edge);
+        let count = match (call.role, self.calls.last_mut()) {
+            (Role::Set { .. }, _) => 0,
+            (Role::Member { bit }, Some((_, seen))) => {
+                *seen |= bit;
+                1
+            }
+            _ => count,
+        };
         if !self.automaton.is_last(call) {
             self.calls.push((edge, count)).ok()?;
         }
         self.state = self.automaton.entry(call.rule);
-        Some(())
+        // A set's first member is one that must come.
+        match next_member(self.automaton, call, 0) {
+            Some(member) => self.call(member, 1),
+            None => Some(()),
+        }
     }
 
     /// Tokens that close what is left, by what is known.

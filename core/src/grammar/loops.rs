@@ -22,6 +22,18 @@ impl Bytes {
         self.0.get(usize::from(byte / 32)).is_some_and(|word| word >> (byte % 32) & 1 == 1)
     }
 
+    /// The bytes that may come next; `None` where a rule may end first.
+    pub(super) fn after(automaton: Automaton<'_>, stacks: &[Stack]) -> Option<Self> {
+        let mut bytes = Self::EMPTY;
+        for stack in stacks {
+            if automaton.accepts(stack.state) {
+                return None;
+            }
+            bytes.add_state(automaton, stack.state);
+        }
+        Some(bytes)
+    }
+
     fn add(&mut self, low: u8, high: u8) {
         for byte in low..=high {
             if let Some(word) = self.0.get_mut(usize::from(byte / 32)) {

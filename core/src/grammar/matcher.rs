@@ -5,24 +5,27 @@
 //! often it has been called, the frame below. All calls end by consuming a byte, so that a set is
 //! looked at only when a byte has been consumed.
 
-use super::automaton::{Automaton, MAX_DEPTH, NEVER, plus};
-use super::closing::{ClosingStep, cheapest, closing_step, tokens_after};
+use super::automaton::{Automaton, MAX_DEPTH, NEVER, Role, plus};
+use super::closing::{
+    ClosingStep, cheapest, closing_step, depth_inside, next_member, tokens_after,
+};
 use super::margin::{Margins, is_repeated};
 
 /// Most stacks that a text may be in at the same time.
-pub const MAX_STACKS: usize = 24;
+pub const MAX_STACKS: usize = 32;
 
 /// Frames of all stacks, and of those that a walk tries out. Frame 0 is the bottom of every stack.
-const FRAMES: usize = 640;
+const FRAMES: usize = 832;
 
 /// States to be looked at for one byte.
-const MAX_TODO: usize = 96;
+const MAX_TODO: usize = 128;
 
 /// A call that has not returned.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Frame {
     pub(super) edge: u32,
-    /// How often the rule has been called; at most `max(min, 1)` where there is no upper limit.
+    /// How often the rule has been called; at most `max(min, 1)` where there is no upper limit. Of
+    /// a set, which members have come.
     pub(super) count: u32,
     /// Tokens that close this call and all below.
     pub(super) tokens: u32,
@@ -122,7 +125,7 @@ impl Pool {
         let below = self.frame(parent);
         let depth = u32::from(below.depth) + 1;
         let after = u32::from(below.depth) + automaton.depth_to_close(call.target);
-        let inside = depth + automaton.depth_to_close(automaton.entry(call.rule));
+        let inside = depth + depth_inside(automaton, call, count);
         if !self.is_deep_enough(after) || !self.is_deep_enough(inside) {
             return None;
         }
@@ -139,6 +142,26 @@ impl Pool {
         self.len += 1;
         self.peak_frames = self.peak_frames.max(self.len);
         Some(index)
+    }
+
+    /// A call of a rule once, on top of `frame`; `None` where there is no room, or the member has
+    /// come already.
+    fn push_call(&mut self, automaton: Automaton<'_>, edge: u32, frame: u16) -> Option<u16> {
+        let call = automaton.call(edge);
+        match call.role {
+            Role::None if automaton.is_last(call) => Some(frame),
+            Role::None => self.push(automaton, edge, 1, frame),
+            Role::Set { .. } => self.push(automaton, edge, 0, frame),
+            Role::Member { bit } => {
+                let Frame { edge: set, count: seen, parent, depth, .. } = self.frame(frame);
+                self.floor = self.floor.min(depth);
+                if seen & bit != 0 {
+                    return None;
+                }
+                let set = self.push(automaton, set, seen | bit, parent)?;
+                self.push(automaton, edge, 1, set)
+            }
+        }
     }
 
     /// Whether two chains of frames are the same calls.
@@ -206,12 +229,7 @@ impl Pool {
                 if !automaton.begins_with(call.rule, byte) {
                     continue;
                 }
-                let below = if automaton.is_last(call) {
-                    Some(frame)
-                } else {
-                    self.push(automaton, edge, 1, frame)
-                };
-                if let Some(frame) = below {
+                if let Some(frame) = self.push_call(automaton, edge, frame) {
                     let inside = Stack { state: automaton.entry(call.rule), frame };
                     self.limited |= todo.push(inside).is_err();
                 }
@@ -237,6 +255,11 @@ impl Pool {
             return Ok(());
         }
         let call = automaton.call(edge);
+        if let Role::Set { required } = call.role {
+            let is_whole = required & !count == 0;
+            let after = Stack { state: call.target, frame: parent };
+            return if is_whole { todo.push(after) } else { Ok(()) };
+        }
         self.margins.note_end(edge, count, call.min);
         if count >= call.min {
             todo.push(Stack { state: call.target, frame: parent })?;
@@ -376,10 +399,13 @@ impl Matcher {
                 }
                 ClosingStep::Call { edge } => {
                     let call = automaton.call(edge);
-                    if !automaton.is_last(call) {
-                        frame = self.pool.push(automaton, edge, 1, frame)?;
-                    }
+                    frame = self.pool.push_call(automaton, edge, frame)?;
                     state = automaton.entry(call.rule);
+                    // A set's first member is one that must come.
+                    if let Some(member) = next_member(automaton, call, 0) {
+                        frame = self.pool.push_call(automaton, member, frame)?;
+                        state = automaton.entry(automaton.call(member).rule);
+                    }
                 }
                 ClosingStep::End => {
                     let Frame { edge, count, parent, depth, .. } = self.pool.frame(frame);
@@ -387,7 +413,10 @@ impl Matcher {
                         return None;
                     }
                     let call = automaton.call(edge);
-                    if count < call.min {
+                    if let Some(member) = next_member(automaton, call, count) {
+                        frame = self.pool.push_call(automaton, member, frame)?;
+                        state = automaton.entry(automaton.call(member).rule);
+                    } else if count < call.min {
                         frame = self.pool.push(automaton, edge, count + 1, parent)?;
                         state = automaton.entry(call.rule);
                     } else {

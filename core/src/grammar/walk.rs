@@ -3,12 +3,13 @@
 //! The tree's nodes lie in preorder, and the stacks after the bytes on the way to a node are kept,
 //! a level for each byte. As long as bytes lead back to the same stack ([`super::loops`]), levels
 //! repeat it: a *run*, in which a node costs a look at a set of bytes and no step. Where every
-//! character of several bytes leads back there, too, a run covers whole characters. Only a byte that
-//! leaves the run is stepped, from the stack that the run has by then.
+//! character of several bytes leads back there, too, a run covers whole characters, and all tokens
+//! that are text are one mask. Only a byte that leaves the run is stepped, from the stack that the
+//! run has by then.
 
 use super::automaton::{Automaton, CallEdge, plus};
 use super::closing::tokens_after;
-use super::loops::{Loop, Loops};
+use super::loops::{Bytes, Loop, Loops};
 use super::matcher::{Frame, Matcher, Pool, Stack};
 use super::trie::{Trie, TrieNode, is_plain_text, set_bit};
 use super::utf8::{self, Partial};
@@ -105,6 +106,7 @@ impl Levels {
         }
         let (end, frames) = (first.len() as u16, matcher.pool.len());
         let only = if let &[stack] = first { Some(stack) } else { None };
+        let first_bytes = Bytes::after(automaton, first);
         matcher.pool.begin_walk(automaton, only);
         self.set(0, Level::new(end, frames, UNKNOWN));
         let mut walk = Walk {
@@ -121,7 +123,7 @@ impl Levels {
         if walk.is_in_run(0) && walk.run.takes_text() {
             walk.free_text();
         } else {
-            walk.nodes(0, trie.nodes());
+            walk.roots(first_bytes);
         }
         let walked = walk.walked;
         matcher.pool.truncate(frames);
@@ -256,6 +258,17 @@ impl Walk<'_, '_> {
     fn nodes(&mut self, mut index: u32, end: u32) {
         while index < end {
             index += self.node(index, self.trie.node(index));
+        }
+    }
+
+    /// The walk where only these bytes can come first.
+    fn roots(&mut self, first_bytes: Option<Bytes>) {
+        for byte in 0..=u8::MAX {
+            if first_bytes.is_none_or(|bytes| bytes.has(byte))
+                && let Some(root) = self.trie.child(None, byte)
+            {
+                self.nodes(root, root + self.trie.node(root).size);
+            }
         }
     }
 

@@ -6,6 +6,7 @@ mod gbnf;
 mod json;
 mod json_text;
 mod masks;
+mod members;
 mod schema;
 mod schema_hostile;
 mod schema_random;

@@ -94,7 +94,7 @@ fn masks_of_other_counts_are_not_mixed_up() {
 }
 
 /// Walks a random text, comparing all of its masks with what `trying` says of each token.
-fn compare(
+pub(crate) fn compare(
     constraint: &mut Constraint<'_>,
     trying: &mut Constraint<'_>,
     tokens: &Tokens,

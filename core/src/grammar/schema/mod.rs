@@ -21,7 +21,9 @@
 //!
 //! Exact with a bound:
 //!
-//! - `properties` and `required` are written in the schema's order, and before other members.
+//! - Members come in any order, where an object has at most 24 with names (28 in all alternatives
+//!   of a value) and limits of their number say nothing more than `required`; else those of
+//!   `properties` and `required` come in the schema's order, and before others.
 //! - Where `additionalProperties` is missing, there are no others beside `properties` and
 //!   `patternProperties`; where `type` is missing, a value has one of the types that the keywords
 //!   are about ([`Reading::Closed`]; [`Reading::Open`] is without these two).
@@ -250,6 +252,7 @@ fn attempt<'w>(
             oldest: 0,
             newest: 0,
             sets: 0,
+            unordered: 0,
         };
         if is_whole {
             return compiler.any_of_type(root);
@@ -306,6 +309,8 @@ struct Compiler<'s, 'b, 'w> {
     oldest: usize,
     newest: usize,
     sets: u32,
+    /// Named members in any order of the set that is being expanded.
+    unordered: u32,
 }
 
 impl Compiler<'_, '_, '_> {
@@ -346,6 +351,7 @@ impl Compiler<'_, '_, '_> {
                 set.push(Literal::from_word(word))?;
             }
             let mut list = self.builder.alternatives_list();
+            self.unordered = 0;
             self.expand(&mut Facts::new(set), 0, &mut list)?;
             let tree = list.finish(self.builder)?;
             let rule = Rule(self.builder.space.get(record + 2));
