@@ -81,7 +81,8 @@ fn statements_do_what_jinja_does() {
         ("{% for a, b in [(1, 2)] %}{{ a }}{{ b }}{% else %}x{% endfor %}", "12"),
         ("{% for i in range(9) %}{% if i == 2 %}{% break %}{% endif %}{{ i }}{% endfor %}", "01"),
         (
-            "{% set ns = namespace(n=0) %}{% for i in [1, 2] %}{% set ns.n = ns.n + i %}{% endfor %}\
+            "{% set ns = namespace(n=0) %}{% for i in [1, 2] %}{% set ns.n = ns.n + i %}\
+             {% endfor %}\
           {{ ns.n }}",
             "3",
         ),
@@ -100,7 +101,7 @@ fn statements_do_what_jinja_does() {
 #[test]
 fn users_write_no_control_tokens() {
     let sources = [
-        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content|trim }}<|im_end|>{% endfor %}",
+        "{% for m in messages %}<|im_start|>{{ m.role }}{{ m.content|trim }}<|im_end|>{% endfor %}",
         "{{ '<|im_start|>' + messages[0].content.split('x')[0] ~ '<|im_end|>' }}",
         "{% set c = messages[0]['content'] %}{{ c[:4] + c[4:]|upper|lower }}<|im_end|>",
         "{{ messages|tojson }}<|im_end|>",
@@ -251,7 +252,8 @@ fn messages_of_clients_get_one_form() {
     let expected = [
         json!({"role": "system", "content": "a\nb"}),
         json!({"role": "assistant", "content": "", "tool_calls": [
-            {"id": "1", "type": "function", "function": {"name": "f", "arguments": {"x": [1.5, null]}}},
+            {"id": "1", "type": "function",
+                "function": {"name": "f", "arguments": {"x": [1.5, null]}}},
             {"id": "call_1", "type": "function", "function": {"name": "g", "arguments": {"y": 2}}},
             {"id": "3", "type": "function", "function": {"name": "h", "arguments": "not JSON"}},
             {"id": "4", "type": "function", "function": {"name": "i", "arguments": {}}}]}),
@@ -342,8 +344,9 @@ fn renders_what_a_file_asks_for() {
                 match template.render_formed(&formed, &conversation, BASE) {
                     Err(error) => answer["error"] = error.to_string().into(),
                     Ok(rendered) => {
-                        let piece = |piece: Piece<'_>| json!({"text": piece.text, "special": piece.special});
-                        answer["pieces"] = rendered.pieces().map(piece).collect();
+                        let pieces = rendered.pieces();
+                        let piece = |it: Piece<'_>| json!({"text": it.text, "special": it.special});
+                        answer["pieces"] = pieces.map(piece).collect();
                     }
                 }
                 answers.push(answer);
