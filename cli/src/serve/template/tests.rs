@@ -200,7 +200,7 @@ fn hostile_templates_are_errors() {
         "{% extends 'x' %}".to_owned(),
         "{{ messages.append(1) }}".to_owned(),
         "{{ self.x() }}".to_owned(),
-        "{{ '\\U00040041' }}".to_owned(),
+        "{{ '\\ud8c0\\udc41' }}".to_owned(),
         "{{ \u{40041} }}".to_owned(),
         "{{".to_owned(),
         long("x", 1 << 20),
