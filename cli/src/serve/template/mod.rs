@@ -30,11 +30,11 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+use core::fmt;
 use messages::Form;
 use program::{Given, Limits};
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashMap;
-use std::fmt;
 
 /// What any rendering may cost: instructions, and bytes made, looked at and written.
 const BASE: Limits = Limits { fuel: 1_000_000, bytes: 4 << 20 };
@@ -58,7 +58,7 @@ impl fmt::Display for TemplateError {
     }
 }
 
-impl std::error::Error for TemplateError {}
+impl core::error::Error for TemplateError {}
 
 impl From<minijinja::Error> for TemplateError {
     fn from(error: minijinja::Error) -> Self {

@@ -224,11 +224,11 @@ fn deep_templates_fit_the_stack() {
     let deep =
         |unit: &str, count: usize, end: &str| format!("{{{{ {}1{end} }}}}", unit.repeat(count));
     let cases = [
-        deep("1 + ", 740, ""),
-        deep("1 ~ ", 740, ""),
-        format!("{{{{ 'a'{} }}}}", "|trim".repeat(740)),
-        format!("{{{{ [{}1] }}}}", "1,".repeat(700)),
-        format!("{{% if 0 %}}{}{{% endif %}}", "{% elif 0 %}".repeat(240)),
+        deep("1 + ", 190, ""),
+        deep("1 ~ ", 190, ""),
+        format!("{{{{ 'a'{} }}}}", "|trim".repeat(190)),
+        format!("{{{{ [{}1] }}}}", "1,".repeat(190)),
+        format!("{{% if 0 %}}{}{{% endif %}}", "{% elif 0 %}".repeat(100)),
         "{% macro m(n) %}{{ m(n + 1) if n < 20 }}{% endmacro %}{{ m(0) }}".to_owned(),
     ];
     for source in cases {
