@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 /// Longest template. The longest that is known has 32 KB.
 const MAX_SOURCE_BYTES: usize = 256 << 10;
-/// Most tokens of one tag (58 are the most that is known), and most `elif`s. The parser limits other
-/// nesting, but not that of `a + a + a` or of branches, and each level costs stack.
+/// Most tokens of one tag (58 are the most that is known), and most `elif`s. The parser limits
+/// other nesting, but not that of `a + a + a` or of branches, and each level costs stack.
 const MAX_TAG_TOKENS: usize = 400;
 const MAX_ELIFS: usize = 100;
 

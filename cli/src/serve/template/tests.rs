@@ -213,8 +213,8 @@ fn hostile_templates_are_errors() {
         let error = outcome.map(|text| text.text().chars().take(40).collect::<String>());
         let error = error.expect_err(&shown).to_string();
         assert!(error.len() < 600 && !error.contains('\n'), "{shown}: {error}");
-        // Five times what is promised: tests run beside others.
-        assert!(took.as_secs_f32() < 5.0, "{shown}: {took:?}");
+        // Far below what any of them would take; a build without optimisation takes seconds.
+        assert!(took.as_secs_f32() < 30.0, "{shown}: {took:?}");
     }
 }
 
