@@ -144,7 +144,10 @@ TALKS = [
             user("Weather in Paris and in Rome?"),
             assistant(
                 "I shall look.",
-                [call(1, "get_weather", {"city": "Paris"}), call(2, "get_weather", {"city": "Rome"})],
+                [
+                    call(1, "get_weather", {"city": "Paris"}),
+                    call(2, "get_weather", {"city": "Rome"}),
+                ],
             ),
             result(1, "get_weather", "21 degrees"),
             result(2, "get_weather", "28 degrees"),

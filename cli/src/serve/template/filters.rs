@@ -481,7 +481,8 @@ fn round(call: &Call<'_>) -> Outcome {
         Some(Number::Float(number)) => number,
         None => return Err(failure("round is for numbers")),
     };
-    let factor = 10f64.powi(call.int(1, "precision", 0)?.clamp(-300, 300) as i32);
+    let precision = call.int(1, "precision", 0)?.clamp(-300, 300);
+    let factor: f64 = format!("1e{precision}").parse().unwrap_or(1.0);
     let method = call.optional(2, "method");
     let rounded = match method.as_ref().and_then(Value::as_str).unwrap_or("common") {
         "ceil" => (value * factor).ceil(),

@@ -5,10 +5,10 @@ use super::arguments::{Call, int};
 use super::budget::{Budget, failure};
 use super::value::{self, Namespace, Range};
 use super::{date, filters, mark, operators, predicates, text};
+use core::fmt;
 use minijinja::value::{Object, ObjectRepr, Value};
 use minijinja::{Error, State};
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 /// Longest range, which is that of Jinja's sandbox.

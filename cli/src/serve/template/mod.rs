@@ -30,18 +30,22 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+use core::fmt;
 use messages::Form;
 use program::{Given, Limits};
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashMap;
-use std::fmt;
 
 /// What any rendering may cost: instructions, and bytes made, looked at and written.
 const BASE: Limits = Limits { fuel: 1_000_000, bytes: 4 << 20 };
 /// What a trial may cost: there are several.
 const TRIAL: Limits = Limits { fuel: 250_000, bytes: 1 << 20 };
-/// What each byte of a conversation adds to it. Marked, a letter takes four bytes.
+/// What each byte of a conversation adds to it. Marked, a letter takes four bytes. Some templates
+/// put the text together piece by piece, each time anew: each message adds to the factor.
 const BYTES_PER_BYTE: usize = 64;
+const BYTES_PER_BYTE_AND_MESSAGE: usize = 4;
+/// Most that messages add by their number.
+const MAX_BYTES_BY_MESSAGES: usize = 64 << 20;
 const FUEL_PER_BYTE: u64 = 8;
 
 /// Why a conversation has no text, in one line.
@@ -54,7 +58,7 @@ impl fmt::Display for TemplateError {
     }
 }
 
-impl std::error::Error for TemplateError {}
+impl core::error::Error for TemplateError {}
 
 impl From<minijinja::Error> for TemplateError {
     fn from(error: minijinja::Error) -> Self {
@@ -246,9 +250,10 @@ impl ChatTemplate {
                 variables.insert(name.to_owned(), thinking.into());
             }
         }
+        let by_messages = (BYTES_PER_BYTE_AND_MESSAGE * bytes).saturating_mul(messages.len());
         let limits = Limits {
             fuel: base.fuel + FUEL_PER_BYTE * bytes as u64,
-            bytes: base.bytes + BYTES_PER_BYTE * bytes,
+            bytes: base.bytes + BYTES_PER_BYTE * bytes + by_messages.min(MAX_BYTES_BY_MESSAGES),
         };
         let given = Given { variables, now: conversation.now };
         Ok(Rendered::of(&program::run(&self.source, given, limits)?))

@@ -16,10 +16,10 @@ use std::sync::Arc;
 
 /// Longest template. The longest that is known has 32 KB.
 const MAX_SOURCE_BYTES: usize = 256 << 10;
-/// Most tokens of one tag, and most tags of which one may nest in the next without a limit of the
-/// parser's (`elif`): each costs stack while the tree is built, rewritten and compiled.
-const MAX_TAG_TOKENS: usize = 1500;
-const MAX_ELIFS: usize = 250;
+/// Most tokens of one tag (58 are the most that is known), and most `elif`s. The parser limits
+/// other nesting, but not that of `a + a + a` or of branches, and each level costs stack.
+const MAX_TAG_TOKENS: usize = 400;
+const MAX_ELIFS: usize = 100;
 
 /// As Hugging Face sets it.
 const WHITESPACE: WhitespaceConfig =
@@ -86,7 +86,7 @@ fn tag_replaced<'s>(source: &'s str, word: &str, other: &str) -> Cow<'s, str> {
 /// Refuses trees that would be too deep for the stack.
 fn require_shallow(source: &str) -> Result<(), Error> {
     let (mut in_tag, mut elifs) = (0, 0);
-    for token in tokenize(source, false, SyntaxConfig::default(), WHITESPACE) {
+    for token in tokenize(source, false, SyntaxConfig, WHITESPACE) {
         match token?.0 {
             Token::TemplateData(_) | Token::VariableEnd | Token::BlockEnd => in_tag = 0,
             token => {
@@ -106,7 +106,7 @@ fn require_shallow(source: &str) -> Result<(), Error> {
 
 /// Compiles a prepared source.
 fn compile(source: &str) -> Result<Instructions<'_>, Error> {
-    let tree = parse(source, "chat_template", SyntaxConfig::default(), WHITESPACE)?;
+    let tree = parse(source, "chat_template", SyntaxConfig, WHITESPACE)?;
     let tree = rewrite::template(&tree)?;
     let mut generator = CodeGenerator::new("chat_template", source);
     generator.compile_stmt(&tree);

@@ -1,8 +1,8 @@
 //! Python's values: lists, mappings, namespaces, and what Python says of them.
 //!
 //! minijinja's own containers print, compare and iterate in their own way, and nothing bounds them;
-//! a template sees only these. A container knows how deep it is nested, so that a chain of a hundred
-//! thousand lists cannot overflow the stack where it is dropped.
+//! a template sees only these. A container knows how deep it is nested, so that a chain of 100,000
+//! lists cannot overflow the stack where it is dropped.
 
 use super::budget::{Budget, failure};
 use super::mark;

@@ -1,9 +1,9 @@
 //! A request's tools and `tool_choice`, and the grammars of their calls.
 
 use super::spelling::Spelling;
+use core::fmt::Write;
 use serde_json::{Value, json};
 use std::collections::HashSet;
-use std::fmt::Write;
 
 /// Longest name of a tool.
 pub(super) const MAX_NAME_BYTES: usize = 256;
@@ -181,7 +181,7 @@ fn literal(text: &str) -> String {
 ///
 /// `compile` gives the compiled grammar and the names of what it has widened. The second of what
 /// comes back is a line for the log, where anything was widened: once a tool is enough.
-pub(crate) fn widened<G, E: std::fmt::Display>(
+pub(crate) fn widened<G, E: core::fmt::Display>(
     tools: &Tools,
     tool: usize,
     mut compile: impl FnMut(&[u8]) -> Result<(G, Vec<String>), E>,

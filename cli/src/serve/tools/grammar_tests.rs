@@ -28,7 +28,10 @@ fn many() -> Tools {
         "type": "object", "properties": {"a": {"$ref": "#/$defs/n"}}, "required": ["a"],
         "$defs": {"n": {"type": "integer"}}
     });
-    let tool = |name: String| json!({"type": "function", "function": {"name": name, "parameters": parameters}});
+    let tool = |name: String| {
+        let function = json!({"name": name, "parameters": parameters});
+        json!({"type": "function", "function": function})
+    };
     let mut tools: Vec<Value> = (0..26).map(|index| tool(format!("tool_{index}"))).collect();
     tools.push(tool("say \"hä\"\\\n".to_owned()));
     Tools::new(&tools, None, None, spelling).unwrap()

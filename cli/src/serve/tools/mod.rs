@@ -13,7 +13,7 @@
 //! loop {
 //!     match turn.wants() {
 //!         Wants::Free => sample a token;
-//!         Wants::Text(text) => { take the tokens of `text`, as a template's text; turn.push(text) }
+//!         Wants::Text(text) => take the tokens of `text`, which is a template's;
 //!         Wants::Part(part) => {
 //!             // At its beginning, and whenever the part is another than before:
 //!             //   Part::Head         compile gbnf(tools.head()), once a request;
@@ -24,14 +24,14 @@
 //!         }
 //!         Wants::End => break,
 //!     }
-//!     turn.push(the token's text);
+//!     turn.push(the text of the tokens);
 //!     send turn.events();
 //! }
 //! turn.finish();
 //! ```
 //!
 //! The text of a token is what it spells, also where it is a control token: `<tool_call>` is one in
-//! some vocabularies, and a marker in all. A schema whose compiled form does not take `{` is none of
+//! some vocabularies, and a marker in all. A schema that does not take `{` is not one of
 //! arguments: the closure of [`widened`] refuses it.
 //!
 //! So an answer is free until it begins a call; from there on it is constrained, and can always be

@@ -37,10 +37,10 @@ fn joined(events: Vec<Event>) -> Vec<Event> {
     let mut out: Vec<Event> = Vec::new();
     for event in events {
         match (out.last_mut(), &event) {
-            (Some(Event::Content(last)), Event::Content(text))
-            | (Some(Event::Reasoning(last)), Event::Reasoning(text))
-            | (Some(Event::CallArguments { text: last, .. }), Event::CallArguments { text, .. }) => {
-                last.push_str(text)
+            (Some(Event::Content(own)), Event::Content(text))
+            | (Some(Event::Reasoning(own)), Event::Reasoning(text))
+            | (Some(Event::CallArguments { text: own, .. }), Event::CallArguments { text, .. }) => {
+                own.push_str(text)
             }
             _ => out.push(event),
         }
