@@ -19,7 +19,7 @@ fn bodies(count: usize) -> Vec<Value> {
         let prompt = words.repeat(1 + index % 3) + &format!("text {}", index % 5);
         let temperature = [0.0, 0.7, 1.3][index % 3];
         let mut body = json!({"prompt": prompt, "max_tokens": 5 + 7 * (index % 4),
-            "temperature": temperature, "seed": index, "stream": index % 2 == 0});
+            "temperature": temperature, "seed": index, "stream": index.is_multiple_of(2)});
         let others = match index % 6 {
             1 => json!({"response_format": {"type": "json_object"}}),
             2 => json!({"frequency_penalty": 0.5, "logit_bias": {"100": 3}}),

@@ -6,9 +6,10 @@
 
 use super::error::ApiError;
 use crate::report::Failure;
+use core::net::{IpAddr, SocketAddr};
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderMap, HeaderName, ORIGIN};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::path::Path;
 
 /// Longest key.

@@ -350,7 +350,7 @@ mod tests {
             (r#"{"messages":[{"role":"king","content":"a"}]}"#, "role"),
             (r#"{"messages":[{"content":"a"}]}"#, "role"),
             (r#"{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}"#, "image_url"),
-            (r#"{"messages":[{"role":"user","content":"\ud800"}]}"#, "surrogate"),
+            (r#"{"messages":[{"role":"user","content":"\ud800"}]}"#, "hex escape"),
             (r#"{"n":1,"n":1}"#, "duplicate"),
             ("\u{feff}{}", "no JSON object"),
             ("", "no JSON object"),

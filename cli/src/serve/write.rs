@@ -251,7 +251,7 @@ mod tests {
         let (own, best) = probabilities(&logits, 4, 5);
         let order: Vec<u32> = best.iter().map(|&(id, _)| id).collect();
         assert_eq!(order, [1, 3, 0, 4, 2]);
-        let sum: f32 = best.iter().map(|&(_, logprob)| logprob.exp()).sum();
+        let sum: f32 = best.iter().map(|&(_, logprob)| num::exp(logprob)).sum();
         assert!((sum - 1.0).abs() < 1e-5);
         assert_eq!((own, best[4].1), (best[3].1, -9999.0));
         assert_eq!(probabilities(&logits, 1, 2).1, best[..2]);

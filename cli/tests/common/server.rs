@@ -187,7 +187,7 @@ pub(crate) fn parse(answer: &[u8]) -> Answer {
 fn joined(mut chunks: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(end) = chunks.windows(2).position(|window| window == b"\r\n") {
-        let length = std::str::from_utf8(&chunks[..end]).unwrap();
+        let length = core::str::from_utf8(&chunks[..end]).unwrap();
         let length = usize::from_str_radix(length, 16).unwrap();
         let Some(chunk) = chunks.get(end + 2..end + 2 + length) else { break };
         body.extend_from_slice(chunk);
