@@ -31,7 +31,7 @@ impl Offer {
         tree: &[u32],
     ) -> Result<u32, GrammarError> {
         let head = self.grammars.first().map_or(&[][..], |words| words);
-        let head_tokens = tokens_to_close(head, b"", tokenizer, tree)?;
+        let head_tokens = tokens_to_close(head, b"", tokenizer, tree)?.unwrap_or(0);
         let open = encoded(tokenizer, &self.tools.spelling.open).len() as u32;
         Ok(open + head_tokens + self.arguments_tokens + self.tail(tokenizer))
     }
@@ -48,21 +48,21 @@ fn encoded(tokenizer: &Tokenizer<'_>, text: &str) -> Vec<u32> {
     text::encode(tokenizer, text.as_bytes(), false, true).unwrap_or_default()
 }
 
-/// How many tokens complete the shortest text of a grammar that begins with `begun`.
+/// How many tokens complete the shortest text of a grammar that begins with `begun`; `None` where
+/// no text does.
 pub(super) fn tokens_to_close(
     grammar: &[u32],
     begun: &[u8],
     tokenizer: &Tokenizer<'_>,
     tree: &[u32],
-) -> Result<u32, GrammarError> {
+) -> Result<Option<u32>, GrammarError> {
     let vocabulary = tokenizer.vocabulary_len();
     let mut mask = vec![0; Constraint::words(vocabulary, 0)];
     // Joining with a vocabulary changes the words.
     let mut words = grammar.to_vec();
     let (grammar, tree) = (Grammar::from_words(&mut words), Trie::from_words(tree));
     let mut constraint = Box::new(Constraint::new(grammar, tree, vocabulary, [], &mut mask)?);
-    constraint.accept(begun);
-    Ok(constraint.tokens_to_close())
+    Ok(constraint.accept(begun).then(|| constraint.tokens_to_close()))
 }
 
 /// The memory of a text's constraints.

@@ -205,7 +205,8 @@ impl Prepare<'_, '_> {
 
     /// How many tokens the shortest text of a grammar takes.
     fn tokens_to_close(&self, grammar: &[u32]) -> Result<u32, GrammarError> {
-        calls::tokens_to_close(grammar, b"", self.tokenizer, self.tree()?)
+        let tokens = calls::tokens_to_close(grammar, b"", self.tokenizer, self.tree()?)?;
+        Ok(tokens.unwrap_or(0))
     }
 
     /// Tools with the grammars of their calls, for which `max_tokens` are enough where one must be
@@ -254,17 +255,20 @@ impl Prepare<'_, '_> {
             let words = constraint::compiled(|words| {
                 notes = Notes::new();
                 schema_with(source, options, &mut notes, words)
-            })?;
+            });
+            let words = words.map_err(|error| constraint::described(error, source))?;
+            let described = |error| constraint::described(error, source);
+            let tree = self.tree().map_err(described)?;
+            let tokens = calls::tokens_to_close(&words, b"{", self.tokenizer, tree);
+            let tokens = tokens.map_err(described)?.ok_or("they can be no object")?;
             let names = notes.as_slice().iter().map(|note| constraint::named(note, source));
-            Ok::<_, GrammarError>((words, names.collect()))
+            Ok::<_, String>(((words, tokens), names.collect()))
         };
-        let (grammar, line) = tools::widened(tools, tool, compile).map_err(ApiError::internal)?;
+        let ((grammar, tokens), line) =
+            tools::widened(tools, tool, compile).map_err(ApiError::internal)?;
         if let Some(line) = line {
             report::line(format_args!("picolm: {}", report::printable(&line)));
         }
-        let tree = self.tree().map_err(ApiError::internal)?;
-        let tokens = calls::tokens_to_close(&grammar, b"{", self.tokenizer, tree);
-        let tokens = tokens.map_err(ApiError::internal)?;
         let made = Arguments { grammar: grammar.into(), tokens };
         let mut known = self.known();
         let bytes: usize = known.values().map(|it| 4 * it.grammar.len()).sum();
