@@ -247,7 +247,7 @@ impl Loops {
     }
 }
 
-/// The only call of a state that nothing ends in, of a rule that a byte may be all of: its edge, and
+/// The only call of a state in which no rule ends, of a rule that one byte may match: its edge, and
 /// the state after that byte.
 fn entered(automaton: Automaton<'_>, state: u32) -> Option<(u32, u32)> {
     let mut calls = automaton.calls(state);

@@ -82,6 +82,7 @@ mod reference;
 mod regex;
 mod text;
 mod unevaluated;
+mod unordered;
 mod value;
 
 use super::ast::{Builder, List, Node, Rule};
