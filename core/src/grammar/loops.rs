@@ -6,6 +6,7 @@
 //! a string of limited length: only the count changes then.
 
 use super::automaton::{Automaton, NEVER};
+use super::margin::is_repeated;
 use super::matcher::{Frame, Pool, Stack};
 use super::trie::is_plain_text;
 use super::utf8::{self, PARTIALS, Partial};
@@ -75,6 +76,8 @@ pub(super) type Partials = [u32; PARTIALS];
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loop {
     state: u32,
+    /// The state after a byte: another one where the first call of a repetition is yet to come.
+    pub(super) inside: u32,
     /// The call that is repeated; 0 where the bytes lead back to the state itself.
     pub(super) edge: u32,
     /// The frames from this one on were looked at; 0 for none.
@@ -96,6 +99,7 @@ impl Loop {
     /// No byte stays, none leaves.
     pub(super) const NONE: Self = Self {
         state: 0,
+        inside: 0,
         edge: 0,
         below: 0,
         floor: 0,
@@ -132,28 +136,32 @@ impl Loops {
     ) -> Option<Loop> {
         let Stack { state, frame } = stack;
         let Frame { edge, parent, depth, .. } = pool.frame(frame);
-        let is_counted = automaton.is_final(state);
-        if is_counted && frame == 0 {
-            return None;
-        }
-        let call = automaton.call(edge);
-        let (head, edge, end, below) = match is_counted {
-            true => (automaton.entry(call.rule), edge, call.target, parent),
-            false => (state, 0, state, frame),
-        };
-        if !automaton.byte_edges(head).any(|(_, _, target)| target == state) {
-            return None;
-        }
         let depth = u32::from(depth);
-        let fits = if is_counted {
+        let is_own = || automaton.byte_edges(state).any(|(_, _, target)| target == state);
+        // The state after a byte, the call of which it is one, where that is, and what is below.
+        let (inside, edge, depth, below) = if automaton.is_final(state) {
+            if frame == 0 {
+                return None;
+            }
             pool.floor = pool.floor.min(depth as u16);
-            let after = depth.saturating_sub(1) + automaton.depth_to_close(end);
-            pool.is_deep_enough(after)
-                && pool.is_deep_enough(depth + automaton.depth_to_close(head))
+            (state, edge, depth, parent)
+        } else if is_own() {
+            (state, 0, depth, frame)
         } else {
-            pool.is_deep_enough(depth + automaton.depth_to_close(state))
+            let (edge, inside) = entered(automaton, state)?;
+            (inside, edge, depth + 1, frame)
         };
-        if !fits {
+        let (head, end) = match automaton.call(edge) {
+            call if edge != 0 => (automaton.entry(call.rule), call.target),
+            _ => (state, state),
+        };
+        if !automaton.byte_edges(head).any(|(_, _, target)| target == inside) {
+            return None;
+        }
+        let after = depth.saturating_sub(u32::from(edge != 0)) + automaton.depth_to_close(end);
+        if !pool.is_deep_enough(after)
+            || !pool.is_deep_enough(depth + automaton.depth_to_close(head))
+        {
             return None;
         }
         let below = if automaton.accepts(end) { below } else { 0 };
@@ -161,8 +169,7 @@ impl Loops {
         let found = match self.known.iter().flatten().find(is_it) {
             Some(known) => *known,
             None => {
-                let end = is_counted.then_some(end);
-                let new = self.look(automaton, pool, (state, head, end), (edge, below))?;
+                let new = self.look(automaton, pool, [state, inside, head, end], (edge, below))?;
                 if let Some(place) = self.known.get_mut(self.next % MAX_KNOWN) {
                     *place = Some(new);
                 }
@@ -174,37 +181,40 @@ impl Loops {
         Some(found)
     }
 
-    /// What the bytes of `head` mean that lead to `state`, after which `end` may follow.
+    /// What the bytes of `head` mean that lead to `inside`, after which `end` may follow.
     fn look(
         &self,
         automaton: Automaton<'_>,
         pool: &Pool,
-        (state, head, end): (u32, u32, Option<u32>),
+        [state, inside, head, end]: [u32; 4],
         (edge, below): (u32, u16),
     ) -> Option<Loop> {
         let (mut stays, mut own, mut leaves) = (Bytes::EMPTY, Bytes::EMPTY, Bytes::EMPTY);
         for (low, high, target) in automaton.byte_edges(head) {
-            let set = if target == state { &mut stays } else { &mut own };
+            let set = if target == inside { &mut stays } else { &mut own };
             set.add(low, high);
         }
         leaves.add_calls(automaton, head);
-        if let Some(end) = end {
+        if edge != 0 {
             leaves.add_state(automaton, end);
         }
+        if state != inside {
+            automaton.byte_edges(state).for_each(|(low, high, _)| leaves.add(low, high));
+        }
         let mut floor = u16::MAX;
-        if automaton.accepts(end.unwrap_or(state)) {
+        if automaton.accepts(end) {
             floor = self.follow(automaton, pool, below, &mut leaves)?;
         }
         let mut partials = [0; PARTIALS];
         if let Some(whole) = partials.first_mut() {
-            *whole = automaton.tokens_to_close(state);
+            *whole = automaton.tokens_to_close(inside);
         }
-        let is_text = leaves.is_ascii() && read_partials(automaton, head, 0, state, &mut partials);
+        let is_text = leaves.is_ascii() && read_partials(automaton, head, 0, inside, &mut partials);
         leaves.add_all(&own.0);
         stays.remove_all(&leaves);
         let takes_plain = (b' '..=b'~').all(|byte| stays.has(byte) || !is_plain_text(byte));
         let partials = is_text.then_some(partials);
-        Some(Loop { state, edge, below, floor, stays, leaves, takes_plain, partials })
+        Some(Loop { state, inside, edge, below, floor, stays, leaves, takes_plain, partials })
     }
 
     /// Adds the bytes that can follow the rule of `frame`, whatever its count; the lowest depth
@@ -235,6 +245,20 @@ impl Loops {
             frame = parent;
         }
     }
+}
+
+/// The only call of a state in which no rule ends, of a rule that one byte may match: its edge, and
+/// the state after that byte.
+fn entered(automaton: Automaton<'_>, state: u32) -> Option<(u32, u32)> {
+    let mut calls = automaton.calls(state);
+    let edge = calls.next()?;
+    let call = automaton.call(edge);
+    if calls.next().is_some() || automaton.accepts(state) || !is_repeated(call) {
+        return None;
+    }
+    let bytes = automaton.byte_edges(automaton.entry(call.rule));
+    let inside = bytes.map(|(_, _, target)| target).find(|&target| automaton.is_final(target))?;
+    Some((edge, inside))
 }
 
 /// Whether each character of several bytes, begun as far as `partial` says, leads from `from` to

@@ -15,6 +15,10 @@
 //! call and what follows it may begin alike. Depth is at most [`MAX_DEPTH`] calls, a set at most
 //! [`MAX_STACKS`] stacks: what would exceed either is not allowed, and never an error.
 //!
+//! Members of an object that come in any order are one rule: which of them have come is a set of
+//! bits in the frame of its call, as the count of a repetition is. What closes the object is then
+//! the sum of what closes each member that must still come.
+//!
 //! [`Constraint`] joins a matcher with a vocabulary: [`TokenBytes`] gives each token's bytes,
 //! [`Trie`] holds them as a tree, and one walk over tree and automaton together says which tokens
 //! may follow, as a bit each. Masks that were walked are kept by what the walk has looked at.

@@ -353,12 +353,15 @@ impl Walk<'_, '_> {
     fn find_run(&mut self, base: u16) -> Option<Run> {
         let &[stack] = self.levels.stacks(usize::from(base)) else { return None };
         let bytes = self.loops.find(self.automaton, self.pool, stack)?;
-        let closing = self.pool.tokens_to_close(self.automaton, stack);
-        let Frame { edge, count, parent, .. } = self.pool.frame(stack.frame);
+        let mut closing = self.pool.tokens_to_close(self.automaton, stack);
+        let Frame { count, parent, .. } = self.pool.frame(stack.frame);
         let (mut counted, mut room) = (None, u32::MAX);
         if bytes.edge != 0 {
-            let call = self.automaton.call(edge);
+            let (edge, call) = (bytes.edge, self.automaton.call(bytes.edge));
+            let is_inside = stack.state == bytes.inside;
+            let (count, parent) = if is_inside { (count, parent) } else { (0, stack.frame) };
             let tokens = self.pool.frame(parent).tokens;
+            closing = plus(tokens_after(self.automaton, call, call.min.max(count)), tokens);
             counted = Some(Counted { call, edge, count, parent, tokens });
             room = if call.max == u32::MAX { room } else { call.max.saturating_sub(count) };
         }
@@ -442,13 +445,14 @@ impl Walk<'_, '_> {
 
     /// The stack of a run after so many characters.
     fn stack_after(&mut self, used: u32) -> Option<Stack> {
-        let Run { stack, counted, .. } = self.run;
+        let Run { stack, counted, ref bytes, .. } = self.run;
         match counted {
             Some(Counted { call, edge, count, parent, .. }) if used > 0 => {
+                let state = bytes.inside;
                 self.note_used(used);
                 let frame =
                     self.pool.push(self.automaton, edge, call.after(count, used), parent)?;
-                Some(Stack { frame, ..stack })
+                Some(Stack { state, frame })
             }
             _ => Some(stack),
         }

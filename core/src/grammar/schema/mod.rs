@@ -95,6 +95,7 @@ mod reference;
 mod regex;
 mod text;
 mod unevaluated;
+mod unordered;
 mod uri;
 mod value;
 

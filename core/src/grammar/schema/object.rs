@@ -1,14 +1,14 @@
 //! Objects: named members and others, in any order.
 //!
 //! The named members are those of all schemas of the set. Which of them have come is kept with the
-//! text in progress, a bit each ([`super::super::automaton::Role`]). Where there are many, or their
+//! text in progress, a bit each ([`super::unordered`]). Where there are many, or their
 //! number matters, they are in the schema's order and before the others: what may follow one then
 //! depends on which it was and on how many there have been, a rule for each. Names of
 //! other members are told apart by the patterns that they match: a kind of member for each
 //! combination. Where several of them must be there, each begins with a letter of another group, so
 //! that none is there twice.
 
-use super::super::ast::{Node, Rule, UNLIMITED};
+use super::super::ast::{Node, Rule};
 use super::super::error::GrammarError;
 use super::array::less;
 use super::expand::Facts;
@@ -25,12 +25,6 @@ const MAX_PATTERNS: usize = 16;
 
 /// Of so few all combinations are taken for possible.
 const FEW_PATTERNS: usize = 2;
-
-/// Named members of an object in any order: each that may come next is a stack of its own.
-const MAX_UNORDERED: u32 = 24;
-
-/// The same of all alternatives together, which may be gone through side by side.
-const MAX_UNORDERED_TOGETHER: u32 = 28;
 
 /// Optional members that a rule tells apart by itself. More stand for one more stack each that
 /// many.
@@ -223,7 +217,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     /// A named member's tree, and whether it is required.
-    fn named_member(&self, named: Named, index: u32) -> (Node, bool) {
+    pub(super) fn named_member(&self, named: Named, index: u32) -> (Node, bool) {
         let at = named.at + index as usize * NAMED_WORDS;
         (Node::from_word(self.builder.space.get(at + 1)), self.builder.space.get(at + 2) == 1)
     }
@@ -296,12 +290,9 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             max = u32::MAX;
         }
         if (min, max) == (0, u32::MAX)
-            && (named.count > 1 || (named.count == 1 && others.any.is_some()))
-            && named.count <= MAX_UNORDERED
-            && self.unordered + named.count <= MAX_UNORDERED_TOGETHER
+            && let Some(object) = self.unordered_members(named, others.any)?
         {
-            self.unordered += named.count;
-            return self.unordered_members(named, others);
+            return Ok(object);
         }
         let limit = if max == u32::MAX { min } else { max };
         let counts = limit.max(1).min(named.count);
@@ -349,46 +340,6 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         }
         let content = self.builder.call(rule(0, 0))?;
         self.parts.bracketed(self.builder, (b'{', b'}'), content, false)
-    }
-
-    /// The object of these members, in any order.
-    fn unordered_members(&mut self, named: Named, others: &Others) -> Result<Node, GrammarError> {
-        let mut first = self.builder.alternatives_list();
-        let mut further = self.builder.alternatives_list();
-        let mut required = 0;
-        for index in 0..named.count {
-            let (member, is_required) = self.named_member(named, index);
-            let bit = 1 << index;
-            required |= if is_required { bit } else { 0 };
-            let (alone, after) = self.member_rules(member)?;
-            let (alone, after) =
-                (self.builder.member(alone, bit)?, self.builder.member(after, bit)?);
-            first.push(self.builder, alone)?;
-            further.push(self.builder, after)?;
-        }
-        if let Some(other) = others.any {
-            let (alone, after) = self.member_rules(other)?;
-            let (alone, after) = (self.builder.call(alone)?, self.builder.call(after)?);
-            first.push(self.builder, alone)?;
-            further.push(self.builder, after)?;
-        }
-        let (first, further) = (first.finish(self.builder)?, further.finish(self.builder)?);
-        let further = self.builder.repeat(further, 0, UNLIMITED)?;
-        let tree = self.builder.sequence(&[first, further])?;
-        let rule = self.rule_of_tree(tree)?;
-        let mut content = self.builder.set(rule, required)?;
-        if required == 0 {
-            content = self.builder.optional(content)?;
-        }
-        self.parts.bracketed(self.builder, (b'{', b'}'), content, false)
-    }
-
-    /// The rule of a member, and the one of it after another.
-    fn member_rules(&mut self, member: Node) -> Result<(Rule, Rule), GrammarError> {
-        let alone = self.rule_of_tree(member)?;
-        let (comma, call) = (self.separator(true)?, self.builder.call(alone)?);
-        let tree = self.builder.sequence(&[comma, call])?;
-        Ok((alone, self.rule_of_tree(tree)?))
     }
 
     /// The members without names, after `count` with names.
