@@ -288,7 +288,7 @@ impl Subset<'_, '_> {
         length: usize,
         byte: u8,
     ) -> Result<Option<usize>, GrammarError> {
-        self.work.spend(16 + 2 * length as u64)?;
+        self.work.spend(16 + 10 * length as u64)?;
         self.begin_set();
         for index in 0..length {
             if let State::Bytes { low, high, target } = self.member(record, index)

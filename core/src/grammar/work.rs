@@ -3,8 +3,8 @@
 use super::error::{GrammarError, GrammarErrorKind};
 
 /// Looks at a value, a tree, a state or an edge in all steps of one compilation; beyond this a
-/// grammar is refused. A second's worth: each takes 3 to 14 ns.
-const MAX_WORK: u64 = 50_000_000;
+/// grammar is refused. A second's worth: each takes 3 to 15 ns.
+const MAX_WORK: u64 = 40_000_000;
 
 /// Counts work against [`MAX_WORK`].
 pub(super) struct Work(u64);

@@ -92,6 +92,15 @@ fn each_draft_has_its_rules() {
         &["null"],
         &["1"],
     );
+    // Some generators give every schema one, and refer from the root.
+    require(
+        r##"{"$schema":"http://json-schema.org/draft-04/schema#","id":"http://x/","type":"object",
+        "properties":{"a":{"id":"/properties/a","$ref":"#/definitions/d"},"b":{"id":"/p/b","items":
+        {"$ref":"#/definitions/d"},"type":"array"}},"required":["a"],"additionalProperties":false,
+        "definitions":{"d":{"type":"null"}}}"##,
+        &["{\"a\":null,\"b\":[null]}"],
+        &["{\"a\":1}", "{\"a\":null,\"b\":[1]}"],
+    );
     require(
         r##"{"$schema":"https://json-schema.org/draft/2019-09/schema","$recursiveAnchor":true,
         "type":"object","properties":{"n":{"$recursiveRef":"#"}},"additionalProperties":false}"##,

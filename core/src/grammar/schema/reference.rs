@@ -22,21 +22,38 @@ impl<'s> Compiler<'s, '_, '_> {
         let elsewhere = self.value_error(elsewhere, reference);
         let error = self.value_error(GrammarErrorKind::UnknownRule, reference);
         let text = self.string(reference);
-        let mut at = self.start_of(reference)?.ok_or(elsewhere)?;
+        let base = self.start_of(reference)?.ok_or(elsewhere)?;
         let mut characters = text.characters();
         characters.find(|&point| point == u32::from(b'#'));
         let anchor = characters;
-        let mut next = match characters.next() {
-            None => return self.resolve_recursive(reference, at),
-            Some(0x2F) => true,
-            Some(_) => return self.resolve_anchor(reference, at, anchor)?.ok_or(error),
-        };
-        while next {
+        match characters.next() {
+            None => return self.resolve_recursive(reference, base),
+            Some(0x2F) => {}
+            Some(_) => return self.resolve_anchor(reference, base, anchor)?.ok_or(error),
+        }
+        let mut found = self.follow(base, characters)?;
+        // Many give every schema an `$id` and count from the root all the same.
+        if found.is_none() && text.before('#').next().is_none() {
+            found = self.follow(self.source_root, characters)?;
+        }
+        let found = found.ok_or(error)?;
+        match self.json(found) {
+            Json::Object | Json::True | Json::False => Ok(found),
+            _ => Err(elsewhere),
+        }
+    }
+
+    /// The value at the end of a pointer, behind its first slash.
+    fn follow(
+        &mut self,
+        mut at: Value,
+        mut characters: Characters<'s>,
+    ) -> Result<Option<Value>, GrammarError> {
+        loop {
             let start = characters.place();
-            let mut found = None;
-            let mut child = self.first(at);
-            let mut index = 0;
-            while let Some(value) = child {
+            let (mut child, mut index) = (self.first(at), 0);
+            loop {
+                let Some(value) = child else { return Ok(None) };
                 self.work.spend(1)?;
                 characters.set_place(start);
                 let mut segment = Segment { characters: &mut characters };
@@ -47,20 +64,17 @@ impl<'s> Compiler<'s, '_, '_> {
                     segment.number() == Some(index)
                 };
                 if is_it {
-                    found = Some(value);
+                    at = value;
                     break;
                 }
                 index += 1;
                 child = self.after(value);
             }
-            at = found.ok_or(error)?;
             // Whether the segment ended with a slash or with the text.
             characters.set_place(start);
-            next = characters.any(|point| point == u32::from(b'/'));
-        }
-        match self.json(at) {
-            Json::Object | Json::True | Json::False => Ok(at),
-            _ => Err(elsewhere),
+            if !characters.any(|point| point == u32::from(b'/')) {
+                return Ok(Some(at));
+            }
         }
     }
 
