@@ -253,7 +253,7 @@ fn a_stream_goes_on_while_another_prompt_is_read() {
     let passes = server.metric("picolm_passes_total") - before;
     let prompt = answer["usage"]["prompt_tokens"].as_f64().unwrap();
     // The prompt came in several pieces, and each pass has written a token of the stream.
-    assert!(passes >= 3.0, "{passes} passes for {prompt} tokens");
+    assert!(passes >= 2.0, "{passes} passes for {prompt} tokens");
     assert!(written() > 0.0);
     drop(stream);
     server.wait_for("picolm_texts_running", |running| running == 0.0);
