@@ -93,7 +93,8 @@ def sessions(program, model, befores):
     prepare = "mkfifo PIPE; ln -s C LINK; ln -s LOOP LOOP; echo note >NOTE; cp NOTE READONLY; "
     prepare += "chmod a-w READONLY"
     with tempfile.TemporaryDirectory() as folder:
-        run = partial(subprocess.run, shell=True, cwd=folder, capture_output=True, timeout=TIMEOUT_S)
+        limits = {"capture_output": True, "timeout": TIMEOUT_S}
+        run = partial(subprocess.run, shell=True, cwd=folder, **limits)
         run(prepare, check=True)
         for before in befores:
             for rest in SHELL:

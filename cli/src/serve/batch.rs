@@ -93,7 +93,7 @@ impl<'d, 'm> Batch<'d, 'm> {
                 false => jobs.try_recv(),
             };
             match job {
-                Ok(Job::Text(job)) => self.waiting.push_back(job),
+                Ok(Job::Text(job)) => self.waiting.push_back(*job),
                 Ok(Job::Vectors(job)) => {
                     job.events.send(Event::Failed(ApiError::internal("no vectors here")));
                 }

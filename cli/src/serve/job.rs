@@ -32,7 +32,7 @@ impl Endpoint {
 
 /// Work for the thread that computes.
 pub(super) enum Job {
-    Text(TextJob),
+    Text(Box<TextJob>),
     Vectors(VectorJob),
 }
 

@@ -127,7 +127,7 @@ impl Prepare<'_, '_> {
         };
         let job =
             TextJob { prompt, max_tokens, sampling, stop, grammar, reading, top_logprobs, events };
-        Ok(Understood::Job(form, Job::Text(job)))
+        Ok(Understood::Job(form, Job::Text(Box::new(job))))
     }
 
     /// The tokens of a prompt, in which names of special tokens are those tokens.

@@ -68,12 +68,11 @@ fn text_of(members: &[(&str, usize)]) -> String {
     format!("{{{}}}", members.join(","))
 }
 
+/// A name, and which of the values it has.
+type Member = (&'static str, usize);
+
 /// All sequences of up to `left` more members, the names of others among them.
-fn sequences(
-    members: &mut Vec<(&'static str, usize)>,
-    left: usize,
-    visit: &mut dyn FnMut(&[(&'static str, usize)]),
-) {
+fn sequences(members: &mut Vec<Member>, left: usize, visit: &mut dyn FnMut(&[Member])) {
     visit(members);
     if left == 0 {
         return;
@@ -222,7 +221,7 @@ fn sets_are_closed_within_any_budget() {
 /// side, and beyond the stated number the schema's order alone.
 #[test]
 fn every_order_is_taken_up_to_the_stated_number() {
-    let object = |names: std::ops::Range<usize>| -> Value {
+    let object = |names: core::ops::Range<usize>| -> Value {
         let properties: Map<String, Value> =
             names.clone().map(|n| (format!("m{n}"), json!({"type": "integer"}))).collect();
         let required: Vec<String> = names.map(|n| format!("m{n}")).collect();
