@@ -268,7 +268,7 @@ fn mistakes_are_named_in_openais_form() {
         (chat_path, "[]", 400, "invalid_request"),
         (chat_path, "{}", 400, "invalid_value"),
         (chat_path, r#"{"messages":[]}"#, 400, "invalid_value"),
-        (chat_path, r#"{"messages":[{"role":"king","content":"a"}]}"#, 400, "invalid_request"),
+        (chat_path, r#"{"messages":[{"role":"king","content":"a"}]}"#, 400, "invalid_value"),
         (
             chat_path,
             r#"{"messages":[{"role":"user","content":"a"}],"n":2}"#,

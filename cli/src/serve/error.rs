@@ -49,6 +49,11 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "invalid_value", message).about(param)
     }
 
+    /// A field has a value that cannot be, which `message` begins with.
+    pub(super) fn value(message: impl fmt::Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_value", message)
+    }
+
     /// The request is right, and the field `param` of it is not supported.
     pub(super) fn unsupported(param: &'static str, message: impl fmt::Display) -> Self {
         let message = format_args!("{param}: {message}");

@@ -48,16 +48,16 @@ impl Forms<'_> {
         now: i64,
     ) -> Result<Talk, ApiError> {
         let given = request.messages.as_deref().unwrap_or_default();
-        let mut messages = messages::normalized(given).map_err(ApiError::invalid)?;
+        let mut messages = messages::normalized(given).map_err(ApiError::value)?;
         let given = request.tools.as_deref().unwrap_or_default();
-        let offered = messages::normalized_tools(given).map_err(ApiError::invalid)?;
+        let offered = messages::normalized_tools(given).map_err(ApiError::value)?;
         let tools = Tools::new(
             &offered,
             request.tool_choice.as_ref(),
             request.parallel_tool_calls,
             self.spelling.clone(),
         );
-        let tools = tools.map_err(ApiError::invalid)?;
+        let tools = tools.map_err(ApiError::value)?;
         if let Some(volatile) = &self.volatile {
             agent_order::reorder(&mut messages, volatile);
         }

@@ -319,7 +319,7 @@ mod tests {
             body.top_logprobs()?;
             body.sampling(100, 0)?;
             let messages = body.messages.unwrap_or_default();
-            messages::normalized(&messages).map(drop).map_err(ApiError::invalid)
+            messages::normalized(&messages).map(drop).map_err(ApiError::value)
         });
         let error = checked.expect_err(json);
         assert_eq!(error.status, 400, "{json}");
