@@ -210,20 +210,22 @@ fn tools_that_cannot_be_are_refused_and_schemas_never_are() {
     assert_eq!(said, 1, "{lines:?}");
 }
 
-/// A minute later the time is another. In the agents' order that undoes nothing but itself.
+/// A minute later the time is another. In the agents' order that undoes nothing but itself. With a
+/// vocabulary that was made for text: the time and a header are fewer than 64 tokens there.
 #[test]
 fn in_the_order_for_agents_a_step_computes_what_is_new() {
     let steps = |arguments: &[&str]| {
-        let server = Server::start(&model("llama"), &[&CHAT[..], arguments].concat());
+        let path = std::env::var("PICOLM_MODEL").expect("PICOLM_MODEL names a model");
+        let server = Server::start(&path, arguments);
         let mut messages = vec![json!({"role": "user", "content": "What is in the file a?"})];
         let (mut before, mut most) = (0, 0);
-        for minute in 0..4 {
+        for minute in 0..3 {
             let time = format!("## Current Time\n2026-01-01 10:0{minute} (Thursday)\n");
             let system =
-                format!("You help. {}\n\n---\n\n{time}\n## Chat\nme", "Be brief. ".repeat(40));
+                format!("You help. {}\n\n---\n\n{time}\n## Chat\nme", "Be brief. ".repeat(20));
             let all =
                 [vec![json!({"role": "system", "content": system})], messages.clone()].concat();
-            let rest = json!({"messages": all, "tool_choice": "none", "max_tokens": 8});
+            let rest = json!({"messages": all, "max_tokens": 8, "temperature": 0});
             let usage = server.post("/v1/chat/completions", &body(rest)).ok()["usage"].take();
             let prompt = usage["prompt_tokens"].as_u64().unwrap();
             let cached = usage["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap();
@@ -238,10 +240,9 @@ fn in_the_order_for_agents_a_step_computes_what_is_new() {
         }
         most
     };
-    let room = ["-c", "4096"];
+    let room = ["-c", "2048"];
     let ordered = steps(&[&room[..], &["--agent-order"]].concat());
     assert!(ordered <= 64, "{ordered} tokens beside the new ones");
     let named = steps(&[&room[..], &["--agent-order", "--volatile", "## Chat"]].concat());
-    let usual = steps(&room);
-    assert!(named > 64 && usual > 64, "{named} {usual}");
+    assert!(named > 64, "{named} tokens beside the new ones");
 }

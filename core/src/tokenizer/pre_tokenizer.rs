@@ -67,6 +67,11 @@ impl PreTokenizer {
         self.names.split_once(' ').map_or(self.names, |(first, _)| first)
     }
 
+    /// All names that files have for it, that one first.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.names.split(' ')
+    }
+
     /// Whether a file means it by `name`.
     pub(super) fn has_name(&self, name: &[u8]) -> bool {
         self.names.as_bytes().split(|&byte| byte == b' ').any(|known| known == name)
