@@ -207,7 +207,9 @@ fn masks_are_quick_and_small_on_real_vocabularies() {
             // Runs cover whole characters: a large vocabulary costs what a small one does, but
             // where letters are counted by a pattern.
             let factor = if tokens.0.len() <= 64_000 { 1 } else { 3 };
-            assert!(mean < factor * 10_000, "{name}, {grammar}: {mean}");
+            // Labels of hosts are counted up to 63 letters, and dots and hyphens between.
+            let most = if grammar == "patterns" { 25_000 } else { 10_000 };
+            assert!(mean < factor * most, "{name}, {grammar}: {mean}");
             assert!(at_most < factor * 300_000, "{name}, {grammar}: {at_most}");
         }
         tokens.with_trie(|trie| {

@@ -290,6 +290,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             max = u32::MAX;
         }
         if (min, max) == (0, u32::MAX)
+            && others.wrong.is_none()
             && let Some(object) = self.unordered_members(named, others.any)?
         {
             return Ok(object);
