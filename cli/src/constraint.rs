@@ -102,7 +102,10 @@ impl Constrained {
                     }
                 })?;
                 if !quiet && !notes.as_slice().is_empty() {
-                    report::line(format_args!("--schema: ignored {}", listed(&notes, &source)));
+                    report::line(format_args!(
+                        "picolm: --schema: ignored {}",
+                        listed(&notes, &source)
+                    ));
                 }
                 grammar
             }

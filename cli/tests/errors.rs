@@ -75,7 +75,7 @@ fn what_a_schema_has_of_no_draft_is_said_once() {
     let arguments = ["no/such/file.gguf", "-p", "x", "--schema", schema];
     let errors = String::from_utf8(run(&arguments).stderr).unwrap();
     let line = errors.lines().next().unwrap();
-    assert_eq!(line, "--schema: ignored hint, format slug");
+    assert_eq!(line, "picolm: --schema: ignored hint, format slug");
     let strict = [&arguments[..], &["--strict-schema"]].concat();
     let line = error_line(&run(&strict), 1);
     assert!(line.contains("this keyword is not supported") && line.contains("hint"), "{line}");

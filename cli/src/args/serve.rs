@@ -52,7 +52,7 @@ pub(super) fn parse_serve(mut options: Options) -> Result<Command, Failure> {
         }
     }
     if !agent_order && !volatile.is_empty() {
-        return Err(Failure::usage("--volatile goes with --agent-order"));
+        return Err(Failure::usage("--volatile: goes with --agent-order"));
     }
     if volatile.is_empty() {
         volatile.push(String::from("## Current Time"));

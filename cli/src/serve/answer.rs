@@ -23,7 +23,7 @@ pub(super) struct Counts {
     pub(super) written: u32,
 }
 
-/// An answer as far as it has come.
+/// An answer in progress.
 pub(super) struct Answer {
     about: About,
     pub(super) counts: Counts,
@@ -31,7 +31,7 @@ pub(super) struct Answer {
     reasoning: String,
     calls: Vec<Call>,
     scored: Vec<Scored>,
-    /// Bytes of text before what is not sent yet.
+    /// Bytes of text that are sent.
     offset: usize,
     has_begun: bool,
 }
@@ -196,7 +196,7 @@ impl Answer {
             Event::Text { mut said, tokens, scored } => {
                 self.counts.written += tokens;
                 if self.streams() {
-                    // Scores of what is not shown yet have a part of their own.
+                    // Scores of text that is held back go in a part of their own.
                     if said.is_empty() && !scored.is_empty() {
                         said.push(tools::Event::Content(String::new()));
                     }

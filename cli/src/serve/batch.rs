@@ -47,7 +47,7 @@ pub(super) struct Batch<'d, 'm> {
 struct Running<'d> {
     text: Pin<Box<dyn Future<Output = ()> + 'd>>,
     events: Events,
-    /// Tokens of the prompt, and those that were there already.
+    /// Tokens of the prompt, and how many of them were cached.
     prompt_tokens: u32,
     cached_tokens: u32,
     is_reading: bool,
@@ -121,7 +121,7 @@ impl<'d, 'm> Batch<'d, 'm> {
         let evaluated = sequence.len() - sequence.pending() as u32;
         let engine = &mut self.desk.engine.borrow_mut();
         sequence.rewind(engine, evaluated);
-        // A text that goes on with this one begins here. The other marks are for its prompt.
+        // The next turn begins here. The other marks are for prompts.
         if engine.options().marks > 3 {
             sequence.mark(engine);
         }
@@ -166,8 +166,8 @@ impl<'d, 'm> Batch<'d, 'm> {
         });
     }
 
-    /// Makes `prompt` the text in `slot`, of which the first `kept` tokens stay or the blocks of
-    /// another are shared. Returns how many tokens need not be evaluated.
+    /// Puts `prompt` into `slot`: keeps its first `kept` tokens, or shares another slot's blocks.
+    /// Returns how many tokens need not be evaluated.
     fn prepare(
         &mut self,
         slot: usize,

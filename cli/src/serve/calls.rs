@@ -1,8 +1,8 @@
 //! What an answer with tools must be, token by token.
 //!
-//! A [`Turn`] reads the answer and says how it goes on: freely, with a text of the template's, or
-//! within a call, each part of which has a grammar. Here that becomes one constraint for the loop
-//! that writes. A call begins only where there are tokens left to end it.
+//! A [`Turn`] reads the answer and says what comes next: any text, a fixed text of the template, or
+//! a part of a call, which has a grammar. This module makes one constraint of that for the decode
+//! loop. A call begins only where enough tokens are left to end it.
 
 use super::tools::{Part, Tools, Turn, Wants};
 use crate::constraint;
@@ -196,7 +196,7 @@ impl<'c, 'm> Calls<'c, 'm> {
         let (at, reserve) = ((part, self.turn.calls()), self.reserve(part));
         let begins = self.part != Some(at);
         self.part = Some(at);
-        let begun = self.turn.begun().to_owned();
+        let begun = if begins { self.turn.begun().to_owned() } else { String::new() };
         let Some(constraint) = self.constraint(part) else { return self.ended() };
         let mut is_anew = false;
         if begins {

@@ -260,7 +260,7 @@ impl Prepare<'_, '_> {
             let described = |error| constraint::described(error, source);
             let tree = self.tree().map_err(described)?;
             let tokens = calls::tokens_to_close(&words, b"{", self.tokenizer, tree);
-            let tokens = tokens.map_err(described)?.ok_or("they can be no object")?;
+            let tokens = tokens.map_err(described)?.ok_or("its schema allows no object")?;
             let names = notes.as_slice().iter().map(|note| constraint::named(note, source));
             Ok::<_, String>(((words, tokens), names.collect()))
         };

@@ -186,7 +186,7 @@ impl Compiler<'_, '_, '_> {
         places: u32,
         (min, max): Range,
     ) -> Result<Node, GrammarError> {
-        let error = self.unsupported("this keyword but for a few values of items", keyword);
+        let error = self.unsupported("this keyword with items of many possible values", keyword);
         let mut kept = Kept::new();
         // What may be at each place, and last behind all of them.
         let mut allowed = heapless::Vec::<u32, MAX_UNIQUE>::new();
