@@ -101,7 +101,10 @@ fn every_code_point_round_trips() {
     ] {
         with_tokenizer(&read_vocabulary(name), |tokenizer| {
             let spm = name == "llama-spm";
-            for character in (0..=0x10_FFFF).step_by(step).filter_map(char::from_u32) {
+            // Hardly one is assigned above: those are bytes to every vocabulary.
+            let assigned = (0..0x3_0000).step_by(step);
+            let others = (0x3_0000..=0x10_FFFF).step_by(7 * step);
+            for character in assigned.chain(others).filter_map(char::from_u32) {
                 if spm && character == '\u{2581}' {
                     continue;
                 }

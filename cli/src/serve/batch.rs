@@ -263,7 +263,7 @@ impl<'d, 'm> Batch<'d, 'm> {
             .filter(|(_, running)| running.as_ref().is_some_and(|running| running.is_reading))
             .map(|(count, _)| count)
             .sum::<usize>();
-        self.pace.passed(duration.as_nanos() as f64, self.rows.len() - of_prompts, of_prompts);
+        self.pace.passed(duration.as_nanos() as f64, of_prompts);
         self.metrics.add_pass(self.rows.len(), duration);
         // Logits are in the order of the rows that wanted them.
         let mut logits = 0;
@@ -344,8 +344,8 @@ struct Pace {
 }
 
 impl Pace {
-    /// A pass over this many rows of texts and of a prompt has taken so long.
-    fn passed(&mut self, duration_ns: f64, of_texts: usize, of_prompt: usize) {
+    /// A pass over rows of texts and this many of prompts has taken so long.
+    fn passed(&mut self, duration_ns: f64, of_prompt: usize) {
         // Half of each is the newest: clocks of small machines change.
         let follow = |mean: &mut Option<f64>, new: f64| {
             *mean = Some(mean.map_or(new, |mean| (mean + new) / 2.0));
@@ -353,9 +353,9 @@ impl Pace {
         if of_prompt == 0 {
             return follow(&mut self.written_ns, duration_ns);
         }
-        let written_ns = if of_texts > 0 { self.written_ns.unwrap_or(0.0) } else { 0.0 };
-        let added = (duration_ns - written_ns).max(0.0) / of_prompt as f64;
-        follow(&mut self.row_ns, added.max(1.0));
+        // Also without texts: where weights are streamed, most of any pass is reading them.
+        let added = duration_ns - self.written_ns.unwrap_or(0.0);
+        follow(&mut self.row_ns, (added / of_prompt as f64).max(1.0));
     }
 
     /// As many rows of a prompt as texts may wait for.
@@ -373,15 +373,26 @@ mod tests {
     fn a_prompt_takes_as_much_of_a_pass_as_there_is_time_for() {
         let mut pace = Pace::default();
         assert_eq!(pace.prompt_rows(), 16);
-        pace.passed(50e6, 4, 0);
-        pace.passed(150e6, 4, 50);
+        pace.passed(50e6, 0);
+        pace.passed(150e6, 50);
         assert_eq!(pace.prompt_rows(), 50);
         // A machine that is slower now.
         for _ in 0..20 {
-            pace.passed(10e9, 0, 10);
+            pace.passed(10e9, 10);
         }
         assert_eq!(pace.prompt_rows(), 1);
-        pace.passed(0.0, 1, 1);
+        pace.passed(0.0, 1);
         assert!(pace.prompt_rows() < usize::MAX);
+    }
+
+    #[test]
+    fn streamed_weights_are_not_what_a_prompt_costs() {
+        let mut pace = Pace::default();
+        // Ten seconds to read the weights, and a millisecond a row.
+        pace.passed(10e9, 0);
+        for of_prompt in [64, 32, 64, 64] {
+            pace.passed(10e9 + 1e6 * of_prompt as f64, of_prompt);
+        }
+        assert_eq!(pace.prompt_rows(), 100);
     }
 }

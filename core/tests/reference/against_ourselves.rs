@@ -224,8 +224,10 @@ fn every_architecture_is_one() {
 
 #[test]
 fn every_weight_type_is_one() {
-    // Rows one by one and whole matrices: what lies between is the architectures' matter.
-    weight_types().iter().for_each(|fixture| every_way_is_one(fixture, &STRIPES[..2]));
+    // Rows one by one, or whole matrices: what lies between is the architectures' matter.
+    for (number, fixture) in weight_types().iter().enumerate() {
+        every_way_is_one(fixture, &STRIPES[number % 2..][..1]);
+    }
 }
 
 #[test]
