@@ -1,5 +1,6 @@
 //! Connections: how many there are, how long they may take, and when they end.
 
+use super::job::Quit;
 use super::route::{self, State};
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
@@ -109,7 +110,12 @@ impl Connections {
 
 /// Accepts connections until `ends`, and lets what is being answered then go on for a while.
 /// Returns whether all was answered.
-pub(super) async fn accept(listener: TcpListener, state: Arc<State>, ends: &AtomicBool) -> bool {
+pub(super) async fn accept(
+    listener: TcpListener,
+    state: Arc<State>,
+    ends: &AtomicBool,
+    quit: &Quit,
+) -> bool {
     let (drain, drains) = watch::channel(false);
     let mut number = 0;
     while !ends.load(Ordering::Relaxed) {
@@ -129,6 +135,7 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<State>, ends: &Atom
     drop(listener);
     drop(drains);
     let deadline = Instant::now() + DRAIN;
+    quit.begin(deadline);
     drain.send_replace(true);
     while state.connections.count() > 0 && Instant::now() < deadline {
         sleep(Duration::from_millis(20)).await;

@@ -4,7 +4,39 @@ use super::calls::Offer;
 use super::error::ApiError;
 use super::request::Sampling;
 use super::tools::{self, Reasoning};
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
+use std::time::Instant;
 use tokio::sync::mpsc::UnboundedSender;
+
+/// When the thread that computes is to end.
+#[derive(Default)]
+pub(super) struct Quit {
+    now: AtomicBool,
+    deadline: OnceLock<Instant>,
+}
+
+impl Quit {
+    /// The server ends until `deadline`.
+    pub(super) fn begin(&self, deadline: Instant) {
+        // Only the first counts.
+        let _ = self.deadline.set(deadline);
+    }
+
+    /// No more is to be computed.
+    pub(super) fn end(&self) {
+        self.now.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_now(&self) -> bool {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    /// Until when the server ends; now, where nobody has said so.
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline.get().copied().unwrap_or_else(Instant::now)
+    }
+}
 
 /// A body to be understood.
 pub(super) struct Task {
