@@ -6,8 +6,9 @@
 //!   who may ask, `answer` and `body` write the answers, `log` a line of each.
 //! - `prepare` understands bodies (`request`, `prompt`): JSON, tokens, grammars.
 //! - `batch` computes: `placement` chooses a slot for each text, `blocks` where its keys and values
-//!   lie, `write` is a text in progress, `keep` what of texts outlives the server: files in `store`,
-//!   as many as `written` allows. A model that makes vectors has `vectors` instead.
+//!   lie, `write` is a text in progress. `keep` writes texts to files for the next run: `store`
+//!   knows these, and `written` how many more bytes there may be today. A model that makes vectors
+//!   has `vectors` instead.
 //!
 //! What they hand to each other is in `job`.
 
@@ -138,6 +139,7 @@ fn load(
         forms,
         tree: &tree,
         known: Mutex::default(),
+        said: Mutex::default(),
         context,
         vector_len,
     };
