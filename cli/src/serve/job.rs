@@ -4,10 +4,17 @@ use super::calls::Offer;
 use super::error::ApiError;
 use super::request::Sampling;
 use super::tools::{self, Reasoning};
-use core::sync::atomic::{AtomicBool, Ordering};
-use std::sync::OnceLock;
+use core::future::poll_fn;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::task::{Context, Poll};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// Most bytes that a client may be behind what is written for it. One that is further behind does
+/// not read, or not in time: what the system holds for it comes on top.
+const MAX_BEHIND_BYTES: usize = 1 << 20;
 
 /// When the thread that computes is to end.
 #[derive(Default)]
@@ -43,7 +50,12 @@ pub(super) struct Task {
     pub(super) endpoint: Endpoint,
     pub(super) body: Vec<u8>,
     pub(super) events: Events,
+    pub(super) place: Place,
 }
+
+/// A place in the queue, which is free again once the work is done. How long a client takes to
+/// read the answer is its own affair.
+pub(super) type Place = Option<OwnedSemaphorePermit>;
 
 /// What a body asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +95,7 @@ pub(super) struct TextJob {
     /// How many alternatives of each token are reported; `None` where no scores are.
     pub(super) top_logprobs: Option<u32>,
     pub(super) events: Events,
+    pub(super) _place: Place,
 }
 
 /// How an answer is read: thoughts, text and calls of tools.
@@ -97,6 +110,7 @@ pub(super) struct Reading {
 pub(super) struct VectorJob {
     pub(super) texts: Vec<Vec<u32>>,
     pub(super) events: Events,
+    pub(super) _place: Place,
 }
 
 /// What becomes of a request, in order.
@@ -115,6 +129,19 @@ pub(super) enum Event {
     Ended(Finish),
     /// The vectors, and the tokens that they were made from.
     Vectors { vectors: Vec<Vec<f32>>, tokens: u32 },
+}
+
+impl Event {
+    /// Bytes of memory, roughly.
+    fn bytes(&self) -> usize {
+        let mut bytes = size_of::<Self>();
+        if let Self::Text { said, scored, .. } = self {
+            bytes += said.iter().map(tools::Event::bytes).sum::<usize>();
+            let scored = scored.iter().flat_map(|it| it.top.iter().chain([&it.token]));
+            bytes += scored.map(|it| size_of_val(it) + it.bytes.len()).sum::<usize>();
+        }
+        bytes
+    }
 }
 
 /// In which form an answer is wanted.
@@ -170,20 +197,48 @@ pub(super) struct Alternative {
 #[derive(Clone)]
 pub(super) struct Events {
     sender: UnboundedSender<Event>,
+    /// Bytes that are sent and not received.
+    behind: Arc<AtomicUsize>,
+}
+
+/// What comes back.
+pub(super) struct Received {
+    receiver: UnboundedReceiver<Event>,
+    behind: Arc<AtomicUsize>,
+}
+
+/// Both ends of a way back.
+pub(super) fn events() -> (Events, Received) {
+    let (sender, receiver) = unbounded_channel();
+    let behind = Arc::new(AtomicUsize::new(0));
+    (Events { sender, behind: behind.clone() }, Received { receiver, behind })
 }
 
 impl Events {
-    pub(super) const fn new(sender: UnboundedSender<Event>) -> Self {
-        Self { sender }
-    }
-
-    /// Whether nobody waits for the answer any more.
+    /// Whether nobody waits for the answer any more, or not as one who reads it.
     pub(super) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
+        self.sender.is_closed() || self.behind.load(Ordering::Relaxed) > MAX_BEHIND_BYTES
     }
 
     pub(super) fn send(&self, event: Event) {
+        self.behind.fetch_add(event.bytes(), Ordering::Relaxed);
         // Who has gone needs no answer; `is_closed` is looked at before each pass.
         let _ = self.sender.send(event);
+    }
+}
+
+impl Received {
+    /// The next event; `None` once there will be no more.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        let event = self.receiver.poll_recv(context);
+        if let Poll::Ready(Some(event)) = &event {
+            self.behind.fetch_sub(event.bytes(), Ordering::Relaxed);
+        }
+        event
+    }
+
+    /// As [`Self::poll`], and waits for it.
+    pub(super) async fn recv(&mut self) -> Option<Event> {
+        poll_fn(|context| self.poll(context)).await
     }
 }

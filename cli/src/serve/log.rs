@@ -6,7 +6,6 @@ use super::metrics::Metrics;
 use crate::report::{self, Fixed};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// The line of a request, which is written when its answer is over, and what it holds until then.
 pub(super) struct Line {
@@ -17,8 +16,6 @@ pub(super) struct Line {
     counts: Counts,
     is_done: bool,
     metrics: Arc<Metrics>,
-    /// Its place in the queue.
-    permit: Option<OwnedSemaphorePermit>,
     _busy: Busy,
 }
 
@@ -26,21 +23,7 @@ impl Line {
     /// The line of a request that begins now.
     pub(super) fn new(request: Option<String>, metrics: Arc<Metrics>, busy: Busy) -> Self {
         let (began, counts) = (Instant::now(), Counts::default());
-        Self {
-            request,
-            began,
-            status: 0,
-            counts,
-            is_done: false,
-            metrics,
-            permit: None,
-            _busy: busy,
-        }
-    }
-
-    /// Keeps a place in the queue until the answer is over.
-    pub(super) fn keep(&mut self, permit: OwnedSemaphorePermit) {
-        self.permit = Some(permit);
+        Self { request, began, status: 0, counts, is_done: false, metrics, _busy: busy }
     }
 
     /// The answer has this status.

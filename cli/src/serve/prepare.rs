@@ -92,7 +92,7 @@ impl Prepare<'_, '_> {
 
     fn text(
         &self,
-        Task { endpoint, body, events }: Task,
+        Task { endpoint, body, events, place }: Task,
         seed: u64,
     ) -> Result<Understood, ApiError> {
         if self.vector_len > 0 {
@@ -131,8 +131,17 @@ impl Prepare<'_, '_> {
             wants_usage: request.wants_usage(),
             is_scored: top_logprobs.is_some(),
         };
-        let job =
-            TextJob { prompt, max_tokens, sampling, stop, grammar, reading, top_logprobs, events };
+        let job = TextJob {
+            prompt,
+            max_tokens,
+            sampling,
+            stop,
+            grammar,
+            reading,
+            top_logprobs,
+            events,
+            _place: place,
+        };
         Ok(Understood::Job(form, Job::Text(Box::new(job))))
     }
 
@@ -342,7 +351,7 @@ impl Prepare<'_, '_> {
         known.insert(name, made.clone());
     }
 
-    fn vectors(&self, Task { body, events, .. }: Task) -> Result<Understood, ApiError> {
+    fn vectors(&self, Task { body, events, place, .. }: Task) -> Result<Understood, ApiError> {
         if self.vector_len == 0 {
             return Err(ApiError::invalid(
                 "this model writes texts: vectors take a model that was trained for them",
@@ -377,7 +386,7 @@ impl Prepare<'_, '_> {
             }
         }
         let is_base64 = request.encoding_format == Some(EncodingFormat::Base64);
-        let job = Job::Vectors(VectorJob { texts, events });
+        let job = Job::Vectors(VectorJob { texts, events, _place: place });
         Ok(Understood::Job(Form::Vectors { is_base64 }, job))
     }
 

@@ -14,7 +14,7 @@ pub(super) fn run(mut session: Session<'_>, jobs: &Receiver<Job>, quit: &Quit, m
             return;
         }
         match job {
-            Job::Vectors(VectorJob { texts, events }) => {
+            Job::Vectors(VectorJob { texts, events, .. }) => {
                 let vectors = vectors(&mut session, &texts, &|| events.is_closed(), metrics);
                 let tokens = texts.iter().map(|tokens| tokens.len() as u32).sum();
                 match vectors {
