@@ -285,7 +285,7 @@ fn a_day_has_its_writes_also_over_restarts() {
     assert_eq!(folder.texts().len(), 2);
 }
 
-/// What a server leaves that is killed while it writes is gone after the next start, a minute later.
+/// What a server leaves that is killed while it writes is gone after a start a minute later.
 #[test]
 fn parts_of_files_do_not_stay() {
     let folder = Folder::new("parts");

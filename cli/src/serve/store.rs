@@ -369,3 +369,59 @@ fn remove_part(folder: &Path, file_name: &str) {
         drop(Replacement::new(&folder.join(name)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(count: u32, seed: u32) -> Vec<u32> {
+        (0..count).map(|index| index * seed).collect()
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        let text = Prefixes::of(&tokens(64, 3));
+        let name = Name::of(0xabc, &text).unwrap();
+        assert_eq!(name.first, name.text);
+        let file = name.to_string();
+        assert_eq!(Name::parse(&file), Some(name));
+        let upper = file.to_uppercase();
+        let plus = file.replacen("0000", "+000", 1);
+        for other in ["", "picolm-.kv", "picolm-1-2-3.kv", &file[1..], &upper, &plus] {
+            assert_eq!(Name::parse(other), None, "{other}");
+        }
+        assert_eq!(Name::parse(&file.replace(".kv", "-0000000000000000.kv")), None);
+        assert_eq!(Name::of(1, &Prefixes::of(&tokens(63, 3))), None);
+    }
+
+    #[test]
+    fn texts_have_whole_blocks_in_common() {
+        let (short, long) = (Prefixes::of(&tokens(130, 1)), Prefixes::of(&tokens(300, 1)));
+        let mut other = tokens(300, 1);
+        other[128] = 9;
+        let other = Prefixes::of(&other);
+        assert_eq!((short.common(&long), long.common(&short), long.common(&long)), (128, 128, 256));
+        assert_eq!((short.common(&other), other.common(&long)), (128, 128));
+        assert_eq!(short.common(&Prefixes::of(&tokens(300, 2))), 0);
+    }
+
+    #[test]
+    fn a_longer_version_replaces_a_text_and_its_short_end() {
+        let file = |engine: u64, text: &Prefixes| Stored {
+            name: Name::of(engine, text).unwrap(),
+            bytes: 1,
+            content: Content::Text(text.clone()),
+        };
+        let history = tokens(600, 1);
+        let long = Prefixes::of(&history);
+        let name = Name::of(1, &long).unwrap();
+        // Its answer was spelled in another way than the history that it became.
+        let answered = Prefixes::of(&[&history[..500], &tokens(20, 7)].concat());
+        let another = Prefixes::of(&[&history[..300], &tokens(300, 7)].concat());
+        assert!(file(1, &answered).is_replaced_by(name, &long));
+        assert!(!file(1, &another).is_replaced_by(name, &long));
+        assert!(!file(2, &answered).is_replaced_by(name, &long));
+        let unread = Stored { content: Content::Unread, ..file(1, &answered) };
+        assert!(!unread.is_replaced_by(name, &long));
+    }
+}
