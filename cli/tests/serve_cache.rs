@@ -285,6 +285,31 @@ fn a_day_has_its_writes_also_over_restarts() {
     assert_eq!(folder.texts().len(), 2);
 }
 
+/// A server that is killed while it writes leaves the whole file or none.
+#[test]
+fn no_file_is_half_written() {
+    let folder = Folder::new("killed");
+    let room = ["-c", "2048"];
+    for seed in 0..3 {
+        let prompt = tokens(2000, seed);
+        let server = start("llama", &folder, &room);
+        let (wanted, _) = ask(&server, &prompt);
+        let begun = std::time::Instant::now();
+        // The count of what is written today comes first, then the file.
+        let entries = || std::fs::read_dir(&folder.0).unwrap().count();
+        let before = entries();
+        while entries() == before && begun.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        drop(server);
+        let server = start("llama", &folder, &room);
+        let (text, cached) = ask(&server, &prompt);
+        assert_eq!(text, wanted);
+        assert!([0, 1999].contains(&cached), "{cached}");
+        assert_eq!(said(&server, "ignored"), Vec::<String>::new());
+    }
+}
+
 /// What a server leaves that is killed while it writes is gone after a start a minute later.
 #[test]
 fn parts_of_files_do_not_stay() {

@@ -7,7 +7,7 @@ use super::tools::{self, Reasoning};
 use core::future::poll_fn;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::task::{Context, Poll};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -50,12 +50,25 @@ pub(super) struct Task {
     pub(super) endpoint: Endpoint,
     pub(super) body: Vec<u8>,
     pub(super) events: Events,
-    pub(super) place: Place,
+    pub(super) place: Option<Place>,
 }
 
-/// A place in the queue, which is free again once the work is done. How long a client takes to
-/// read the answer is its own affair.
-pub(super) type Place = Option<OwnedSemaphorePermit>;
+/// A place in the queue. It is free again as soon as one of its holders is gone: the work is done,
+/// however long its client takes to read the answer, or the client has left.
+#[derive(Clone)]
+pub(super) struct Place(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+
+impl Place {
+    pub(super) fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self(Arc::new(Mutex::new(Some(permit))))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
 
 /// What a body asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +108,7 @@ pub(super) struct TextJob {
     /// How many alternatives of each token are reported; `None` where no scores are.
     pub(super) top_logprobs: Option<u32>,
     pub(super) events: Events,
-    pub(super) _place: Place,
+    pub(super) _place: Option<Place>,
 }
 
 /// How an answer is read: thoughts, text and calls of tools.
@@ -110,7 +123,7 @@ pub(super) struct Reading {
 pub(super) struct VectorJob {
     pub(super) texts: Vec<Vec<u32>>,
     pub(super) events: Events,
-    pub(super) _place: Place,
+    pub(super) _place: Option<Place>,
 }
 
 /// What becomes of a request, in order.

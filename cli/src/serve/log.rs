@@ -2,6 +2,7 @@
 
 use super::answer::Counts;
 use super::connections::Busy;
+use super::job::Place;
 use super::metrics::Metrics;
 use crate::report::{self, Fixed};
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub(super) struct Line {
     counts: Counts,
     is_done: bool,
     metrics: Arc<Metrics>,
+    /// Its place in the queue.
+    place: Option<Place>,
     _busy: Busy,
 }
 
@@ -23,7 +26,13 @@ impl Line {
     /// The line of a request that begins now.
     pub(super) fn new(request: Option<String>, metrics: Arc<Metrics>, busy: Busy) -> Self {
         let (began, counts) = (Instant::now(), Counts::default());
-        Self { request, began, status: 0, counts, is_done: false, metrics, _busy: busy }
+        let (status, is_done, place) = (0, false, None);
+        Self { request, began, status, counts, is_done, metrics, place, _busy: busy }
+    }
+
+    /// Keeps a place in the queue until the answer is over.
+    pub(super) fn keep(&mut self, place: Place) {
+        self.place = Some(place);
     }
 
     /// The answer has this status.

@@ -5,7 +5,7 @@ use super::body::Reply;
 use super::connections::{Busy, Connections};
 use super::error::ApiError;
 use super::guard::Guard;
-use super::job::{self, Endpoint, Event, Form, Received, Task};
+use super::job::{self, Endpoint, Event, Form, Place, Received, Task};
 use super::log::Line;
 use super::metrics::Metrics;
 use core::convert::Infallible;
@@ -180,7 +180,7 @@ async fn with_body(
     let mut place = None;
     if endpoint.computes() {
         match state.queue.clone().try_acquire_owned() {
-            Ok(permit) => place = Some(permit),
+            Ok(permit) => line.keep(place.insert(Place::new(permit)).clone()),
             Err(_) => return finished(line, Err(overloaded("the queue is full"))),
         }
     }

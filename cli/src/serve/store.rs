@@ -150,7 +150,8 @@ impl Stored {
     /// Whether `text` makes the file needless: it has all of it, or all but a short end, such as an
     /// answer that a template spells in another way once it is history.
     fn is_replaced_by(&self, name: Name, text: &Prefixes) -> bool {
-        let almost_all = |own: &Prefixes| 8 * own.common(text) >= 7 * own.positions;
+        let blocks = |own: &Prefixes| own.blocks.len() * BLOCK_POSITIONS;
+        let almost_all = |own: &Prefixes| 8 * own.common(text) >= 7 * blocks(own);
         self.name.engine == name.engine && self.text().is_some_and(almost_all)
     }
 }
