@@ -23,7 +23,7 @@ pub(crate) use options::{Engine, Ram};
 use options::{Options, unknown};
 pub(crate) use run::{Conversation, Run, Wanted};
 #[cfg(feature = "serve")]
-pub(crate) use serve::Serve;
+pub(crate) use serve::{CacheFolder, Serve};
 use std::ffi::OsString;
 
 /// Smallest window of [`Perplexity`]: of 4 tokens, the second half predicts one.

@@ -4,7 +4,7 @@ use crate::args::{Run, Wanted};
 use crate::engine::{ModelFile, text};
 use crate::report::{self, Bytes, Failure};
 use picolm_core::grammar::{
-    Constrain, Constraint, Grammar, GrammarError, GrammarErrorKind, Note, Notes, Reading,
+    Constrain, Constraint, Grammar, GrammarError, GrammarErrorKind, Note, NoteKind, Notes, Reading,
     SchemaOptions, SortedTokens, TokenBytes, Trie, gbnf, json, schema_with,
 };
 use picolm_core::session::Session;
@@ -172,7 +172,13 @@ pub(crate) fn described(error: GrammarError, source: &[u8]) -> String {
 pub(crate) fn named(note: &Note, source: &[u8]) -> String {
     let part = String::from_utf8_lossy(note.part(source));
     let name = report::printable(part.trim_matches('"'));
-    if note.what == "format" { format!("format {name}") } else { name }
+    match note.kind {
+        // Of the whole, there is no part to be named.
+        NoteKind::Widened if name.is_empty() => note.what.to_owned(),
+        NoteKind::Widened => format!("{} ({name})", note.what),
+        NoteKind::Ignored if note.what == "format" => format!("format {name}"),
+        NoteKind::Ignored => name,
+    }
 }
 
 /// What was not held of a schema, by name.

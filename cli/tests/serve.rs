@@ -213,6 +213,38 @@ fn json_is_whole_and_what_a_schema_says() {
     assert_eq!((status, answer.code()), (400, "unsupported_value".into()));
 }
 
+/// `strict: false`: what cannot be held is left out and said once; the rest holds.
+#[test]
+fn a_format_that_is_not_strict_is_held_as_far_as_it_can_be() {
+    let server = start();
+    let ask = |strict: Value, schema: &Value| {
+        let format = json!({"type": "json_schema", "json_schema": {"name": "n", "strict": strict,
+                                                                   "schema": schema}});
+        let rest =
+            json!({"response_format": format, "max_tokens": 60, "temperature": 1, "seed": 3});
+        server.post("/v1/chat/completions", &chat(rest))
+    };
+    let schema = json!({"type": "object", "required": ["a", "b"], "additionalProperties": false,
+        "properties": {"a": {"type": "string", "pattern": "(?<=x)y", "maxLength": 9},
+                       "b": {"enum": [1, 2]}}});
+    for strict in [json!(true), Value::Null] {
+        let answer = ask(strict, &schema);
+        assert_eq!((answer.status, answer.code()), (400, "invalid_value".into()));
+        assert!(answer.text().contains("pattern"), "{}", answer.text());
+    }
+    for _ in 0..2 {
+        let answer = ask(false.into(), &schema).ok();
+        let text = answer["choices"][0]["message"]["content"].as_str().unwrap();
+        let value: Value = serde_json::from_str(text).unwrap();
+        assert!(value["a"].is_string() && [1.0, 2.0].contains(&value["b"].as_f64().unwrap()));
+    }
+    let lines = server.log().into_iter().filter(|line| line.contains("response_format: not held"));
+    let lines: Vec<_> = lines.collect();
+    assert!(lines.len() == 1 && lines[0].contains("looks behind"), "{lines:?}");
+    // What is no schema is refused anyway.
+    assert_eq!(ask(false.into(), &json!({"type": "king"})).status, 400);
+}
+
 #[test]
 fn what_others_ask_a_server_is_answered() {
     let server = start();

@@ -5,7 +5,7 @@ mod common;
 #[path = "common/server.rs"]
 mod server;
 
-use common::{TemporaryFile, error_line, model, run};
+use common::{TemporaryFile, error_line, long_model, model, run};
 use core::time::Duration;
 use serde_json::json;
 use server::Server;
@@ -266,6 +266,107 @@ fn many_connections_do_not_keep_others_out() {
     assert!(server.metric("picolm_connections") <= 64.0);
     drop(held);
     is_well(&server);
+}
+
+/// Without a descriptor left, no connection is taken; the server waits, and goes on afterwards.
+#[cfg(unix)]
+#[test]
+fn a_server_without_descriptors_waits_for_some() {
+    if !std::path::Path::new("/proc/self/stat").exists() {
+        // Only Linux says so.
+        return;
+    }
+    let server = Server::with_descriptors(&model("llama"), &["-j", "1"], 24);
+    is_well(&server);
+    // Each with a request, so that none can be closed for another's sake.
+    let body = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n";
+    let mut held: Vec<TcpStream> = Vec::new();
+    for _ in 0..40 {
+        let mut stream = server.connect();
+        stream.write_all(body).unwrap();
+        held.push(stream);
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let descriptors = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap().count();
+    assert!(descriptors >= 23, "{descriptors}: there are some left");
+    let ticks = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).unwrap();
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    let before = ticks();
+    std::thread::sleep(Duration::from_secs(2));
+    // Of 200: trying again all the time would take them all.
+    assert!(ticks() - before < 40, "{}", ticks() - before);
+    drop(held);
+    is_well(&server);
+    // Idle connections make room for others.
+    let idle: Vec<TcpStream> = (0..40).map(|_| server.connect()).collect();
+    is_well(&server);
+    drop(idle);
+    is_well(&server);
+}
+
+/// Private memory of a process, in KiB.
+fn private_kib(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
+    let lines = text.lines().filter(|line| line.starts_with("Private_"));
+    lines.map(|line| line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()).sum()
+}
+
+/// Clients that ask for much and read nothing: their slot and their places in the queue are others'
+/// as soon as the text is written, memory is bounded, and their connections end.
+#[test]
+fn clients_that_do_not_read_hold_nothing() {
+    if !std::path::Path::new("/proc/self/smaps_rollup").exists() {
+        // Only Linux says so.
+        return;
+    }
+    let long = long_model();
+    let server = Server::start(long.path(), &["-j", "1", "-c", "8192"]);
+    let ask = |logprobs: u32| {
+        json!({"prompt": "a", "max_tokens": 6000, "logprobs": logprobs, "stream": true,
+               "logit_bias": {"2": -100}})
+        .to_string()
+    };
+    // What a text takes that is read.
+    server.post("/v1/completions", &ask(20)).parts();
+    is_well(&server);
+    let before = private_kib(server.pid());
+    let held: Vec<TcpStream> = (0..5).map(|_| server.begin("/v1/completions", &ask(20))).collect();
+    server.wait_for("picolm_passes_total", |passes| passes > 6100.0);
+    server.wait_for("picolm_texts_running", |running| running == 0.0);
+    server.wait_for("picolm_texts_waiting", |waiting| waiting == 0.0);
+    let begun = Instant::now();
+    let grown = private_kib(server.pid()).saturating_sub(before);
+    // A megabyte each, and what the allocator makes of it.
+    assert!(grown < 5 * 2048, "{grown} KiB");
+    is_well(&server);
+    server.wait_for("picolm_connections", |open| open == 1.0);
+    assert!(begun.elapsed() < Duration::from_secs(50), "{:?}", begun.elapsed());
+    drop(held);
+    is_well(&server);
+}
+
+/// A client that takes a little at a time gets all of it, if it takes enough.
+#[test]
+fn a_client_may_be_slow() {
+    let server = start();
+    let body = json!({"prompt": "a", "max_tokens": 100, "stream": true, "logprobs": 5,
+                      "logit_bias": {"2": -100}});
+    let mut stream = server.begin("/v1/completions", &body.to_string());
+    let mut answer = Vec::new();
+    loop {
+        let mut some = [0; 2000];
+        let count = stream.read(&mut some).unwrap();
+        if count == 0 {
+            break;
+        }
+        answer.extend_from_slice(&some[..count]);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let parts = server::parse(&answer).parts();
+    assert!(parts.len() > 100, "{}", parts.len());
 }
 
 #[test]

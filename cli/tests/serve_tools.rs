@@ -210,6 +210,38 @@ fn tools_that_cannot_be_are_refused_and_schemas_never_are() {
     assert_eq!(said, 1, "{lines:?}");
 }
 
+/// `strict` on a function: its schema exactly, or an error that names what cannot be held.
+#[test]
+fn a_strict_tool_is_held_to_its_schema_or_refused() {
+    let server = start();
+    let ask = |strict: Value, parameters: &Value| {
+        let function = json!({"name": "odd", "parameters": parameters, "strict": strict});
+        let rest = json!({"tools": [{"type": "function", "function": function}],
+                          "tool_choice": "required", "seed": 3});
+        server.post("/v1/chat/completions", &body(rest))
+    };
+    let odd = json!({"type": "object", "required": ["a"], "properties": {
+        "a": {"type": "string", "pattern": "(?<=x)y"}}});
+    let answer = ask(true.into(), &odd);
+    assert_eq!((answer.status, answer.code()), (400, "invalid_value".into()));
+    let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("odd") && message.contains("pattern"), "{message}");
+    for strict in [json!(false), Value::Null] {
+        call_of(&ask(strict, &odd).ok());
+    }
+    let lines: Vec<_> =
+        server.log().into_iter().filter(|line| line.contains("not held to")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("looks behind"), "{lines:?}");
+    let plain = json!({"type": "object", "required": ["a"], "properties": {
+        "a": {"type": "integer", "minimum": 3, "maximum": 5}}});
+    for _ in 0..3 {
+        let call = call_of(&ask(true.into(), &plain).ok());
+        let arguments = call["function"]["arguments"].as_str().unwrap();
+        let arguments: Value = serde_json::from_str(arguments).unwrap();
+        assert!((3.0..=5.0).contains(&arguments["a"].as_f64().unwrap()), "{arguments}");
+    }
+}
+
 /// A minute later the time is another. In the agents' order that undoes nothing but itself. With a
 /// vocabulary that was made for text: the time and a header are fewer than 64 tokens there.
 #[test]

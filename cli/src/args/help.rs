@@ -70,6 +70,8 @@ bench:       -p N: prompt tokens [128], -n N: generated tokens [32], 0 for none;
              --bandwidth: only how fast the machine reads the file
 serve:       --host ADDRESS [127.0.0.1], --port N [8080]; --slots N: texts at the same time,
              of -c tokens each [1]; --api-key-file FILE: requests must bring its first line;
+             --cache-dir FOLDER: keep texts there over restarts, --cache-max SIZE: most bytes
+             of them [1G], --cache-writes SIZE: most written a day, since cards wear out [2G];
              --chat-template --think -c -j --kv --ram --quiet --skip-layers as above
              (only in programs that were built with it)
 

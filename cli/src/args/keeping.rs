@@ -83,7 +83,7 @@ impl Keeping {
 
 impl Options {
     /// A number of bytes, or of KiB, MiB or GiB where K, M or G follows.
-    fn size(&mut self, option: &str) -> Result<u64, Failure> {
+    pub(super) fn size(&mut self, option: &str) -> Result<u64, Failure> {
         self.parsed(option, "not a size: write 64M, 500K or bytes", size)
     }
 }

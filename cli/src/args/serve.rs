@@ -9,6 +9,21 @@ use std::path::PathBuf;
 /// Most texts that are written at the same time.
 const MAX_SLOTS: u32 = 64;
 
+/// Most bytes of the texts that are kept over restarts, and of those that are written a day: an SD
+/// card of 8 GB that can be written a thousand times lasts ten years.
+const KEPT_BYTES: u64 = 1 << 30;
+const WRITES_BYTES: u64 = 2 << 30;
+
+/// Texts that are kept over restarts.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CacheFolder {
+    pub(crate) folder: PathBuf,
+    /// Most bytes of its files.
+    pub(crate) limit_bytes: u64,
+    /// Most bytes that are written a day.
+    pub(crate) writes_bytes: u64,
+}
+
 /// Answers requests over HTTP.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Serve {
@@ -20,6 +35,7 @@ pub(crate) struct Serve {
     pub(crate) slots: u32,
     /// A file with the key that every request must bring.
     pub(crate) key_file: Option<PathBuf>,
+    pub(crate) cache: Option<CacheFolder>,
     /// Its system message is none: requests bring their own.
     pub(crate) conversation: Conversation,
     /// Whether what changes in the system message comes last, and what that is by its headings.
@@ -32,6 +48,7 @@ pub(super) fn parse_serve(mut options: Options) -> Result<Command, Failure> {
     let (mut host, mut port, mut slots, mut quiet) = (String::from("127.0.0.1"), 8080, 1, false);
     let (mut key_file, mut conversation) = (None, Conversation::default());
     let (mut agent_order, mut volatile) = (false, Vec::new());
+    let (mut folder, mut kept, mut writes) = (None, None, None);
     while let Some(option) = options.next()? {
         match option.as_str() {
             "--host" => host = options.some(&option)?.to_string_lossy().into_owned(),
@@ -44,6 +61,9 @@ pub(super) fn parse_serve(mut options: Options) -> Result<Command, Failure> {
             "--think" => conversation.thinks = Some(options.on_or_off(&option)?),
             "-c" | "--context" => options.engine.context = options.integer(&option, 1)?,
             "-j" | "--threads" => options.engine.threads = options.threads(&option)?,
+            "--cache-dir" => folder = Some(PathBuf::from(options.some(&option)?)),
+            "--cache-max" => kept = Some(options.size(&option)?),
+            "--cache-writes" => writes = Some(options.size(&option)?),
             "--agent-order" => agent_order = true,
             "--volatile" => volatile.push(options.some(&option)?.to_string_lossy().into_owned()),
             "--quiet" => quiet = true,
@@ -54,6 +74,14 @@ pub(super) fn parse_serve(mut options: Options) -> Result<Command, Failure> {
     if !agent_order && !volatile.is_empty() {
         return Err(Failure::usage("--volatile: goes with --agent-order"));
     }
+    if folder.is_none() && (kept.is_some() || writes.is_some()) {
+        return Err(Failure::usage("--cache-max, --cache-writes: go with --cache-dir"));
+    }
+    let cache = folder.map(|folder| CacheFolder {
+        folder,
+        limit_bytes: kept.unwrap_or(KEPT_BYTES),
+        writes_bytes: writes.unwrap_or(WRITES_BYTES),
+    });
     if volatile.is_empty() {
         volatile.push(String::from("## Current Time"));
     }
@@ -64,6 +92,7 @@ pub(super) fn parse_serve(mut options: Options) -> Result<Command, Failure> {
             port,
             slots,
             key_file,
+            cache,
             conversation,
             agent_order,
             volatile,

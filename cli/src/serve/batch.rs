@@ -7,21 +7,25 @@
 
 use super::blocks::Blocks;
 use super::error::ApiError;
-use super::job::{Event, Events, Job, TextJob};
+use super::job::{Event, Events, Job, Quit, TextJob};
+use super::keep::{Keeper, Loading};
 use super::metrics::Metrics;
 use super::placement::{self, Placement, Slot};
 use super::write::{self, Desk};
 use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Waker};
+use core::time::Duration;
 use picolm_core::model::{ForwardError, ModelOptions, Row};
 use picolm_core::ops::BLOCK_POSITIONS;
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Instant;
 
 /// Longest arithmetic that a prompt adds to a pass in which texts are written.
 const ADDED_NS: f64 = 100e6;
+
+/// Longest reading of files between two passes.
+const LOADING: Duration = Duration::from_millis(50);
 
 /// Rows of a prompt in such a pass before any was measured.
 const FIRST_ROWS: f64 = 16.0;
@@ -34,6 +38,9 @@ pub(super) struct Batch<'d, 'm> {
     waiting: VecDeque<TextJob>,
     /// What is written in each seat.
     running: Vec<Option<Running<'d>>>,
+    /// What is read from a file into each seat, before it is written on.
+    loading: Vec<Option<Loading<'d>>>,
+    keeper: Option<Keeper<'d, 'm>>,
     /// When each seat was last used, in passes.
     used: Vec<u64>,
     passes: u64,
@@ -54,7 +61,11 @@ struct Running<'d> {
 }
 
 impl<'d, 'm> Batch<'d, 'm> {
-    pub(super) fn new(desk: &'d Desk<'d, 'm>, metrics: &'d Metrics) -> Self {
+    pub(super) fn new(
+        desk: &'d Desk<'d, 'm>,
+        metrics: &'d Metrics,
+        keeper: Option<Keeper<'d, 'm>>,
+    ) -> Self {
         let seats = desk.seats.len();
         Self {
             desk,
@@ -62,6 +73,8 @@ impl<'d, 'm> Batch<'d, 'm> {
             blocks: Blocks::new(seats, desk.engine.borrow().sequence_blocks()),
             waiting: VecDeque::new(),
             running: (0..seats).map(|_| None).collect(),
+            loading: (0..seats).map(|_| None).collect(),
+            keeper,
             used: vec![0; seats],
             passes: 0,
             turn: 0,
@@ -71,15 +84,51 @@ impl<'d, 'm> Batch<'d, 'm> {
     }
 
     /// Works until no more jobs can come and the last one is done, or `quit` says so.
-    pub(super) fn run(mut self, jobs: &Receiver<Job>, quit: &AtomicBool) {
-        while !quit.load(Ordering::Relaxed) && self.receive(jobs) {
+    pub(super) fn run(mut self, jobs: &Receiver<Job>, quit: &Quit) {
+        while !quit.is_now() && self.receive(jobs) {
             self.drop_abandoned();
             self.admit();
+            self.load();
             if self.rows_of_pass() > 0 {
                 self.pass();
             }
+            self.keep();
             let running = self.running.iter().flatten().count();
             self.metrics.set_texts(running, self.waiting.len());
+        }
+        for seat in 0..self.running.len() {
+            self.leave(seat);
+        }
+        if let Some(keeper) = self.keeper {
+            keeper.finish(quit.deadline());
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        let is_free = self.running.iter().all(Option::is_none);
+        is_free && self.waiting.is_empty() && self.loading.iter().all(Option::is_none)
+    }
+
+    /// Writes to files what is worth it, while there is nothing else to do.
+    fn keep(&mut self) {
+        if self.is_idle()
+            && let Some(keeper) = &mut self.keeper
+        {
+            keeper.work();
+        }
+    }
+
+    /// The next job. Waits for one where there is nothing to do.
+    fn next_job(&self, jobs: &Receiver<Job>, is_idle: bool) -> Result<Job, TryRecvError> {
+        if !is_idle {
+            return jobs.try_recv();
+        }
+        match self.keeper.as_ref().and_then(Keeper::rest) {
+            None => jobs.recv().map_err(|_| TryRecvError::Disconnected),
+            Some(rest) => jobs.recv_timeout(rest).map_err(|error| match error {
+                RecvTimeoutError::Timeout => TryRecvError::Empty,
+                RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
+            }),
         }
     }
 
@@ -87,12 +136,8 @@ impl<'d, 'm> Batch<'d, 'm> {
     /// whether there is something to do.
     fn receive(&mut self, jobs: &Receiver<Job>) -> bool {
         loop {
-            let is_idle = self.waiting.is_empty() && self.running.iter().all(Option::is_none);
-            let job = match is_idle {
-                true => jobs.recv().map_err(|_| TryRecvError::Disconnected),
-                false => jobs.try_recv(),
-            };
-            match job {
+            let is_idle = self.is_idle();
+            match self.next_job(jobs, is_idle) {
                 Ok(Job::Text(job)) => self.waiting.push_back(*job),
                 Ok(Job::Vectors(job)) => {
                     job.events.send(Event::Failed(ApiError::internal("no vectors here")));
@@ -117,6 +162,9 @@ impl<'d, 'm> Batch<'d, 'm> {
     fn leave(&mut self, seat: usize) {
         self.running[seat] = None;
         self.used[seat] = self.passes;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.ended();
+        }
         let mut sequence = self.desk.seats[seat].sequence.borrow_mut();
         let evaluated = sequence.len() - sequence.pending() as u32;
         let engine = &mut self.desk.engine.borrow_mut();
@@ -127,22 +175,85 @@ impl<'d, 'm> Batch<'d, 'm> {
         }
     }
 
+    /// The text in `seat` keeps its first `kept` tokens.
+    fn cut(&mut self, seat: usize, kept: usize) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.cut(seat, kept);
+        }
+    }
+
     /// Gives seats to texts that wait.
     fn admit(&mut self) {
         while let Some(job) = self.waiting.front() {
             let Some(placement) = self.place(&job.prompt) else { return };
+            let file = match &mut self.keeper {
+                Some(keeper) => keeper.find(&job.prompt, placement.cached()),
+                None => None,
+            };
+            // Once it is read for another request, this one shares it.
+            if file.is_some() && self.loading.iter().flatten().any(|it| Some(it.name) == file) {
+                return;
+            }
             let Some(job) = self.waiting.pop_front() else { return };
-            self.begin(placement, job);
+            match (file, &mut self.keeper) {
+                (Some(name), Some(keeper)) => {
+                    self.loading[placement.slot] = Some(keeper.load(name, placement.slot, job));
+                    self.clear(placement.slot);
+                }
+                _ => self.begin(placement, job),
+            }
+        }
+    }
+
+    /// Empties a seat, and gives it blocks that no other has.
+    fn clear(&mut self, seat: usize) {
+        self.cut(seat, 0);
+        let engine = &mut *self.desk.engine.borrow_mut();
+        self.desk.seats[seat].sequence.borrow_mut().rewind(engine, 0);
+        for index in 0..engine.sequence_blocks() {
+            self.blocks.own(seat, index, &mut |index, block| {
+                engine.place_block(seat as u32, index, block);
+            });
+        }
+    }
+
+    /// Reads files on, and begins the texts for which they were read.
+    fn load(&mut self) {
+        let began = Instant::now();
+        for seat in 0..self.loading.len() {
+            let Some(loading) = &mut self.loading[seat] else { continue };
+            let name = loading.name;
+            let read = loop {
+                let read = loading.step();
+                if read.is_some() || began.elapsed() >= LOADING {
+                    break read;
+                }
+            };
+            let Some((job, loaded)) = read else { continue };
+            self.loading[seat] = None;
+            let cached = match &mut self.keeper {
+                Some(keeper) => keeper.loaded(name, loaded),
+                None => 0,
+            };
+            let n_vocab = self.desk.engine.borrow().config().n_vocab;
+            let rest = &job.prompt[cached as usize..];
+            let pushed = self.desk.seats[seat].sequence.borrow_mut().push(rest, n_vocab);
+            match pushed {
+                Ok(()) => self.start(seat, job, cached),
+                Err(error) => job.events.send(Event::Failed(ApiError::internal(error))),
+            }
         }
     }
 
     fn place(&self, prompt: &[u32]) -> Option<Placement> {
         let sequences: Vec<_> = self.desk.seats.iter().map(|seat| seat.sequence.borrow()).collect();
         let slots: Vec<_> = (sequences.iter().zip(&self.running).zip(&self.used))
-            .map(|((sequence, running), &used)| {
+            .enumerate()
+            .map(|(index, ((sequence, running), &used))| {
                 let tokens = sequence.tokens();
                 let evaluated = tokens.len() - sequence.pending();
-                Slot { tokens: &tokens[..evaluated], is_busy: running.is_some(), used }
+                let is_busy = running.is_some() || self.loading[index].is_some();
+                Slot { tokens: &tokens[..evaluated], is_busy, used }
             })
             .collect();
         let can_share = self.desk.engine.borrow().reaches_every_position();
@@ -155,6 +266,12 @@ impl<'d, 'm> Batch<'d, 'm> {
             Ok(cached) => cached,
             Err(error) => return job.events.send(Event::Failed(error)),
         };
+        self.cut(slot, if shared.is_some() { 0 } else { cached as usize });
+        self.start(slot, job, cached);
+    }
+
+    /// Starts the text of `job`, whose prompt is in `slot` and evaluated as far as it was `cached`.
+    fn start(&mut self, slot: usize, job: TextJob, cached: u32) {
         let prompt_tokens = job.prompt.len() as u32;
         self.metrics.add_prompt(prompt_tokens, cached);
         self.running[slot] = Some(Running {
@@ -319,6 +436,7 @@ impl<'d, 'm> Batch<'d, 'm> {
                 running.events.send(Event::Failed(ApiError::internal(error)));
             }
             self.leave(seat);
+            self.cut(seat, 0);
             let engine = &mut self.desk.engine.borrow_mut();
             self.desk.seats[seat].sequence.borrow_mut().rewind(engine, 0);
         }

@@ -1,14 +1,13 @@
 //! Bodies of answers: bytes, or a stream that follows a text as it is written.
 
 use super::answer::{Answer, Step};
-use super::job::Event;
+use super::job::Received;
 use super::log::Line;
 use core::convert::Infallible;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, Sleep};
 
 /// Longest silence of a stream: a client must see that it is not forgotten.
@@ -25,7 +24,7 @@ pub(super) enum Reply {
 
 /// A stream of events to come.
 pub(super) struct Stream {
-    events: UnboundedReceiver<Event>,
+    events: Received,
     answer: Answer,
     silence: Pin<Box<Sleep>>,
     has_ended: bool,
@@ -38,7 +37,7 @@ impl Reply {
     }
 
     /// What `answer` makes of `events`; `line` is written when it is over.
-    pub(super) fn stream(events: UnboundedReceiver<Event>, answer: Answer, line: Line) -> Self {
+    pub(super) fn stream(events: Received, answer: Answer, line: Line) -> Self {
         let silence = Box::pin(tokio::time::sleep(SILENCE));
         Self::Stream(Box::new(Stream { events, answer, silence, has_ended: false, line }))
     }
@@ -50,7 +49,7 @@ impl Stream {
         if self.has_ended {
             return Poll::Ready(None);
         }
-        while let Poll::Ready(event) = self.events.poll_recv(context) {
+        while let Poll::Ready(event) = self.events.poll(context) {
             let step = match event {
                 Some(event) => self.answer.take(event),
                 // The server ends.

@@ -1,5 +1,6 @@
 //! Connections: how many there are, how long they may take, and when they end.
 
+use super::job::Quit;
 use super::route::{self, State};
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
@@ -22,13 +23,18 @@ use tokio::time::{Sleep, sleep, timeout};
 const MAX_CONNECTIONS: usize = 64;
 const MAX_BUSY: usize = MAX_CONNECTIONS - 4;
 
-/// Longest time for a request's line and headers, and for a client to take what it is sent.
+/// Longest time for a request's line and headers, and for a client to take what it is sent: with
+/// each byte that it takes, it has a little more again.
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+const BYTE_PATIENCE: Duration = Duration::from_millis(1);
 
 /// Most bytes and lines of headers.
 const HEADER_BYTES: usize = 16 << 10;
 const HEADER_LINES: usize = 64;
+
+/// How old a connection is at least that is closed for want of descriptors.
+const LEAST_IDLE: Duration = Duration::from_millis(100);
 
 /// How often the server looks whether it is to end.
 const TICK: Duration = Duration::from_millis(200);
@@ -47,6 +53,7 @@ pub(super) struct Connections {
 /// An open connection.
 struct Open {
     number: u64,
+    began: Instant,
     /// Requests on it that are being answered.
     requests: Arc<AtomicUsize>,
     /// `None` until it has begun.
@@ -96,11 +103,15 @@ impl Connections {
         self.open().len()
     }
 
-    /// Closes the oldest connection on which nothing is asked. Returns whether there was one.
-    fn close_one(&self) -> bool {
+    /// Closes the oldest connection on which nothing is asked, if it is at least `age` old. Returns
+    /// whether there was one.
+    fn close_one(&self, age: Duration) -> bool {
         let closed = {
             let mut open = self.open();
-            let idle = |it: &Open| it.abort.is_some() && it.requests.load(Ordering::Relaxed) == 0;
+            let idle = |it: &Open| {
+                let is_old = it.began.elapsed() >= age;
+                is_old && it.abort.is_some() && it.requests.load(Ordering::Relaxed) == 0
+            };
             open.iter().position(idle).map(|index| open.remove(index))
         };
         closed.and_then(|closed| closed.abort).map(|abort| abort.abort()).is_some()
@@ -109,7 +120,12 @@ impl Connections {
 
 /// Accepts connections until `ends`, and lets what is being answered then go on for a while.
 /// Returns whether all was answered.
-pub(super) async fn accept(listener: TcpListener, state: Arc<State>, ends: &AtomicBool) -> bool {
+pub(super) async fn accept(
+    listener: TcpListener,
+    state: Arc<State>,
+    ends: &AtomicBool,
+    quit: &Quit,
+) -> bool {
     let (drain, drains) = watch::channel(false);
     let mut number = 0;
     while !ends.load(Ordering::Relaxed) {
@@ -118,17 +134,19 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<State>, ends: &Atom
                 number += 1;
                 begin(stream, number, &state, drains.clone());
             }
-            // No descriptor is left, or the client has gone.
-            Ok(Err(_)) => {
-                state.connections.close_one();
-                sleep(Duration::from_millis(20)).await;
-            }
+            // No descriptor is left, or the client has gone. Linux says the former also when nobody
+            // waits: what was accepted last has not had its turn yet.
+            Ok(Err(_)) => match state.connections.close_one(LEAST_IDLE) {
+                true => tokio::task::yield_now().await,
+                false => sleep(Duration::from_millis(20)).await,
+            },
             Err(_) => {}
         }
     }
     drop(listener);
     drop(drains);
     let deadline = Instant::now() + DRAIN;
+    quit.begin(deadline);
     drain.send_replace(true);
     while state.connections.count() > 0 && Instant::now() < deadline {
         sleep(Duration::from_millis(20)).await;
@@ -139,11 +157,16 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<State>, ends: &Atom
 /// Begins to answer what comes on `stream`.
 fn begin(stream: TcpStream, number: u64, state: &Arc<State>, drains: watch::Receiver<bool>) {
     let connections = &state.connections;
-    if connections.count() >= MAX_CONNECTIONS && !connections.close_one() {
+    if connections.count() >= MAX_CONNECTIONS && !connections.close_one(Duration::ZERO) {
         return;
     }
     let requests = Arc::new(AtomicUsize::new(0));
-    connections.open().push(Open { number, requests: requests.clone(), abort: None });
+    connections.open().push(Open {
+        number,
+        began: Instant::now(),
+        requests: requests.clone(),
+        abort: None,
+    });
     state.metrics.set_connections(connections.count());
     let task = tokio::spawn(follow(stream, number, state.clone(), requests, drains));
     let abort = task.abort_handle();
@@ -184,7 +207,7 @@ async fn follow(
         .header_read_timeout(HEADER_PATIENCE)
         .max_buf_size(HEADER_BYTES)
         .max_headers(HEADER_LINES)
-        .serve_connection(Patient { stream, patience: None }, service);
+        .serve_connection(Patient::new(stream), service);
     let mut connection = pin!(connection);
     let mut ends = pin!(async move {
         // The sender outlives the connections.
@@ -205,8 +228,25 @@ async fn follow(
 /// A stream whose client must take what it is sent.
 struct Patient {
     stream: TcpStream,
-    /// Since when it takes nothing.
-    patience: Option<Pin<Box<Sleep>>>,
+    /// How long it may take nothing.
+    patience: Duration,
+    /// Since when it takes nothing, and until when it may.
+    blocked: Option<(Instant, Pin<Box<Sleep>>)>,
+}
+
+impl Patient {
+    const fn new(stream: TcpStream) -> Self {
+        Self { stream, patience: WRITE_PATIENCE, blocked: None }
+    }
+
+    /// It has taken `count` bytes.
+    fn took(&mut self, count: usize) {
+        if let Some((since, _)) = self.blocked.take() {
+            self.patience = self.patience.saturating_sub(since.elapsed());
+        }
+        let more = BYTE_PATIENCE.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
+        self.patience = self.patience.saturating_add(more).min(WRITE_PATIENCE);
+    }
 }
 
 impl Read for Patient {
@@ -233,12 +273,14 @@ impl Write for Patient {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
-        if polled.is_ready() {
-            self.patience = None;
+        if let Poll::Ready(taken) = &polled {
+            self.took(*taken.as_ref().unwrap_or(&0));
             return polled;
         }
-        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(WRITE_PATIENCE)));
-        match patience.as_mut().poll(context) {
+        let patience = self.patience;
+        let (_, end) =
+            self.blocked.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(patience))));
+        match end.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,
         }

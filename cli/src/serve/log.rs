@@ -2,11 +2,11 @@
 
 use super::answer::Counts;
 use super::connections::Busy;
+use super::job::Place;
 use super::metrics::Metrics;
 use crate::report::{self, Fixed};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// The line of a request, which is written when its answer is over, and what it holds until then.
 pub(super) struct Line {
@@ -18,7 +18,7 @@ pub(super) struct Line {
     is_done: bool,
     metrics: Arc<Metrics>,
     /// Its place in the queue.
-    permit: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
     _busy: Busy,
 }
 
@@ -26,21 +26,13 @@ impl Line {
     /// The line of a request that begins now.
     pub(super) fn new(request: Option<String>, metrics: Arc<Metrics>, busy: Busy) -> Self {
         let (began, counts) = (Instant::now(), Counts::default());
-        Self {
-            request,
-            began,
-            status: 0,
-            counts,
-            is_done: false,
-            metrics,
-            permit: None,
-            _busy: busy,
-        }
+        let (status, is_done, place) = (0, false, None);
+        Self { request, began, status, counts, is_done, metrics, place, _busy: busy }
     }
 
     /// Keeps a place in the queue until the answer is over.
-    pub(super) fn keep(&mut self, permit: OwnedSemaphorePermit) {
-        self.permit = Some(permit);
+    pub(super) fn keep(&mut self, place: Place) {
+        self.place = Some(place);
     }
 
     /// The answer has this status.

@@ -19,6 +19,9 @@ pub(super) struct Metrics {
     /// By the status's first digit.
     answers: [AtomicU64; 5],
     abandoned: AtomicU64,
+    loads: AtomicU64,
+    saves: AtomicU64,
+    saved_bytes: AtomicU64,
 }
 
 impl Metrics {
@@ -58,6 +61,17 @@ impl Metrics {
         self.abandoned.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A text was read from a file.
+    pub(super) fn add_load(&self) {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A text was written to a file of so many bytes.
+    pub(super) fn add_save(&self, bytes: u64) {
+        self.saves.fetch_add(1, Ordering::Relaxed);
+        self.saved_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// All of it as text.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
@@ -82,6 +96,9 @@ impl Metrics {
                 "Requests whose client left before the answer was whole.",
                 &self.abandoned,
             ),
+            ("cache_loads_total", "counter", "Texts read from --cache-dir.", &self.loads),
+            ("cache_saves_total", "counter", "Texts written to --cache-dir.", &self.saves),
+            ("cache_saved_bytes_total", "counter", "Bytes of these.", &self.saved_bytes),
         ] {
             let number = load(number);
             let _ = write!(

@@ -6,7 +6,9 @@
 //!   who may ask, `answer` and `body` write the answers, `log` a line of each.
 //! - `prepare` understands bodies (`request`, `prompt`): JSON, tokens, grammars.
 //! - `batch` computes: `placement` chooses a slot for each text, `blocks` where its keys and values
-//!   lie, `write` is a text in progress. A model that makes vectors has `vectors` instead.
+//!   lie, `write` is a text in progress. `keep` writes texts to files for the next run: `store`
+//!   knows these, and `written` how many more bytes there may be today. A model that makes vectors
+//!   has `vectors` instead.
 //!
 //! What they hand to each other is in `job`.
 
@@ -20,6 +22,7 @@ mod connections;
 mod error;
 mod guard;
 mod job;
+mod keep;
 mod log;
 mod metrics;
 mod placement;
@@ -27,10 +30,12 @@ mod prepare;
 mod prompt;
 mod request;
 mod route;
+mod store;
 mod template;
 mod tools;
 mod vectors;
 mod write;
+mod written;
 
 use crate::args::Serve;
 use crate::ceiling;
@@ -41,12 +46,14 @@ use crate::report::{self, Bytes, Failure};
 use batch::Batch;
 use connections::accept;
 use core::cell::RefCell;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::AtomicU64;
 use guard::Guard;
-use job::Job;
+use job::{Job, Quit};
+use keep::Keeper;
 use metrics::Metrics;
 use picolm_core::chat::Chat;
 use picolm_core::mem::Arena;
+use picolm_core::session::Fingerprint;
 use picolm_core::tokenizer::Tokenizer;
 use prepare::Prepare;
 use prompt::Forms;
@@ -55,6 +62,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, OnceLock};
+use store::Store;
 use template::ChatTemplate;
 use tokio::sync::Semaphore;
 use tools::Spelling;
@@ -88,7 +96,8 @@ pub(crate) fn serve(arguments: &Serve) -> Result<Outcome, Failure> {
         let Serve { host, port, .. } = arguments;
         Failure::new(format_args!("{host}:{port}: {error}"))
     })?;
-    load(arguments, guard, listener, &model)
+    let store = arguments.cache.as_ref().map(Store::open).transpose()?;
+    load(arguments, guard, listener, &model, store)
 }
 
 /// Loads tokenizer and engine, and begins to serve.
@@ -97,6 +106,7 @@ fn load(
     guard: Guard,
     listener: TcpListener,
     model: &Model<'_>,
+    store: Option<Store>,
 ) -> Result<Outcome, Failure> {
     let config = model.layout.config();
     let text_plan = text::plan(model.file, model.gguf)?;
@@ -105,6 +115,9 @@ fn load(
     let tokenizer = text::tokenizer_in(model.file, model.gguf, &mut arena)?;
     let embeds = config.pooling.is_some() || !config.is_causal;
     let slots = if embeds { 1 } else { arguments.slots };
+    if embeds && store.is_some() {
+        return Err(Failure::usage("--cache-dir: keeps texts, and this model makes vectors"));
+    }
 
     let options = arguments.engine.options(slots);
     let context = model.context(options.context);
@@ -126,6 +139,7 @@ fn load(
         forms,
         tree: &tree,
         known: Mutex::default(),
+        said: Mutex::default(),
         context,
         vector_len,
     };
@@ -138,7 +152,20 @@ fn load(
     let (engine, sequences) = source.engine(&mut memory)?;
     let seats = sequences.into_iter().map(Seat::new).collect();
     let desk = Desk { engine: RefCell::new(engine), tokenizer: &tokenizer, tree: &tree, seats };
-    server.run(&prepare, |jobs, quit| Batch::new(&desk, &metrics).run(jobs, quit))
+    let keeper = match store {
+        Some(store) => {
+            let model = fingerprint(&source)?;
+            Some(Keeper::new(&desk, &metrics, model, store, source.ceiling.is_some()))
+        }
+        None => None,
+    };
+    server.run(&prepare, |jobs, quit| Batch::new(&desk, &metrics, keeper).run(jobs, quit))
+}
+
+/// What tells the model's texts from those of others.
+fn fingerprint(source: &Source<'_>) -> Result<Fingerprint, Failure> {
+    let Model { file, gguf, .. } = source.model;
+    Fingerprint::of(gguf, source.contents().weights()).map_err(|error| file.failure(error))
 }
 
 /// The form of conversations. A model without one that is known completes prompts nevertheless.
@@ -217,7 +244,7 @@ impl Server<'_> {
     fn run(
         self,
         prepare: &Prepare<'_, '_>,
-        compute: impl FnOnce(&Receiver<Job>, &AtomicBool),
+        compute: impl FnOnce(&Receiver<Job>, &Quit),
     ) -> Result<Outcome, Failure> {
         let Self { arguments, guard, listener, card, metrics } = self;
         let failure = |error: std::io::Error| Failure::new(format_args!("serve: {error}"));
@@ -229,7 +256,7 @@ impl Server<'_> {
             .build()
             .map_err(failure)?;
         let ends = console::on_interrupt();
-        let quit = AtomicBool::new(false);
+        let quit = Quit::default();
         let (tasks, of_tasks) = mpsc::channel();
         let (jobs, of_jobs) = mpsc::channel();
         let places = card.slots as usize * (1 + QUEUED_PER_SLOT);
@@ -256,17 +283,17 @@ impl Server<'_> {
             scope.spawn(|| {
                 let is_done = runtime.block_on(async {
                     match tokio::net::TcpListener::from_std(listener) {
-                        Ok(listener) => accept(listener, state, ends).await,
+                        Ok(listener) => accept(listener, state, ends, &quit).await,
                         Err(error) => {
                             report::line(format_args!("picolm: serve: {error}"));
                             true
                         }
                     }
                 });
-                quit.store(true, Ordering::Relaxed);
+                quit.end();
                 if !is_done {
                     // A pass over a large model may take longer than a service manager waits, and
-                    // there is nothing to save.
+                    // its time is over.
                     report::line(format_args!("picolm: ended, with requests left unanswered"));
                     std::process::exit(0);
                 }

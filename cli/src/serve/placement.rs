@@ -22,6 +22,13 @@ pub(super) struct Placement {
     pub(super) shared: Option<(usize, usize)>,
 }
 
+impl Placement {
+    /// Tokens that need not be evaluated.
+    pub(super) fn cached(&self) -> usize {
+        self.shared.map_or(self.kept, |(_, blocks)| blocks * BLOCK_POSITIONS)
+    }
+}
+
 /// A place for `prompt`; `None` where every slot is busy. At least the prompt's last token is left
 /// to evaluate: its scores are wanted. Blocks are shared where `can_share`.
 pub(super) fn place(prompt: &[u32], slots: &[Slot<'_>], can_share: bool) -> Option<Placement> {

@@ -17,9 +17,10 @@ use picolm_core::grammar::{
     GrammarError, Notes, Reading as SchemaReading, SchemaOptions, gbnf, json, schema, schema_with,
 };
 use picolm_core::sampler::Rng;
+use picolm_core::session::Hash;
 use picolm_core::tokenizer::{Decoder, Tokenizer};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -28,6 +29,9 @@ const MAX_TEXTS: usize = 256;
 
 /// Memory for grammars of tools that were compiled.
 const MAX_KNOWN_BYTES: usize = 2 << 20;
+
+/// Most schemas of which is remembered that something was said.
+const MAX_SAID: usize = 4096;
 
 /// The grammar of a tool's arguments.
 #[derive(Clone)]
@@ -45,6 +49,8 @@ pub(super) struct Prepare<'p, 'm> {
     pub(super) tree: &'p OnceLock<Vec<u32>>,
     /// The grammars of tools, by their schemas.
     pub(super) known: Mutex<HashMap<Vec<u8>, Arguments>>,
+    /// Hashes of the schemas of which was said what is not held.
+    pub(super) said: Mutex<HashSet<u64>>,
     /// Positions of a text.
     pub(super) context: u32,
     /// Whether the model turns texts into vectors of as many elements; 0 where it writes.
@@ -86,7 +92,7 @@ impl Prepare<'_, '_> {
 
     fn text(
         &self,
-        Task { endpoint, body, events }: Task,
+        Task { endpoint, body, events, place }: Task,
         seed: u64,
     ) -> Result<Understood, ApiError> {
         if self.vector_len > 0 {
@@ -125,8 +131,17 @@ impl Prepare<'_, '_> {
             wants_usage: request.wants_usage(),
             is_scored: top_logprobs.is_some(),
         };
-        let job =
-            TextJob { prompt, max_tokens, sampling, stop, grammar, reading, top_logprobs, events };
+        let job = TextJob {
+            prompt,
+            max_tokens,
+            sampling,
+            stop,
+            grammar,
+            reading,
+            top_logprobs,
+            events,
+            _place: place,
+        };
         Ok(Understood::Job(form, Job::Text(Box::new(job))))
     }
 
@@ -172,9 +187,12 @@ impl Prepare<'_, '_> {
             ("text", _) => return Ok(None),
             ("json_object", _) => constraint::compiled(|words| json::compact(Root::Object, words))
                 .map_err(ApiError::internal)?,
-            ("json_schema", Some(request::JsonSchema { schema: Some(source) })) => {
+            ("json_schema", Some(request::JsonSchema { schema: Some(source), strict })) => {
                 let source = source.get().as_bytes();
-                let compiled = constraint::compiled(|words| schema(source, false, words));
+                let compiled = match strict {
+                    Some(false) => self.relaxed(source),
+                    _ => constraint::compiled(|words| schema(source, false, words)),
+                };
                 compiled
                     .map_err(|error| ApiError::param(PARAM, constraint::described(error, source)))?
             }
@@ -192,6 +210,32 @@ impl Prepare<'_, '_> {
             ));
         }
         Ok(Some(words))
+    }
+
+    /// The grammar of a schema of which what cannot be held is left out, and said once.
+    fn relaxed(&self, source: &[u8]) -> Result<Vec<u32>, GrammarError> {
+        let mut notes = Notes::new();
+        let grammar = constraint::compiled(|words| {
+            notes = Notes::new();
+            schema_with(source, options(SchemaReading::Relaxed), &mut notes, words)
+        })?;
+        if !notes.as_slice().is_empty() && self.is_new(source) {
+            let names = notes.as_slice().iter().map(|note| constraint::named(note, source));
+            let names = names.collect::<Vec<_>>().join(", ");
+            say(&format!("response_format: not held to {names}"));
+        }
+        Ok(grammar)
+    }
+
+    /// Whether nothing was said of this schema yet.
+    fn is_new(&self, source: &[u8]) -> bool {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.len() >= MAX_SAID {
+            said.clear();
+        }
+        let mut hash = Hash::new();
+        hash.update(source);
+        said.insert(hash.value())
     }
 
     /// The vocabulary's tree.
@@ -220,7 +264,10 @@ impl Prepare<'_, '_> {
         let head = constraint::compiled(|words| gbnf(head.as_bytes(), words));
         offer.grammars.push(head.map_err(ApiError::internal)?.into());
         for tool in 0..offer.tools.len() {
-            let Arguments { grammar, tokens } = self.arguments(&offer.tools, tool)?;
+            let Arguments { grammar, tokens } = match offer.tools.is_strict(tool) {
+                true => self.strict_arguments(&offer.tools, tool)?,
+                false => self.arguments(&offer.tools, tool)?,
+            };
             offer.grammars.push(grammar);
             offer.arguments_tokens = offer.arguments_tokens.max(tokens);
         }
@@ -248,38 +295,63 @@ impl Prepare<'_, '_> {
         if let Some(known) = self.known().get(&source) {
             return Ok(known.clone());
         }
-        let options =
-            SchemaOptions { reading: SchemaReading::Relaxed, pretty: false, is_strict: false };
-        let compile = |source: &[u8]| {
-            let mut notes = Notes::new();
-            let words = constraint::compiled(|words| {
-                notes = Notes::new();
-                schema_with(source, options, &mut notes, words)
-            });
-            let words = words.map_err(|error| constraint::described(error, source))?;
-            let described = |error| constraint::described(error, source);
-            let tree = self.tree().map_err(described)?;
-            let tokens = calls::tokens_to_close(&words, b"{", self.tokenizer, tree);
-            let tokens = tokens.map_err(described)?.ok_or("its schema allows no object")?;
-            let names = notes.as_slice().iter().map(|note| constraint::named(note, source));
-            Ok::<_, String>(((words, tokens), names.collect()))
-        };
-        let ((grammar, tokens), line) =
-            tools::widened(tools, tool, compile).map_err(ApiError::internal)?;
+        let compile = |source: &[u8]| self.compiled(source, SchemaReading::Relaxed);
+        let (made, line) = tools::widened(tools, tool, compile).map_err(ApiError::internal)?;
         if let Some(line) = line {
-            report::line(format_args!("picolm: {}", report::printable(&line)));
+            say(&line);
         }
-        let made = Arguments { grammar: grammar.into(), tokens };
+        self.keep(source, &made);
+        Ok(made)
+    }
+
+    /// The grammar of a tool's arguments where they must be exactly what its schema says.
+    fn strict_arguments(&self, tools: &Tools, tool: usize) -> Result<Arguments, ApiError> {
+        let source = tools.arguments(tool);
+        // No schema begins so.
+        let name = [b"strict ", &source[..]].concat();
+        if let Some(known) = self.known().get(&name) {
+            return Ok(known.clone());
+        }
+        let compiled = self.compiled(&source, SchemaReading::Closed);
+        let (made, _) = compiled.map_err(|error| {
+            let tool = tools.name(tool).unwrap_or_default();
+            ApiError::param("tools", format_args!("{tool:?} is strict: {error}"))
+        })?;
+        self.keep(name, &made);
+        Ok(made)
+    }
+
+    /// The grammar of arguments, and the names of what it does not hold.
+    fn compiled(
+        &self,
+        source: &[u8],
+        reading: SchemaReading,
+    ) -> Result<(Arguments, Vec<String>), String> {
+        let mut notes = Notes::new();
+        let words = constraint::compiled(|words| {
+            notes = Notes::new();
+            schema_with(source, options(reading), &mut notes, words)
+        });
+        let described = |error| constraint::described(error, source);
+        let words = words.map_err(described)?;
+        let tree = self.tree().map_err(described)?;
+        let tokens = calls::tokens_to_close(&words, b"{", self.tokenizer, tree);
+        let tokens = tokens.map_err(described)?.ok_or("its schema allows no object")?;
+        let names = notes.as_slice().iter().map(|note| constraint::named(note, source));
+        Ok((Arguments { grammar: words.into(), tokens }, names.collect()))
+    }
+
+    /// Keeps a compiled grammar for the next request.
+    fn keep(&self, name: Vec<u8>, made: &Arguments) {
         let mut known = self.known();
         let bytes: usize = known.values().map(|it| 4 * it.grammar.len()).sum();
         if bytes + 4 * made.grammar.len() > MAX_KNOWN_BYTES {
             known.clear();
         }
-        known.insert(source, made.clone());
-        Ok(made)
+        known.insert(name, made.clone());
     }
 
-    fn vectors(&self, Task { body, events, .. }: Task) -> Result<Understood, ApiError> {
+    fn vectors(&self, Task { body, events, place, .. }: Task) -> Result<Understood, ApiError> {
         if self.vector_len == 0 {
             return Err(ApiError::invalid(
                 "this model writes texts: vectors take a model that was trained for them",
@@ -314,7 +386,7 @@ impl Prepare<'_, '_> {
             }
         }
         let is_base64 = request.encoding_format == Some(EncodingFormat::Base64);
-        let job = Job::Vectors(VectorJob { texts, events });
+        let job = Job::Vectors(VectorJob { texts, events, _place: place });
         Ok(Understood::Job(Form::Vectors { is_base64 }, job))
     }
 
@@ -351,6 +423,15 @@ impl Prepare<'_, '_> {
         decoder.finish(&mut take);
         as_json(&Text { content: &String::from_utf8_lossy(&bytes) })
     }
+}
+
+const fn options(reading: SchemaReading) -> SchemaOptions {
+    SchemaOptions { reading, pretty: false, is_strict: false }
+}
+
+/// Prints a line about a schema.
+fn say(line: &str) {
+    report::line(format_args!("picolm: {}", report::printable(line)));
 }
 
 /// What a body asks for.

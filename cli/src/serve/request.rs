@@ -116,6 +116,9 @@ pub(super) struct ResponseFormat {
 pub(super) struct JsonSchema {
     #[serde(default)]
     pub(super) schema: Option<Box<RawValue>>,
+    /// `false`: what of the schema cannot be held is left out.
+    #[serde(default)]
+    pub(super) strict: Option<bool>,
 }
 
 /// How tokens are chosen.

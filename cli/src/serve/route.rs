@@ -5,7 +5,7 @@ use super::body::Reply;
 use super::connections::{Busy, Connections};
 use super::error::ApiError;
 use super::guard::Guard;
-use super::job::{Endpoint, Event, Events, Form, Task};
+use super::job::{self, Endpoint, Event, Form, Place, Received, Task};
 use super::log::Line;
 use super::metrics::Metrics;
 use core::convert::Infallible;
@@ -22,7 +22,6 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use tokio::sync::Semaphore;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
 /// Longest time for a body.
@@ -178,14 +177,15 @@ async fn with_body(
             return finished(line, Err(error));
         }
     };
+    let mut place = None;
     if endpoint.computes() {
         match state.queue.clone().try_acquire_owned() {
-            Ok(permit) => line.keep(permit),
+            Ok(permit) => line.keep(place.insert(Place::new(permit)).clone()),
             Err(_) => return finished(line, Err(overloaded("the queue is full"))),
         }
     }
-    let (sender, mut events) = unbounded_channel();
-    let task = Task { endpoint, body, events: Events::new(sender) };
+    let (sender, mut events) = job::events();
+    let task = Task { endpoint, body, events: sender, place };
     let form = match state.tasks.send(task) {
         Ok(()) => events.recv().await,
         Err(_) => None,
@@ -208,11 +208,7 @@ async fn with_body(
 }
 
 /// The answer as a whole.
-async fn whole(
-    mut events: UnboundedReceiver<Event>,
-    mut answer: Answer,
-    mut line: Line,
-) -> Response<Reply> {
+async fn whole(mut events: Received, mut answer: Answer, mut line: Line) -> Response<Reply> {
     loop {
         let step = match events.recv().await {
             Some(event) => answer.take(event),

@@ -1,26 +1,20 @@
 //! The thread that computes, for a model that turns texts into vectors.
 
 use super::error::ApiError;
-use super::job::{Event, Job, VectorJob};
+use super::job::{Event, Job, Quit, VectorJob};
 use super::metrics::Metrics;
-use core::sync::atomic::{AtomicBool, Ordering};
 use picolm_core::session::{Session, normalize};
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 /// Computes the vectors of all jobs, until no more can come or `quit` says so.
-pub(super) fn run(
-    mut session: Session<'_>,
-    jobs: &Receiver<Job>,
-    quit: &AtomicBool,
-    metrics: &Metrics,
-) {
+pub(super) fn run(mut session: Session<'_>, jobs: &Receiver<Job>, quit: &Quit, metrics: &Metrics) {
     for job in jobs {
-        if quit.load(Ordering::Relaxed) {
+        if quit.is_now() {
             return;
         }
         match job {
-            Job::Vectors(VectorJob { texts, events }) => {
+            Job::Vectors(VectorJob { texts, events, .. }) => {
                 let vectors = vectors(&mut session, &texts, &|| events.is_closed(), metrics);
                 let tokens = texts.iter().map(|tokens| tokens.len() as u32).sum();
                 match vectors {

@@ -144,6 +144,14 @@ pub(crate) mod value_type {
     pub(crate) const ARRAY: u32 = 9;
 }
 
+/// A small model with random weights and a context of 32,768.
+pub(crate) fn long_model() -> TemporaryFile {
+    let file = std::fs::read(model("llama")).unwrap();
+    let length = 32_768u32.to_le_bytes();
+    let long = with_key(&file, "llama.context_length", value_type::UINT32, &length);
+    TemporaryFile::new("long.gguf", &long)
+}
+
 /// A model file with this value of `key`, instead of its own or beside the others.
 pub(crate) fn with_key(file: &[u8], key: &str, value_type: u32, value: &[u8]) -> Vec<u8> {
     let gguf = Gguf::parse(file, file.len() as u64).unwrap();

@@ -6,7 +6,7 @@ use core::time::Duration;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -65,8 +65,32 @@ impl Server {
     /// A server of the model at `path`.
     pub(crate) fn start(path: &str, arguments: &[&str]) -> Self {
         let arguments = [&["serve", path, "--port", "0"], arguments].concat();
-        let mut child =
-            picolm(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::of(picolm(&arguments))
+    }
+
+    /// A server that may have no more than this many descriptors.
+    #[cfg(unix)]
+    #[allow(unsafe_code)]
+    pub(crate) fn with_descriptors(path: &str, arguments: &[&str], most: u64) -> Self {
+        use std::os::unix::process::CommandExt;
+        let arguments = [&["serve", path, "--port", "0"], arguments].concat();
+        let mut command = picolm(&arguments);
+        // SAFETY: between fork and exec only `setrlimit` is called, which is async-signal-safe.
+        unsafe {
+            command.pre_exec(move || {
+                let limit = libc::rlimit { rlim_cur: most as _, rlim_max: most as _ };
+                match libc::setrlimit(libc::RLIMIT_NOFILE, &limit) {
+                    0 => Ok(()),
+                    _ => Err(std::io::Error::last_os_error()),
+                }
+            });
+        }
+        Self::of(command)
+    }
+
+    /// What `command` starts.
+    fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut first = String::new();
         stderr.read_line(&mut first).unwrap();

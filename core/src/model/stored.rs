@@ -25,30 +25,25 @@ impl KvShape {
         })
     }
 
-    /// Everything that `positions` positions of a sequence fill: block after block of positions, in
-    /// each the layers, in each layer the heads, of each head keys and values.
-    pub(crate) fn runs(&self, sequence: u32, positions: u32) -> impl Iterator<Item = Run> + use<> {
-        let (layers, positions) = (self.layers, positions as usize);
-        let mut next = Run { sequence, layer: 0, block: 0, head: 0, half: KvHalf::Keys, positions };
-        core::iter::from_fn(move || {
-            let first = next.block * BLOCK_POSITIONS;
-            if first >= positions || layers.n_layer == 0 {
-                return None;
-            }
-            let run = Run { positions: (positions - first).min(BLOCK_POSITIONS), ..next };
-            next.half = match run.half {
-                KvHalf::Keys => KvHalf::Values,
-                KvHalf::Values => KvHalf::Keys,
-            };
-            next.head += usize::from(run.half == KvHalf::Values);
-            if next.head == layers.heads(run.layer).n_head_kv as usize {
-                (next.layer, next.head) = (run.layer + 1, 0);
-            }
-            if next.layer == layers.n_layer as usize {
-                (next.block, next.layer) = (run.block + 1, 0);
-            }
-            Some(run)
-        })
+    /// Everything that the first `positions` positions of a sequence fill of its block `block`: the
+    /// layers, in each layer the heads, of each head keys and values.
+    pub(crate) fn runs(
+        &self,
+        sequence: u32,
+        block: usize,
+        positions: u32,
+    ) -> impl Iterator<Item = Run> + use<> {
+        let layers = self.layers;
+        let behind = (positions as usize).saturating_sub(block * BLOCK_POSITIONS);
+        let positions = behind.min(BLOCK_POSITIONS);
+        let of_layer = move |layer: usize| {
+            let heads = 0..layers.heads(layer).n_head_kv as usize;
+            heads.flat_map(move |head| {
+                let halves = [KvHalf::Keys, KvHalf::Values].into_iter();
+                halves.map(move |half| Run { sequence, layer, block, head, half, positions })
+            })
+        };
+        (0..layers.n_layer as usize).filter(move |_| positions > 0).flat_map(of_layer)
     }
 }
 

@@ -17,22 +17,31 @@ const SAMPLES: u64 = 64;
 const SAMPLE_BYTES: usize = 1024;
 
 /// FNV-1a, 64 bits (Fowler, Noll and Vo; RFC 9923).
-#[derive(Clone, Copy)]
-pub(super) struct Hash(u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hash(u64);
 
 impl Hash {
-    pub(super) const fn new() -> Self {
+    /// The hash of nothing.
+    pub const fn new() -> Self {
         Self(0xcbf2_9ce4_8422_2325)
     }
 
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    /// Hashes `bytes`, behind those before.
+    pub fn update(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
 
-    pub(super) const fn value(&self) -> u64 {
+    /// The hash of all bytes so far.
+    pub const fn value(&self) -> u64 {
         self.0
+    }
+}
+
+impl Default for Hash {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -51,7 +51,7 @@ impl<'s, S: Sink> FrameWriter<'s, S> {
     }
 
     /// Ends the last frame; nothing may follow.
-    pub(super) fn finish(mut self) -> Result<(), S::Error> {
+    pub(super) fn finish(&mut self) -> Result<(), S::Error> {
         if self.room < CONTENT_BYTES { self.end_frame() } else { Ok(()) }
     }
 
@@ -100,7 +100,7 @@ impl<'s, S: Source> FrameReader<'s, S> {
     }
 
     /// Checks the last frame.
-    pub(super) fn finish(mut self) -> Result<(), FrameError<S::Error>> {
+    pub(super) fn finish(&mut self) -> Result<(), FrameError<S::Error>> {
         if self.room < CONTENT_BYTES { self.end_frame() } else { Ok(()) }
     }
 

@@ -27,10 +27,12 @@ pub use embed::normalize;
 pub use engine::Engine;
 pub use error::SessionError;
 pub use expert_profile::{ExpertProfile, ProfileError};
-pub use fingerprint::Fingerprint;
+pub use fingerprint::{Fingerprint, Hash};
 pub use options::{DEFAULT_CONTEXT, Options};
 pub use output::Output;
-pub use prompt_cache::{Mismatch, NUMERICS_VERSION, RestoreError, SaveError, Unsaved};
+pub use prompt_cache::{
+    Mismatch, NUMERICS_VERSION, RestoreError, Restoring, SaveError, Saving, Unsaved,
+};
 pub use sequence::Sequence;
 pub use shift::{DEFAULT_KEEP, How, Shift, ShiftError};
 pub use stop_texts::{MAX_STOP_TEXT_BYTES, StopTexts};

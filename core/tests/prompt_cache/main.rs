@@ -11,6 +11,7 @@ mod file;
 mod hostile;
 mod reuse;
 mod shift;
+mod steps;
 #[allow(dead_code)] // The tests of malformed models need all of it.
 #[path = "../malformed_model/tiny.rs"]
 mod tiny;

@@ -26,6 +26,8 @@ pub(crate) enum Choice {
 struct Tool {
     name: String,
     parameters: Value,
+    /// Whether a schema that cannot be held exactly is refused.
+    is_strict: bool,
 }
 
 /// A request's tools.
@@ -62,7 +64,8 @@ impl Tools {
             }
             let parameters = tool.pointer("/function/parameters").cloned();
             let parameters = parameters.unwrap_or_else(|| json!({"type": "object"}));
-            Ok(Tool { name: name.to_owned(), parameters })
+            let is_strict = tool.pointer("/function/strict") == Some(&Value::Bool(true));
+            Ok(Tool { name: name.to_owned(), parameters, is_strict })
         });
         let tools = tools.collect::<Result<Vec<_>, _>>()?;
         let choice = Self::choice_of(&tools, choice)?;
@@ -107,6 +110,11 @@ impl Tools {
     /// The name of a tool.
     pub(crate) fn name(&self, tool: usize) -> Option<&str> {
         self.tools.get(tool).map(|tool| tool.name.as_str())
+    }
+
+    /// Whether a tool's arguments must be exactly what its schema says.
+    pub(crate) fn is_strict(&self, tool: usize) -> bool {
+        self.tools.get(tool).is_some_and(|tool| tool.is_strict)
     }
 
     /// The number of a tool that may be called.

@@ -60,6 +60,19 @@ pub(crate) enum Event {
     },
 }
 
+impl Event {
+    /// Bytes of its texts.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Content(text) | Self::Reasoning(text) | Self::CallArguments { text, .. } => {
+                size_of::<Self>() + text.len()
+            }
+            Self::CallBegin { id, name, .. } => size_of::<Self>() + id.len() + name.len(),
+            Self::CallEnd { .. } => size_of::<Self>(),
+        }
+    }
+}
+
 /// A part of a call, written under a constraint of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {

@@ -16,17 +16,20 @@
 //! are there.
 
 mod header;
+mod restore;
+mod save;
 
 pub use header::{Mismatch, NUMERICS_VERSION};
+pub use restore::Restoring;
+pub use save::Saving;
 
 use super::Session;
+use super::engine::Engine;
 use super::fingerprint::{Fingerprint, Hash};
-use super::frames::{FrameError, FrameReader, FrameWriter, framed_bytes};
+use super::frames::{FrameError, framed_bytes};
 use super::sequence::Known;
-use crate::model::{Keep, Run};
-use crate::ops::BLOCK_POSITIONS;
 use crate::port::{Sink, Source};
-use header::{HEADER_BYTES, Header, MAGIC};
+use header::{HEADER_BYTES, Header};
 
 /// Bytes of a token, of a position and of an f32.
 const TOKEN_BYTES: usize = 4;
@@ -91,55 +94,14 @@ impl Session<'_> {
         model: Fingerprint,
         prompt: &[u32],
     ) -> Result<u32, RestoreError<S::Error>> {
-        if !self.text.is_empty() {
-            return Err(Mismatch::InUse.into());
-        }
-        let actual_bytes = source.bytes();
-        let mut reader = FrameReader::new(source);
-        let mut header = [0; HEADER_BYTES];
-        // The magic first, however short the file is: who keeps something else in it is told so.
-        let (magic, rest) = header.split_at_mut(MAGIC.len());
-        let there = actual_bytes.min(magic.len() as u64) as usize;
-        reader.read(&mut magic[..there])?;
-        if magic[..there] != MAGIC[..there] {
-            return Err(Mismatch::NotACache.into());
-        }
-        if actual_bytes < framed_bytes(HEADER_BYTES as u64).unwrap_or(u64::MAX) {
-            return Err(Mismatch::Length.into());
-        }
-        reader.read(rest)?;
-        // From here on the session's tokens are the file's.
-        self.text.known = Known::default();
-        let header = Header::decode(&header)?;
-        let positions = self.accept(&header, model, actual_bytes)?;
-        let reused = match self.read_content(reader, &header, prompt) {
-            Ok(reused) => reused,
-            Err(error) => {
-                self.engine.rewind(self.text.slot, 0);
-                return Err(error);
+        let (engine, text) = (&mut self.engine, &mut self.text);
+        let mut restoring = text.begin_restore(engine, source, model, prompt)?;
+        loop {
+            if let Some(reused) = restoring.step(engine, text)? {
+                self.has_logits = false;
+                return Ok(reused);
             }
-        };
-        self.text.restore(reused, reused);
-        self.has_logits = false;
-        self.text.known = Known { positions, same: positions };
-        Ok(reused)
-    }
-
-    /// Reads what follows the header; returns the positions that are of use to the prompt.
-    fn read_content<S: Source>(
-        &mut self,
-        mut reader: FrameReader<'_, S>,
-        &Header { positions, marks, .. }: &Header,
-        prompt: &[u32],
-    ) -> Result<u32, RestoreError<S::Error>> {
-        let common = self.read_tokens(&mut reader, positions, prompt)?;
-        // A prompt that is in the file as a whole is evaluated from its last token on.
-        let common = common.min((prompt.len() as u32).saturating_sub(1));
-        let marked = self.read_marks(&mut reader, (positions, marks), common)?;
-        let reused = if self.engine.reaches_every_position() { common } else { marked };
-        self.read_blocks(&mut reader, positions, reused)?;
-        reader.finish()?;
-        Ok(reused)
+        }
     }
 
     /// What there is to save where a file may have `limit_bytes`.
@@ -148,17 +110,7 @@ impl Session<'_> {
         if !self.text.is_exact() {
             return Unsaved::Inexact;
         }
-        // Bytes grow with positions: find the last that fits by halves.
-        let (mut fits, mut too_many) = (0, u64::from(self.text.evaluated) + 1);
-        while too_many - fits > 1 {
-            let middle = fits + (too_many - fits) / 2;
-            if self.saved_bytes(middle as u32) <= limit_bytes {
-                fits = middle;
-            } else {
-                too_many = middle;
-            }
-        }
-        let fits = fits as u32;
+        let fits = self.text.fitting(&self.engine, limit_bytes);
         let file_fits = positions == 0 || self.saved_bytes(positions) <= limit_bytes;
         if file_fits && (self.text.evaluated <= same || (1..=same).contains(&fits)) {
             Unsaved::Nothing
@@ -171,34 +123,7 @@ impl Session<'_> {
 
     /// Length of a file with this many positions.
     pub fn saved_bytes(&self, positions: u32) -> u64 {
-        self.file_bytes(positions, self.marks(positions).count() as u32)
-    }
-
-    /// Length of a file with this many positions and marks.
-    fn file_bytes(&self, positions: u32, marks: u32) -> u64 {
-        let state = &self.engine.state;
-        let each = |count: u32, bytes: Option<u64>| {
-            bytes?.checked_add(TOKEN_BYTES as u64)?.checked_mul(u64::from(count))
-        };
-        let content = || {
-            each(positions, state.stored_shape().position_bytes())?
-                .checked_add(each(marks, state.recurrent_len().checked_mul(4))?)?
-                .checked_add(HEADER_BYTES as u64)
-        };
-        content().and_then(framed_bytes).unwrap_or(u64::MAX)
-    }
-
-    /// Where recurrent state is kept in a file with this many positions, ascending: at the marks,
-    /// and at the end of what is evaluated.
-    fn marks(&self, positions: u32) -> impl Iterator<Item = u32> {
-        let (state, slot, evaluated) = (&self.engine.state, self.text.slot, self.text.evaluated);
-        let is_there = !state.reaches_every_position() && evaluated > 0;
-        let end = is_there.then_some(evaluated);
-        let after = move |&position: &u32| {
-            let marked = state.marked(slot, position).filter(|&marked| marked < evaluated);
-            marked.or(end.filter(|&end| position < end))
-        };
-        core::iter::successors(after(&0), after).take_while(move |&position| position <= positions)
+        self.text.saved_bytes(&self.engine, positions)
     }
 
     /// Writes the first `positions` positions to `sink`, or those that are evaluated, if fewer.
@@ -209,65 +134,29 @@ impl Session<'_> {
         model: Fingerprint,
         positions: u32,
     ) -> Result<(), SaveError<S::Error>> {
-        let positions = positions.min(self.text.evaluated);
-        if !self.text.is_exact() {
-            return Err(SaveError::Inexact);
-        }
-        if positions == 0 {
-            return Err(SaveError::NoPositions);
-        }
-        let mut writer = FrameWriter::new(sink);
-        let (marks, file_bytes) =
-            (self.marks(positions).count() as u32, self.saved_bytes(positions));
-        let header = Header { positions, marks, file_bytes, ..self.header(model) };
-        writer.write(&header.encode()).map_err(SaveError::Sink)?;
-        for token in self.text.tokens.iter().take(positions as usize) {
-            writer.write(&token.to_le_bytes()).map_err(SaveError::Sink)?;
-        }
-        if !self.engine.reaches_every_position() {
-            self.save_marks(&mut writer, positions).map_err(SaveError::Sink)?;
-        }
-        for run in self.engine.state.stored_shape().runs(self.text.slot, positions) {
-            writer.write(self.engine.state.stored(run)).map_err(SaveError::Sink)?;
-        }
-        writer.finish().map_err(SaveError::Sink)?;
+        let mut saving = self.text.begin_save(&mut self.engine, sink, model, positions)?;
+        while !saving.step(&self.engine).map_err(SaveError::Sink)? {}
+        let positions = saving.positions();
         self.text.known = Known { positions, same: positions };
         Ok(())
     }
+}
 
-    /// Writes each mark's position and state.
-    fn save_marks<S: Sink>(
-        &mut self,
-        writer: &mut FrameWriter<'_, S>,
-        positions: u32,
-    ) -> Result<(), S::Error> {
-        let (slot, mut before) = (self.text.slot, 0);
-        loop {
-            let next = self.marks(positions).find(|&position| position > before);
-            let Some(position) = next else { return Ok(()) };
-            writer.write(&position.to_le_bytes())?;
-            let state = &mut self.engine.state;
-            let values = match position == self.text.evaluated {
-                true => state.recurrent_state(slot),
-                false => state.marked_state(slot, position),
-            };
-            for values in values.chunks(PIECE_BYTES / TOKEN_BYTES) {
-                let mut bytes = [0; PIECE_BYTES];
-                for (bytes, value) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
-                    *bytes = value.to_le_bytes();
-                }
-                writer.write(&bytes[..values.len() * TOKEN_BYTES])?;
-            }
-            before = position;
-        }
+impl Engine<'_> {
+    /// A number that files have in common which this engine can restore texts from, as far as that
+    /// depends on the model and the engine: for names of files.
+    pub fn saved_key(&self, model: Fingerprint) -> u64 {
+        let mut hash = Hash::new();
+        hash.update(&self.header(model).encode());
+        hash.value()
     }
 
-    /// What a file of this session says, but for its length.
+    /// What a file of a text says, but for its lengths.
     fn header(&self, model: Fingerprint) -> Header {
         let (mut rope, mut encodings) = (Hash::new(), Hash::new());
-        self.engine.model.rotation(&mut |number| rope.update(&number.to_le_bytes()));
-        self.engine.model.arithmetic(&mut |number| encodings.update(&number.to_le_bytes()));
-        let shape = self.engine.state.stored_shape();
+        self.model.rotation(&mut |number| rope.update(&number.to_le_bytes()));
+        self.model.arithmetic(&mut |number| encodings.update(&number.to_le_bytes()));
+        let shape = self.state.stored_shape();
         Header {
             numerics: NUMERICS_VERSION,
             model: model.without(self.config().skipped),
@@ -276,121 +165,23 @@ impl Session<'_> {
             kv_type: shape.kv_type.tensor_type() as u32,
             dimensions: shape.dimensions(),
             positions: 0,
-            state_len: self.engine.state.recurrent_len(),
+            state_len: self.state.recurrent_len(),
             marks: 0,
             file_bytes: 0,
         }
     }
 
-    /// The positions of a file with this header and length, if it can be used here.
-    fn accept(
-        &self,
-        header: &Header,
-        model: Fingerprint,
-        actual_bytes: u64,
-    ) -> Result<u32, Mismatch> {
-        if let Some(mismatch) = header.differs_from(&self.header(model)) {
-            return Err(mismatch);
-        }
-        let (positions, context) = (header.positions, self.context());
-        if positions == 0 {
-            return Err(Mismatch::NoPositions);
-        }
-        if positions > context {
-            return Err(Mismatch::Context { positions, context });
-        }
-        if header.marks > 0 && self.engine.reaches_every_position() {
-            return Err(Mismatch::Marks);
-        }
-        let file_bytes = self.file_bytes(positions, header.marks);
-        if header.file_bytes != file_bytes || header.file_bytes != actual_bytes {
-            return Err(Mismatch::Length);
-        }
-        Ok(positions)
-    }
-
-    /// Reads the file's tokens into the session's; how many of the first are the prompt's.
-    fn read_tokens<S: Source>(
-        &mut self,
-        reader: &mut FrameReader<'_, S>,
-        positions: u32,
-        prompt: &[u32],
-    ) -> Result<u32, RestoreError<S::Error>> {
-        let n_vocab = self.config().n_vocab;
-        let mut bytes = [0; PIECE_BYTES];
-        let tokens = self.text.tokens.get_mut(..positions as usize).unwrap_or(&mut []);
-        for tokens in tokens.chunks_mut(PIECE_BYTES / TOKEN_BYTES) {
-            let bytes = &mut bytes[..tokens.len() * TOKEN_BYTES];
-            reader.read(bytes)?;
-            for (token, bytes) in tokens.iter_mut().zip(bytes.as_chunks().0) {
-                *token = u32::from_le_bytes(*bytes);
-                if *token >= n_vocab {
-                    return Err(Mismatch::Token(*token).into());
-                }
-            }
-        }
-        let common = tokens.iter().zip(prompt).take_while(|(ours, theirs)| ours == theirs).count();
-        Ok(common as u32)
-    }
-
-    /// Reads the marks and keeps the state of those up to `limit`; returns the last of these.
-    fn read_marks<S: Source>(
-        &mut self,
-        reader: &mut FrameReader<'_, S>,
-        (positions, marks): (u32, u32),
-        limit: u32,
-    ) -> Result<u32, RestoreError<S::Error>> {
-        let (slot, state) = (self.text.slot, &mut self.engine.state);
-        let (mut before, mut last) = (0, 0);
-        for _ in 0..marks {
-            let mut position = [0; TOKEN_BYTES];
-            reader.read(&mut position)?;
-            let position = u32::from_le_bytes(position);
-            if position <= before || position > positions {
-                return Err(Mismatch::Marks.into());
-            }
-            before = position;
-            let is_wanted = position <= limit;
-            for values in state.recurrent_state(slot).chunks_mut(PIECE_BYTES / TOKEN_BYTES) {
-                let mut bytes = [0; PIECE_BYTES];
-                let bytes = &mut bytes[..values.len() * TOKEN_BYTES];
-                reader.read(bytes)?;
-                if is_wanted {
-                    for (value, bytes) in values.iter_mut().zip(bytes.as_chunks().0) {
-                        *value = f32::from_le_bytes(*bytes);
-                    }
-                }
-            }
-            if is_wanted {
-                last = position;
-                state.mark(slot, position, Keep::Long);
-            }
-        }
-        Ok(last)
-    }
-
-    /// Reads the keys and values of `positions` positions and keeps those of the first `wanted`.
-    fn read_blocks<S: Source>(
-        &mut self,
-        reader: &mut FrameReader<'_, S>,
-        positions: u32,
-        wanted: u32,
-    ) -> Result<(), RestoreError<S::Error>> {
-        let shape = *self.engine.state.stored_shape();
-        for run in shape.runs(self.text.slot, positions) {
-            let before = run.block * BLOCK_POSITIONS;
-            let kept = (wanted as usize).saturating_sub(before).min(run.positions);
-            reader.read(self.engine.state.stored_mut(Run { positions: kept, ..run }))?;
-            let row_bytes = shape.head_bytes(run.layer, run.half);
-            let mut left = (run.positions - kept) * row_bytes;
-            let mut unused = [0; PIECE_BYTES];
-            while left > 0 {
-                let length = left.min(PIECE_BYTES);
-                reader.read(&mut unused[..length])?;
-                left -= length;
-            }
-        }
-        Ok(())
+    /// Length of a file with this many positions and marks.
+    fn file_bytes(&self, positions: u32, marks: u32) -> u64 {
+        let each = |count: u32, bytes: Option<u64>| {
+            bytes?.checked_add(TOKEN_BYTES as u64)?.checked_mul(u64::from(count))
+        };
+        let content = || {
+            each(positions, self.state.stored_shape().position_bytes())?
+                .checked_add(each(marks, self.state.recurrent_len().checked_mul(4))?)?
+                .checked_add(HEADER_BYTES as u64)
+        };
+        content().and_then(framed_bytes).unwrap_or(u64::MAX)
     }
 }
 
