@@ -1,13 +1,8 @@
 //! `picolm serve`: endpoints, streams, and what is refused.
-#![cfg(feature = "serve")]
 
-mod common;
-#[path = "common/server.rs"]
-mod server;
-
-use common::{model, stdout_of};
+use crate::common::{model, stdout_of};
+use crate::server::{Answer, Server, text_of};
 use serde_json::{Value, json};
-use server::{Server, text_of};
 
 const CHAT: [&str; 4] = ["--chat-template", "chatml", "-j", "1"];
 
@@ -178,7 +173,7 @@ fn json_is_whole_and_what_a_schema_says() {
         let answer = server.post("/v1/chat/completions", &body);
         (answer.status, answer)
     };
-    let content = |answer: &server::Answer| -> Value {
+    let content = |answer: &Answer| -> Value {
         let json = answer.json();
         let text = json["choices"][0]["message"]["content"].as_str().unwrap();
         serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))

@@ -1,6 +1,5 @@
 //! Tools as PicoClaw offers them: 27, in the order of their names, each with the kind of schema
 //! that its tools have.
-#![allow(dead_code)]
 
 use serde_json::{Value, json};
 

@@ -1,17 +1,10 @@
 //! `picolm serve` as PicoClaw uses it: its tools, its requests, its probe, and a whole turn.
-#![cfg(feature = "serve")]
 
-mod common;
-#[path = "common/picoclaw_tools.rs"]
-mod picoclaw_tools;
-#[path = "common/server.rs"]
-mod server;
-
-use common::{long_model, model};
+use crate::common::{long_model, model};
+use crate::picoclaw_tools::{allows, tools};
+use crate::server::{Server, parse};
 use core::time::Duration;
-use picoclaw_tools::{allows, tools};
 use serde_json::{Value, json};
-use server::{Server, parse};
 use std::io::{Read, Write};
 use std::time::Instant;
 

@@ -1,14 +1,9 @@
 //! `picolm serve`: several texts at the same time, and what is not computed twice.
-#![cfg(feature = "serve")]
 
-mod common;
-#[path = "common/server.rs"]
-mod server;
-
-use common::model;
+use crate::common::model;
+use crate::server::{Answer, Server, parse, text_of};
 use core::time::Duration;
 use serde_json::{Value, json};
-use server::{Server, parse, text_of};
 use std::io::{Read, Write};
 use std::time::Instant;
 
@@ -34,7 +29,7 @@ fn bodies(count: usize) -> Vec<Value> {
 }
 
 /// The text and the scores of an answer, whole or streamed.
-fn outcome(answer: &server::Answer, body: &Value) -> (String, Vec<Value>) {
+fn outcome(answer: &Answer, body: &Value) -> (String, Vec<Value>) {
     let parts = if body["stream"] == true { answer.parts() } else { vec![answer.ok()] };
     let scores = parts.iter().map(|part| part["choices"][0]["logprobs"]["token_logprobs"].clone());
     let scores = scores.filter_map(|scores| scores.as_array().cloned()).flatten().collect();

@@ -1,15 +1,10 @@
 //! `picolm serve --cache-dir`: what was read is there after a restart, and no file that is damaged,
 //! foreign or out of budget changes an answer.
-#![cfg(all(feature = "serve", unix))]
 
-mod common;
-#[path = "common/server.rs"]
-mod server;
-
-use common::{error_line, model, run};
+use crate::common::{error_line, model, run};
+use crate::server::{Server, text_of};
 use core::time::Duration;
 use serde_json::{Value, json};
-use server::{Server, text_of};
 use std::path::{Path, PathBuf};
 
 /// A folder of one test's own that is gone afterwards.

@@ -1,14 +1,9 @@
 //! Tools over `picolm serve`: what is called is a tool of the request, with arguments that its
 //! schema allows, whatever the model; here one with random weights, which knows nothing of calls.
-#![cfg(feature = "serve")]
 
-mod common;
-#[path = "common/server.rs"]
-mod server;
-
-use common::model;
+use crate::common::model;
+use crate::server::Server;
 use serde_json::{Map, Value, json};
-use server::Server;
 
 /// A form without tools: the server tells the model of them itself.
 const CHAT: [&str; 4] = ["--chat-template", "chatml", "-j", "1"];

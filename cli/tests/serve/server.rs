@@ -1,5 +1,4 @@
 //! `picolm serve` as its clients see it: a server on a free port, and HTTP spelled by hand.
-#![allow(dead_code)]
 
 use crate::common::picolm;
 use core::time::Duration;

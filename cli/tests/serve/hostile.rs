@@ -1,14 +1,9 @@
 //! `picolm serve` against clients that mean harm, or do not know better.
-#![cfg(feature = "serve")]
 
-mod common;
-#[path = "common/server.rs"]
-mod server;
-
-use common::{TemporaryFile, error_line, long_model, model, run};
+use crate::common::{TemporaryFile, error_line, long_model, model, run};
+use crate::server::Server;
 use core::time::Duration;
 use serde_json::json;
-use server::Server;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
@@ -365,7 +360,7 @@ fn a_client_may_be_slow() {
         answer.extend_from_slice(&some[..count]);
         std::thread::sleep(Duration::from_millis(50));
     }
-    let parts = server::parse(&answer).parts();
+    let parts = crate::server::parse(&answer).parts();
     assert!(parts.len() > 100, "{}", parts.len());
 }
 
@@ -408,7 +403,7 @@ fn a_server_that_is_told_to_end_finishes_what_it_writes() {
     assert!(duration < Duration::from_secs(6), "{duration:?}");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
-    assert_eq!(server::parse(&answer).ok()["usage"]["completion_tokens"], 100);
+    assert_eq!(crate::server::parse(&answer).ok()["usage"]["completion_tokens"], 100);
     drop(idle);
 }
 
