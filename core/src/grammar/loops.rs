@@ -16,23 +16,43 @@ use super::utf8::{self, PARTIALS, Partial};
 pub(super) struct Bytes([u32; 8]);
 
 impl Bytes {
-    const EMPTY: Self = Self([0; 8]);
+    pub(super) const EMPTY: Self = Self([0; 8]);
 
     #[inline]
     pub(super) fn has(&self, byte: u8) -> bool {
         self.0.get(usize::from(byte / 32)).is_some_and(|word| word >> (byte % 32) & 1 == 1)
     }
 
-    /// The bytes that may come next; `None` where a rule may end first.
-    pub(super) fn after(automaton: Automaton<'_>, stacks: &[Stack]) -> Option<Self> {
+    /// The bytes that may come next, whatever the counts.
+    pub(super) fn after(automaton: Automaton<'_>, pool: &mut Pool, stacks: &[Stack]) -> Self {
         let mut bytes = Self::EMPTY;
         for stack in stacks {
-            if automaton.accepts(stack.state) {
-                return None;
-            }
             bytes.add_state(automaton, stack.state);
+            if automaton.accepts(stack.state) {
+                bytes.follow(automaton, pool, stack.frame);
+            }
         }
-        Some(bytes)
+        bytes
+    }
+
+    /// Adds the bytes that can follow the rule of `frame`, whatever its count.
+    fn follow(&mut self, automaton: Automaton<'_>, pool: &mut Pool, mut frame: u16) {
+        loop {
+            let Frame { edge, parent, depth, .. } = pool.frame(frame);
+            pool.floor = pool.floor.min(depth);
+            let call = automaton.call(edge);
+            if depth == 0 {
+                return;
+            }
+            if is_repeated(call) {
+                self.add_all(automaton.beginning(call.rule));
+            }
+            self.add_state(automaton, call.target);
+            if !automaton.accepts(call.target) {
+                return;
+            }
+            frame = parent;
+        }
     }
 
     fn add(&mut self, low: u8, high: u8) {
@@ -75,15 +95,10 @@ pub(super) type Partials = [u32; PARTIALS];
 /// A stack that bytes lead back to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loop {
-    state: u32,
     /// The state after a byte: another one where the first call of a repetition is yet to come.
     pub(super) inside: u32,
     /// The call that is repeated; 0 where the bytes lead back to the state itself.
     pub(super) edge: u32,
-    /// The frames from this one on were looked at; 0 for none.
-    below: u16,
-    /// The lowest depth that was looked at.
-    floor: u16,
     /// Bytes that lead back here, and nowhere else.
     pub(super) stays: Bytes,
     /// Bytes that may lead elsewhere; all others lead nowhere.
@@ -98,42 +113,28 @@ pub(super) struct Loop {
 impl Loop {
     /// No byte stays, none leaves.
     pub(super) const NONE: Self = Self {
-        state: 0,
         inside: 0,
         edge: 0,
-        below: 0,
-        floor: 0,
         stays: Bytes::EMPTY,
         leaves: Bytes::EMPTY,
         takes_plain: false,
         partials: None,
     };
-}
 
-/// Loops that are remembered: a walk asks again and again.
-const MAX_KNOWN: usize = 4;
-
-/// The loops that a walk has met last.
-#[derive(Debug)]
-pub(super) struct Loops {
-    known: [Option<Loop>; MAX_KNOWN],
-    next: usize,
-    /// Frames below this stay what they are as long as the walk lasts.
-    settled: u16,
-}
-
-impl Loops {
-    pub(super) const fn new(settled: u16) -> Self {
-        Self { known: [None; MAX_KNOWN], next: 0, settled }
+    /// Of two stacks: bytes stay that stay in both.
+    pub(super) fn and(mut self, other: &Self) -> Self {
+        let words = self.stays.0.iter_mut().zip(&mut self.leaves.0);
+        for ((stays, leaves), (others, leave)) in
+            words.zip(other.stays.0.iter().zip(other.leaves.0))
+        {
+            *leaves |= leave | (*stays ^ others);
+            *stays &= others;
+        }
+        self
     }
 
     /// The loop that a stack is in, if it is known to be in one.
-    pub(super) fn find(
-        &mut self,
-        automaton: Automaton<'_>,
-        pool: &mut Pool,
-        stack: Stack,
-    ) -> Option<Loop> {
+    pub(super) fn find(automaton: Automaton<'_>, pool: &mut Pool, stack: Stack) -> Option<Self> {
         let Stack { state, frame } = stack;
         let Frame { edge, parent, depth, .. } = pool.frame(frame);
         let depth = u32::from(depth);
@@ -164,31 +165,6 @@ impl Loops {
         {
             return None;
         }
-        let below = if automaton.accepts(end) { below } else { 0 };
-        let is_it = |known: &&Loop| (known.state, known.edge, known.below) == (state, edge, below);
-        let found = match self.known.iter().flatten().find(is_it) {
-            Some(known) => *known,
-            None => {
-                let new = self.look(automaton, pool, [state, inside, head, end], (edge, below))?;
-                if let Some(place) = self.known.get_mut(self.next % MAX_KNOWN) {
-                    *place = Some(new);
-                }
-                self.next += 1;
-                new
-            }
-        };
-        pool.floor = pool.floor.min(found.floor);
-        Some(found)
-    }
-
-    /// What the bytes of `head` mean that lead to `inside`, after which `end` may follow.
-    fn look(
-        &self,
-        automaton: Automaton<'_>,
-        pool: &Pool,
-        [state, inside, head, end]: [u32; 4],
-        (edge, below): (u32, u16),
-    ) -> Option<Loop> {
         let (mut stays, mut own, mut leaves) = (Bytes::EMPTY, Bytes::EMPTY, Bytes::EMPTY);
         for (low, high, target) in automaton.byte_edges(head) {
             let set = if target == inside { &mut stays } else { &mut own };
@@ -201,9 +177,8 @@ impl Loops {
         if state != inside {
             automaton.byte_edges(state).for_each(|(low, high, _)| leaves.add(low, high));
         }
-        let mut floor = u16::MAX;
         if automaton.accepts(end) {
-            floor = self.follow(automaton, pool, below, &mut leaves)?;
+            leaves.follow(automaton, pool, below);
         }
         let mut partials = [0; PARTIALS];
         if let Some(whole) = partials.first_mut() {
@@ -214,36 +189,7 @@ impl Loops {
         stays.remove_all(&leaves);
         let takes_plain = (b' '..=b'~').all(|byte| stays.has(byte) || !is_plain_text(byte));
         let partials = is_text.then_some(partials);
-        Some(Loop { state, inside, edge, below, floor, stays, leaves, takes_plain, partials })
-    }
-
-    /// Adds the bytes that can follow the rule of `frame`, whatever its count; the lowest depth
-    /// that was looked at.
-    fn follow(
-        &self,
-        automaton: Automaton<'_>,
-        pool: &Pool,
-        mut frame: u16,
-        bytes: &mut Bytes,
-    ) -> Option<u16> {
-        loop {
-            if frame >= self.settled {
-                return None;
-            }
-            let Frame { edge, parent, depth, .. } = pool.frame(frame);
-            if depth == 0 {
-                return Some(0);
-            }
-            let call = automaton.call(edge);
-            if call.max > 1 {
-                bytes.add_all(automaton.beginning(call.rule));
-            }
-            bytes.add_state(automaton, call.target);
-            if !automaton.accepts(call.target) {
-                return Some(depth);
-            }
-            frame = parent;
-        }
+        Some(Self { inside, edge, stays, leaves, takes_plain, partials })
     }
 }
 

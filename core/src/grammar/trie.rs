@@ -3,14 +3,16 @@
 //! Words of the caller's memory, in which a node is two:
 //!
 //! ```text
-//! header   HEADER_WORDS: nodes, tokens, bytes of the longest token, mixed nodes, tokens that are
-//!          all text, the set of bytes that are a token by themselves (8 words)
+//! header   HEADER_WORDS: nodes, tokens, bytes of the longest token, tokens that are all text, the
+//!          set of bytes that are a token by themselves (8 words)
 //! roots    256: the node of each first byte, or NONE
 //! longer   256: how many tokens that are all text have more characters than the index
+//! ends     129: how many exits have a byte below the index
 //! nodes    preorder; byte | nodes of its subtree << 8 | TEXT | PLAIN, index of its first token |
 //!          height << 20 | depth << 24; one more at the end, for the index
 //! tokens   ids sorted by their bytes; those of a node are from its index to the next node's
-//! mixed    the nodes without TEXT, ascending
+//! exits    the nodes that are no text where all before them is, by their bytes; index | characters
+//!          before it << 24
 //! texts    the tokens that are all text, those with the most characters first
 //! mask     a bit for each of them
 //! ```
@@ -50,15 +52,19 @@ const PLAIN: u32 = 1 << 31;
 /// All of them are plain text or characters of several bytes, the last of which may be cut short.
 /// In which state of UTF-8 a node's byte is read follows from the bytes on the way to it.
 const TEXT: u32 = 1 << 30;
+/// Bits of an index in an exit.
+const EXIT_SHIFT: u32 = 24;
 /// Scratch words of a token: the first eight of its bytes, and the id.
 const SCRATCH_WORDS: usize = 3;
 
-const HEADER_WORDS: usize = 13;
-const HEADER_SINGLES: usize = 5;
+const HEADER_WORDS: usize = 12;
+const HEADER_SINGLES: usize = 4;
 const ROOTS: usize = 256;
 const LONGER: usize = 256;
+/// Only ASCII leaves text: other bytes are a part of it or come nowhere.
+const ENDS: usize = 129;
 /// Where the nodes begin.
-const NODES: usize = HEADER_WORDS + ROOTS + LONGER;
+const NODES: usize = HEADER_WORDS + ROOTS + LONGER + ENDS;
 const NODE_WORDS: usize = 2;
 const NONE: u32 = u32::MAX;
 
@@ -140,8 +146,9 @@ impl<'s> SortedTokens<'s> {
 
     /// Words of the tree.
     pub const fn trie_words(&self) -> usize {
-        let Counts { nodes, mixed, texts } = self.counts;
-        NODES + (nodes + 1) * NODE_WORDS + self.tokens.len() + mixed + texts + self.mask_words
+        let Counts { nodes, texts, .. } = self.counts;
+        let behind = self.tokens.len() + self.counts.exits() + texts + self.mask_words;
+        NODES + (nodes + 1) * NODE_WORDS + behind
     }
 
     /// Builds the tree in `words`, of which [`Self::trie_words`] are used.
@@ -195,6 +202,12 @@ impl Path {
         self.text = self.text.min(shared);
     }
 
+    /// Whether the byte at `depth` ends what has been text, behind a whole character.
+    fn exits(&self, depth: usize, byte: u8) -> bool {
+        let is_whole = self.partials.get(depth).is_none_or(|&partial| partial == 0);
+        self.text == depth && is_whole && byte.is_ascii() && !is_plain_text(byte)
+    }
+
     /// Whether the byte at `depth` is a part of a character or plain. What is no UTF-8 begins anew.
     fn read(&mut self, depth: usize, byte: u8) -> bool {
         let before = self.partials.get(depth).copied().unwrap_or(0);
@@ -208,32 +221,40 @@ impl Path {
     }
 }
 
+/// Characters of valid text.
+fn characters(text: &[u8]) -> usize {
+    text.iter().filter(|&&byte| byte & 0xC0 != 0x80).count()
+}
+
 /// What a tree has.
-#[derive(Clone, Copy, Default)]
 struct Counts {
     nodes: usize,
-    /// Of these, the ones that are not all text.
-    mixed: usize,
+    /// How many exits have a byte below the index.
+    ends: [u32; ENDS],
     /// Tokens that are all text.
     texts: usize,
 }
 
 impl Counts {
+    const fn exits(&self) -> usize {
+        let [.., exits] = self.ends;
+        exits as usize
+    }
+
     fn of(vocabulary: &dyn TokenBytes, entries: &[[u32; SCRATCH_WORDS]]) -> Self {
         let (mut last, mut this, mut path) = (Bytes::new(), Bytes::new(), Path::new());
-        // How many nodes of the path are known to be mixed.
-        let (mut counts, mut known) = (Self::default(), 0);
+        let mut counts = Self { nodes: 0, ends: [0; ENDS], texts: 0 };
         for &[_, _, token] in entries {
             this.read(vocabulary, token);
             let shared = common(last.get(), this.get());
             path.turn(shared);
             counts.nodes += this.len - shared;
-            known = shared.min(known);
             for (depth, &byte) in this.get().iter().enumerate().skip(shared) {
-                if !path.read(depth, byte) {
-                    counts.mixed += depth + 1 - known;
-                    known = depth + 1;
+                if path.exits(depth, byte) {
+                    let above = counts.ends.iter_mut().skip(usize::from(byte) + 1);
+                    above.for_each(|count| *count += 1);
                 }
+                path.read(depth, byte);
             }
             counts.texts += usize::from(path.text == this.len);
             core::mem::swap(&mut last, &mut this);
@@ -256,7 +277,7 @@ fn fill_texts(
         };
         for &[_, _, token] in tokens.iter().filter(|[_, _, token]| is_text(*token)) {
             bytes.read(vocabulary, token);
-            visit(token, bytes.get().iter().filter(|&&byte| byte & 0xC0 != 0x80).count());
+            visit(token, characters(bytes.get()));
         }
     };
     each(&mut |_, characters| {
@@ -277,10 +298,13 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
     let (header, rest) = words.split_at_mut(HEADER_WORDS.min(words.len()));
     let (roots, rest) = rest.split_at_mut(ROOTS.min(rest.len()));
     let (longer, rest) = rest.split_at_mut(LONGER.min(rest.len()));
-    let counts = sorted.counts;
+    let (ends, rest) = rest.split_at_mut(ENDS.min(rest.len()));
+    let counts = &sorted.counts;
+    ends.iter_mut().zip(counts.ends).for_each(|(place, end)| *place = end);
+    let mut next_exit = counts.ends;
     let (nodes, rest) = rest.split_at_mut(((counts.nodes + 1) * NODE_WORDS).min(rest.len()));
     let (ids, rest) = rest.split_at_mut(sorted.tokens.len().min(rest.len()));
-    let (mixed, rest) = rest.split_at_mut(counts.mixed.min(rest.len()));
+    let (exits, rest) = rest.split_at_mut(counts.exits().min(rest.len()));
     let (texts, mask) = rest.split_at_mut(counts.texts.min(rest.len()));
     let nodes = nodes.as_chunks_mut::<NODE_WORDS>().0;
     header.fill(0);
@@ -312,6 +336,14 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
             if let (0, Some(root)) = (depth, roots.get_mut(usize::from(byte))) {
                 *root = count as u32;
             }
+            if read.exits(depth, byte)
+                && let Some(next) = next_exit.get_mut(usize::from(byte))
+                && let Some(exit) = exits.get_mut(*next as usize)
+            {
+                let before = this.get().get(..depth).unwrap_or_default();
+                *exit = count as u32 | (characters(before) as u32) << EXIT_SHIFT;
+                *next += 1;
+            }
             if let (Some(node), Some(place)) = (nodes.get_mut(count), path.get_mut(depth)) {
                 let head = u32::from(byte) | if read.read(depth, byte) { TEXT } else { 0 };
                 *node = [head, index as u32 | (depth as u32 + 1) << 24];
@@ -332,10 +364,8 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
         *end = [0, sorted.tokens.len() as u32];
     }
     measure(nodes.get_mut(..count).unwrap_or_default());
-    let without_text = (0u32..).zip(&*nodes).take(count).filter(|(_, [head, _])| head & TEXT == 0);
-    mixed.iter_mut().zip(without_text).for_each(|(place, (index, _))| *place = index);
     fill_texts(sorted.tokens, vocabulary, (longer, texts, mask));
-    let values = [count, sorted.tokens.len(), longest, counts.mixed, counts.texts];
+    let values = [count, sorted.tokens.len(), longest, counts.texts];
     header.iter_mut().zip(values).for_each(|(place, value)| *place = value as u32);
 }
 
@@ -470,23 +500,42 @@ impl<'w> Trie<'w> {
         self.words.get(NODES + (self.nodes() as usize + 1) * NODE_WORDS..).unwrap_or_default()
     }
 
-    /// The nodes that are not all text, ascending.
-    pub(super) fn mixed(self) -> &'w [u32] {
-        let rest = self.behind_nodes().get(self.word(1) as usize..).unwrap_or_default();
-        rest.get(..self.word(3) as usize).unwrap_or_default()
+    /// How many exits there are, and how many of them have a byte below one.
+    fn exits_below(self, byte: usize) -> usize {
+        self.word(HEADER_WORDS + ROOTS + LONGER + byte) as usize
+    }
+
+    /// The nodes from `first` to before `end` that have this byte of ASCII, the first that is no
+    /// text: each with the characters before it.
+    pub(super) fn exits(
+        self,
+        byte: u8,
+        (first, end): (u32, u32),
+    ) -> impl Iterator<Item = (u32, u8)> + 'w {
+        let (from, to) = (self.exits_below(byte.into()), self.exits_below(usize::from(byte) + 1));
+        let exits = self.behind_nodes().get(self.word(1) as usize..).unwrap_or_default();
+        let exits = exits.get(from..to).unwrap_or_default();
+        let index = |exit: u32| exit & ((1 << EXIT_SHIFT) - 1);
+        let before = exits.partition_point(|&exit| index(exit) < first);
+        let own = exits.iter().skip(before).take_while(move |&&exit| index(exit) < end);
+        own.map(move |&exit| (index(exit), (exit >> EXIT_SHIFT) as u8))
+    }
+
+    /// Tokens, exits: what comes before the tokens that are all text.
+    fn before_texts(self) -> usize {
+        self.word(1) as usize + self.exits_below(ENDS - 1)
     }
 
     /// A bit for each token that is all text.
     pub(super) fn text_mask(self) -> &'w [u32] {
-        let [tokens, mixed, texts] = [1, 3, 4].map(|at| self.word(at) as usize);
-        self.behind_nodes().get(tokens + mixed + texts..).unwrap_or_default()
+        let at = self.before_texts() + self.word(3) as usize;
+        self.behind_nodes().get(at..).unwrap_or_default()
     }
 
     /// The tokens that are all text and have more than so many characters, longest first.
     pub(super) fn texts_longer_than(self, characters: u32) -> &'w [u32] {
         let at = HEADER_WORDS + ROOTS + (characters as usize).min(LONGER - 1);
-        let [tokens, mixed] = [1, 3].map(|at| self.word(at) as usize);
-        let texts = self.behind_nodes().get(tokens + mixed..).unwrap_or_default();
+        let texts = self.behind_nodes().get(self.before_texts()..).unwrap_or_default();
         texts.get(..self.word(at) as usize).unwrap_or_default()
     }
 
