@@ -8,7 +8,7 @@
 use super::automaton::{Automaton, NEVER};
 use super::margin::is_repeated;
 use super::matcher::{Frame, Pool, Stack};
-use super::trie::is_plain_text;
+use super::trie::{LOWER, PLAIN, TEXT, WORD, class_of};
 use super::utf8::{self, PARTIALS, Partial};
 
 /// A set of bytes.
@@ -89,6 +89,9 @@ impl Bytes {
     }
 }
 
+/// Stands for no class of bytes.
+const NO_CLASS: u32 = LOWER + 1;
+
 /// Tokens for each state of UTF-8.
 pub(super) type Partials = [u32; PARTIALS];
 
@@ -103,8 +106,8 @@ pub(super) struct Loop {
     pub(super) stays: Bytes,
     /// Bytes that may lead elsewhere; all others lead nowhere.
     pub(super) leaves: Bytes,
-    /// All plain text stays.
-    pub(super) takes_plain: bool,
+    /// All bytes of this class stay, and of those in it.
+    pub(super) takes: u32,
     /// Tokens that close the rule in each state of UTF-8, where each character of several bytes
     /// leads back here; `None` where one may lead elsewhere.
     pub(super) partials: Option<Partials>,
@@ -117,7 +120,7 @@ impl Loop {
         edge: 0,
         stays: Bytes::EMPTY,
         leaves: Bytes::EMPTY,
-        takes_plain: false,
+        takes: NO_CLASS,
         partials: None,
     };
 
@@ -180,16 +183,15 @@ impl Loop {
         if automaton.accepts(end) {
             leaves.follow(automaton, pool, below);
         }
-        let mut partials = [0; PARTIALS];
-        if let Some(whole) = partials.first_mut() {
-            *whole = automaton.tokens_to_close(inside);
-        }
-        let is_text = leaves.is_ascii() && read_partials(automaton, head, 0, inside, &mut partials);
+        let partials = characters_lead(automaton, head, inside).filter(|_| leaves.is_ascii());
         leaves.add_all(&own.0);
         stays.remove_all(&leaves);
-        let takes_plain = (b' '..=b'~').all(|byte| stays.has(byte) || !is_plain_text(byte));
-        let partials = is_text.then_some(partials);
-        Some(Self { inside, edge, stays, leaves, takes_plain, partials })
+        let is_whole = |class| (0..=0x7F).all(|byte| class_of(byte) < class || stays.has(byte));
+        let takes = [PLAIN, WORD, LOWER].into_iter().find(|&class| is_whole(class));
+        let takes =
+            takes.map(|class| if class == PLAIN && partials.is_some() { TEXT } else { class });
+        let takes = takes.unwrap_or(NO_CLASS);
+        Some(Self { inside, edge, stays, leaves, takes, partials })
     }
 }
 
@@ -207,6 +209,14 @@ fn entered(automaton: Automaton<'_>, state: u32) -> Option<(u32, u32)> {
     Some((edge, inside))
 }
 
+/// Tokens that close the rule in each state of UTF-8, where each character of several bytes leads
+/// from one state to another, but for U+2028 and U+2029.
+pub(super) fn characters_lead(automaton: Automaton<'_>, from: u32, to: u32) -> Option<Partials> {
+    let mut partials = [0; PARTIALS];
+    *partials.first_mut()? = automaton.tokens_to_close(to);
+    read_partials(automaton, from, 0, to, &mut partials).then_some(partials)
+}
+
 /// Whether each character of several bytes, begun as far as `partial` says, leads from `from` to
 /// `state` and nowhere else. The tokens that then close the rule are noted: they are the same for
 /// all characters that are to go on alike.
@@ -218,18 +228,23 @@ fn read_partials(
     partials: &mut Partials,
 ) -> bool {
     let edges = || automaton.byte_edges(from).filter(|&(_, high, _)| partial > 0 || high > 0x7F);
+    let bytes = edges().map(|(low, high, _)| usize::from(high - low.max(0x80)) + 1).sum::<usize>();
     let next = utf8::next_bytes(partial);
-    edges().count() == next.len()
-        && edges().zip(next).all(|((low, high, target), &(first, last, partial))| {
+    let known = next.iter().map(|&(first, last, _)| usize::from(last - first) + 1).sum::<usize>();
+    let is_all = bytes == known || (partial == utf8::SEPARATOR && bytes <= known + 2);
+    is_all
+        && next.iter().all(|&(first, last, partial)| {
+            let mut edges = edges();
+            let edge = edges.find(|&(low, high, _)| low <= first && last <= high);
+            let Some((.., target)) = edge else { return false };
             let tokens = automaton.tokens_to_close(target);
             let Some(known) = partials.get_mut(usize::from(partial)) else { return false };
             if partial == 0 {
-                return (low, high, target) == (first, last, state);
+                return target == state;
             }
             let is_same = *known == 0 || *known == tokens;
             *known = tokens;
-            (low, high) == (first, last)
-                && is_same
+            is_same
                 && tokens < NEVER
                 && automaton.is_plain(target)
                 && read_partials(automaton, target, partial, state, partials)

@@ -14,8 +14,11 @@ use super::matcher::{MAX_STACKS, Pool, Stack};
 /// Stacks of all sets together.
 const STACKS: usize = 1024;
 
-/// Most sets: one for each byte of the longest token, and where it starts.
-const MAX_SETS: usize = 256;
+/// Most sets: one for each byte of the longest token, where it starts, and what a step adds.
+const MAX_SETS: usize = 256 + STEP_SETS;
+
+/// Sets that a step may add: more than one where it is of several bytes.
+const STEP_SETS: usize = 3;
 
 /// Frames that a step may need; with fewer left, what is not needed any more is forgotten.
 const STEP_FRAMES: u16 = 128;
@@ -37,10 +40,13 @@ pub(super) struct Set {
     pub(super) begins_run: Option<bool>,
     /// Tokens that close it.
     pub(super) closing: u32,
+    /// For each class from [`super::trie::PLAIN`] on, so many of its bytes may follow, whichever
+    /// they are; 255 where no one has asked yet.
+    pub(super) bounds: [u8; 3],
 }
 
 impl Set {
-    const NONE: Self = Self { end: 0, begins_run: Some(false), closing: 0 };
+    const NONE: Self = Self { end: 0, begins_run: Some(false), closing: 0, bounds: [0; 3] };
 }
 
 /// Sets by number: 0 is the one that a walk begins with.
@@ -84,9 +90,9 @@ impl Sets {
         self.sets.get(usize::from(set)).copied().unwrap_or(Set::NONE)
     }
 
-    pub(super) fn note_run(&mut self, set: u16, begins_run: bool) {
+    pub(super) fn update(&mut self, set: u16, change: impl FnOnce(&mut Set)) {
         if let Some(set) = self.sets.get_mut(usize::from(set)) {
-            set.begins_run = Some(begins_run);
+            change(set);
         }
     }
 
@@ -126,7 +132,7 @@ impl Sets {
     /// Where a step leads, if it has been made; [`NO_SET`] for nowhere. `used` is how many
     /// characters of a run come before the byte, where that says anything.
     #[inline]
-    pub(super) fn known(&self, set: u16, used: u8, byte: u8) -> Option<u16> {
+    pub(super) fn known(&self, (set, used, byte): (u16, u8, u8)) -> Option<u16> {
         let key = u32::from_be_bytes([(set >> 8) as u8, set as u8, used, byte]);
         let (known, target) = self.steps.get(Self::place(key))?;
         (*known == key).then_some(*target)
@@ -154,11 +160,24 @@ impl Sets {
         } else {
             pool.truncate(frames);
         }
+        self.note((set, used, byte), target);
+        target
+    }
+
+    /// Remembers where a step leads.
+    pub(super) fn note(&mut self, (set, used, byte): (u16, u8, u8), target: u16) {
         let key = u32::from_be_bytes([(set >> 8) as u8, set as u8, used, byte]);
         if let Some(place) = self.steps.get_mut(Self::place(key)) {
             *place = (key, target);
         }
-        target
+    }
+
+    /// The lowest byte that leads where `byte` does, as far as one can see.
+    pub(super) fn like(&self, automaton: Automaton<'_>, set: u16, byte: u8) -> u8 {
+        let &[Stack { state, .. }] = self.stacks(set) else { return byte };
+        let mut edges = automaton.byte_edges(state).filter(|_| automaton.is_plain(state));
+        let own = edges.find(|&(low, high, _)| low <= byte && byte <= high);
+        own.map_or(byte, |(low, ..)| low)
     }
 
     /// The set that is like the `count` stacks behind all others.
@@ -181,15 +200,15 @@ impl Sets {
         let stacks = self.stacks.get(self.end()..end).unwrap_or_default();
         let closing = pool.fewest_tokens(automaton, stacks);
         if let Some(place) = self.sets.get_mut(usize::from(self.len)) {
-            *place = Set { end: end as u16, begins_run: None, closing };
+            *place = Set { end: end as u16, begins_run: None, closing, bounds: [u8::MAX; 3] };
             self.len += 1;
         }
     }
 
     /// Whether a step might find no room.
     pub(super) fn is_full(&self, pool: &Pool) -> bool {
-        usize::from(self.len) == MAX_SETS
-            || self.end() + MAX_STACKS > STACKS
+        usize::from(self.len) + STEP_SETS > MAX_SETS
+            || self.end() + STEP_SETS * MAX_STACKS > STACKS
             || !pool.has_room(STEP_FRAMES)
     }
 

@@ -7,12 +7,12 @@
 //!          set of bytes that are a token by themselves (8 words)
 //! roots    256: the node of each first byte, or NONE
 //! longer   256: how many tokens that are all text have more characters than the index
-//! ends     129: how many exits have a byte below the index
-//! nodes    preorder; byte | nodes of its subtree << 8 | TEXT | PLAIN, index of its first token |
+//! ends     130: how many exits have a byte below the index; the last are of U+2028 and U+2029
+//! nodes    preorder; byte | nodes of its subtree << 8 | class << 29, index of its first token |
 //!          height << 20 | depth << 24; one more at the end, for the index
 //! tokens   ids sorted by their bytes; those of a node are from its index to the next node's
-//! exits    the nodes that are no text where all before them is, by their bytes; index | characters
-//!          before it << 24
+//! exits    the nodes before which all is text and that are no part of a word, by their bytes, each
+//!          the first of its kind on its path; index | characters before it << 24
 //! texts    the tokens that are all text, those with the most characters first
 //! mask     a bit for each of them
 //! ```
@@ -42,16 +42,33 @@ pub trait TokenBytes {
 
 /// Longest token that is ever allowed, in bytes: depths are one byte.
 pub(super) const MAX_TOKEN_BYTES: usize = 255;
-/// Subtrees are 22 bits, indices 20.
-const MAX_NODES: usize = 1 << 22;
+/// Subtrees are 21 bits, indices 20.
+const MAX_NODES: usize = 1 << 21;
 const MAX_TOKENS: usize = 1 << 20;
 /// Heights are 4 bits: so many levels or more.
 const MAX_HEIGHT: u32 = 15;
-/// All bytes of a node and of its subtree are plain text.
-const PLAIN: u32 = 1 << 31;
-/// All of them are plain text or characters of several bytes, the last of which may be cut short.
-/// In which state of UTF-8 a node's byte is read follows from the bytes on the way to it.
-const TEXT: u32 = 1 << 30;
+/// Classes of bytes, each a part of the one before: a subtree's is that of the widest byte in it.
+/// Text is plain or characters of several bytes, the last of which may be cut short; in which state
+/// of UTF-8 a node's byte is read follows from the bytes on the way to it.
+pub(super) const TEXT: u32 = 1;
+pub(super) const PLAIN: u32 = 2;
+/// ASCII letters, digits, `_`.
+pub(super) const WORD: u32 = 3;
+/// Lower case and digits.
+pub(super) const LOWER: u32 = 4;
+const CLASS_SHIFT: u32 = 29;
+
+/// The class of a byte that may be any.
+pub(super) const fn class_of(byte: u8) -> u32 {
+    match byte {
+        b'a'..=b'z' | b'0'..=b'9' => LOWER,
+        b'A'..=b'Z' | b'_' => WORD,
+        0x80.. => TEXT,
+        _ if is_plain_text(byte) => PLAIN,
+        _ => 0,
+    }
+}
+
 /// Bits of an index in an exit.
 const EXIT_SHIFT: u32 = 24;
 /// Scratch words of a token: the first eight of its bytes, and the id.
@@ -61,8 +78,9 @@ const HEADER_WORDS: usize = 12;
 const HEADER_SINGLES: usize = 4;
 const ROOTS: usize = 256;
 const LONGER: usize = 256;
-/// Only ASCII leaves text: other bytes are a part of it or come nowhere.
-const ENDS: usize = 129;
+/// Other bytes than ASCII are a part of text or come nowhere, but for two characters' last.
+const ENDS: usize = SEPARATOR_EXITS + 2;
+pub(super) const SEPARATOR_EXITS: usize = 128;
 /// Where the nodes begin.
 const NODES: usize = HEADER_WORDS + ROOTS + LONGER + ENDS;
 const NODE_WORDS: usize = 2;
@@ -202,10 +220,16 @@ impl Path {
         self.text = self.text.min(shared);
     }
 
-    /// Whether the byte at `depth` ends what has been text, behind a whole character.
-    fn exits(&self, depth: usize, byte: u8) -> bool {
-        let is_whole = self.partials.get(depth).is_none_or(|&partial| partial == 0);
-        self.text == depth && is_whole && byte.is_ascii() && !is_plain_text(byte)
+    /// The list of exits that the byte at `depth` belongs to, where all before it is text: it is no
+    /// part of a word, and the first of its kind.
+    fn exit(&self, depth: usize, bytes: &[u8]) -> Option<usize> {
+        let (before, &byte) = (bytes.get(..depth)?, bytes.get(depth)?);
+        match self.partials.get(depth).copied().unwrap_or(0) {
+            _ if self.text != depth || before.contains(&byte) && byte.is_ascii() => None,
+            0 if byte.is_ascii() && class_of(byte) < WORD => Some(byte.into()),
+            partial if utf8::ends_separator(partial, byte) => Some(SEPARATOR_EXITS),
+            _ => None,
+        }
     }
 
     /// Whether the byte at `depth` is a part of a character or plain. What is no UTF-8 begins anew.
@@ -215,7 +239,7 @@ impl Path {
         if let Some(place) = self.partials.get_mut(depth + 1) {
             *place = after.or_else(|| utf8::after(0, byte)).unwrap_or(0);
         }
-        let is_text = after.is_some() && (!byte.is_ascii() || is_plain_text(byte));
+        let is_text = after.is_some() && class_of(byte) >= TEXT;
         self.text += usize::from(is_text && self.text == depth);
         is_text
     }
@@ -250,8 +274,8 @@ impl Counts {
             path.turn(shared);
             counts.nodes += this.len - shared;
             for (depth, &byte) in this.get().iter().enumerate().skip(shared) {
-                if path.exits(depth, byte) {
-                    let above = counts.ends.iter_mut().skip(usize::from(byte) + 1);
+                if let Some(exit) = path.exit(depth, this.get()) {
+                    let above = counts.ends.iter_mut().skip(exit + 1);
                     above.for_each(|count| *count += 1);
                 }
                 path.read(depth, byte);
@@ -336,8 +360,8 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
             if let (0, Some(root)) = (depth, roots.get_mut(usize::from(byte))) {
                 *root = count as u32;
             }
-            if read.exits(depth, byte)
-                && let Some(next) = next_exit.get_mut(usize::from(byte))
+            if let Some(list) = read.exit(depth, this.get())
+                && let Some(next) = next_exit.get_mut(list)
                 && let Some(exit) = exits.get_mut(*next as usize)
             {
                 let before = this.get().get(..depth).unwrap_or_default();
@@ -345,7 +369,8 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
                 *next += 1;
             }
             if let (Some(node), Some(place)) = (nodes.get_mut(count), path.get_mut(depth)) {
-                let head = u32::from(byte) | if read.read(depth, byte) { TEXT } else { 0 };
+                let class = if read.read(depth, byte) { class_of(byte) } else { 0 };
+                let head = u32::from(byte) | class << CLASS_SHIFT;
                 *node = [head, index as u32 | (depth as u32 + 1) << 24];
                 *place = count;
                 count += 1;
@@ -369,22 +394,21 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
     header.iter_mut().zip(values).for_each(|(place, value)| *place = value as u32);
 }
 
-/// Finds of each node how many levels its subtree has, and whether all of it is text, and plain:
-/// children come before their parents.
+/// Finds of each node how many levels its subtree has, and which class: children come before their
+/// parents.
 fn measure(nodes: &mut [[u32; NODE_WORDS]]) {
     for index in (0..nodes.len()).rev() {
         let Some(&[head, _]) = nodes.get(index) else { return };
         let end = index + subtree(head) as usize;
-        let plain = if is_plain_text(head as u8) { PLAIN } else { 0 };
-        let (mut child, mut height, mut flags) = (index + 1, 1, head & TEXT | plain);
+        let (mut child, mut height, mut class) = (index + 1, 1, head >> CLASS_SHIFT);
         while child < end {
             let Some(&[head, place]) = nodes.get(child) else { return };
-            flags &= head;
+            class = class.min(head >> CLASS_SHIFT);
             height = height.max(1 + height_of(place)).min(MAX_HEIGHT);
             child += subtree(head) as usize;
         }
         if let Some([head, place]) = nodes.get_mut(index) {
-            *head = *head & !TEXT | flags;
+            *head = *head & !(u32::MAX << CLASS_SHIFT) | class << CLASS_SHIFT;
             *place |= height << 20;
         }
     }
@@ -397,8 +421,13 @@ const fn height_of(place: u32) -> u32 {
 
 /// Nodes of a subtree, by its first word.
 const fn subtree(head: u32) -> u32 {
-    let nodes = (head & !(TEXT | PLAIN)) >> 8;
+    let nodes = head >> 8 & (MAX_NODES as u32 - 1);
     if nodes > 0 { nodes } else { 1 }
+}
+
+/// An exit's node and the characters before it, one that is cut short included.
+pub(super) const fn exit_of(exit: u32) -> (u32, u8) {
+    (exit & ((1 << EXIT_SHIFT) - 1), (exit >> EXIT_SHIFT) as u8)
 }
 
 /// Sets a bit of a set of tokens or bytes.
@@ -424,10 +453,8 @@ pub(super) struct TrieNode {
     pub(super) depth: usize,
     /// No token has more bytes from here on, this one included.
     pub(super) height: u32,
-    /// All of them are plain text.
-    pub(super) is_plain: bool,
-    /// All of them are plain text or characters, the last of which may be cut short.
-    pub(super) is_text: bool,
+    /// The widest class among them.
+    pub(super) class: u32,
     first_token: u32,
 }
 
@@ -474,8 +501,7 @@ impl<'w> Trie<'w> {
                     MAX_HEIGHT => MAX_TOKEN_BYTES as u32,
                     height => height,
                 },
-                is_plain: head & PLAIN != 0,
-                is_text: head & TEXT != 0,
+                class: head >> CLASS_SHIFT,
                 first_token: place & (MAX_TOKENS as u32 - 1),
             },
             _ => TrieNode { size: 1, height: 1, ..TrieNode::default() },
@@ -505,20 +531,14 @@ impl<'w> Trie<'w> {
         self.word(HEADER_WORDS + ROOTS + LONGER + byte) as usize
     }
 
-    /// The nodes from `first` to before `end` that have this byte of ASCII, the first that is no
-    /// text: each with the characters before it.
-    pub(super) fn exits(
-        self,
-        byte: u8,
-        (first, end): (u32, u32),
-    ) -> impl Iterator<Item = (u32, u8)> + 'w {
-        let (from, to) = (self.exits_below(byte.into()), self.exits_below(usize::from(byte) + 1));
+    /// The nodes from `first` to before `end` before which all is text, by the byte of ASCII that
+    /// each has first on its path, or [`SEPARATOR_EXITS`]: [`exit_of`] reads them.
+    pub(super) fn exits(self, byte: usize, (first, end): (u32, u32)) -> &'w [u32] {
+        let (from, to) = (self.exits_below(byte), self.exits_below(byte + 1));
         let exits = self.behind_nodes().get(self.word(1) as usize..).unwrap_or_default();
         let exits = exits.get(from..to).unwrap_or_default();
-        let index = |exit: u32| exit & ((1 << EXIT_SHIFT) - 1);
-        let before = exits.partition_point(|&exit| index(exit) < first);
-        let own = exits.iter().skip(before).take_while(move |&&exit| index(exit) < end);
-        own.map(move |&exit| (index(exit), (exit >> EXIT_SHIFT) as u8))
+        let before = |end: u32| exits.partition_point(|&exit| exit_of(exit).0 < end);
+        exits.get(before(first)..before(end)).unwrap_or_default()
     }
 
     /// Tokens, exits: what comes before the tokens that are all text.

@@ -9,11 +9,17 @@
 
 use super::automaton::{Automaton, CallEdge, plus};
 use super::closing::tokens_after;
-use super::loops::Loop;
+use super::loops::{Loop, Partials, characters_lead};
 use super::matcher::{Frame, MAX_STACKS, Matcher, Pool, Stack};
 use super::sets::{NO_SET, Sets};
-use super::trie::{Trie, TrieNode, is_plain_text, set_bit};
-use super::utf8::{self, Partial};
+use super::trie::{PLAIN, SEPARATOR_EXITS, TEXT, Trie, TrieNode, WORD, class_of, exit_of, set_bit};
+use super::utf8::{self, PARTIALS, Partial};
+
+/// Characters of all but one byte begin with these, and others.
+const FIRST_BYTES: [u8; 3] = [0xC3, 0xE4, 0xF0];
+
+/// Most bytes that are looked ahead for.
+const MAX_BOUND: u8 = 14;
 
 /// Levels of a walk: a token's bytes, and where it starts.
 const LEVELS: usize = 256;
@@ -172,13 +178,14 @@ impl Run {
     }
 
     /// All texts of the node's subtree stay, as far as there is room.
-    const fn takes_all(&self, node: &TrieNode) -> bool {
-        self.bytes.takes_plain && (node.is_plain || (self.fits_text && node.is_text))
+    fn takes_all(&self, node: &TrieNode) -> bool {
+        node.class >= if self.fits_text { self.bytes.takes } else { self.bytes.takes.max(PLAIN) }
     }
 
-    /// All tokens stay that are text, as far as there is room.
+    /// All tokens stay that are text, but for some bytes that are no part of words, as far as there
+    /// is room.
     const fn takes_text(&self) -> bool {
-        self.fits_text && self.bytes.takes_plain && self.least <= 1
+        self.fits_text && self.bytes.takes <= WORD && self.least <= 1
     }
 
     /// The level after `byte`, where that stays; what is not in the run is as `before`.
@@ -263,7 +270,7 @@ impl Walk<'_, '_> {
     /// Looks at the same nodes, whose tokens' bits mean nothing yet.
     fn nodes_anew(&mut self, index: u32, end: u32) -> u32 {
         let assumes_text = core::mem::replace(&mut self.assumes_text, false);
-        if assumes_text && may_be_text(self.trie.node(index).byte) {
+        if assumes_text && class_of(self.trie.node(index).byte) >= TEXT {
             self.refuse_between(index, end);
         }
         self.nodes(index, end);
@@ -274,8 +281,9 @@ impl Walk<'_, '_> {
     /// The whole walk.
     fn all(&mut self) {
         let is_text = self.is_in_run(0) && self.run.takes_text();
-        self.assumes_text =
-            is_text || (b' '..=b'~').all(|b| !is_plain_text(b) || self.may_come(0, b));
+        let words = (0..=0x7F).filter(|&byte| class_of(byte) >= WORD);
+        let mut some = words.chain(FIRST_BYTES);
+        self.assumes_text = is_text || some.all(|byte| self.may_come(0, byte));
         if self.assumes_text {
             let texts = self.mask.iter_mut().zip(self.trie.text_mask());
             texts.for_each(|(word, texts)| *word |= texts);
@@ -289,8 +297,17 @@ impl Walk<'_, '_> {
             }
             return self.text_between(0, self.trie.nodes(), 0);
         }
+        let mut after = 0;
         for byte in 0..=u8::MAX {
-            let Some(root) = self.trie.child(None, byte) else { continue };
+            let root = self.trie.child(None, byte).filter(|&root| root >= after);
+            let Some(root) = root else { continue };
+            // Between these are the separators, which may not be text.
+            if (byte == 0xC2 || byte == 0xE3) && self.assumes_text && self.goes_on_as_text() {
+                let end = if byte == 0xC2 { self.trie.child(None, 0xE2) } else { None };
+                after = end.unwrap_or(self.trie.nodes());
+                self.text_between(root, after, 1);
+                continue;
+            }
             let node = self.trie.node(root);
             if self.may_come(0, byte) {
                 self.nodes(root, root + node.size);
@@ -300,35 +317,105 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Whether a run of text begins with every character of several bytes, but for the separators:
+    /// the first level is then behind it.
+    fn goes_on_as_text(&mut self) -> bool {
+        let [lead, last] = [0xC3, 0xA9];
+        let mut index = 0;
+        while let Some(&Stack { state, frame }) = self.levels.sets.stacks(0).get(index) {
+            let tokens = self.pool.frame(frame).tokens;
+            let partials = match self.automaton.target(state, lead) {
+                Some(next) => {
+                    let target = self.automaton.target(next, last);
+                    target.and_then(|target| characters_lead(self.automaton, state, target))
+                }
+                None => self
+                    .automaton
+                    .byte_edges(state)
+                    .all(|(_, high, _)| high.is_ascii())
+                    .then_some([0; PARTIALS]),
+            };
+            let fits = |partials: Partials| {
+                partials.iter().all(|&partial| plus(partial, tokens) <= self.left_after)
+            };
+            if !self.automaton.is_plain(state) || !partials.is_some_and(fits) {
+                return false;
+            }
+            index += 1;
+        }
+        for byte in [lead, last] {
+            let depth = 1 + usize::from(byte == last);
+            let set = self.step(self.levels.level(depth - 1), byte, depth);
+            self.levels.set(1, Level::new(set));
+            if set == NO_SET {
+                return false;
+            }
+        }
+        let set = self.levels.level(1).set;
+        self.begins_text(set) && self.run.counts_to == 0
+    }
+
+    /// Whether a run begins that text stays in, whatever its length.
+    fn begins_text(&mut self, set: u16) -> bool {
+        self.is_in_run(set)
+            && self.run.takes_text()
+            && self.run.room >= self.trie.longest()
+            && self.run.counts_to <= 1
+    }
+
     /// Looks at the nodes from `first` to before `end`, of whole subtrees, below a level with which
-    /// a run begins that all text stays in. Its bits are there, so only those nodes are looked at
-    /// where a token is text no longer.
+    /// a run begins that text stays in. Its bits are there, so only those nodes are looked at where
+    /// a token is text no longer or leaves.
     fn text_between(&mut self, first: u32, end: u32, base: usize) {
         let Run { room, worst, counted, .. } = self.run;
         self.walked.worst = self.walked.worst.max(worst);
         self.note_used(self.trie.longest().min(room));
         let Loop { stays, leaves, .. } = self.run.bytes;
-        let may_come = |byte: &u8| stays.has(*byte) || leaves.has(*byte);
-        for byte in (0..=0x7F).filter(|&byte| !is_plain_text(byte)).filter(may_come) {
-            for (index, characters) in self.trie.exits(byte, (first, end)) {
-                // A subtree that left the run may have had others.
-                self.is_in_run(self.levels.level(base).set);
-                let node = self.trie.node(index);
-                let before = node.depth.saturating_sub(1);
-                // Not from the root: only such runs as do not count further than to one.
-                let used = if base == 0 { characters } else { u8::from(before > base) };
-                if u32::from(used) > room {
-                    if let Some(Counted { edge, count, .. }) = counted {
-                        self.pool.margins.note_refused(edge, count.saturating_add(used.into()));
-                    }
-                    continue;
-                }
-                let set = self.levels.level(base).set;
-                self.levels.set(before, Level { set, used, partial: 0 });
-                let assumes_text = core::mem::replace(&mut self.assumes_text, false);
-                self.nodes(index, index + node.size);
-                self.assumes_text = assumes_text;
+        let mut lists = heapless::Vec::<&[u32], { SEPARATOR_EXITS + 1 }>::new();
+        for list in 0..=SEPARATOR_EXITS {
+            let byte = list as u8;
+            let is_other = match class_of(byte) {
+                0 => stays.has(byte) || leaves.has(byte),
+                _ => !stays.has(byte),
+            };
+            if is_other || list == SEPARATOR_EXITS {
+                let _ = lists.push(self.trie.exits(list, (first, end)));
             }
+        }
+        let mut done = first;
+        while let Some(list) = lists
+            .iter_mut()
+            .min_by_key(|list| list.first().map_or(u32::MAX, |&exit| exit_of(exit).0))
+        {
+            let Some((&exit, rest)) = list.split_first() else { return };
+            *list = rest;
+            let (index, characters) = exit_of(exit);
+            if index < done {
+                continue;
+            }
+            // A subtree that left the run may have had others.
+            self.is_in_run(self.levels.level(base).set);
+            let node = self.trie.node(index);
+            done = index + node.size;
+            let before = node.depth.saturating_sub(1);
+            let (partial, begun, bytes) = match node.byte.is_ascii() {
+                true => (0, 0, 0),
+                false => (utf8::SEPARATOR, 1, utf8::SEPARATOR_BYTES.len()),
+            };
+            // Not from the root: only such runs as do not count further than to one.
+            let used = match base {
+                0 => characters,
+                _ => (begun + usize::from(before > base + bytes)) as u8,
+            };
+            if u32::from(used) > room {
+                if let Some(Counted { edge, count, .. }) = counted {
+                    self.pool.margins.note_refused(edge, count.saturating_add(used.into()));
+                }
+                continue;
+            }
+            let set = self.levels.level(base).set;
+            self.levels.set(before, Level { set, used, partial });
+            self.nodes_anew(index, done);
         }
     }
 
@@ -336,7 +423,7 @@ impl Walk<'_, '_> {
     #[inline]
     fn node(&mut self, index: u32, node: TrieNode) -> u32 {
         let end = index + node.size;
-        if self.assumes_text && !may_be_text(node.byte) {
+        if self.assumes_text && class_of(node.byte) == 0 {
             return self.nodes_anew(index, end);
         }
         self.walked.nodes += 1;
@@ -348,11 +435,18 @@ impl Walk<'_, '_> {
                 false => self.stay(index, node),
             };
         }
+        if !is_in_run && node.class >= PLAIN && node.height <= self.bound(level.set, node.class) {
+            if !self.assumes_text {
+                self.allow(self.trie.tokens_between(index, end), 0);
+            }
+            return node.size;
+        }
         let may_leave = match is_in_run {
-            true => level.partial == 0 && self.run.bytes.leaves.has(node.byte),
+            true if level.partial == 0 => self.run.bytes.leaves.has(node.byte),
+            true => utf8::ends_separator(level.partial, node.byte),
             false => self.may_come(level.set, node.byte),
         };
-        let set = if may_leave { self.step(level, node) } else { NO_SET };
+        let set = if may_leave { self.step(level, node.byte, node.depth) } else { NO_SET };
         if set == NO_SET {
             if self.assumes_text {
                 self.refuse_between(index, end);
@@ -370,18 +464,54 @@ impl Walk<'_, '_> {
             }
         }
         self.levels.set(node.depth, Level::new(set));
-        if self.assumes_text
-            && self.is_in_run(set)
-            && self.run.takes_text()
-            && self.run.room >= self.trie.longest()
-            && self.run.counts_to <= 1
-        {
-            if !node.is_text {
+        if self.assumes_text && self.begins_text(set) {
+            if !self.run.takes_all(&node) {
                 self.text_between(index + 1, end, node.depth);
             }
             return node.size;
         }
         1
+    }
+
+    /// So many bytes of a class may follow a set, whichever they are.
+    #[inline]
+    fn bound(&mut self, set: u16, class: u32) -> u32 {
+        let place = (class - PLAIN) as usize;
+        match self.levels.sets.get(set).bounds.get(place) {
+            Some(&u8::MAX) => {
+                let bound = self.find_bound(set, class);
+                self.levels.sets.update(set, |set| {
+                    set.bounds.get_mut(place).into_iter().for_each(|place| *place = bound);
+                });
+                bound.into()
+            }
+            bound => bound.copied().unwrap_or(0).into(),
+        }
+    }
+
+    fn find_bound(&mut self, set: u16, class: u32) -> u8 {
+        let &[Stack { mut state, frame }] = self.levels.sets.stacks(set) else { return 0 };
+        let Frame { tokens, depth, .. } = self.pool.frame(frame);
+        for bound in 0..MAX_BOUND {
+            let mut targets = self.automaton.byte_edges(state).filter(|&(low, high, _)| {
+                (low..=high).any(|byte| byte.is_ascii() && class_of(byte) >= class)
+            });
+            let Some((.., target)) = targets.next() else { return bound };
+            let is_one = targets.all(|(.., other)| other == target)
+                && self.automaton.is_plain(state)
+                && self.automaton.is_plain(target)
+                && (0..=0x7F).all(|byte| {
+                    class_of(byte) < class || self.automaton.target(state, byte).is_some()
+                });
+            let closing = plus(self.automaton.tokens_to_close(target), tokens);
+            let depth = u32::from(depth) + self.automaton.depth_to_close(target);
+            if !is_one || closing > self.left_after || !self.pool.is_deep_enough(depth) {
+                return bound;
+            }
+            self.walked.worst = self.walked.worst.max(closing);
+            state = target;
+        }
+        MAX_BOUND
     }
 
     #[inline]
@@ -401,7 +531,7 @@ impl Walk<'_, '_> {
         if let Some(run) = found {
             self.run = run;
         }
-        self.levels.sets.note_run(set, found.is_some());
+        self.levels.sets.update(set, |set| set.begins_run = Some(found.is_some()));
         found.is_some()
     }
 
@@ -580,16 +710,30 @@ impl Walk<'_, '_> {
     }
 
     /// Where a node's byte leads, which does not stay in a run: [`NO_SET`] for nowhere.
-    fn step(&mut self, level: Level, node: TrieNode) -> u16 {
-        let Level { mut set, used, .. } = level;
-        let used = if set == self.run.set { self.run.counts_to.min(used.into()) } else { 0 } as u8;
-        if let Some(known) = self.levels.sets.known(set, used, node.byte) {
+    fn step(&mut self, level: Level, byte: u8, depth: usize) -> u16 {
+        let Level { mut set, used, partial } = level;
+        // A character that is cut short is stepped from its beginning.
+        let begun = if partial == 0 { [].as_slice() } else { &utf8::SEPARATOR_BYTES };
+        let used = u32::from(used) - u32::from(partial != 0);
+        let used = if set == self.run.set { self.run.counts_to.min(used) } else { 0 } as u8;
+        if let Some(known) = self.levels.sets.known((set, used, byte)) {
+            return known;
+        }
+        let is_own = used == 0 && partial == 0;
+        let like = match is_own {
+            true => self.levels.sets.like(self.automaton, set, byte),
+            false => byte,
+        };
+        if like != byte
+            && let Some(known) = self.levels.sets.known((set, used, like))
+        {
+            self.levels.sets.note((set, used, byte), known);
             return known;
         }
         self.walked.steps += 1;
         if self.levels.sets.is_full(self.pool) {
-            self.sweep(node.depth);
-            set = self.levels.level(node.depth.saturating_sub(1)).set;
+            self.sweep(depth);
+            set = self.levels.level(depth.saturating_sub(1)).set;
             // It knows of frames by their places.
             self.run = Run::NONE;
         }
@@ -600,8 +744,17 @@ impl Walk<'_, '_> {
                 return NO_SET;
             }
         }
-        let by = (self.automaton, &mut *self.pool);
-        self.levels.sets.step(by, (set, used, node.byte), own.as_deref(), frames)
+        let (mut at, mut counted) = (set, used);
+        for &step in begun.iter().chain([&like]) {
+            let by = (self.automaton, &mut *self.pool);
+            at = self.levels.sets.step(by, (at, counted, step), own.as_deref(), frames);
+            (counted, own) = (0, None);
+            if at == NO_SET {
+                break;
+            }
+        }
+        self.levels.sets.note((set, used, byte), at);
+        at
     }
 
     /// Forgets what is not on the way to a node of this depth.
@@ -618,11 +771,6 @@ impl Walk<'_, '_> {
         self.walked.worst = self.walked.worst.max(closing);
         tokens.iter().for_each(|&token| set_bit(self.mask, token));
     }
-}
-
-/// Whether a token that is all text may have this byte.
-const fn may_be_text(byte: u8) -> bool {
-    !byte.is_ascii() || is_plain_text(byte)
 }
 
 fn clear_bit(mask: &mut [u32], token: u32) {
