@@ -423,7 +423,9 @@ impl Walk<'_, '_> {
     #[inline]
     fn node(&mut self, index: u32, node: TrieNode) -> u32 {
         let end = index + node.size;
-        if self.assumes_text && class_of(node.byte) == 0 {
+        // Behind the first byte of a separator no one knows whether all is text.
+        let [separator, _] = utf8::SEPARATOR_BYTES;
+        if self.assumes_text && (class_of(node.byte) == 0 || node.byte == separator) {
             return self.nodes_anew(index, end);
         }
         self.walked.nodes += 1;
