@@ -2,8 +2,8 @@
 //!
 //! A walk comes to the same stacks again and again: behind the end of a string it matters little
 //! what the string was. So each set has a number, where a byte leads from it is remembered, and the
-//! automaton is stepped once for each of these pairs. It is the deterministic automaton of a regular
-//! expression that is made as far as a text needs it (Russ Cox, "Regular expression matching in the
+//! automaton is stepped once for each of these pairs. It is a regular expression's deterministic
+//! automaton, made as far as a text needs it (Russ Cox, "Regular expression matching in the
 //! wild", 2010). When there is no more room, all is forgotten but the sets on the way to the node
 //! that the walk is at.
 
@@ -55,7 +55,7 @@ pub(super) struct Sets {
     stacks: [Stack; STACKS],
     sets: [Set; MAX_SETS],
     len: u16,
-    /// `set << 16 | used << 8 | byte`, and where that leads. `used` is of the step's [`Sets::step`].
+    /// `set << 16 | used << 8 | byte`, and where that leads; `used` as in [`Sets::step`].
     steps: [(u32, u16); STEPS],
     /// A set, and the bytes that may come next.
     nexts: [(u16, Bytes); NEXTS],

@@ -4,8 +4,8 @@
 //! kept, a level for each byte ([`super::sets`]). As long as bytes lead back to the same stack
 //! ([`super::loops`]), levels repeat it: a *run*, in which a node costs a look at a set of bytes.
 //! Where every character of several bytes leads back there, too, a run covers whole characters, and
-//! all tokens that are text are one mask. Only a byte that leaves the run is stepped, from the stack
-//! that the run has by then.
+//! all tokens that are text are one mask. Only a byte that leaves the run is stepped, from the
+//! stacks that the run has by then.
 
 use super::automaton::{Automaton, CallEdge, plus};
 use super::closing::tokens_after;
