@@ -8,7 +8,7 @@
 use super::automaton::{Automaton, NEVER};
 use super::margin::is_repeated;
 use super::matcher::{Frame, Pool, Stack};
-use super::trie::is_plain_text;
+use super::trie::{LOWER, PLAIN, TEXT, WORD, class_of};
 use super::utf8::{self, PARTIALS, Partial};
 
 /// A set of bytes.
@@ -16,23 +16,43 @@ use super::utf8::{self, PARTIALS, Partial};
 pub(super) struct Bytes([u32; 8]);
 
 impl Bytes {
-    const EMPTY: Self = Self([0; 8]);
+    pub(super) const EMPTY: Self = Self([0; 8]);
 
     #[inline]
     pub(super) fn has(&self, byte: u8) -> bool {
         self.0.get(usize::from(byte / 32)).is_some_and(|word| word >> (byte % 32) & 1 == 1)
     }
 
-    /// The bytes that may come next; `None` where a rule may end first.
-    pub(super) fn after(automaton: Automaton<'_>, stacks: &[Stack]) -> Option<Self> {
+    /// The bytes that may come next, whatever the counts.
+    pub(super) fn after(automaton: Automaton<'_>, pool: &mut Pool, stacks: &[Stack]) -> Self {
         let mut bytes = Self::EMPTY;
         for stack in stacks {
-            if automaton.accepts(stack.state) {
-                return None;
-            }
             bytes.add_state(automaton, stack.state);
+            if automaton.accepts(stack.state) {
+                bytes.follow(automaton, pool, stack.frame);
+            }
         }
-        Some(bytes)
+        bytes
+    }
+
+    /// Adds the bytes that can follow the rule of `frame`, whatever its count.
+    fn follow(&mut self, automaton: Automaton<'_>, pool: &mut Pool, mut frame: u16) {
+        loop {
+            let Frame { edge, parent, depth, .. } = pool.frame(frame);
+            pool.floor = pool.floor.min(depth);
+            let call = automaton.call(edge);
+            if depth == 0 {
+                return;
+            }
+            if is_repeated(call) {
+                self.add_all(automaton.beginning(call.rule));
+            }
+            self.add_state(automaton, call.target);
+            if !automaton.accepts(call.target) {
+                return;
+            }
+            frame = parent;
+        }
     }
 
     fn add(&mut self, low: u8, high: u8) {
@@ -69,27 +89,25 @@ impl Bytes {
     }
 }
 
+/// Stands for no class of bytes.
+const NO_CLASS: u32 = LOWER + 1;
+
 /// Tokens for each state of UTF-8.
 pub(super) type Partials = [u32; PARTIALS];
 
 /// A stack that bytes lead back to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loop {
-    state: u32,
     /// The state after a byte: another one where the first call of a repetition is yet to come.
     pub(super) inside: u32,
     /// The call that is repeated; 0 where the bytes lead back to the state itself.
     pub(super) edge: u32,
-    /// The frames from this one on were looked at; 0 for none.
-    below: u16,
-    /// The lowest depth that was looked at.
-    floor: u16,
     /// Bytes that lead back here, and nowhere else.
     pub(super) stays: Bytes,
     /// Bytes that may lead elsewhere; all others lead nowhere.
     pub(super) leaves: Bytes,
-    /// All plain text stays.
-    pub(super) takes_plain: bool,
+    /// All bytes of this class stay, and of those in it.
+    pub(super) takes: u32,
     /// Tokens that close the rule in each state of UTF-8, where each character of several bytes
     /// leads back here; `None` where one may lead elsewhere.
     pub(super) partials: Option<Partials>,
@@ -98,42 +116,28 @@ pub(super) struct Loop {
 impl Loop {
     /// No byte stays, none leaves.
     pub(super) const NONE: Self = Self {
-        state: 0,
         inside: 0,
         edge: 0,
-        below: 0,
-        floor: 0,
         stays: Bytes::EMPTY,
         leaves: Bytes::EMPTY,
-        takes_plain: false,
+        takes: NO_CLASS,
         partials: None,
     };
-}
 
-/// Loops that are remembered: a walk asks again and again.
-const MAX_KNOWN: usize = 4;
-
-/// The loops that a walk has met last.
-#[derive(Debug)]
-pub(super) struct Loops {
-    known: [Option<Loop>; MAX_KNOWN],
-    next: usize,
-    /// Frames below this stay what they are as long as the walk lasts.
-    settled: u16,
-}
-
-impl Loops {
-    pub(super) const fn new(settled: u16) -> Self {
-        Self { known: [None; MAX_KNOWN], next: 0, settled }
+    /// Of two stacks: bytes stay that stay in both.
+    pub(super) fn and(mut self, other: &Self) -> Self {
+        let words = self.stays.0.iter_mut().zip(&mut self.leaves.0);
+        for ((stays, leaves), (others, leave)) in
+            words.zip(other.stays.0.iter().zip(other.leaves.0))
+        {
+            *leaves |= leave | (*stays ^ others);
+            *stays &= others;
+        }
+        self
     }
 
     /// The loop that a stack is in, if it is known to be in one.
-    pub(super) fn find(
-        &mut self,
-        automaton: Automaton<'_>,
-        pool: &mut Pool,
-        stack: Stack,
-    ) -> Option<Loop> {
+    pub(super) fn find(automaton: Automaton<'_>, pool: &mut Pool, stack: Stack) -> Option<Self> {
         let Stack { state, frame } = stack;
         let Frame { edge, parent, depth, .. } = pool.frame(frame);
         let depth = u32::from(depth);
@@ -164,31 +168,6 @@ impl Loops {
         {
             return None;
         }
-        let below = if automaton.accepts(end) { below } else { 0 };
-        let is_it = |known: &&Loop| (known.state, known.edge, known.below) == (state, edge, below);
-        let found = match self.known.iter().flatten().find(is_it) {
-            Some(known) => *known,
-            None => {
-                let new = self.look(automaton, pool, [state, inside, head, end], (edge, below))?;
-                if let Some(place) = self.known.get_mut(self.next % MAX_KNOWN) {
-                    *place = Some(new);
-                }
-                self.next += 1;
-                new
-            }
-        };
-        pool.floor = pool.floor.min(found.floor);
-        Some(found)
-    }
-
-    /// What the bytes of `head` mean that lead to `inside`, after which `end` may follow.
-    fn look(
-        &self,
-        automaton: Automaton<'_>,
-        pool: &Pool,
-        [state, inside, head, end]: [u32; 4],
-        (edge, below): (u32, u16),
-    ) -> Option<Loop> {
         let (mut stays, mut own, mut leaves) = (Bytes::EMPTY, Bytes::EMPTY, Bytes::EMPTY);
         for (low, high, target) in automaton.byte_edges(head) {
             let set = if target == inside { &mut stays } else { &mut own };
@@ -201,49 +180,18 @@ impl Loops {
         if state != inside {
             automaton.byte_edges(state).for_each(|(low, high, _)| leaves.add(low, high));
         }
-        let mut floor = u16::MAX;
         if automaton.accepts(end) {
-            floor = self.follow(automaton, pool, below, &mut leaves)?;
+            leaves.follow(automaton, pool, below);
         }
-        let mut partials = [0; PARTIALS];
-        if let Some(whole) = partials.first_mut() {
-            *whole = automaton.tokens_to_close(inside);
-        }
-        let is_text = leaves.is_ascii() && read_partials(automaton, head, 0, inside, &mut partials);
+        let partials = characters_lead(automaton, head, inside).filter(|_| leaves.is_ascii());
         leaves.add_all(&own.0);
         stays.remove_all(&leaves);
-        let takes_plain = (b' '..=b'~').all(|byte| stays.has(byte) || !is_plain_text(byte));
-        let partials = is_text.then_some(partials);
-        Some(Loop { state, inside, edge, below, floor, stays, leaves, takes_plain, partials })
-    }
-
-    /// Adds the bytes that can follow the rule of `frame`, whatever its count; the lowest depth
-    /// that was looked at.
-    fn follow(
-        &self,
-        automaton: Automaton<'_>,
-        pool: &Pool,
-        mut frame: u16,
-        bytes: &mut Bytes,
-    ) -> Option<u16> {
-        loop {
-            if frame >= self.settled {
-                return None;
-            }
-            let Frame { edge, parent, depth, .. } = pool.frame(frame);
-            if depth == 0 {
-                return Some(0);
-            }
-            let call = automaton.call(edge);
-            if call.max > 1 {
-                bytes.add_all(automaton.beginning(call.rule));
-            }
-            bytes.add_state(automaton, call.target);
-            if !automaton.accepts(call.target) {
-                return Some(depth);
-            }
-            frame = parent;
-        }
+        let is_whole = |class| (0..=0x7F).all(|byte| class_of(byte) < class || stays.has(byte));
+        let takes = [PLAIN, WORD, LOWER].into_iter().find(|&class| is_whole(class));
+        let takes =
+            takes.map(|class| if class == PLAIN && partials.is_some() { TEXT } else { class });
+        let takes = takes.unwrap_or(NO_CLASS);
+        Some(Self { inside, edge, stays, leaves, takes, partials })
     }
 }
 
@@ -261,6 +209,14 @@ fn entered(automaton: Automaton<'_>, state: u32) -> Option<(u32, u32)> {
     Some((edge, inside))
 }
 
+/// Tokens that close the rule in each state of UTF-8, where each character of several bytes leads
+/// from one state to another, but for U+2028 and U+2029.
+pub(super) fn characters_lead(automaton: Automaton<'_>, from: u32, to: u32) -> Option<Partials> {
+    let mut partials = [0; PARTIALS];
+    *partials.first_mut()? = automaton.tokens_to_close(to);
+    read_partials(automaton, from, 0, to, &mut partials).then_some(partials)
+}
+
 /// Whether each character of several bytes, begun as far as `partial` says, leads from `from` to
 /// `state` and nowhere else. The tokens that then close the rule are noted: they are the same for
 /// all characters that are to go on alike.
@@ -272,18 +228,23 @@ fn read_partials(
     partials: &mut Partials,
 ) -> bool {
     let edges = || automaton.byte_edges(from).filter(|&(_, high, _)| partial > 0 || high > 0x7F);
+    let bytes = edges().map(|(low, high, _)| usize::from(high - low.max(0x80)) + 1).sum::<usize>();
     let next = utf8::next_bytes(partial);
-    edges().count() == next.len()
-        && edges().zip(next).all(|((low, high, target), &(first, last, partial))| {
+    let known = next.iter().map(|&(first, last, _)| usize::from(last - first) + 1).sum::<usize>();
+    let is_all = bytes == known || (partial == utf8::SEPARATOR && bytes <= known + 2);
+    is_all
+        && next.iter().all(|&(first, last, partial)| {
+            let mut edges = edges();
+            let edge = edges.find(|&(low, high, _)| low <= first && last <= high);
+            let Some((.., target)) = edge else { return false };
             let tokens = automaton.tokens_to_close(target);
             let Some(known) = partials.get_mut(usize::from(partial)) else { return false };
             if partial == 0 {
-                return (low, high, target) == (first, last, state);
+                return target == state;
             }
             let is_same = *known == 0 || *known == tokens;
             *known = tokens;
-            (low, high) == (first, last)
-                && is_same
+            is_same
                 && tokens < NEVER
                 && automaton.is_plain(target)
                 && read_partials(automaton, target, partial, state, partials)

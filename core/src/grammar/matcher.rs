@@ -164,8 +164,47 @@ impl Pool {
         }
     }
 
+    /// Forgets the frames from `first` on that no stack needs, and closes up the others.
+    pub(super) fn collect(&mut self, first: u16, stacks: &mut [Stack]) {
+        let mut new_index = [0u16; FRAMES];
+        for stack in &*stacks {
+            let mut frame = stack.frame;
+            // Up to a frame that is marked: those below it are, too.
+            while frame >= first {
+                match new_index.get_mut(usize::from(frame)) {
+                    Some(mark) if *mark == 0 => *mark = 1,
+                    _ => break,
+                }
+                frame = self.frame(frame).parent;
+            }
+        }
+        let mut len = first;
+        let place_of = |new_index: &[u16], frame: u16| match frame < first {
+            true => frame,
+            false => new_index.get(usize::from(frame)).copied().unwrap_or(0),
+        };
+        // A frame's parent is older than itself, so it has its new place already.
+        for index in first..self.len {
+            let place = usize::from(index);
+            if new_index.get(place).is_none_or(|mark| *mark == 0) {
+                continue;
+            }
+            let frame = self.frame(index);
+            let parent = place_of(&new_index, frame.parent);
+            if let (Some(new), Some(kept)) =
+                (new_index.get_mut(place), self.frames.get_mut(usize::from(len)))
+            {
+                *new = len;
+                *kept = Frame { parent, ..frame };
+                len += 1;
+            }
+        }
+        self.len = len;
+        stacks.iter_mut().for_each(|stack| stack.frame = place_of(&new_index, stack.frame));
+    }
+
     /// Whether two chains of frames are the same calls.
-    fn equal(&self, mut a: u16, mut b: u16) -> bool {
+    pub(super) fn equal(&self, mut a: u16, mut b: u16) -> bool {
         while a != b {
             let (x, y) = (self.frame(a), self.frame(b));
             if (x.edge, x.count, x.depth) != (y.edge, y.count, y.depth) {
@@ -438,39 +477,7 @@ impl Matcher {
         self.collect();
     }
 
-    /// Forgets frames that no stack needs, and closes up the others.
     fn collect(&mut self) {
-        let used = usize::from(self.pool.len);
-        let mut new_index = [0u16; FRAMES];
-        for stack in self.stacks.get(..self.len).unwrap_or_default() {
-            let mut frame = stack.frame;
-            // Up to a frame that is marked: those below it are, too.
-            while frame != 0 {
-                match new_index.get_mut(usize::from(frame)) {
-                    Some(mark) if *mark == 0 => *mark = 1,
-                    _ => break,
-                }
-                frame = self.pool.frame(frame).parent;
-            }
-        }
-        let mut len = 1u16;
-        // A frame's parent is older than itself, so it has its new place already.
-        for index in 1..used {
-            let Some(mark) = new_index.get_mut(index) else { break };
-            if *mark == 0 {
-                continue;
-            }
-            *mark = len;
-            let mut frame = self.pool.frame(index as u16);
-            frame.parent = new_index.get(usize::from(frame.parent)).copied().unwrap_or(0);
-            if let Some(place) = self.pool.frames.get_mut(usize::from(len)) {
-                *place = frame;
-            }
-            len += 1;
-        }
-        self.pool.len = len;
-        for stack in self.stacks.get_mut(..self.len).unwrap_or_default() {
-            stack.frame = new_index.get(usize::from(stack.frame)).copied().unwrap_or(0);
-        }
+        self.pool.collect(1, self.stacks.get_mut(..self.len).unwrap_or_default());
     }
 }

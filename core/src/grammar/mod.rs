@@ -77,6 +77,8 @@ mod nfa;
 #[deny(clippy::indexing_slicing)]
 mod schema;
 #[deny(clippy::indexing_slicing)]
+mod sets;
+#[deny(clippy::indexing_slicing)]
 mod space;
 #[deny(clippy::indexing_slicing)]
 mod spelling;

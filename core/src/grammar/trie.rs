@@ -3,14 +3,16 @@
 //! Words of the caller's memory, in which a node is two:
 //!
 //! ```text
-//! header   HEADER_WORDS: nodes, tokens, bytes of the longest token, mixed nodes, tokens that are
-//!          all text, the set of bytes that are a token by themselves (8 words)
+//! header   HEADER_WORDS: nodes, tokens, bytes of the longest token, tokens that are all text, the
+//!          set of bytes that are a token by themselves (8 words)
 //! roots    256: the node of each first byte, or NONE
 //! longer   256: how many tokens that are all text have more characters than the index
-//! nodes    preorder; byte | nodes of its subtree << 8 | TEXT | PLAIN, index of its first token |
+//! ends     130: how many exits have a byte below the index; the last are of U+2028 and U+2029
+//! nodes    preorder; byte | nodes of its subtree << 8 | class << 29, index of its first token |
 //!          height << 20 | depth << 24; one more at the end, for the index
 //! tokens   ids sorted by their bytes; those of a node are from its index to the next node's
-//! mixed    the nodes without TEXT, ascending
+//! exits    the nodes before which all is text and that are no part of a word, by their bytes, each
+//!          the first of its kind on its path; index | characters before it << 24
 //! texts    the tokens that are all text, those with the most characters first
 //! mask     a bit for each of them
 //! ```
@@ -40,25 +42,47 @@ pub trait TokenBytes {
 
 /// Longest token that is ever allowed, in bytes: depths are one byte.
 pub(super) const MAX_TOKEN_BYTES: usize = 255;
-/// Subtrees are 22 bits, indices 20.
-const MAX_NODES: usize = 1 << 22;
+/// Subtrees are 21 bits, indices 20.
+const MAX_NODES: usize = 1 << 21;
 const MAX_TOKENS: usize = 1 << 20;
 /// Heights are 4 bits: so many levels or more.
 const MAX_HEIGHT: u32 = 15;
-/// All bytes of a node and of its subtree are plain text.
-const PLAIN: u32 = 1 << 31;
-/// All of them are plain text or characters of several bytes, the last of which may be cut short.
-/// In which state of UTF-8 a node's byte is read follows from the bytes on the way to it.
-const TEXT: u32 = 1 << 30;
+/// Classes of bytes, each a part of the one before: a subtree's is that of the widest byte in it.
+/// Text is plain or characters of several bytes, the last of which may be cut short; in which state
+/// of UTF-8 a node's byte is read follows from the bytes on the way to it.
+pub(super) const TEXT: u32 = 1;
+pub(super) const PLAIN: u32 = 2;
+/// ASCII letters, digits, `_`.
+pub(super) const WORD: u32 = 3;
+/// Lower case and digits.
+pub(super) const LOWER: u32 = 4;
+const CLASS_SHIFT: u32 = 29;
+
+/// The class of a byte that may be any.
+pub(super) const fn class_of(byte: u8) -> u32 {
+    match byte {
+        b'a'..=b'z' | b'0'..=b'9' => LOWER,
+        b'A'..=b'Z' | b'_' => WORD,
+        0x80.. => TEXT,
+        _ if is_plain_text(byte) => PLAIN,
+        _ => 0,
+    }
+}
+
+/// Bits of an index in an exit.
+const EXIT_SHIFT: u32 = 24;
 /// Scratch words of a token: the first eight of its bytes, and the id.
 const SCRATCH_WORDS: usize = 3;
 
-const HEADER_WORDS: usize = 13;
-const HEADER_SINGLES: usize = 5;
+const HEADER_WORDS: usize = 12;
+const HEADER_SINGLES: usize = 4;
 const ROOTS: usize = 256;
 const LONGER: usize = 256;
+/// Other bytes than ASCII are a part of text or come nowhere, but for two characters' last.
+const ENDS: usize = SEPARATOR_EXITS + 2;
+pub(super) const SEPARATOR_EXITS: usize = 128;
 /// Where the nodes begin.
-const NODES: usize = HEADER_WORDS + ROOTS + LONGER;
+const NODES: usize = HEADER_WORDS + ROOTS + LONGER + ENDS;
 const NODE_WORDS: usize = 2;
 const NONE: u32 = u32::MAX;
 
@@ -140,8 +164,9 @@ impl<'s> SortedTokens<'s> {
 
     /// Words of the tree.
     pub const fn trie_words(&self) -> usize {
-        let Counts { nodes, mixed, texts } = self.counts;
-        NODES + (nodes + 1) * NODE_WORDS + self.tokens.len() + mixed + texts + self.mask_words
+        let Counts { nodes, texts, .. } = self.counts;
+        let behind = self.tokens.len() + self.counts.exits() + texts + self.mask_words;
+        NODES + (nodes + 1) * NODE_WORDS + behind
     }
 
     /// Builds the tree in `words`, of which [`Self::trie_words`] are used.
@@ -195,6 +220,18 @@ impl Path {
         self.text = self.text.min(shared);
     }
 
+    /// The list of exits that the byte at `depth` belongs to, where all before it is text: it is no
+    /// part of a word, and the first of its kind.
+    fn exit(&self, depth: usize, bytes: &[u8]) -> Option<usize> {
+        let (before, &byte) = (bytes.get(..depth)?, bytes.get(depth)?);
+        match self.partials.get(depth).copied().unwrap_or(0) {
+            _ if self.text != depth || before.contains(&byte) && byte.is_ascii() => None,
+            0 if byte.is_ascii() && class_of(byte) < WORD => Some(byte.into()),
+            partial if utf8::ends_separator(partial, byte) => Some(SEPARATOR_EXITS),
+            _ => None,
+        }
+    }
+
     /// Whether the byte at `depth` is a part of a character or plain. What is no UTF-8 begins anew.
     fn read(&mut self, depth: usize, byte: u8) -> bool {
         let before = self.partials.get(depth).copied().unwrap_or(0);
@@ -202,38 +239,46 @@ impl Path {
         if let Some(place) = self.partials.get_mut(depth + 1) {
             *place = after.or_else(|| utf8::after(0, byte)).unwrap_or(0);
         }
-        let is_text = after.is_some() && (!byte.is_ascii() || is_plain_text(byte));
+        let is_text = after.is_some() && class_of(byte) >= TEXT;
         self.text += usize::from(is_text && self.text == depth);
         is_text
     }
 }
 
+/// Characters of valid text.
+fn characters(text: &[u8]) -> usize {
+    text.iter().filter(|&&byte| byte & 0xC0 != 0x80).count()
+}
+
 /// What a tree has.
-#[derive(Clone, Copy, Default)]
 struct Counts {
     nodes: usize,
-    /// Of these, the ones that are not all text.
-    mixed: usize,
+    /// How many exits have a byte below the index.
+    ends: [u32; ENDS],
     /// Tokens that are all text.
     texts: usize,
 }
 
 impl Counts {
+    const fn exits(&self) -> usize {
+        let [.., exits] = self.ends;
+        exits as usize
+    }
+
     fn of(vocabulary: &dyn TokenBytes, entries: &[[u32; SCRATCH_WORDS]]) -> Self {
         let (mut last, mut this, mut path) = (Bytes::new(), Bytes::new(), Path::new());
-        // How many nodes of the path are known to be mixed.
-        let (mut counts, mut known) = (Self::default(), 0);
+        let mut counts = Self { nodes: 0, ends: [0; ENDS], texts: 0 };
         for &[_, _, token] in entries {
             this.read(vocabulary, token);
             let shared = common(last.get(), this.get());
             path.turn(shared);
             counts.nodes += this.len - shared;
-            known = shared.min(known);
             for (depth, &byte) in this.get().iter().enumerate().skip(shared) {
-                if !path.read(depth, byte) {
-                    counts.mixed += depth + 1 - known;
-                    known = depth + 1;
+                if let Some(exit) = path.exit(depth, this.get()) {
+                    let above = counts.ends.iter_mut().skip(exit + 1);
+                    above.for_each(|count| *count += 1);
                 }
+                path.read(depth, byte);
             }
             counts.texts += usize::from(path.text == this.len);
             core::mem::swap(&mut last, &mut this);
@@ -256,7 +301,7 @@ fn fill_texts(
         };
         for &[_, _, token] in tokens.iter().filter(|[_, _, token]| is_text(*token)) {
             bytes.read(vocabulary, token);
-            visit(token, bytes.get().iter().filter(|&&byte| byte & 0xC0 != 0x80).count());
+            visit(token, characters(bytes.get()));
         }
     };
     each(&mut |_, characters| {
@@ -277,10 +322,13 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
     let (header, rest) = words.split_at_mut(HEADER_WORDS.min(words.len()));
     let (roots, rest) = rest.split_at_mut(ROOTS.min(rest.len()));
     let (longer, rest) = rest.split_at_mut(LONGER.min(rest.len()));
-    let counts = sorted.counts;
+    let (ends, rest) = rest.split_at_mut(ENDS.min(rest.len()));
+    let counts = &sorted.counts;
+    ends.iter_mut().zip(counts.ends).for_each(|(place, end)| *place = end);
+    let mut next_exit = counts.ends;
     let (nodes, rest) = rest.split_at_mut(((counts.nodes + 1) * NODE_WORDS).min(rest.len()));
     let (ids, rest) = rest.split_at_mut(sorted.tokens.len().min(rest.len()));
-    let (mixed, rest) = rest.split_at_mut(counts.mixed.min(rest.len()));
+    let (exits, rest) = rest.split_at_mut(counts.exits().min(rest.len()));
     let (texts, mask) = rest.split_at_mut(counts.texts.min(rest.len()));
     let nodes = nodes.as_chunks_mut::<NODE_WORDS>().0;
     header.fill(0);
@@ -312,8 +360,17 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
             if let (0, Some(root)) = (depth, roots.get_mut(usize::from(byte))) {
                 *root = count as u32;
             }
+            if let Some(list) = read.exit(depth, this.get())
+                && let Some(next) = next_exit.get_mut(list)
+                && let Some(exit) = exits.get_mut(*next as usize)
+            {
+                let before = this.get().get(..depth).unwrap_or_default();
+                *exit = count as u32 | (characters(before) as u32) << EXIT_SHIFT;
+                *next += 1;
+            }
             if let (Some(node), Some(place)) = (nodes.get_mut(count), path.get_mut(depth)) {
-                let head = u32::from(byte) | if read.read(depth, byte) { TEXT } else { 0 };
+                let class = if read.read(depth, byte) { class_of(byte) } else { 0 };
+                let head = u32::from(byte) | class << CLASS_SHIFT;
                 *node = [head, index as u32 | (depth as u32 + 1) << 24];
                 *place = count;
                 count += 1;
@@ -332,29 +389,26 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
         *end = [0, sorted.tokens.len() as u32];
     }
     measure(nodes.get_mut(..count).unwrap_or_default());
-    let without_text = (0u32..).zip(&*nodes).take(count).filter(|(_, [head, _])| head & TEXT == 0);
-    mixed.iter_mut().zip(without_text).for_each(|(place, (index, _))| *place = index);
     fill_texts(sorted.tokens, vocabulary, (longer, texts, mask));
-    let values = [count, sorted.tokens.len(), longest, counts.mixed, counts.texts];
+    let values = [count, sorted.tokens.len(), longest, counts.texts];
     header.iter_mut().zip(values).for_each(|(place, value)| *place = value as u32);
 }
 
-/// Finds of each node how many levels its subtree has, and whether all of it is text, and plain:
-/// children come before their parents.
+/// Finds of each node how many levels its subtree has, and which class: children come before their
+/// parents.
 fn measure(nodes: &mut [[u32; NODE_WORDS]]) {
     for index in (0..nodes.len()).rev() {
         let Some(&[head, _]) = nodes.get(index) else { return };
         let end = index + subtree(head) as usize;
-        let plain = if is_plain_text(head as u8) { PLAIN } else { 0 };
-        let (mut child, mut height, mut flags) = (index + 1, 1, head & TEXT | plain);
+        let (mut child, mut height, mut class) = (index + 1, 1, head >> CLASS_SHIFT);
         while child < end {
             let Some(&[head, place]) = nodes.get(child) else { return };
-            flags &= head;
+            class = class.min(head >> CLASS_SHIFT);
             height = height.max(1 + height_of(place)).min(MAX_HEIGHT);
             child += subtree(head) as usize;
         }
         if let Some([head, place]) = nodes.get_mut(index) {
-            *head = *head & !TEXT | flags;
+            *head = *head & !(u32::MAX << CLASS_SHIFT) | class << CLASS_SHIFT;
             *place |= height << 20;
         }
     }
@@ -367,8 +421,13 @@ const fn height_of(place: u32) -> u32 {
 
 /// Nodes of a subtree, by its first word.
 const fn subtree(head: u32) -> u32 {
-    let nodes = (head & !(TEXT | PLAIN)) >> 8;
+    let nodes = head >> 8 & (MAX_NODES as u32 - 1);
     if nodes > 0 { nodes } else { 1 }
+}
+
+/// An exit's node and the characters before it, one that is cut short included.
+pub(super) const fn exit_of(exit: u32) -> (u32, u8) {
+    (exit & ((1 << EXIT_SHIFT) - 1), (exit >> EXIT_SHIFT) as u8)
 }
 
 /// Sets a bit of a set of tokens or bytes.
@@ -394,10 +453,8 @@ pub(super) struct TrieNode {
     pub(super) depth: usize,
     /// No token has more bytes from here on, this one included.
     pub(super) height: u32,
-    /// All of them are plain text.
-    pub(super) is_plain: bool,
-    /// All of them are plain text or characters, the last of which may be cut short.
-    pub(super) is_text: bool,
+    /// The widest class among them.
+    pub(super) class: u32,
     first_token: u32,
 }
 
@@ -444,8 +501,7 @@ impl<'w> Trie<'w> {
                     MAX_HEIGHT => MAX_TOKEN_BYTES as u32,
                     height => height,
                 },
-                is_plain: head & PLAIN != 0,
-                is_text: head & TEXT != 0,
+                class: head >> CLASS_SHIFT,
                 first_token: place & (MAX_TOKENS as u32 - 1),
             },
             _ => TrieNode { size: 1, height: 1, ..TrieNode::default() },
@@ -470,23 +526,36 @@ impl<'w> Trie<'w> {
         self.words.get(NODES + (self.nodes() as usize + 1) * NODE_WORDS..).unwrap_or_default()
     }
 
-    /// The nodes that are not all text, ascending.
-    pub(super) fn mixed(self) -> &'w [u32] {
-        let rest = self.behind_nodes().get(self.word(1) as usize..).unwrap_or_default();
-        rest.get(..self.word(3) as usize).unwrap_or_default()
+    /// How many exits there are, and how many of them have a byte below one.
+    fn exits_below(self, byte: usize) -> usize {
+        self.word(HEADER_WORDS + ROOTS + LONGER + byte) as usize
+    }
+
+    /// The nodes from `first` to before `end` before which all is text, by the byte of ASCII that
+    /// each has first on its path, or [`SEPARATOR_EXITS`]: [`exit_of`] reads them.
+    pub(super) fn exits(self, byte: usize, (first, end): (u32, u32)) -> &'w [u32] {
+        let (from, to) = (self.exits_below(byte), self.exits_below(byte + 1));
+        let exits = self.behind_nodes().get(self.word(1) as usize..).unwrap_or_default();
+        let exits = exits.get(from..to).unwrap_or_default();
+        let before = |end: u32| exits.partition_point(|&exit| exit_of(exit).0 < end);
+        exits.get(before(first)..before(end)).unwrap_or_default()
+    }
+
+    /// Tokens, exits: what comes before the tokens that are all text.
+    fn before_texts(self) -> usize {
+        self.word(1) as usize + self.exits_below(ENDS - 1)
     }
 
     /// A bit for each token that is all text.
     pub(super) fn text_mask(self) -> &'w [u32] {
-        let [tokens, mixed, texts] = [1, 3, 4].map(|at| self.word(at) as usize);
-        self.behind_nodes().get(tokens + mixed + texts..).unwrap_or_default()
+        let at = self.before_texts() + self.word(3) as usize;
+        self.behind_nodes().get(at..).unwrap_or_default()
     }
 
     /// The tokens that are all text and have more than so many characters, longest first.
     pub(super) fn texts_longer_than(self, characters: u32) -> &'w [u32] {
         let at = HEADER_WORDS + ROOTS + (characters as usize).min(LONGER - 1);
-        let [tokens, mixed] = [1, 3].map(|at| self.word(at) as usize);
-        let texts = self.behind_nodes().get(tokens + mixed..).unwrap_or_default();
+        let texts = self.behind_nodes().get(self.before_texts()..).unwrap_or_default();
         texts.get(..self.word(at) as usize).unwrap_or_default()
     }
 

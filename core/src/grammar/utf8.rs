@@ -66,11 +66,23 @@ pub(super) fn encode(point: u32) -> ([u8; 4], usize) {
 }
 
 /// How many bytes of a character are still to come, and which may be next: the states of the UTF-8
-/// automaton. 0 is between two characters.
+/// automaton. 0 is between two characters. U+2028 and U+2029 are left out, for a pattern's dot does
+/// not match them (ECMA-262).
 pub(super) type Partial = u8;
 
 /// How many of them there are.
-pub(super) const PARTIALS: usize = 8;
+pub(super) const PARTIALS: usize = 10;
+
+/// The state after the bytes that U+2028 and U+2029 begin with.
+pub(super) const SEPARATOR: Partial = 9;
+
+/// These bytes.
+pub(super) const SEPARATOR_BYTES: [u8; 2] = [0xE2, 0x80];
+
+/// The last byte of U+2028 or U+2029.
+pub(super) const fn ends_separator(partial: Partial, byte: u8) -> bool {
+    partial == SEPARATOR && matches!(byte, 0xA8 | 0xA9)
+}
 
 /// The bytes that may come next in each state but for ASCII, and where they lead: `(lowest,
 /// highest, state)`. Behind the lead bytes of the shortest and the highest characters and of
@@ -79,7 +91,9 @@ const NEXT: [&[(u8, u8, Partial)]; PARTIALS] = [
     &[
         (0xC2, 0xDF, 1),
         (0xE0, 0xE0, 4),
-        (0xE1, 0xEC, 2),
+        (0xE1, 0xE1, 2),
+        (0xE2, 0xE2, 8),
+        (0xE3, 0xEC, 2),
         (0xED, 0xED, 5),
         (0xEE, 0xEF, 2),
         (0xF0, 0xF0, 6),
@@ -93,6 +107,8 @@ const NEXT: [&[(u8, u8, Partial)]; PARTIALS] = [
     &[(0x80, 0x9F, 1)],
     &[(0x90, 0xBF, 2)],
     &[(0x80, 0x8F, 2)],
+    &[(0x80, 0x80, SEPARATOR), (0x81, 0xBF, 1)],
+    &[(0x80, 0xA7, 0), (0xAA, 0xBF, 0)],
 ];
 
 /// What may follow in a state, ASCII left out.
@@ -133,11 +149,15 @@ mod tests {
         let run = |bytes: &[u8]| bytes.iter().try_fold(0, |state, &byte| after(state, byte));
         for lead in 0..=255u8 {
             for second in 0..=255u8 {
-                let edges = [0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC2];
+                let edges = [0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA8, 0xBF, 0xC0, 0xC2];
                 for third in edges {
                     for bytes in [[lead, second, third, 0x41], [lead, second, third, 0x80]] {
                         for length in 0..=4 {
                             let text = bytes.get(..length).unwrap();
+                            if text.starts_with(b"\xE2\x80\xA8") {
+                                assert_eq!(run(text), None);
+                                continue;
+                            }
                             let expected = match core::str::from_utf8(text) {
                                 Ok(_) => Some(true),
                                 Err(error) if error.error_len().is_none() => Some(false),

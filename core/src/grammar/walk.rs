@@ -1,21 +1,25 @@
 //! One walk over the vocabulary's tree and the automaton together: which tokens may follow.
 //!
-//! The tree's nodes lie in preorder, and the stacks after the bytes on the way to a node are kept,
-//! a level for each byte. As long as bytes lead back to the same stack ([`super::loops`]), levels
-//! repeat it: a *run*, in which a node costs a look at a set of bytes and no step. Where every
-//! character of several bytes leads back there, too, a run covers whole characters, and all tokens
-//! that are text are one mask. Only a byte that leaves the run is stepped, from the stack that the
-//! run has by then.
+//! The tree's nodes lie in preorder, and the set of stacks after the bytes on the way to a node is
+//! kept, a level for each byte ([`super::sets`]). As long as bytes lead back to the same stack
+//! ([`super::loops`]), levels repeat it: a *run*, in which a node costs a look at a set of bytes.
+//! Where every character of several bytes leads back there, too, a run covers whole characters, and
+//! all tokens that are text are one mask. Only a byte that leaves the run is stepped, from the
+//! stacks that the run has by then.
 
 use super::automaton::{Automaton, CallEdge, plus};
 use super::closing::tokens_after;
-use super::loops::{Bytes, Loop, Loops};
-use super::matcher::{Frame, Matcher, Pool, Stack};
-use super::trie::{Trie, TrieNode, is_plain_text, set_bit};
-use super::utf8::{self, Partial};
+use super::loops::{Loop, Partials, characters_lead};
+use super::matcher::{Frame, MAX_STACKS, Matcher, Pool, Stack};
+use super::sets::{NO_SET, Sets};
+use super::trie::{PLAIN, SEPARATOR_EXITS, TEXT, Trie, TrieNode, WORD, class_of, exit_of, set_bit};
+use super::utf8::{self, PARTIALS, Partial};
 
-/// Stacks of all levels of a walk together.
-const WALK_STACKS: usize = 1024;
+/// Characters of all but one byte begin with these, and others.
+const FIRST_BYTES: [u8; 3] = [0xC3, 0xE4, 0xF0];
+
+/// Most bytes that are looked ahead for.
+const MAX_BOUND: u8 = 14;
 
 /// Levels of a walk: a token's bytes, and where it starts.
 const LEVELS: usize = 256;
@@ -33,20 +37,11 @@ pub(super) struct Walked {
     pub(super) steps: u32,
 }
 
-/// No one has asked yet whether the level begins a run.
-const UNKNOWN: u16 = u16::MAX;
-/// It does not.
-const NO_RUN: u16 = u16::MAX - 1;
-
 /// The text after each byte from the root to the node that a walk is at.
 #[derive(Clone, Copy, Debug)]
 struct Level {
-    /// Where its stacks end; those of the level before end where they begin.
-    end: u16,
-    /// How many frames there were.
-    frames: u16,
-    /// The level that begins the run which this one is in.
-    base: u16,
+    /// Its stacks, or those with which the run begins that it is in.
+    set: u16,
     /// Characters since then, one that is cut short included.
     used: u8,
     /// How far the last of them has come.
@@ -54,40 +49,33 @@ struct Level {
 }
 
 impl Level {
-    const fn new(end: u16, frames: u16, base: u16) -> Self {
-        Self { end, frames, base, used: 0, partial: 0 }
+    const fn new(set: u16) -> Self {
+        Self { set, used: 0, partial: 0 }
     }
 }
 
 /// Room for the levels of a walk and their stacks.
 #[derive(Clone, Debug)]
 pub(super) struct Levels {
-    stacks: [Stack; WALK_STACKS],
+    sets: Sets,
     levels: [Level; LEVELS],
 }
 
 impl Levels {
     pub(super) const fn new() -> Self {
-        Self {
-            stacks: [Stack { state: 0, frame: 0 }; WALK_STACKS],
-            levels: [Level::new(0, 0, UNKNOWN); LEVELS],
-        }
+        Self { sets: Sets::new(), levels: [Level::new(0); LEVELS] }
     }
 
+    #[inline]
     fn level(&self, level: usize) -> Level {
-        self.levels.get(level).copied().unwrap_or(Level::new(0, 0, NO_RUN))
+        self.levels.get(level).copied().unwrap_or(Level::new(0))
     }
 
+    #[inline]
     fn set(&mut self, level: usize, value: Level) {
         if let Some(place) = self.levels.get_mut(level) {
             *place = value;
         }
-    }
-
-    fn stacks(&self, level: usize) -> &[Stack] {
-        let start = level.checked_sub(1).map_or(0, |before| self.level(before).end);
-        let end = self.level(level).end;
-        self.stacks.get(usize::from(start)..usize::from(end)).unwrap_or_default()
     }
 
     /// Sets the bits of `mask` for the tokens after which a text can be closed with `left_after`
@@ -100,15 +88,11 @@ impl Levels {
         left_after: u32,
         mask: &mut [u32],
     ) -> Walked {
-        let first = matcher.stacks();
-        for (place, stack) in self.stacks.iter_mut().zip(first) {
-            *place = *stack;
-        }
-        let (end, frames) = (first.len() as u16, matcher.pool.len());
-        let only = if let &[stack] = first { Some(stack) } else { None };
-        let first_bytes = Bytes::after(automaton, first);
+        let settled = matcher.pool.len();
+        self.sets.begin(automaton, &matcher.pool, matcher.stacks());
+        let only = if let &[stack] = matcher.stacks() { Some(stack) } else { None };
         matcher.pool.begin_walk(automaton, only);
-        self.set(0, Level::new(end, frames, UNKNOWN));
+        self.set(0, Level::new(0));
         let mut walk = Walk {
             levels: self,
             automaton,
@@ -116,17 +100,14 @@ impl Levels {
             trie,
             left_after,
             mask,
-            loops: Loops::new(frames),
+            settled,
+            assumes_text: false,
             run: Run::NONE,
             walked: Walked::default(),
         };
-        if walk.is_in_run(0) && walk.run.takes_text() {
-            walk.free_text();
-        } else {
-            walk.roots(first_bytes);
-        }
+        walk.all();
         let walked = walk.walked;
-        matcher.pool.truncate(frames);
+        matcher.pool.truncate(settled);
         walked
     }
 }
@@ -147,7 +128,8 @@ struct Counted {
 /// A run of levels with the same stack, but for a count.
 #[derive(Clone, Copy, Debug)]
 struct Run {
-    base: u16,
+    /// The set that it begins with.
+    set: u16,
     bytes: Loop,
     stack: Stack,
     counted: Option<Counted>,
@@ -161,11 +143,13 @@ struct Run {
     worst: u32,
     /// The budget does not bind, whatever it has.
     fits_text: bool,
+    /// After so many characters, more of them change nothing.
+    counts_to: u32,
 }
 
 impl Run {
     const NONE: Self = Self {
-        base: NO_RUN,
+        set: NO_SET,
         bytes: Loop::NONE,
         stack: Stack { state: 0, frame: 0 },
         counted: None,
@@ -174,30 +158,48 @@ impl Run {
         closing: 0,
         worst: 0,
         fits_text: false,
+        counts_to: 0,
     };
 
-    /// All texts of the node's subtree stay, as far as there is room.
-    const fn takes_all(&self, node: &TrieNode) -> bool {
-        self.bytes.takes_plain && (node.is_plain || (self.fits_text && node.is_text))
+    /// Both at once, for tokens of at most so many bytes: no token that is text ends one of them.
+    fn and(mut self, other: Self, longest: u32) -> Option<Self> {
+        let takes_text = |run: &Self| run.takes_text() && run.room >= longest;
+        if !takes_text(&self) || !takes_text(&other) {
+            return None;
+        }
+        self.bytes = self.bytes.and(&other.bytes);
+        self.counted = None;
+        self.room = u32::MAX;
+        self.least = self.least.max(other.least);
+        self.closing = self.closing.max(other.closing);
+        self.worst = self.worst.max(other.worst);
+        self.counts_to = self.counts_to.max(other.counts_to);
+        Some(self)
     }
 
-    /// All tokens stay that are text, as far as there is room.
+    /// All texts of the node's subtree stay, as far as there is room.
+    fn takes_all(&self, node: &TrieNode) -> bool {
+        node.class >= if self.fits_text { self.bytes.takes } else { self.bytes.takes.max(PLAIN) }
+    }
+
+    /// All tokens stay that are text, but for some bytes that are no part of words, as far as there
+    /// is room.
     const fn takes_text(&self) -> bool {
-        self.fits_text && self.bytes.takes_plain && self.least <= 1
+        self.fits_text && self.bytes.takes <= WORD && self.least <= 1
     }
 
     /// The level after `byte`, where that stays; what is not in the run is as `before`.
     #[inline]
     fn level_after(&self, before: Level, byte: u8) -> Option<Level> {
         if before.partial == 0 && self.bytes.stays.has(byte) {
-            return Some(Level { base: self.base, used: before.used + 1, ..before });
+            return Some(Level { used: before.used + 1, ..before });
         }
         if self.bytes.partials.is_none() || byte.is_ascii() {
             return None;
         }
         let partial = utf8::after(before.partial, byte)?;
         let used = before.used + u8::from(before.partial == 0);
-        Some(Level { base: self.base, used, partial, ..before })
+        Some(Level { used, partial, ..before })
     }
 
     /// Tokens that close the text after so many characters: never more than before.
@@ -247,7 +249,11 @@ struct Walk<'a, 'w> {
     trie: Trie<'w>,
     left_after: u32,
     mask: &'a mut [u32],
-    loops: Loops,
+    /// The frames before this one are the text's own.
+    settled: u16,
+    /// The bits of tokens that are all text are set already, and all bytes on the way to the node
+    /// are text.
+    assumes_text: bool,
     /// The run that was asked for last.
     run: Run,
     walked: Walked,
@@ -261,101 +267,307 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// The walk where only these bytes can come first.
-    fn roots(&mut self, first_bytes: Option<Bytes>) {
+    /// Looks at the same nodes, whose tokens' bits mean nothing yet.
+    fn nodes_anew(&mut self, index: u32, end: u32) -> u32 {
+        let assumes_text = core::mem::replace(&mut self.assumes_text, false);
+        if assumes_text && class_of(self.trie.node(index).byte) >= TEXT {
+            self.refuse_between(index, end);
+        }
+        self.nodes(index, end);
+        self.assumes_text = assumes_text;
+        end - index
+    }
+
+    /// The whole walk.
+    fn all(&mut self) {
+        let is_text = self.is_in_run(0) && self.run.takes_text();
+        let words = (0..=0x7F).filter(|&byte| class_of(byte) >= WORD);
+        let mut some = words.chain(FIRST_BYTES);
+        self.assumes_text = is_text || some.all(|byte| self.may_come(0, byte));
+        if self.assumes_text {
+            let texts = self.mask.iter_mut().zip(self.trie.text_mask());
+            texts.for_each(|(word, texts)| *word |= texts);
+        }
+        if is_text {
+            let Run { room, counted, .. } = self.run;
+            let longer = self.trie.texts_longer_than(room);
+            longer.iter().for_each(|&token| clear_bit(self.mask, token));
+            if let (false, Some(Counted { edge, count, .. })) = (longer.is_empty(), counted) {
+                self.pool.margins.note_refused(edge, count.saturating_add(room + 1));
+            }
+            return self.text_between(0, self.trie.nodes(), 0);
+        }
+        let mut after = 0;
         for byte in 0..=u8::MAX {
-            if first_bytes.is_none_or(|bytes| bytes.has(byte))
-                && let Some(root) = self.trie.child(None, byte)
-            {
-                self.nodes(root, root + self.trie.node(root).size);
+            let root = self.trie.child(None, byte).filter(|&root| root >= after);
+            let Some(root) = root else { continue };
+            // Between these are the separators, which may not be text.
+            if (byte == 0xC2 || byte == 0xE3) && self.assumes_text && self.goes_on_as_text() {
+                let end = if byte == 0xC2 { self.trie.child(None, 0xE2) } else { None };
+                after = end.unwrap_or(self.trie.nodes());
+                self.text_between(root, after, 1);
+                continue;
+            }
+            let node = self.trie.node(root);
+            if self.may_come(0, byte) {
+                self.nodes(root, root + node.size);
+            } else if self.assumes_text {
+                self.refuse_between(root, root + node.size);
             }
         }
     }
 
-    /// The walk from a run that all text stays in: only nodes are looked at that are not all text.
-    fn free_text(&mut self) {
-        let Run { base, room, .. } = self.run;
-        let texts = self.mask.iter_mut().zip(self.trie.text_mask());
-        texts.for_each(|(word, texts)| *word |= texts);
-        let longer = self.trie.texts_longer_than(room);
-        longer.iter().for_each(|&token| clear_bit(self.mask, token));
-        self.walked.worst = self.run.worst;
-        self.note_used(self.trie.longest().min(room));
-        if let (false, Some(Counted { edge, count, .. })) = (longer.is_empty(), self.run.counted) {
-            self.pool.margins.note_refused(edge, count.saturating_add(room + 1));
-        }
-        let (mixed, mut next) = (self.trie.mixed(), 0);
-        while let Some(&index) = mixed.get(next) {
-            let node = self.trie.node(index);
-            // A subtree that left the run may have had others.
-            self.is_in_run(base.into());
-            let before = self.levels.level(node.depth.saturating_sub(1));
-            if let Some(level) = self.run.level_after(before, node.byte) {
-                self.walked.nodes += 1;
-                // Behind another byte no token is all text, whatever follows.
-                let is_text = !node.byte.is_ascii() || is_plain_text(node.byte);
-                if is_text && u32::from(level.used) <= room {
-                    self.levels.set(node.depth, level);
-                    self.allow(self.trie.tokens(index), self.run.worst);
-                    next += 1;
-                    continue;
+    /// Whether a run of text begins with every character of several bytes, but for the separators:
+    /// the first level is then behind it.
+    fn goes_on_as_text(&mut self) -> bool {
+        let [lead, last] = [0xC3, 0xA9];
+        let mut index = 0;
+        while let Some(&Stack { state, frame }) = self.levels.sets.stacks(0).get(index) {
+            let tokens = self.pool.frame(frame).tokens;
+            let partials = match self.automaton.target(state, lead) {
+                Some(next) => {
+                    let target = self.automaton.target(next, last);
+                    target.and_then(|target| characters_lead(self.automaton, state, target))
                 }
+                None => self
+                    .automaton
+                    .byte_edges(state)
+                    .all(|(_, high, _)| high.is_ascii())
+                    .then_some([0; PARTIALS]),
+            };
+            let fits = |partials: Partials| {
+                partials.iter().all(|&partial| plus(partial, tokens) <= self.left_after)
+            };
+            if !self.automaton.is_plain(state) || !partials.is_some_and(fits) {
+                return false;
             }
-            let end = index + node.size;
-            self.nodes(index, end);
-            let rest = mixed.get(next..).unwrap_or_default();
-            next += rest.partition_point(|&index| index < end);
+            index += 1;
+        }
+        for byte in [lead, last] {
+            let depth = 1 + usize::from(byte == last);
+            let set = self.step(self.levels.level(depth - 1), byte, depth);
+            self.levels.set(1, Level::new(set));
+            if set == NO_SET {
+                return false;
+            }
+        }
+        let set = self.levels.level(1).set;
+        self.begins_text(set) && self.run.counts_to == 0
+    }
+
+    /// Whether a run begins that text stays in, whatever its length.
+    fn begins_text(&mut self, set: u16) -> bool {
+        self.is_in_run(set)
+            && self.run.takes_text()
+            && self.run.room >= self.trie.longest()
+            && self.run.counts_to <= 1
+    }
+
+    /// Looks at the nodes from `first` to before `end`, of whole subtrees, below a level with which
+    /// a run begins that text stays in. Its bits are there, so only those nodes are looked at where
+    /// a token is text no longer or leaves.
+    fn text_between(&mut self, first: u32, end: u32, base: usize) {
+        let Run { room, worst, counted, .. } = self.run;
+        self.walked.worst = self.walked.worst.max(worst);
+        self.note_used(self.trie.longest().min(room));
+        let Loop { stays, leaves, .. } = self.run.bytes;
+        let mut lists = heapless::Vec::<&[u32], { SEPARATOR_EXITS + 1 }>::new();
+        for list in 0..=SEPARATOR_EXITS {
+            let byte = list as u8;
+            let is_other = match class_of(byte) {
+                0 => stays.has(byte) || leaves.has(byte),
+                _ => !stays.has(byte),
+            };
+            if is_other || list == SEPARATOR_EXITS {
+                let _ = lists.push(self.trie.exits(list, (first, end)));
+            }
+        }
+        let mut done = first;
+        while let Some(list) = lists
+            .iter_mut()
+            .min_by_key(|list| list.first().map_or(u32::MAX, |&exit| exit_of(exit).0))
+        {
+            let Some((&exit, rest)) = list.split_first() else { return };
+            *list = rest;
+            let (index, characters) = exit_of(exit);
+            if index < done {
+                continue;
+            }
+            // A subtree that left the run may have had others.
+            self.is_in_run(self.levels.level(base).set);
+            let node = self.trie.node(index);
+            done = index + node.size;
+            let before = node.depth.saturating_sub(1);
+            let (partial, begun, bytes) = match node.byte.is_ascii() {
+                true => (0, 0, 0),
+                false => (utf8::SEPARATOR, 1, utf8::SEPARATOR_BYTES.len()),
+            };
+            // Not from the root: only such runs as do not count further than to one.
+            let used = match base {
+                0 => characters,
+                _ => (begun + usize::from(before > base + bytes)) as u8,
+            };
+            if u32::from(used) > room {
+                if let Some(Counted { edge, count, .. }) = counted {
+                    self.pool.margins.note_refused(edge, count.saturating_add(used.into()));
+                }
+                continue;
+            }
+            let set = self.levels.level(base).set;
+            self.levels.set(before, Level { set, used, partial });
+            self.nodes_anew(index, done);
         }
     }
 
     /// Looks at a node: how many further the next one is.
+    #[inline]
     fn node(&mut self, index: u32, node: TrieNode) -> u32 {
-        let before = node.depth.saturating_sub(1);
+        let end = index + node.size;
+        // Behind the first byte of a separator no one knows whether all is text.
+        let [separator, _] = utf8::SEPARATOR_BYTES;
+        if self.assumes_text && (class_of(node.byte) == 0 || node.byte == separator) {
+            return self.nodes_anew(index, end);
+        }
         self.walked.nodes += 1;
-        if !self.is_in_run(before) {
-            let level = self.levels.level(before);
-            self.pool.truncate(level.frames);
-            return self.step(index, node, level.end, None);
+        let level = self.levels.level(node.depth.saturating_sub(1));
+        let is_in_run = self.is_in_run(level.set);
+        if is_in_run && self.run.level_after(level, node.byte).is_some() {
+            return match self.assumes_text {
+                true => self.nodes_anew(index, end),
+                false => self.stay(index, node),
+            };
         }
-        let level = self.levels.level(before);
-        if self.run.level_after(level, node.byte).is_some() {
-            return self.stay(index, node);
-        }
-        if level.partial != 0 || !self.run.bytes.leaves.has(node.byte) {
+        if !is_in_run && node.class >= PLAIN && node.height <= self.bound(level.set, node.class) {
+            if !self.assumes_text {
+                self.allow(self.trie.tokens_between(index, end), 0);
+            }
             return node.size;
         }
-        self.pool.truncate(level.frames);
-        match self.stack_after(level.used.into()) {
-            Some(stack) => self.step(index, node, level.end, Some(stack)),
-            None => node.size,
+        let may_leave = match is_in_run {
+            true if level.partial == 0 => self.run.bytes.leaves.has(node.byte),
+            true => utf8::ends_separator(level.partial, node.byte),
+            false => self.may_come(level.set, node.byte),
+        };
+        let set = if may_leave { self.step(level, node.byte, node.depth) } else { NO_SET };
+        if set == NO_SET {
+            if self.assumes_text {
+                self.refuse_between(index, end);
+            }
+            return node.size;
+        }
+        let closing = self.levels.sets.get(set).closing;
+        let tokens = self.trie.tokens(index);
+        if !tokens.is_empty() {
+            if closing <= self.left_after {
+                self.allow(tokens, closing);
+            } else {
+                self.walked.budgeted = true;
+                self.refuse_between(index, index + 1);
+            }
+        }
+        self.levels.set(node.depth, Level::new(set));
+        if self.assumes_text && self.begins_text(set) {
+            if !self.run.takes_all(&node) {
+                self.text_between(index + 1, end, node.depth);
+            }
+            return node.size;
+        }
+        1
+    }
+
+    /// So many bytes of a class may follow a set, whichever they are.
+    #[inline]
+    fn bound(&mut self, set: u16, class: u32) -> u32 {
+        let place = (class - PLAIN) as usize;
+        match self.levels.sets.get(set).bounds.get(place) {
+            Some(&u8::MAX) => {
+                let bound = self.find_bound(set, class);
+                self.levels.sets.update(set, |set| {
+                    set.bounds.get_mut(place).into_iter().for_each(|place| *place = bound);
+                });
+                bound.into()
+            }
+            bound => bound.copied().unwrap_or(0).into(),
         }
     }
 
-    /// Whether a level is in a run, which is then at hand.
-    fn is_in_run(&mut self, level: usize) -> bool {
-        let base = match self.levels.level(level).base {
-            NO_RUN => return false,
-            UNKNOWN => level as u16,
-            base if base == self.run.base => return true,
-            base => base,
-        };
-        let found = match self.find_run(base) {
-            Some(run) => {
-                self.run = run;
-                base
+    fn find_bound(&mut self, set: u16, class: u32) -> u8 {
+        let &[Stack { mut state, frame }] = self.levels.sets.stacks(set) else { return 0 };
+        let Frame { tokens, depth, .. } = self.pool.frame(frame);
+        for bound in 0..MAX_BOUND {
+            let mut targets = self.automaton.byte_edges(state).filter(|&(low, high, _)| {
+                (low..=high).any(|byte| byte.is_ascii() && class_of(byte) >= class)
+            });
+            let Some((.., target)) = targets.next() else { return bound };
+            let is_one = targets.all(|(.., other)| other == target)
+                && self.automaton.is_plain(state)
+                && self.automaton.is_plain(target)
+                && (0..=0x7F).all(|byte| {
+                    class_of(byte) < class || self.automaton.target(state, byte).is_some()
+                });
+            let closing = plus(self.automaton.tokens_to_close(target), tokens);
+            let depth = u32::from(depth) + self.automaton.depth_to_close(target);
+            if !is_one || closing > self.left_after || !self.pool.is_deep_enough(depth) {
+                return bound;
             }
-            None => NO_RUN,
-        };
-        self.levels.set(level, Level { base: found, ..self.levels.level(level) });
-        found != NO_RUN
+            self.walked.worst = self.walked.worst.max(closing);
+            state = target;
+        }
+        MAX_BOUND
     }
 
-    fn find_run(&mut self, base: u16) -> Option<Run> {
-        let &[stack] = self.levels.stacks(usize::from(base)) else { return None };
-        let bytes = self.loops.find(self.automaton, self.pool, stack)?;
+    #[inline]
+    fn may_come(&mut self, set: u16, byte: u8) -> bool {
+        self.levels.sets.next(self.automaton, self.pool, set).has(byte)
+    }
+
+    /// Whether a set begins a run, which is then at hand.
+    #[inline]
+    fn is_in_run(&mut self, set: u16) -> bool {
+        set == self.run.set
+            || (self.levels.sets.get(set).begins_run != Some(false) && self.begin_run(set))
+    }
+
+    fn begin_run(&mut self, set: u16) -> bool {
+        let found = self.find_run(set);
+        if let Some(run) = found {
+            self.run = run;
+        }
+        self.levels.sets.update(set, |set| set.begins_run = Some(found.is_some()));
+        found.is_some()
+    }
+
+    fn find_run(&mut self, set: u16) -> Option<Run> {
+        let longest = self.trie.longest();
+        let mut all: Option<Run> = None;
+        let mut index = 0;
+        while let Some(&stack) = self.levels.sets.stacks(set).get(index) {
+            let run = self.run_of(set, stack)?;
+            all = match all {
+                None => Some(run),
+                Some(others) => Some(others.and(run, longest)?),
+            };
+            index += 1;
+        }
+        if index > 1 {
+            // Further than to the longest token no count goes.
+            let mut index = 0;
+            while let Some(&stack) = self.levels.sets.stacks(set).get(index) {
+                if let Some(Counted { edge, count, .. }) = self.run_of(set, stack)?.counted {
+                    self.pool.margins.note_used(edge, count.saturating_add(longest));
+                }
+                index += 1;
+            }
+        }
+        all
+    }
+
+    /// The run of one of a set's stacks.
+    fn run_of(&mut self, set: u16, stack: Stack) -> Option<Run> {
+        let bytes = Loop::find(self.automaton, self.pool, stack)?;
         let mut closing = self.pool.tokens_to_close(self.automaton, stack);
         let Frame { count, parent, .. } = self.pool.frame(stack.frame);
-        let (mut counted, mut room) = (None, u32::MAX);
+        let (mut counted, mut room, mut counts_to) = (None, u32::MAX, 0);
         if bytes.edge != 0 {
             let (edge, call) = (bytes.edge, self.automaton.call(bytes.edge));
             let is_inside = stack.state == bytes.inside;
@@ -363,9 +575,12 @@ impl Walk<'_, '_> {
             let tokens = self.pool.frame(parent).tokens;
             closing = plus(tokens_after(self.automaton, call, call.min.max(count)), tokens);
             counted = Some(Counted { call, edge, count, parent, tokens });
-            room = if call.max == u32::MAX { room } else { call.max.saturating_sub(count) };
+            let is_limited = call.max != u32::MAX;
+            let limit = if is_limited { call.max } else { call.min.max(1) };
+            counts_to = limit.saturating_sub(count);
+            room = if is_limited { counts_to } else { room };
         }
-        let mut run = Run { base, bytes, stack, counted, room, closing, ..Run::NONE };
+        let mut run = Run { set, bytes, stack, counted, room, closing, counts_to, ..Run::NONE };
         run.least = run.least(self.automaton, self.left_after);
         run.worst = run.closing_after(self.automaton, run.least);
         if let Some(partials) = bytes.partials {
@@ -443,19 +658,29 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// The stack of a run after so many characters.
-    fn stack_after(&mut self, used: u32) -> Option<Stack> {
-        let Run { stack, counted, ref bytes, .. } = self.run;
-        match counted {
-            Some(Counted { call, edge, count, parent, .. }) if used > 0 => {
-                let state = bytes.inside;
-                self.note_used(used);
-                let frame =
-                    self.pool.push(self.automaton, edge, call.after(count, used), parent)?;
-                Some(Stack { state, frame })
+    /// Takes back the tokens of the nodes from `first` to before `end`.
+    fn refuse_between(&mut self, first: u32, end: u32) {
+        let tokens = self.trie.tokens_between(first, end);
+        tokens.iter().for_each(|&token| clear_bit(self.mask, token));
+    }
+
+    /// The stacks of a set that begins a run, after so many characters.
+    fn stacks_after(&mut self, set: u16, used: u32) -> Option<heapless::Vec<Stack, MAX_STACKS>> {
+        let mut after = heapless::Vec::new();
+        let mut index = 0;
+        while let Some(&stack) = self.levels.sets.stacks(set).get(index) {
+            let Run { bytes, counted, .. } = self.run_of(set, stack)?;
+            let mut stack = stack;
+            if let Some(Counted { call, edge, count, parent, .. }) = counted {
+                let count = call.after(count, used);
+                self.pool.margins.note_used(edge, count);
+                let frame = self.pool.push(self.automaton, edge, count, parent)?;
+                stack = Stack { state: bytes.inside, frame };
             }
-            _ => Some(stack),
+            after.push(stack).ok()?;
+            index += 1;
         }
+        Some(after)
     }
 
     fn note_used(&mut self, used: u32) {
@@ -486,34 +711,62 @@ impl Walk<'_, '_> {
         self.pool.margins.note_refused(edge, count.saturating_add(least));
     }
 
-    /// A byte that the automaton is asked about: from `only`, or from the level's stacks.
-    fn step(&mut self, index: u32, node: TrieNode, end: u16, only: Option<Stack>) -> u32 {
-        self.walked.steps += 1;
-        let before = node.depth.saturating_sub(1);
-        let start = before.checked_sub(1).map_or(0, |level| self.levels.level(level).end);
-        let (from, out) = self.levels.stacks.split_at_mut(usize::from(end).min(WALK_STACKS));
-        let own = [only.unwrap_or_default()];
-        let from = match only {
-            Some(_) => &own,
-            None => from.get(usize::from(start)..).unwrap_or_default(),
-        };
-        let count = self.pool.step(self.automaton, from, node.byte, out);
-        if count == 0 {
-            return node.size;
+    /// Where a node's byte leads, which does not stay in a run: [`NO_SET`] for nowhere.
+    fn step(&mut self, level: Level, byte: u8, depth: usize) -> u16 {
+        let Level { mut set, used, partial } = level;
+        // A character that is cut short is stepped from its beginning.
+        let begun = if partial == 0 { [].as_slice() } else { &utf8::SEPARATOR_BYTES };
+        let used = u32::from(used) - u32::from(partial != 0);
+        let used = if set == self.run.set { self.run.counts_to.min(used) } else { 0 } as u8;
+        if let Some(known) = self.levels.sets.known((set, used, byte)) {
+            return known;
         }
-        let tokens = self.trie.tokens(index);
-        if !tokens.is_empty() {
-            let found = out.get(..count).unwrap_or_default();
-            let closing = self.pool.fewest_tokens(self.automaton, found);
-            if closing <= self.left_after {
-                self.allow(tokens, closing);
-            } else {
-                self.walked.budgeted = true;
+        let is_own = used == 0 && partial == 0;
+        let like = match is_own {
+            true => self.levels.sets.like(self.automaton, set, byte),
+            false => byte,
+        };
+        if like != byte
+            && let Some(known) = self.levels.sets.known((set, used, like))
+        {
+            self.levels.sets.note((set, used, byte), known);
+            return known;
+        }
+        self.walked.steps += 1;
+        if self.levels.sets.is_full(self.pool) {
+            self.sweep(depth);
+            set = self.levels.level(depth.saturating_sub(1)).set;
+            // It knows of frames by their places.
+            self.run = Run::NONE;
+        }
+        let (frames, mut own) = (self.pool.len(), None);
+        if used > 0 {
+            own = self.stacks_after(set, used.into());
+            if own.is_none() {
+                return NO_SET;
             }
         }
-        let level = Level::new(end + count as u16, self.pool.len(), UNKNOWN);
-        self.levels.set(node.depth, level);
-        1
+        let (mut at, mut counted) = (set, used);
+        for &step in begun.iter().chain([&like]) {
+            let by = (self.automaton, &mut *self.pool);
+            at = self.levels.sets.step(by, (at, counted, step), own.as_deref(), frames);
+            (counted, own) = (0, None);
+            if at == NO_SET {
+                break;
+            }
+        }
+        self.levels.sets.note((set, used, byte), at);
+        at
+    }
+
+    /// Forgets what is not on the way to a node of this depth.
+    fn sweep(&mut self, depth: usize) {
+        let Levels { sets, levels } = &mut *self.levels;
+        let live = levels.get_mut(..depth).unwrap_or_default();
+        let numbers = sets.sweep(self.pool, self.settled, live.iter().map(|level| level.set));
+        for level in live {
+            level.set = numbers.get(usize::from(level.set)).copied().unwrap_or(0);
+        }
     }
 
     fn allow(&mut self, tokens: &[u32], closing: u32) {

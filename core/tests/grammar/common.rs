@@ -6,6 +6,12 @@ use serde_json::Value;
 /// Memory for most grammars: 4 MiB.
 const WORDS: usize = 1 << 20;
 
+/// As much as `PROPTEST_CASES` asks for: `usual` where it asks for nothing, `most` for 10,000.
+pub(crate) fn effort(usual: usize, most: usize) -> usize {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse::<usize>().ok());
+    cases.map_or(usual, |cases| (most * cases / 10_000).max(1))
+}
+
 /// Calls `test` with what `compile` makes.
 pub(crate) fn with_automaton<R>(
     compile: impl FnOnce(&mut [u32]) -> Result<Grammar<'_>, GrammarError>,

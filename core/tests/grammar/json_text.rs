@@ -1,6 +1,6 @@
 //! JSON by hand against the compiled grammar of the same language: byte by byte, mask by mask.
 
-use crate::common::with_automaton;
+use crate::common::{effort, with_automaton};
 use crate::vocabulary::{END, Random, Tokens};
 use picolm_core::grammar::json::{self, Root};
 use picolm_core::grammar::{
@@ -9,12 +9,6 @@ use picolm_core::grammar::{
 use std::collections::HashMap;
 
 const ROOTS: [Root; 2] = [Root::Object, Root::Value];
-
-/// As much as `PROPTEST_CASES` asks for: `usual` where it asks for nothing, `most` for 10,000.
-fn effort(usual: usize, most: usize) -> usize {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse::<usize>().ok());
-    cases.map_or(usual, |cases| (most * cases / 10_000).max(1))
-}
 
 /// A text for each state with at most `depth` containers around it, the shortest one.
 fn states(root: Root, depth: u8) -> HashMap<JsonText, Vec<u8>> {

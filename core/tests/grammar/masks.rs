@@ -1,6 +1,6 @@
 //! Masks: right by definition, with and without a cache, quick and small on real vocabularies.
 
-use crate::common::{Verdict, verdict, with_automaton};
+use crate::common::{Verdict, effort, verdict, with_automaton};
 use crate::vocabulary::{END, Random, Tokens, random_text};
 use picolm_core::grammar::json::Root;
 use picolm_core::grammar::{Constrain, Constraint, Grammar, GrammarError, gbnf, json, schema};
@@ -66,7 +66,43 @@ fn masks_of_other_counts_are_not_mixed_up() {
     let cut: [&[u8]; 6] =
         [b"\xE4\xB8", b"\xAD\"", b"\"\xE4", b"aa\xF0\x9F", b"\x98\x80aa", b"\xED\x9F\xE4"];
     tokens.0.extend(cut.map(<[u8]>::to_vec));
-    for source in COUNTED {
+    compare_all(&COUNTED, &tokens);
+}
+
+/// Texts that stay in a string, in several at once, in all but a few names, in words of a bounded
+/// length; what leaves them is a quote, punctuation, or a line separator.
+const TEXTS: [&[u8]; 6] = [
+    br#"{"properties": {"name": {"type": "null"}, "the": {"maxLength": 4}, "root": {}},
+        "additionalProperties": {"type": ["integer", "string"]}}"#,
+    br#"{"oneOf": [
+        {"properties": {"a": {"type": "string"}, "b": {"const": 1}}, "required": ["a", "b"]},
+        {"properties": {"a": {"maxLength": 70}, "b": {"const": 2}}, "required": ["a", "b"]},
+        {"properties": {"a": {"minLength": 3}, "b": {"const": 12}}, "required": ["a", "b"]}]}"#,
+    br#"{"type": "array", "items": {"pattern": "^a.*[}]$"}}"#,
+    br#"{"anyOf": [{"pattern": "^[(](.|[\\r\\n])*[)][)]$"}, {"pattern": "^[^-]*$"}]}"#,
+    br#"{"type": "array", "items": {"pattern": "^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$"}}"#,
+    br#"{"type": "array", "items": {"anyOf": [{"pattern": "^\\w{3,20}$"}, {"const": "the the"},
+        {"pattern": "^.{4,9}$"}]}}"#,
+];
+
+/// The same where most of a mask is not looked at token by token.
+#[test]
+fn masks_of_text_are_what_trying_each_token_says() {
+    let mut tokens = Tokens::small();
+    let separators =
+        ["\u{2028}", "a\u{2028}b", "\u{2028}\"", "\u{e9}\u{2029}}", "\u{2019}s", "\u{2019}"];
+    let words =
+        ["a}", "}b\"", "\u{e9}}", "a-b", "Ab_9", "abcdefgh", "))", "b))\"", "(\u{e9}", "-\u{4e16}"];
+    tokens.0.extend(separators.iter().chain(&words).map(|token| token.as_bytes().to_vec()));
+    let cut: [&[u8]; 6] =
+        [b"\xE2\x80", b"\xA8", b"\xA8a", b"a\xE2", b"\x80\xA9\"", b"\xE4\xB8\x96-\xE2\x80"];
+    tokens.0.extend(cut.map(<[u8]>::to_vec));
+    compare_all(&TEXTS, &tokens);
+}
+
+/// Random texts of each grammar by masks of large and of least budgets, with and without a cache.
+fn compare_all(sources: &[&[u8]], tokens: &Tokens) {
+    for source in sources {
         tokens.with_constraint(
             |words| compile_counted(source, words),
             0,
@@ -78,12 +114,12 @@ fn masks_of_other_counts_are_not_mixed_up() {
                     |constraint| {
                         let mut constraint = constraint.unwrap();
                         let mut random = Random(5);
-                        for round in 0..12 {
+                        for round in 0..effort(6, 60) {
                             constraint.restart();
                             let least = constraint.tokens_to_close() as usize;
-                            let more = if round % 3 == 0 { random.below(9) } else { 50 };
+                            let more = if round % 3 == 0 { random.below(9) } else { 30 };
                             let left = (least + more) as u32;
-                            compare(&mut constraint, &mut trying, &tokens, &mut random, left);
+                            compare(&mut constraint, &mut trying, tokens, &mut random, left);
                         }
                         println!("{:?}", constraint.effort());
                     },
@@ -192,7 +228,8 @@ const NODES_A_STEP: u64 = 8;
 /// Times are printed for the record. What is asserted is the work, which is the same on each run
 /// and machine: a look at a node takes about 5 ns, and 2 % of a token are 106 us.
 ///
-/// `cargo test --release -p picolm-core --test grammar quick_and_small -- --nocapture` prints it.
+/// `PROPTEST_CASES=10000 cargo test --release -p picolm-core --test grammar quick_and_small --
+/// --nocapture` prints it.
 #[test]
 fn masks_are_quick_and_small_on_real_vocabularies() {
     let model = std::env::var("PICOLM_MODEL").expect("PICOLM_MODEL names no file: see ci/test");
@@ -227,8 +264,8 @@ fn print_masks(name: &str, tokens: &Tokens, grammar: &str, compile: Compile) -> 
     let mut times: Vec<u64> = Vec::new();
     let mut works = Vec::new();
     let mut walks = 0;
-    // A busy machine makes a mask slow now and then: what counts is the quickest of three times.
-    for _ in 0..3 {
+    // A busy machine makes a mask slow now and then: for the record, the quickest of three times.
+    for _ in 0..effort(1, 3) {
         tokens.with_constraint(compile, 120, |constraint| {
             let measured = measure(&mut constraint.unwrap(), tokens);
             walks = measured.iter().filter(|(_, work)| *work > 0).count();
@@ -261,7 +298,7 @@ fn print_masks(name: &str, tokens: &Tokens, grammar: &str, compile: Compile) -> 
 fn measure(constraint: &mut Constraint<'_>, tokens: &Tokens) -> Vec<(u64, u64)> {
     let mut measured = Vec::new();
     let mut random = Random(3);
-    for _ in 0..6 {
+    for _ in 0..effort(3, 6) {
         constraint.restart();
         let mut left = 300;
         loop {

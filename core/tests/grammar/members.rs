@@ -1,7 +1,7 @@
 //! Members in any order: the language is what JSON Schema says of permuted members, by trying all
 //! sequences of a few; masks and closings are right where a set of names is in the text's frames.
 
-use crate::common::{Verdict, spellings, verdict, with_automaton};
+use crate::common::{Verdict, effort, spellings, verdict, with_automaton};
 use crate::masks::compare;
 use crate::vocabulary::{Random, Tokens, random_text};
 use picolm_core::grammar::{Constrain, Grammar, GrammarError, Reading, schema, schema_as};
@@ -174,7 +174,7 @@ fn masks_of_sets_are_what_trying_each_token_says() {
                     |constraint| {
                         let mut constraint = constraint.unwrap();
                         let mut random = Random(9);
-                        for round in 0..16 {
+                        for round in 0..effort(6, 60) {
                             constraint.restart();
                             let least = constraint.tokens_to_close() as usize;
                             let more = if round % 2 == 0 { random.below(6) } else { 60 };

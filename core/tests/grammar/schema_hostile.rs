@@ -1,6 +1,7 @@
 //! Schemas made to take time, stack or memory: a grammar or an error within a second, 64 KiB of
 //! stack and the memory lent.
 
+use crate::common::effort;
 use crate::vocabulary::Random;
 use core::time::Duration;
 use cpu_time::ThreadTime;
@@ -320,7 +321,7 @@ fn changed_schemas_end() {
         "then":{"contains":{}},"uniqueItems":false,"dependentRequired":{"a":["b"]}}"##,
     ];
     let mut words = vec![0; 1 << 17];
-    for _ in 0..6000 {
+    for _ in 0..effort(2000, 20_000) {
         let mut source = sources[random.below(2)].as_bytes().to_vec();
         for _ in 0..=random.below(3) {
             let at = random.below(source.len());
