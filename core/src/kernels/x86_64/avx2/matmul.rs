@@ -14,6 +14,7 @@
 use super::dot::Dot;
 use super::lanes::{load_floats, store_floats, transpose};
 use super::pairs::{self, ORDER, Paired, is_paired};
+use super::small_batch::{self, Batch, Column, MAX_ROWS};
 use crate::kernels::{Activations, SUM_ELEMENTS};
 use crate::mem::Tile;
 use crate::quant::BlockFormat;
@@ -74,10 +75,18 @@ pub(super) trait Format {
         x: &[Row<'_>; ROWS],
         sums: &mut [[__m256; ROWS]; PANELS],
     );
+
+    /// Adds the products of a block of eight rows with that of each row of `x`, as many as `sums`.
+    /// The format is one that [`small_batch::is_shared`] names.
+    unsafe fn add_block<D: Dot>(
+        weights: &Column<'_, Self::Block>,
+        x: &Batch<'_>,
+        sums: &mut [__m256],
+    );
 }
 
 /// A block's bytes.
-type Bytes<F> = <<F as Format>::Block as BlockFormat>::Bytes;
+pub(super) type Bytes<F> = <<F as Format>::Block as BlockFormat>::Bytes;
 
 /// Weights of a block with all its parts. What else is said of blocks here is said of parts.
 const fn block_elements<F: Format + ?Sized>() -> usize {
@@ -193,14 +202,22 @@ pub(super) unsafe fn matmul<F: Format, D: Dot>(
 ) {
     let weights = Bytes::<F>::split(weights);
     let row_blocks = activations.columns / block_elements::<F>();
-    let in_panels =
-        if activations.rows >= MIN_PANEL_ROWS { out.columns() / LANES * LANES } else { 0 };
+    let rows = activations.rows;
+    let is_small = const { small_batch::is_shared::<F::Block>() } && (2..=MAX_ROWS).contains(&rows);
+    let in_panels = match rows >= MIN_PANEL_ROWS && !is_small {
+        true => out.columns() / LANES * LANES,
+        false => 0,
+    };
     // Rows left over from a full batch also use panels, unless code size matters more.
     let panel_rows = match cfg!(feature = "inlined") {
         true => activations.rows,
         false => activations.rows / BATCH * BATCH,
     };
     let mut first = 0;
+    if is_small {
+        // SAFETY: the caller has what `F` and `D` need.
+        first = unsafe { small_batch::multiply::<F, D>(weights, row_blocks, activations, out) };
+    }
     if const { has_two_panels::<F>() } {
         while first + 2 * LANES <= in_panels {
             let rows = &weights[first * row_blocks..][..2 * LANES * row_blocks];
@@ -230,7 +247,7 @@ pub(super) unsafe fn matmul<F: Format, D: Dot>(
         (_, 0) => 4 * LANES,
         _ => LANES,
     };
-    let left = if panel_rows < activations.rows { 0 } else { in_panels };
+    let left = if panel_rows < activations.rows { 0 } else { first };
     for first in (left..out.columns()).step_by(step) {
         let count = step.min(out.columns() - first);
         let weights = &weights[first * row_blocks..][..count * row_blocks];

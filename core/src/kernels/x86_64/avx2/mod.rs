@@ -17,6 +17,7 @@ mod lanes;
 mod matmul;
 mod pairs;
 mod planeless;
+mod small_batch;
 mod unpack;
 mod vector;
 
