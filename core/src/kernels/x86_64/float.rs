@@ -78,22 +78,16 @@ pub(super) unsafe fn matmul<F: FloatFormat, L: Lanes, const SIDE: usize>(
         }
         row += SIDE;
     }
-    // Two or three rows left over, where registers hold the sums of as many and two weight rows.
+    // Two or three rows left over share what is converted, if anything is.
     let left = activations.rows - row;
-    if cfg!(feature = "inlined") && SIDE > 2 && left > 1 {
-        for column in (0..out.columns() / 2 * 2).step_by(2) {
+    if cfg!(feature = "inlined") && SIDE > 2 && F::WIDTH < size_of::<f32>() && left > 1 {
+        for column in 0..out.columns() {
             // SAFETY: as above.
             unsafe {
                 match left {
-                    2 => block::<F, L, 2, 2>(weights, column, activations, row, out),
-                    _ => block::<F, L, 2, 3>(weights, column, activations, row, out),
+                    2 => block::<F, L, 1, 2>(weights, column, activations, row, out),
+                    _ => block::<F, L, 1, 3>(weights, column, activations, row, out),
                 }
-            }
-        }
-        for row in row..activations.rows {
-            for column in out.columns() / 2 * 2..out.columns() {
-                // SAFETY: as above.
-                unsafe { block::<F, L, 1, 1>(weights, column, activations, row, out) };
             }
         }
         row += left;

@@ -274,7 +274,8 @@ impl ScalesOfEight {
         unsafe {
             if are_of_32::<F>() {
                 let pair = self.scales[vector / 2];
-                let scale = if vector % 2 == 0 { twice::<0>(pair) } else { twice::<2>(pair) };
+                let scale =
+                    if vector.is_multiple_of(2) { twice::<0>(pair) } else { twice::<2>(pair) };
                 return [scale; 2];
             }
             [twice::<0>(self.scales[vector]), twice::<2>(self.scales[vector])]
