@@ -20,8 +20,8 @@ use crate::quant::block::Array;
 const BATCH: usize = 32;
 
 /// How many activation rows beyond the last four are cheaper by [`decode`] than as four; where they
-/// are all, one more is. Counted for Q4_0 and Q8_0, and for Q4_K and Q6_K: four cost 2 and 1.6 times
-/// one, the first four 3.5 and 2.5 times.
+/// are all, one more is. Counted for Q4_0 and Q8_0 four cost 2 times one, the first four 3.5 times;
+/// for Q4_K and Q6_K 1.6 and 2.5 times.
 const fn most_left<F: BlockFormat>() -> usize {
     if F::ELEMENTS == 32 { 2 } else { 1 }
 }

@@ -113,7 +113,8 @@ impl<F: BlockFormat> Format for Blocks32<F> {
 
     #[inline(always)]
     unsafe fn add_block<D: Dot>(weights: &Column<'_, F>, x: &Batch<'_>, sums: &mut [__m256]) {
-        // SAFETY: the caller has what `D` needs, AVX2 and F16C, and a batch of as many rows as sums.
+        // SAFETY: the caller has what `D` needs, AVX2 and F16C; the batch has as many rows as there
+        // are sums.
         unsafe {
             let quants = quants_of_eight::<F>(weights.blocks(), 0);
             let [scales, minima] = words_of_eight::<F>(weights.starts());

@@ -155,7 +155,8 @@ impl<F: BlockFormat> Format for KQuants<F> {
 
     #[inline(always)]
     unsafe fn add_block<D: Dot>(weights: &Column<'_, F>, x: &Batch<'_>, sums: &mut [__m256]) {
-        // SAFETY: the caller has what `D` needs, AVX2 and F16C, and a batch of as many rows as sums.
+        // SAFETY: the caller has what `D` needs, AVX2 and F16C; the batch has as many rows as there
+        // are sums.
         unsafe {
             let blocks = weights.blocks();
             let scales = ScalesOfEight::new::<F>(blocks);
@@ -219,11 +220,11 @@ unsafe fn add_vector<F: BlockFormat, D: Dot>(
     }
 }
 
-/// Scales of eight blocks' groups, in the lanes the blocks.
+/// Scales of the groups of eight blocks, each block in its lane.
 struct ScalesOfEight {
-    /// Of two groups in each lane: of 16 weights, or of 32 where [`are_in_bytes`] says so.
+    /// Of two groups in each lane: of 16 weights, or of 32 where [`are_of_32`] says so.
     scales: [__m256i; GROUPS / 2],
-    /// What two groups' sums of activations are multiplied by, likewise.
+    /// What the two groups' sums of activations are multiplied by.
     sum_scales: [__m256i; GROUPS / 2],
 }
 

@@ -1,11 +1,13 @@
-//! The two loops of a matmul with int8 activations, over any block format.
+//! The loops of a matmul with int8 activations, over any block format.
 //!
 //! Decode, one activation row: each weight row is walked to its end. Eight blocks' integer sums
 //! are reduced together and become eight terms of the row's dot product, or four each of two rows'.
 //! They are added one by one, ascending, as the contract demands. Eight rows' additions share a
 //! register.
 //!
-//! Prefill, several activation rows: a [`Panel`] of eight weight rows and 256 columns, or two, is
+//! A few activation rows: see [`small_batch`].
+//!
+//! Prefill, more activation rows: a [`Panel`] of eight weight rows and 256 columns, or two, is
 //! unpacked once, rows in lanes, and multiplied with every activation row: no sums across lanes at
 //! all.
 // Unsafe: vector instructions behind the traits.
@@ -48,9 +50,9 @@ const fn is_slow_to_unpack<F: Format>() -> bool {
     matches!(F::Block::LAYOUT.code, Code::Grid(_))
 }
 
-/// Activation rows from which on panels pay. Counted for Q4_K, filling one costs as many
-/// instructions as two decode steps of its rows, multiplying with it less than half of one:
-/// `2 + rows / 2 < rows` for more than 3.
+/// Activation rows from which on panels pay where nothing is shared by a small batch. Counted for
+/// Q4_K, filling one costs as many instructions as two decode steps of its rows, multiplying with
+/// it less than half of one: `2 + rows / 2 < rows` for more than 3.
 const MIN_PANEL_ROWS: usize = 4;
 
 /// A block format as the loops see it.
