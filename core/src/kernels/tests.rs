@@ -134,6 +134,17 @@ fn encode(kernels: &FormatKernels, x: &[f32], columns: usize) -> Encoded {
 
 /// `[rows of x, weight rows]`. The tile lies inside a wider matrix whose rest must stay untouched.
 fn matmul(kernels: &FormatKernels, weights: &[u8], x: &[f32], columns: usize) -> Vec<f32> {
+    matmul_beside(kernels, weights, x, columns, [3, 4])
+}
+
+/// [`matmul`] with so many columns of the matrix before and after those of the tile.
+fn matmul_beside(
+    kernels: &FormatKernels,
+    weights: &[u8],
+    x: &[f32],
+    columns: usize,
+    [margin, after]: [usize; 2],
+) -> Vec<f32> {
     let encoded = encode(kernels, x, columns);
     let rows = x.len() / columns;
     let activations = Activations {
@@ -145,7 +156,7 @@ fn matmul(kernels: &FormatKernels, weights: &[u8], x: &[f32], columns: usize) ->
         sums: &encoded.sums,
     };
     let weight_rows = weights.len() / kernels.row_bytes(columns).unwrap();
-    let (margin, stride) = (3, weight_rows + 7);
+    let stride = margin + weight_rows + after;
     let mut matrix = std::vec![123.0; rows * stride];
     let grid = Grid {
         rows,
@@ -203,6 +214,7 @@ pub(crate) fn equals_portable(candidates: &[Candidate], cpu: CpuFeatures) {
         let oracle = bind(portable::ALL, CpuFeatures::baseline(), tensor_type).unwrap();
         check_kernels(kernels, oracle);
         check_long_rows(kernels, oracle);
+        check_small_batches(kernels, oracle);
         check_large_batches(kernels, oracle);
         check_greatest_sums(kernels, oracle);
         ran += 1;
@@ -218,11 +230,35 @@ fn check_long_rows(kernels: &FormatKernels, oracle: &FormatKernels) {
     let block = tensor_type.block_elements() as usize;
     let columns = if block == 32 { (256 + 139) * block } else { 139 * block };
     let weights = weights(tensor_type, 9 * columns, Bytes::Plausible, &mut random);
-    for rows in [1, 2, 5] {
+    for rows in [1, 2, 5, 9] {
         let x = activation_rows(rows, columns, &mut random);
         let what = format_args!("{} {}: long rows, {rows}", kernels.level(), tensor_type.name());
         let ours = matmul(kernels, &weights, &x, columns);
         assert_same(&ours, &matmul(oracle, &weights, &x, columns), what);
+    }
+}
+
+/// Every number of activation rows that a level may treat by itself, with several distances from a
+/// row of outputs to the next, and weight rows that are whole eights and others.
+fn check_small_batches(kernels: &FormatKernels, oracle: &FormatKernels) {
+    let tensor_type = kernels.tensor_type();
+    let mut random = Random(0x5a11 + tensor_type as u64);
+    let block = (tensor_type.block_elements() as usize).max(20);
+    for columns in [block, 2 * block, 5 * block] {
+        for (rows, beside) in
+            (1..=9).flat_map(|rows| [(rows, [0, 0]), (rows, [5, 0]), (rows, [0, 41])])
+        {
+            let weight_rows = 16 + rows % 3;
+            let weights = weights(tensor_type, weight_rows * columns, Bytes::Any, &mut random);
+            let x = activation_rows(rows, columns, &mut random);
+            let what = format_args!(
+                "{} {}: {columns} columns, batch of {rows}, {beside:?} beside",
+                kernels.level(),
+                tensor_type.name(),
+            );
+            let ours = matmul_beside(kernels, &weights, &x, columns, beside);
+            assert_same(&ours, &matmul(oracle, &weights, &x, columns), what);
+        }
     }
 }
 
@@ -241,14 +277,14 @@ fn check_large_batches(kernels: &FormatKernels, oracle: &FormatKernels) {
 }
 
 /// Every activation 127 or -127, every weight byte the same: all lanes at their extremes at once,
-/// which random numbers never reach.
+/// which random numbers never reach. One activation row, and two.
 fn check_greatest_sums(kernels: &FormatKernels, oracle: &FormatKernels) {
     let tensor_type = kernels.tensor_type();
     let columns = 3 * tensor_type.block_elements() as usize;
     for byte in 0..=u8::MAX {
-        let weights = weights(tensor_type, 2 * columns, Bytes::All(byte), &mut Random(0));
-        for x in [1.0, -1.0] {
-            let x = std::vec![x; columns];
+        let weights = weights(tensor_type, 9 * columns, Bytes::All(byte), &mut Random(0));
+        for (x, rows) in [(1.0, 1), (-1.0, 1), (1.0, 2), (-1.0, 2)] {
+            let x = std::vec![x; rows * columns];
             let what = format_args!("{} {}: {byte:#x}", kernels.level(), tensor_type.name());
             let ours = matmul(kernels, &weights, &x, columns);
             assert_same(&ours, &matmul(oracle, &weights, &x, columns), what);

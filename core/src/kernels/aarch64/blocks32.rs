@@ -7,22 +7,27 @@ use super::tile::Tile;
 use super::unpack::{max, offset, quants_of_32};
 use crate::quant::BlockFormat;
 
-/// `isum` and `msum` of four rows' blocks: lane `r` is row `r`'s.
+/// `isum` and `msum` of four rows' blocks with each of `x`: lane `r` is row `r`'s.
 #[inline(always)]
-pub(super) fn integer_sums<F: BlockFormat, L: Level>(
+pub(super) fn integer_sums<F: BlockFormat, L: Level, const N: usize>(
     blocks: [&F::Bytes; ROWS],
-    x: X<'_, F>,
-) -> (int32x4_t, int32x4_t) {
-    let vectors = [x.vector(0), x.vector(1)];
-    let total = x.total();
-    let sum = if const { max::<F>() > 16 } {
-        level::reduce(each_row!(|row| L::dot_32_wide(quants_of_32::<F>(blocks[row]), vectors)))
-    } else {
-        L::reduce(each_row!(|row| L::dot_32(quants_of_32::<F>(blocks[row]), vectors)))
-    };
-    let offset = const { offset::<F>() };
-    let sum = if offset == 0 { sum } else { vaddq_s32(sum, vdupq_n_s32(offset * total)) };
-    (sum, vdupq_n_s32(total))
+    x: [X<'_, F>; N],
+) -> ([int32x4_t; N], [int32x4_t; N]) {
+    let quants = each_row!(|row| quants_of_32::<F>(blocks[row]));
+    let (mut sums, mut totals) = ([vdupq_n_s32(0); N], [vdupq_n_s32(0); N]);
+    for (index, x) in x.into_iter().enumerate() {
+        let vectors = [x.vector(0), x.vector(1)];
+        let total = x.total();
+        let sum = if const { max::<F>() > 16 } {
+            level::reduce(each_row!(|row| L::dot_32_wide(quants[row], vectors)))
+        } else {
+            L::reduce(each_row!(|row| L::dot_32(quants[row], vectors)))
+        };
+        let offset = const { offset::<F>() };
+        sums[index] = if offset == 0 { sum } else { vaddq_s32(sum, vdupq_n_s32(offset * total)) };
+        totals[index] = vdupq_n_s32(total);
+    }
+    (sums, totals)
 }
 
 /// Unpacks four rows' blocks.

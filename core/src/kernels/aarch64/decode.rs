@@ -1,5 +1,5 @@
-//! Weight rows times one activation row at a time: decode, and prefill where unpacking first does
-//! not pay.
+//! Weight rows times one activation row at a time, or two that share what is unpacked: decode, and
+//! prefill where unpacking first does not pay.
 
 use super::format::{CACHE_LINE_BYTES, Factors, ROWS, Row, X, each_row, prefetch_rows};
 use super::intrinsics::*;
@@ -33,16 +33,26 @@ pub(super) fn rows<F: BlockFormat, L: Level>(
     range: Range<usize>,
     out: &mut Tile<'_>,
 ) {
-    each_dots(Loop::<F, L>::DOTS, weights, activations, range, out);
+    let mut first = range.start;
+    // Unless code size matters more.
+    if cfg!(feature = "inlined") && range.len() > 1 {
+        let end = first + range.len() / 2 * 2;
+        each_dots(two_dots::<F, L>, weights, activations, first..end, out);
+        first = end;
+    }
+    if first < range.end {
+        each_dots(Loop::<F, L>::DOTS, weights, activations, first..range.end, out);
+    }
 }
 
-/// Four weight rows times an activation row, which may be any of the batch.
-type Dots = fn([&[u8]; ROWS], &Activations<'_>, row: usize) -> [f32; ROWS];
+/// Four weight rows times `N` activation rows from `row` on, which may be any of the batch.
+type Dots<const N: usize> = fn([&[u8]; ROWS], &Activations<'_>, row: usize) -> [[f32; ROWS]; N];
 
-/// All weight rows times the activation rows `range`. Four weight rows stay in the L1 cache while
-/// all activation rows have their turn. Compiled once for all formats: it calls once in four rows.
-fn each_dots(
-    dots: Dots,
+/// All weight rows times the activation rows `range`, a multiple of `N`. Four weight rows stay in
+/// the L1 cache while all activation rows have their turn. Compiled once for all formats: it calls
+/// once in four rows.
+fn each_dots<const N: usize>(
+    dots: Dots<N>,
     weights: &[u8],
     activations: &Activations<'_>,
     range: Range<usize>,
@@ -54,10 +64,11 @@ fn each_dots(
         // Beyond the last row it is computed again and thrown away.
         let weights =
             each_row!(|row| &weights[(column + row).min(last) * row_bytes..][..row_bytes]);
-        for row in range.clone() {
-            let lanes = dots(weights, activations, row);
-            for (out, lane) in out.row_mut(row)[column..].iter_mut().zip(lanes) {
-                *out = lane;
+        for row in range.clone().step_by(N) {
+            for (index, lanes) in dots(weights, activations, row).into_iter().enumerate() {
+                for (out, lane) in out.row_mut(row + index)[column..].iter_mut().zip(lanes) {
+                    *out = lane;
+                }
             }
         }
     }
@@ -67,7 +78,7 @@ fn each_dots(
 struct Loop<F, L>(PhantomData<(F, L)>);
 
 impl<F: BlockFormat, L: Level> Loop<F, L> {
-    const DOTS: Dots =
+    const DOTS: Dots<1> =
         if F::BYTES < CACHE_LINE_BYTES { dots::<F, L, SMALL_STEPS> } else { dots::<F, L, 1> };
 }
 
@@ -77,7 +88,7 @@ fn dots<F: BlockFormat, L: Level, const STEPS: usize>(
     rows: [&[u8]; ROWS],
     activations: &Activations<'_>,
     row: usize,
-) -> [f32; ROWS] {
+) -> [[f32; ROWS]; 1] {
     const { assert!(STEPS == 1 || STEPS == SMALL_STEPS && SMALL_STEPS == 4) };
     let x = Row::<F>::new(activations, row);
     let count = x.quants.len();
@@ -106,10 +117,37 @@ fn dots<F: BlockFormat, L: Level, const STEPS: usize>(
     for (index, &scale) in rest_scales.iter().enumerate() {
         let blocks = each_row!(|row| &rest[row][index]);
         let x = X { quants: &rest_quants[index], sums: &rest_sums[index] };
-        dots = add_block::<F, L>(dots, blocks, x, scale);
+        [dots] = add_block::<F, L, 1>([dots], blocks, [x], [scale]);
     }
     let mut lanes = [0.0; ROWS];
     store_f32(&mut lanes, dots);
+    [lanes]
+}
+
+/// Four weight rows times two activation rows.
+#[inline(never)]
+fn two_dots<F: BlockFormat, L: Level>(
+    rows: [&[u8]; ROWS],
+    activations: &Activations<'_>,
+    row: usize,
+) -> [[f32; ROWS]; 2] {
+    let [a, b] = [Row::<F>::new(activations, row), Row::<F>::new(activations, row + 1)];
+    let count = a.quants.len();
+    let rows = each_row!(|row| &F::Bytes::split(rows[row])[..count]);
+    let (quants, sums) = ([a.quants, &b.quants[..count]], [&a.sums[..count], &b.sums[..count]]);
+    let scales = [&a.scales[..count], &b.scales[..count]];
+    let mut dots = [vdupq_n_f32(0.0); 2];
+    for index in 0..count {
+        prefetch_rows(rows[0], index, 1);
+        let blocks = each_row!(|row| &rows[row][index]);
+        let a = X { quants: &quants[0][index], sums: &sums[0][index] };
+        let b = X { quants: &quants[1][index], sums: &sums[1][index] };
+        let scales = [scales[0][index], scales[1][index]];
+        dots = add_block::<F, L, 2>(dots, blocks, [a, b], scales);
+    }
+    let mut lanes = [[0.0; ROWS]; 2];
+    store_f32(&mut lanes[0], dots[0]);
+    store_f32(&mut lanes[1], dots[1]);
     lanes
 }
 
@@ -127,23 +165,29 @@ impl<F: BlockFormat, const STEPS: usize> Step<'_, F, STEPS> {
     fn add<L: Level>(&self, dots: float32x4_t, at: usize) -> float32x4_t {
         let blocks = each_row!(|row| &self.blocks[row][at]);
         let x = X { quants: &self.quants[at], sums: &self.sums[at] };
-        add_block::<F, L>(dots, blocks, x, self.scales[at])
+        let [dots] = add_block::<F, L, 1>([dots], blocks, [x], [self.scales[at]]);
+        dots
     }
 }
 
-/// Adds a block's part of four rows' dot products.
+/// Adds a block's part of four rows' dot products with `N` activation rows.
 #[inline(always)]
-fn add_block<F: BlockFormat, L: Level>(
-    dots: float32x4_t,
+fn add_block<F: BlockFormat, L: Level, const N: usize>(
+    dots: [float32x4_t; N],
     blocks: [&F::Bytes; ROWS],
-    x: X<'_, F>,
-    x_scale: f32,
-) -> float32x4_t {
-    let (isum, msum) = if F::ELEMENTS == 32 {
-        blocks32::integer_sums::<F, L>(blocks, x)
+    x: [X<'_, F>; N],
+    x_scales: [f32; N],
+) -> [float32x4_t; N] {
+    let (isums, msums) = if F::ELEMENTS == 32 {
+        blocks32::integer_sums::<F, L, N>(blocks, x)
     } else {
-        k_quants::integer_sums::<F, L>(blocks, x)
+        k_quants::integer_sums::<F, L, N>(blocks, x)
     };
     let factors = Factors::of::<F>(blocks);
-    vaddq_f32(dots, factors.combine::<F>(x_scale, isum, msum))
+    let mut dots = dots;
+    for (index, dots) in dots.iter_mut().enumerate() {
+        let term = factors.combine::<F>(x_scales[index], isums[index], msums[index]);
+        *dots = vaddq_f32(*dots, term);
+    }
+    dots
 }

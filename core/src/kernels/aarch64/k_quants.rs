@@ -40,34 +40,37 @@ struct Scales {
     minima: [int16x8_t; 2],
 }
 
-/// `isum` and `msum` of four rows' blocks: lane `r` is row `r`'s.
+/// `isum` and `msum` of four rows' blocks with each of `x`: lane `r` is row `r`'s.
 #[inline(always)]
-pub(super) fn integer_sums<F: BlockFormat, L: Level>(
+pub(super) fn integer_sums<F: BlockFormat, L: Level, const N: usize>(
     blocks: [&F::Bytes; ROWS],
-    x: X<'_, F>,
-) -> (int32x4_t, int32x4_t) {
+    x: [X<'_, F>; N],
+) -> ([int32x4_t; N], [int32x4_t; N]) {
     let scales = each_row!(|row| Scales::of::<F>(blocks[row]));
-    let sums = [vdupq_n_s32(0); ROWS];
-    let mut sums = if const { is_spelled_out::<F>() } {
-        let sums = add_half::<F, L>(sums, blocks, x, &scales, 0);
-        add_half::<F, L>(sums, blocks, x, &scales, 1)
+    let sums = [[vdupq_n_s32(0); ROWS]; N];
+    let sums = if const { is_spelled_out::<F>() } {
+        let sums = add_half::<F, L, N>(sums, blocks, x, &scales, 0);
+        add_half::<F, L, N>(sums, blocks, x, &scales, 1)
     } else {
         (0..2).fold(sums, |sums, half| {
             // A step that the compiler must take.
             black_box(());
-            add_half::<F, L>(sums, blocks, x, &scales, half)
+            add_half::<F, L, N>(sums, blocks, x, &scales, half)
         })
     };
     let offset = const { offset::<F>() };
-    if offset != 0 {
-        sums = each_row!(|row| vmlaq_n_s32(sums[row], scales[row].times_sums::<F>(x), offset));
+    let (mut isums, mut msums) = ([vdupq_n_s32(0); N], [vdupq_n_s32(0); N]);
+    for (index, x) in x.into_iter().enumerate() {
+        let mut sums = sums[index];
+        if offset != 0 {
+            sums = each_row!(|row| vmlaq_n_s32(sums[row], scales[row].times_sums::<F>(x), offset));
+        }
+        isums[index] = level::reduce(sums);
+        if F::HAS_MINIMUM {
+            msums[index] = level::reduce(each_row!(|row| products::<F>(scales[row].minima, x)));
+        }
     }
-    let minima = if F::HAS_MINIMUM {
-        level::reduce(each_row!(|row| products::<F>(scales[row].minima, x)))
-    } else {
-        vdupq_n_s32(0)
-    };
-    (level::reduce(sums), minima)
+    (isums, msums)
 }
 
 /// Whether both halves are written out. As a loop Q6_K's take no more instructions, and others' 8
@@ -138,23 +141,28 @@ pub(super) fn tile_sums<F: BlockFormat>(
 
 /// Adds the products of a half. Its activations stay in 8 registers while all rows have their turn.
 #[inline(always)]
-fn add_half<F: BlockFormat, L: Level>(
-    sums: [int32x4_t; ROWS],
+fn add_half<F: BlockFormat, L: Level, const N: usize>(
+    sums: [[int32x4_t; ROWS]; N],
     blocks: [&F::Bytes; ROWS],
-    x: X<'_, F>,
+    x: [X<'_, F>; N],
     scales: &[Scales; ROWS],
     half: usize,
-) -> [int32x4_t; ROWS] {
-    let x = core::array::from_fn(|at| x.vector(8 * half + at));
+) -> [[int32x4_t; ROWS]; N] {
+    let x: [[_; 8]; N] =
+        core::array::from_fn(|index| core::array::from_fn(|at| x[index].vector(8 * half + at)));
+    let mut sums = sums;
     each_row!(|row| {
         let quants = quants_of_128::<F>(blocks[row], half);
         let scales = scales[row].scales[half];
-        match const { Groups::of::<F>() } {
-            Groups::Of32 => L::add_groups_of_32(sums[row], quants, &x, scales),
-            Groups::Of16 => L::add_groups_of_16(sums[row], quants, &x, scales),
-            Groups::Of16Wide => L::add_groups_of_16_wide(sums[row], quants, &x, scales),
+        for (sums, x) in sums.iter_mut().zip(&x) {
+            sums[row] = match const { Groups::of::<F>() } {
+                Groups::Of32 => L::add_groups_of_32(sums[row], quants, x, scales),
+                Groups::Of16 => L::add_groups_of_16(sums[row], quants, x, scales),
+                Groups::Of16Wide => L::add_groups_of_16_wide(sums[row], quants, x, scales),
+            };
         }
-    })
+    });
+    sums
 }
 
 impl<F: BlockFormat> X<'_, F> {

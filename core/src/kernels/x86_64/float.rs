@@ -68,6 +68,7 @@ pub(super) unsafe fn matmul<F: FloatFormat, L: Lanes, const SIDE: usize>(
     activations: &Activations<'_>,
     out: &mut Tile<'_>,
 ) {
+    const { assert!(SIDE <= 4) };
     let weights = F::Bytes::split(weights);
     let mut row = 0;
     while activations.rows - row >= SIDE {
@@ -76,6 +77,20 @@ pub(super) unsafe fn matmul<F: FloatFormat, L: Lanes, const SIDE: usize>(
             unsafe { block::<F, L, 1, SIDE>(weights, column, activations, row, out) };
         }
         row += SIDE;
+    }
+    // Two or three rows left over share what is converted, if anything is.
+    let left = activations.rows - row;
+    if cfg!(feature = "inlined") && SIDE > 2 && F::WIDTH < size_of::<f32>() && left > 1 {
+        for column in 0..out.columns() {
+            // SAFETY: as above.
+            unsafe {
+                match left {
+                    2 => block::<F, L, 1, 2>(weights, column, activations, row, out),
+                    _ => block::<F, L, 1, 3>(weights, column, activations, row, out),
+                }
+            }
+        }
+        row += left;
     }
     let together = out.columns() / SIDE * SIDE;
     for row in row..activations.rows {

@@ -10,7 +10,8 @@ use super::dot::Dot;
 use super::lanes::*;
 use super::matmul::{Format, LANES, PANEL_COLUMNS, Panel, Row, Terms, broadcast, combine};
 use super::pairs::{self, is_paired};
-use super::unpack::{VECTOR, factors, halves, quants, unsigned};
+use super::small_batch::{Batch, Column, halves_of, products_of_32};
+use super::unpack::{VECTOR, factors, halves, quants, quants_of_eight, unsigned, words_of_eight};
 use crate::kernels::x86_64::prefetch::prefetch_beyond;
 use crate::quant::{BlockFormat, GROUP_ELEMENTS};
 use core::arch::x86_64::*;
@@ -106,6 +107,24 @@ impl<F: BlockFormat> Format for Blocks32<F> {
                         sums[row] = _mm256_add_ps(sums[row], term);
                     }
                 }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add_block<D: Dot>(weights: &Column<'_, F>, x: &Batch<'_>, sums: &mut [__m256]) {
+        // SAFETY: the caller has what `D` needs, AVX2 and F16C; the batch has as many rows as there
+        // are sums.
+        unsafe {
+            let quants = quants_of_eight::<F>(weights.blocks(), 0);
+            let [scales, minima] = words_of_eight::<F>(weights.starts());
+            let (scale, minimum) = (factors::<F>(scales), _mm256_cvtph_ps(minima));
+            for (row, sum) in sums.iter_mut().enumerate() {
+                let products = products_of_32::<F, D>(&quants, halves_of(x.quants(row)));
+                let isum = D::reduce_halves(products, F::MAX);
+                let [isum, msum] = add_sums::<F>(isum, broadcast(x.sums::<GROUPS>(row), 0));
+                let term = combine::<F>(scale, minimum, x.scale(row), isum, msum);
+                *sum = _mm256_add_ps(*sum, term);
             }
         }
     }

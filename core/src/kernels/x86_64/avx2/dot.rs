@@ -48,6 +48,29 @@ pub(super) trait Dot {
     /// `i + 4`. Each vector is the result of two [`add`](Self::add)s of quants up to `max`, where
     /// four are possible, or of two [`dot`](Self::dot)s.
     unsafe fn reduce_halves(vectors: [__m256i; 4], max: i32) -> __m256i;
+
+    /// Adds [`reduce_halves`](Self::reduce_halves) times the 16-bit `scales`, both of a lane equal,
+    /// to 32-bit sums.
+    #[inline(always)]
+    unsafe fn reduce_scaled(
+        sum: __m256i,
+        vectors: [__m256i; 4],
+        max: i32,
+        scales: __m256i,
+    ) -> __m256i {
+        // SAFETY: the caller has what this implementation needs, and AVX2.
+        unsafe { add_scaled(sum, Self::reduce_halves(vectors, max), scales) }
+    }
+}
+
+/// Adds 32-bit sums times the 16-bit `scales`, both of a lane equal.
+#[inline(always)]
+unsafe fn add_scaled(sum: __m256i, sums: __m256i, scales: __m256i) -> __m256i {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let scales = _mm256_srai_epi32::<16>(scales);
+        _mm256_add_epi32(sum, _mm256_mullo_epi32(sums, scales))
+    }
 }
 
 /// [`Dot::reduce_halves`] of 32-bit sums.
@@ -122,11 +145,7 @@ impl Dot for Avx2 {
         unsafe {
             let zero = _mm256_setzero_si256();
             match Self::adds(max, 8) {
-                // A half is eight 16-bit sums: two of them, then four, stay within 16 bits.
-                8 => {
-                    let [ab, cd] = [_mm256_hadd_epi16(a, b), _mm256_hadd_epi16(c, d)];
-                    Self::finish(zero, _mm256_hadd_epi16(ab, cd))
-                }
+                8 => Self::finish(zero, reduce_to_pairs(vectors)),
                 4 => {
                     let [ab, cd] = [_mm256_hadd_epi16(a, b), _mm256_hadd_epi16(c, d)];
                     _mm256_hadd_epi32(Self::finish(zero, ab), Self::finish(zero, cd))
@@ -135,6 +154,31 @@ impl Dot for Avx2 {
             }
         }
     }
+
+    #[inline(always)]
+    unsafe fn reduce_scaled(
+        sum: __m256i,
+        vectors: [__m256i; 4],
+        max: i32,
+        scales: __m256i,
+    ) -> __m256i {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            match Self::adds(max, 8) {
+                8 => Self::finish_scaled(sum, reduce_to_pairs(vectors), scales),
+                _ => add_scaled(sum, Self::reduce_halves(vectors, max), scales),
+            }
+        }
+    }
+}
+
+/// [`Dot::reduce_halves`] of 16-bit sums but for the last step. A half is eight of them: two, then
+/// four, stay within 16 bits.
+#[inline(always)]
+unsafe fn reduce_to_pairs(vectors: [__m256i; 4]) -> __m256i {
+    let [a, b, c, d] = vectors;
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_hadd_epi16(_mm256_hadd_epi16(a, b), _mm256_hadd_epi16(c, d)) }
 }
 
 /// Declares a [`Dot`] over a `dpbusd` and a `dpwssd`: the VEX-coded ones of AVX-VNNI, and for
@@ -177,10 +221,7 @@ macro_rules! vnni_dot {
             #[inline(always)]
             unsafe fn finish_scaled(sum: __m256i, partial: __m256i, s: __m256i) -> __m256i {
                 // SAFETY: the caller has AVX2. A group's sum has more than 16 bits.
-                unsafe {
-                    let scales = _mm256_srai_epi32::<16>(s);
-                    _mm256_add_epi32(sum, _mm256_mullo_epi32(partial, scales))
-                }
+                unsafe { add_scaled(sum, partial, s) }
             }
 
             #[inline(always)]

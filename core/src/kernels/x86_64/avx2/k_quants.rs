@@ -11,9 +11,17 @@ use super::dot::Dot;
 use super::lanes::*;
 use super::matmul::{Format, LANES, PANEL_COLUMNS, Panel, Row, Terms, broadcast, combine};
 use super::pairs::{self, is_paired};
-use super::unpack::{Source, VECTOR, factors, halves, unsigned};
+use super::small_batch::{
+    Batch, Column, MAX_ROWS, halves_of, is_shared, products_of_16, products_of_32,
+};
+use super::unpack::{
+    Source, VECTOR, factors, halves, quants_of_eight, six_bits_of_two, unsigned, words_of_eight,
+};
+use crate::kernels::SUM_ELEMENTS;
 use crate::kernels::x86_64::prefetch::prefetch_beyond;
 use crate::quant::BlockFormat;
+use crate::quant::layout::part;
+use crate::quant::scales::Scales;
 use core::arch::x86_64::*;
 use core::marker::PhantomData;
 
@@ -105,7 +113,7 @@ impl<F: BlockFormat> Format for KQuants<F> {
                 quants[row] = x[row].quants.as_chunks().0.get_unchecked(0);
                 if F::OFFSET != 0 {
                     for (panel, isums) in panels.iter().zip(&mut isums) {
-                        isums[row] = products_of_sums(panel, &x[row]);
+                        isums[row] = panel_sums(panel, &x[row]);
                     }
                 }
             }
@@ -134,7 +142,7 @@ impl<F: BlockFormat> Format for KQuants<F> {
                 for (index, panel) in panels.iter().enumerate() {
                     let mut msum = _mm256_setzero_si256();
                     if F::HAS_MINIMUM {
-                        msum = products_of_sums(panel, &x[row]);
+                        msum = panel_sums(panel, &x[row]);
                     }
                     let (scale, minimum) = (panel.scale[0], panel.minimum[0]);
                     let isum = isums[index][row];
@@ -144,19 +152,177 @@ impl<F: BlockFormat> Format for KQuants<F> {
             }
         }
     }
+
+    #[inline(always)]
+    unsafe fn add_block<D: Dot>(weights: &Column<'_, F>, x: &Batch<'_>, sums: &mut [__m256]) {
+        // SAFETY: the caller has what `D` needs, AVX2 and F16C; the batch has as many rows as there
+        // are sums.
+        unsafe {
+            let blocks = weights.blocks();
+            let scales = ScalesOfEight::new::<F>(blocks);
+            let mut isums = [_mm256_setzero_si256(); MAX_ROWS];
+            let isums = &mut isums[..sums.len()];
+            if F::OFFSET != 0 {
+                for (row, isum) in isums.iter_mut().enumerate() {
+                    *isum = scales.products_of_sums::<F>(x.sums(row));
+                }
+            }
+            macro_rules! add {
+                ($($vector:literal)*) => { $(
+                    let quants = quants_of_eight::<F>(blocks, $vector);
+                    add_vector::<F, D>(&quants, scales.of_vector::<F>($vector), $vector, x, isums);
+                )* };
+            }
+            // Written out: each vector's planes are constants.
+            add!(0 1 2 3 4 5 6 7);
+            let [stored, minima] = words_of_eight::<F>(weights.starts());
+            let (scale, minimum) = (factors::<F>(stored), _mm256_cvtph_ps(minima));
+            for (row, (sum, isum)) in sums.iter_mut().zip(isums).enumerate() {
+                let mut msum = _mm256_setzero_si256();
+                if F::HAS_MINIMUM {
+                    msum = scales.products_of_sums::<F>(x.sums(row));
+                }
+                let term = combine::<F>(scale, minimum, x.scale(row), *isum, msum);
+                *sum = _mm256_add_ps(*sum, term);
+            }
+        }
+    }
 }
 
-/// A panel's `sum_scales` times the sums of activations, of which there is a block or more.
+/// Adds the products of vector `vector` of eight blocks, times their `scales`, one for each half
+/// of 16, to the sums of every activation row.
 #[inline(always)]
-unsafe fn products_of_sums(panel: &Panel, x: &Row<'_>) -> __m256i {
-    // SAFETY: `x` has a block; the caller has AVX2.
+unsafe fn add_vector<F: BlockFormat, D: Dot>(
+    quants: &[[__m256i; 4]; 2],
+    scales: [__m256i; 2],
+    vector: usize,
+    x: &Batch<'_>,
+    isums: &mut [__m256i],
+) {
+    // One product of 16 bits is within what [`Dot::reduce_scaled`] expects of two.
+    const { assert!(!is_shared::<F>() || F::GROUP != SUM_ELEMENTS || F::MAX <= 64) };
+    for (row, isum) in isums.iter_mut().enumerate() {
+        // SAFETY: the caller has what `D` needs and AVX2, and a batch of as many rows.
+        unsafe {
+            let x = halves_of(&x.quants::<ELEMENTS>(row).as_chunks().0[vector]);
+            if F::GROUP == SUM_ELEMENTS {
+                // One product of twice the quants, where two of the quants are possible.
+                let max = (F::MAX + 1) / 2;
+                for half in 0..2 {
+                    let products = products_of_16::<F, D>(&quants[half], x[half]);
+                    *isum = D::reduce_scaled(*isum, products, max, scales[half]);
+                }
+            } else {
+                let products = products_of_32::<F, D>(quants, x);
+                *isum = D::reduce_scaled(*isum, products, F::MAX, scales[0]);
+            }
+        }
+    }
+}
+
+/// Scales of the groups of eight blocks, each block in its lane.
+struct ScalesOfEight {
+    /// Of two groups in each lane: of 16 weights, or of 32 where [`are_of_32`] says so.
+    scales: [__m256i; GROUPS / 2],
+    /// What the two groups' sums of activations are multiplied by.
+    sum_scales: [__m256i; GROUPS / 2],
+}
+
+/// Whether scales and minima are unpacked as [`six_bits_of_two`] does it, one for 32 weights.
+const fn are_of_32<F: BlockFormat>() -> bool {
+    matches!(F::LAYOUT.scales, Scales::SixBits(_))
+}
+
+impl ScalesOfEight {
+    #[inline(always)]
+    unsafe fn new<F: BlockFormat>(blocks: [&F::Bytes; LANES]) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let zero = _mm256_setzero_si256();
+            let mut all = Self { scales: [zero; LANES], sum_scales: [zero; LANES] };
+            if let Scales::SixBits(at) = const { F::LAYOUT.scales } {
+                let mut packed = [[zero; LANES / 2]; 2];
+                for pair in 0..LANES / 2 {
+                    let two = [blocks[pair].as_ref(), blocks[pair + 4].as_ref()];
+                    let two = six_bits_of_two([part(two[0], at), part(two[1], at)]);
+                    [packed[0][pair], packed[1][pair]] = two;
+                }
+                let [scales, minima] = [transpose_halves(packed[0]), transpose_halves(packed[1])];
+                all.scales[..LANES / 2].copy_from_slice(&scales);
+                all.sum_scales[..LANES / 2].copy_from_slice(&minima);
+                return all;
+            }
+            let (mut scales, mut minima) = ([zero; LANES], [zero; LANES]);
+            for (row, block) in blocks.into_iter().enumerate() {
+                [scales[row], minima[row]] = Source::<F>::new(block).scales();
+            }
+            all.scales = transpose(&scales);
+            if F::OFFSET != 0 {
+                for (sum_scales, scales) in all.sum_scales.iter_mut().zip(all.scales) {
+                    *sum_scales = offset_scales::<F>(scales);
+                }
+            } else if F::HAS_MINIMUM {
+                all.sum_scales = transpose(&minima);
+            }
+            all
+        }
+    }
+
+    /// The scales of the groups of vector `vector`, twice in a lane.
+    #[inline(always)]
+    unsafe fn of_vector<F: BlockFormat>(&self, vector: usize) -> [__m256i; 2] {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            if are_of_32::<F>() {
+                let pair = self.scales[vector / 2];
+                let scale =
+                    if vector.is_multiple_of(2) { twice::<0>(pair) } else { twice::<2>(pair) };
+                return [scale; 2];
+            }
+            [twice::<0>(self.scales[vector]), twice::<2>(self.scales[vector])]
+        }
+    }
+
+    /// `sum_scales` times the sums of a block's activations.
+    #[inline(always)]
+    unsafe fn products_of_sums<F: BlockFormat>(&self, sums: &[i16; GROUPS]) -> __m256i {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            if !are_of_32::<F>() {
+                return products_of_sums(&self.sum_scales, sums);
+            }
+            let start = sums.as_ptr().cast::<__m128i>();
+            let [low, high] = [_mm_loadu_si128(start), _mm_loadu_si128(start.add(1))];
+            let mut of_32 = [0i16; GROUPS / 2];
+            _mm_storeu_si128(of_32.as_mut_ptr().cast(), _mm_hadd_epi16(low, high));
+            products_of_sums(&self.sum_scales[..LANES / 2], &of_32)
+        }
+    }
+}
+
+/// Scales of two groups in a lane times the groups' sums of activations.
+#[inline(always)]
+unsafe fn products_of_sums<const GROUPS: usize>(
+    scales: &[__m256i],
+    sums: &[i16; GROUPS],
+) -> __m256i {
+    // SAFETY: the caller has AVX2.
     unsafe {
-        let sums: &[i16; GROUPS] = x.sums.as_chunks().0.get_unchecked(0);
         let mut total = _mm256_setzero_si256();
-        for (pair, &scales) in panel.sum_scales.iter().enumerate() {
+        for (pair, &scales) in scales.iter().enumerate() {
             total = _mm256_add_epi32(total, _mm256_madd_epi16(scales, broadcast(sums, pair)));
         }
         total
+    }
+}
+
+/// A panel's [`products_of_sums`] with activations of which there is a block or more.
+#[inline(always)]
+unsafe fn panel_sums(panel: &Panel, x: &Row<'_>) -> __m256i {
+    // SAFETY: `x` has a block; the caller has AVX2.
+    unsafe {
+        let sums: &[i16; GROUPS] = x.sums.as_chunks().0.get_unchecked(0);
+        products_of_sums(&panel.sum_scales, sums)
     }
 }
 

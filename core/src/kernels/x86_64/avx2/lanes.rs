@@ -84,23 +84,8 @@ pub(super) unsafe fn transpose(rows: &[__m256i; 8]) -> [__m256i; 8] {
     let [a, b, c, d, e, f, g, h] = *rows;
     // SAFETY: the caller has AVX2.
     unsafe {
-        let [ab0, ab1] = [_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b)];
-        let [cd0, cd1] = [_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d)];
-        let [ef0, ef1] = [_mm256_unpacklo_epi32(e, f), _mm256_unpackhi_epi32(e, f)];
-        let [gh0, gh1] = [_mm256_unpacklo_epi32(g, h), _mm256_unpackhi_epi32(g, h)];
         // Lanes `k` and `k + 4` of four rows.
-        let upper = [
-            _mm256_unpacklo_epi64(ab0, cd0),
-            _mm256_unpackhi_epi64(ab0, cd0),
-            _mm256_unpacklo_epi64(ab1, cd1),
-            _mm256_unpackhi_epi64(ab1, cd1),
-        ];
-        let lower = [
-            _mm256_unpacklo_epi64(ef0, gh0),
-            _mm256_unpackhi_epi64(ef0, gh0),
-            _mm256_unpacklo_epi64(ef1, gh1),
-            _mm256_unpackhi_epi64(ef1, gh1),
-        ];
+        let [upper, lower] = [transpose_halves([a, b, c, d]), transpose_halves([e, f, g, h])];
         [
             _mm256_permute2x128_si256::<0x20>(upper[0], lower[0]),
             _mm256_permute2x128_si256::<0x20>(upper[1], lower[1]),
@@ -110,6 +95,23 @@ pub(super) unsafe fn transpose(rows: &[__m256i; 8]) -> [__m256i; 8] {
             _mm256_permute2x128_si256::<0x31>(upper[1], lower[1]),
             _mm256_permute2x128_si256::<0x31>(upper[2], lower[2]),
             _mm256_permute2x128_si256::<0x31>(upper[3], lower[3]),
+        ]
+    }
+}
+
+/// 4 x 4 numbers of 32 bits in each half: number `j` of vector `i` goes to place `i` of vector `j`.
+#[inline(always)]
+pub(super) unsafe fn transpose_halves(rows: [__m256i; 4]) -> [__m256i; 4] {
+    let [a, b, c, d] = rows;
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let [ab0, ab1] = [_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b)];
+        let [cd0, cd1] = [_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d)];
+        [
+            _mm256_unpacklo_epi64(ab0, cd0),
+            _mm256_unpackhi_epi64(ab0, cd0),
+            _mm256_unpacklo_epi64(ab1, cd1),
+            _mm256_unpackhi_epi64(ab1, cd1),
         ]
     }
 }

@@ -1,11 +1,13 @@
-//! The two loops of a matmul with int8 activations, over any block format.
+//! The loops of a matmul with int8 activations, over any block format.
 //!
 //! Decode, one activation row: each weight row is walked to its end. Eight blocks' integer sums
 //! are reduced together and become eight terms of the row's dot product, or four each of two rows'.
 //! They are added one by one, ascending, as the contract demands. Eight rows' additions share a
 //! register.
 //!
-//! Prefill, several activation rows: a [`Panel`] of eight weight rows and 256 columns, or two, is
+//! A few activation rows, and one where blocks are left over from eights: see [`small_batch`].
+//!
+//! Prefill, more activation rows: a [`Panel`] of eight weight rows and 256 columns, or two, is
 //! unpacked once, rows in lanes, and multiplied with every activation row: no sums across lanes at
 //! all.
 // Unsafe: vector instructions behind the traits.
@@ -14,6 +16,7 @@
 use super::dot::Dot;
 use super::lanes::{load_floats, store_floats, transpose};
 use super::pairs::{self, ORDER, Paired, is_paired};
+use super::small_batch::{self, Batch, Column, MAX_ROWS};
 use crate::kernels::{Activations, SUM_ELEMENTS};
 use crate::mem::Tile;
 use crate::quant::BlockFormat;
@@ -47,10 +50,18 @@ const fn is_slow_to_unpack<F: Format>() -> bool {
     matches!(F::Block::LAYOUT.code, Code::Grid(_))
 }
 
-/// Activation rows from which on panels pay. Counted for Q4_K, filling one costs as many
-/// instructions as two decode steps of its rows, multiplying with it less than half of one:
-/// `2 + rows / 2 < rows` for more than 3.
+/// Activation rows from which on panels pay where nothing is shared by a small batch. Counted for
+/// Q4_K, filling one costs as many instructions as two decode steps of its rows, multiplying with
+/// it less than half of one: `2 + rows / 2 < rows` for more than 3.
 const MIN_PANEL_ROWS: usize = 4;
+
+/// Whether decode of one activation row has eight blocks at a time. What it does for those left
+/// over takes longer than a small batch of one row: of 18 blocks of Q4_1 a half, of 9 of Q4_K a
+/// fifth. Where it meets single blocks of 256 there is less to gain than to lose.
+const fn has_whole_eights<F: Format>(row_blocks: usize) -> bool {
+    let meets_single_blocks = F::Block::ELEMENTS == PANEL_COLUMNS && !is_paired::<F::Block>();
+    meets_single_blocks || row_blocks.is_multiple_of(LANES) || row_blocks * 2 == LANES
+}
 
 /// A block format as the loops see it.
 ///
@@ -74,10 +85,18 @@ pub(super) trait Format {
         x: &[Row<'_>; ROWS],
         sums: &mut [[__m256; ROWS]; PANELS],
     );
+
+    /// Adds the products of a block of eight rows with that of each row of `x`, as many as `sums`.
+    /// The format is one that [`small_batch::is_shared`] names.
+    unsafe fn add_block<D: Dot>(
+        weights: &Column<'_, Self::Block>,
+        x: &Batch<'_>,
+        sums: &mut [__m256],
+    );
 }
 
 /// A block's bytes.
-type Bytes<F> = <<F as Format>::Block as BlockFormat>::Bytes;
+pub(super) type Bytes<F> = <<F as Format>::Block as BlockFormat>::Bytes;
 
 /// Weights of a block with all its parts. What else is said of blocks here is said of parts.
 const fn block_elements<F: Format + ?Sized>() -> usize {
@@ -193,14 +212,24 @@ pub(super) unsafe fn matmul<F: Format, D: Dot>(
 ) {
     let weights = Bytes::<F>::split(weights);
     let row_blocks = activations.columns / block_elements::<F>();
-    let in_panels =
-        if activations.rows >= MIN_PANEL_ROWS { out.columns() / LANES * LANES } else { 0 };
+    let rows = activations.rows;
+    let is_small = const { small_batch::is_shared::<F::Block>() }
+        && (1..=MAX_ROWS).contains(&rows)
+        && (rows > 1 || !has_whole_eights::<F>(row_blocks));
+    let in_panels = match rows >= MIN_PANEL_ROWS && !is_small {
+        true => out.columns() / LANES * LANES,
+        false => 0,
+    };
     // Rows left over from a full batch also use panels, unless code size matters more.
     let panel_rows = match cfg!(feature = "inlined") {
         true => activations.rows,
         false => activations.rows / BATCH * BATCH,
     };
     let mut first = 0;
+    if is_small {
+        // SAFETY: the caller has what `F` and `D` need.
+        first = unsafe { small_batch::multiply::<F, D>(weights, row_blocks, activations, out) };
+    }
     if const { has_two_panels::<F>() } {
         while first + 2 * LANES <= in_panels {
             let rows = &weights[first * row_blocks..][..2 * LANES * row_blocks];
@@ -230,7 +259,7 @@ pub(super) unsafe fn matmul<F: Format, D: Dot>(
         (_, 0) => 4 * LANES,
         _ => LANES,
     };
-    let left = if panel_rows < activations.rows { 0 } else { in_panels };
+    let left = if panel_rows < activations.rows { 0 } else { first };
     for first in (left..out.columns()).step_by(step) {
         let count = step.min(out.columns() - first);
         let weights = &weights[first * row_blocks..][..count * row_blocks];

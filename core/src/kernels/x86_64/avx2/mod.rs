@@ -1,10 +1,11 @@
 //! AVX2 with F16C: what x86-64 CPUs have had since 2013.
 //!
 //! `matmul` has the loops for int8 activations, `blocks32` and `k_quants` how they meet blocks
-//! without and with integer scales, `pairs` how decode meets two blocks at a time. `unpack` and
-//! `planeless` have what formats differ in, `dot` what differs between AVX2 and AVX-VNNI. `float`
-//! is F32, F16 and BF16, `vector` the work between matmuls, `encode` the activations. An entry
-//! point that is compiled for the instruction set inlines everything that it runs.
+//! without and with integer scales, `pairs` how decode meets two blocks at a time, `small_batch`
+//! how a few activation rows meet eight blocks. `unpack` and `planeless` have what formats differ
+//! in, `dot` what differs between AVX2 and AVX-VNNI. `float` is F32, F16 and BF16, `vector` the
+//! work between matmuls, `encode` the activations. An entry point that is compiled for the
+//! instruction set inlines everything that it runs.
 // Unsafe: entry points that need an instruction set are called behind its witness.
 #![allow(unsafe_code)]
 
@@ -17,6 +18,7 @@ mod lanes;
 mod matmul;
 mod pairs;
 mod planeless;
+mod small_batch;
 mod unpack;
 mod vector;
 

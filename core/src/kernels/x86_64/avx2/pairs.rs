@@ -215,9 +215,23 @@ unsafe fn sums_of_32<F: BlockFormat, D: Dot>(
 ) -> __m256i {
     // SAFETY: the caller has what `D` needs and AVX2.
     unsafe {
+        let quants = [quants_of_two::<F>(blocks, 0), quants_of_two::<F>(blocks, 1)];
+        products_of_32::<F, D>(quants, [load_quants(&x[0]), load_quants(&x[1])])
+    }
+}
+
+/// The products of two times 16 weights of two blocks, each block's in a half: what
+/// [`Dot::reduce_halves`] takes.
+#[inline(always)]
+pub(super) unsafe fn products_of_32<F: BlockFormat, D: Dot>(
+    quants: [__m256i; 2],
+    x: [__m256i; 2],
+) -> __m256i {
+    // SAFETY: the caller has what `D` needs and AVX2.
+    unsafe {
         let zero = _mm256_setzero_si256();
-        let [a, a_x] = unsigned::<F>(quants_of_two::<F>(blocks, 0), load_quants(&x[0]));
-        let [b, b_x] = unsigned::<F>(quants_of_two::<F>(blocks, 1), load_quants(&x[1]));
+        let [a, a_x] = unsigned::<F>(quants[0], x[0]);
+        let [b, b_x] = unsigned::<F>(quants[1], x[1]);
         if D::adds(F::MAX, 4) == 4 {
             D::add(D::add(zero, a, a_x), b, b_x)
         } else {

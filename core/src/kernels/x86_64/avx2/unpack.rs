@@ -120,10 +120,29 @@ pub(super) unsafe fn quants_of_two<F: BlockFormat>(blocks: [&F::Bytes; 2], half:
     }
 }
 
+/// Quants `32 * vector ..` of eight blocks with planes: 16 of blocks `i` and `i + 4` in vector `i`,
+/// then the other 16.
+#[inline(always)]
+pub(super) unsafe fn quants_of_eight<F: BlockFormat>(
+    blocks: [&F::Bytes; 8],
+    vector: usize,
+) -> [[__m256i; 4]; 2] {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let mut quants = [[_mm256_setzero_si256(); 4]; 2];
+        for pair in 0..4 {
+            let two = [blocks[pair], blocks[pair + 4]];
+            quants[0][pair] = quants_of_two::<F>(two, 2 * vector);
+            quants[1][pair] = quants_of_two::<F>(two, 2 * vector + 1);
+        }
+        quants
+    }
+}
+
 /// [`bits`] of weights `16 * half ..` of two blocks.
 #[inline(always)]
 unsafe fn bits_of_two(plane: Plane, position: usize, blocks: [&[u8]; 2], half: usize) -> __m256i {
-    debug_assert!(matches!((plane.run, plane.bits), (1, 1) | (16 | 32, _)));
+    debug_assert!(matches!((plane.run, plane.bits), (1, 1) | (16 | 32 | 64, _)));
     let Place { byte, shift } = plane.place(VECTOR / 2 * half);
     // SAFETY: the caller has AVX2.
     unsafe {
@@ -219,28 +238,17 @@ pub(super) unsafe fn looked_up(table: &[i8; 16], numbers: __m256i) -> __m256i {
 /// [`BlockLayout::halves`]: crate::quant::BlockLayout::halves
 #[inline(always)]
 pub(super) unsafe fn halves<F: BlockFormat>(blocks: &[F::Bytes], count: usize) -> [__m128i; 2] {
+    const { assert!(order::<F>()[0] == 0 && order::<F>()[7] == 7) };
     let layout = const { &F::LAYOUT };
-    const {
-        let ends = match F::LAYOUT.minimum_at() {
-            Some(at) if at > F::LAYOUT.scale => at + 2,
-            _ => F::LAYOUT.scale + 2,
-        };
-        assert!(ends <= F::BYTES);
-    }
-    if let (Some(eight), Factor::Half | Factor::Exponent) = (blocks.first_chunk(), layout.factor) {
-        // SAFETY: the caller has AVX2.
-        return unsafe {
-            let scales = words::<F>(eight, layout.scale);
-            let scales = match layout.factor {
-                Factor::Exponent => _mm_and_si128(scales, _mm_set1_epi16(0xff)),
-                _ => scales,
-            };
-            let minima = match layout.minimum_at() {
-                Some(at) => words::<F>(eight, at),
-                None => _mm_setzero_si128(),
-            };
-            [scales, minima]
-        };
+    if let (Some(eight), true) = (blocks.first_chunk::<8>(), has_words::<F>()) {
+        let first = eight.as_ptr().cast::<u8>();
+        let mut of_lane = [first; 8];
+        for (block, lane) in order::<F>().into_iter().enumerate() {
+            of_lane[lane] = first.wrapping_add(block * F::BYTES);
+        }
+        // SAFETY: even lanes are not the last block's, odd ones not the first one's (both
+        // asserted): others come behind and before them. The caller has AVX2.
+        return unsafe { words_of_eight::<F>(of_lane) };
     }
     let (mut scales, mut minima) = ([0; 8], [0; 8]);
     for (block, lane) in blocks.iter().take(count).zip(order::<F>()) {
@@ -250,24 +258,85 @@ pub(super) unsafe fn halves<F: BlockFormat>(blocks: &[F::Bytes], count: usize) -
     unsafe { [load_halves(&scales), load_halves(&minima)] }
 }
 
-/// The two bytes at byte `at` of eight blocks, in the lanes of [`order`].
+/// Whether the scale of a block is a number in two bytes, or in one of them.
+pub(super) const fn has_words<F: BlockFormat>() -> bool {
+    matches!(F::LAYOUT.factor, Factor::Half | Factor::Exponent)
+}
+
+/// [`halves`] of the blocks that begin at `of_lane`, one for each lane, whose format
+/// [`has_words`]. Readable are also two bytes behind the blocks of even lanes and two before those
+/// of odd lanes.
+#[inline(always)]
+pub(super) unsafe fn words_of_eight<F: BlockFormat>(of_lane: [*const u8; 8]) -> [__m128i; 2] {
+    let layout = const { &F::LAYOUT };
+    const {
+        let ends = match F::LAYOUT.minimum_at() {
+            Some(at) if at > F::LAYOUT.scale => at + 2,
+            _ => F::LAYOUT.scale + 2,
+        };
+        assert!(ends <= F::BYTES);
+    }
+    // SAFETY: both words are within a block, as asserted, and the caller says what is around it,
+    // who has AVX2.
+    unsafe {
+        if layout.minimum_at() == Some(layout.scale + 2) {
+            return pairs_of_words(of_lane, layout.scale);
+        }
+        let scales = words(of_lane, layout.scale);
+        let scales = match layout.factor {
+            Factor::Exponent => _mm_and_si128(scales, _mm_set1_epi16(0xff)),
+            _ => scales,
+        };
+        match layout.minimum_at() {
+            Some(at) => [scales, words(of_lane, at)],
+            None => [scales, _mm_setzero_si128()],
+        }
+    }
+}
+
+/// The four bytes at byte `at` of eight blocks, each of which begins at the address of its lane:
+/// the first two, and the last two.
+#[inline(always)]
+unsafe fn pairs_of_words(of_lane: [*const u8; 8], at: usize) -> [__m128i; 2] {
+    let mut pairs = [0; 8];
+    for (pair, block) in pairs.iter_mut().zip(of_lane) {
+        // SAFETY: the caller says that the bytes are readable.
+        *pair = unsafe { block.wrapping_add(at).cast::<i32>().read_unaligned() };
+    }
+    let [a, b, c, d, e, f, g, h] = pairs;
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let ab = _mm256_blend_epi32::<0b0000_0010>(_mm256_set1_epi32(a), _mm256_set1_epi32(b));
+        let cd = _mm256_blend_epi32::<0b0000_1000>(_mm256_set1_epi32(c), _mm256_set1_epi32(d));
+        let ef = _mm256_blend_epi32::<0b0010_0000>(_mm256_set1_epi32(e), _mm256_set1_epi32(f));
+        let gh = _mm256_blend_epi32::<0b1000_0000>(_mm256_set1_epi32(g), _mm256_set1_epi32(h));
+        let abcd = _mm256_blend_epi32::<0b0000_1100>(ab, cd);
+        let efgh = _mm256_blend_epi32::<0b1100_0000>(ef, gh);
+        let all = _mm256_blend_epi32::<0b1111_0000>(abcd, efgh);
+        // In each half the first words, then the second ones.
+        let first = 0x0d0c_0908_0504_0100;
+        let order = _mm256_setr_epi64x(
+            first,
+            first + 0x0202_0202_0202_0202,
+            first,
+            first + 0x0202_0202_0202_0202,
+        );
+        let sorted = _mm256_shuffle_epi8(all, order);
+        let sorted = _mm256_permute4x64_epi64::<0b11_01_10_00>(sorted);
+        [_mm256_castsi256_si128(sorted), _mm256_extracti128_si256::<1>(sorted)]
+    }
+}
+
+/// The two bytes at byte `at` of eight blocks, each of which begins at the address of its lane.
 ///
 /// Four bytes of each block are broadcast: for an even lane the two and those behind them, for an
 /// odd lane the two and those before. Blends then take each lane's own. Inserting one by one takes
 /// a shuffle for each.
 #[inline(always)]
-unsafe fn words<F: BlockFormat>(blocks: &[F::Bytes; 8], at: usize) -> __m128i {
-    const { assert!(order::<F>()[0] == 0 && order::<F>()[7] == 7) };
-    debug_assert!(at + 2 <= F::BYTES);
-    let first = blocks.as_ptr().cast::<u8>().wrapping_add(at);
-    let mut of_lane = [first; 8];
-    for (block, lane) in order::<F>().into_iter().enumerate() {
-        of_lane[lane] = first.wrapping_add(block * F::BYTES);
-    }
-    let [a, b, c, d, e, f, g, h] = of_lane;
-    // SAFETY: `halves` asserts that the two bytes are within a block. Those behind them may be the
-    // next block's, but even lanes are not the last block's; those before may be the previous
-    // one's, but odd lanes are not the first block's (both asserted). The caller has AVX2.
+unsafe fn words(of_lane: [*const u8; 8], at: usize) -> __m128i {
+    let [a, b, c, d, e, f, g, h] = of_lane.map(|block| block.wrapping_add(at));
+    // SAFETY: the caller says that the bytes are readable: the two of each, those behind an even
+    // lane's and those before an odd lane's. It has AVX2.
     unsafe {
         let low = _mm_blend_epi32::<0b1010>(two_words(a, b), two_words(c, d));
         let high = _mm_blend_epi32::<0b1010>(two_words(e, f), two_words(g, h));
