@@ -131,7 +131,6 @@ struct Run {
     /// The set that it begins with.
     set: u16,
     bytes: Loop,
-    stack: Stack,
     counted: Option<Counted>,
     /// Characters that may stay in it.
     room: u32,
@@ -151,7 +150,6 @@ impl Run {
     const NONE: Self = Self {
         set: NO_SET,
         bytes: Loop::NONE,
-        stack: Stack { state: 0, frame: 0 },
         counted: None,
         room: 0,
         least: 0,
@@ -580,7 +578,7 @@ impl Walk<'_, '_> {
             counts_to = limit.saturating_sub(count);
             room = if is_limited { counts_to } else { room };
         }
-        let mut run = Run { set, bytes, stack, counted, room, closing, counts_to, ..Run::NONE };
+        let mut run = Run { set, bytes, counted, room, closing, counts_to, ..Run::NONE };
         run.least = run.least(self.automaton, self.left_after);
         run.worst = run.closing_after(self.automaton, run.least);
         if let Some(partials) = bytes.partials {
