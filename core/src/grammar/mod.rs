@@ -75,6 +75,8 @@ mod matcher;
 #[deny(clippy::indexing_slicing)]
 mod nfa;
 #[deny(clippy::indexing_slicing)]
+mod run;
+#[deny(clippy::indexing_slicing)]
 mod schema;
 #[deny(clippy::indexing_slicing)]
 mod sets;

@@ -7,13 +7,14 @@
 //! all tokens that are text are one mask. Only a byte that leaves the run is stepped, from the
 //! stacks that the run has by then.
 
-use super::automaton::{Automaton, CallEdge, plus};
+use super::automaton::{Automaton, plus};
 use super::closing::tokens_after;
 use super::loops::{Loop, Partials, characters_lead};
 use super::matcher::{Frame, MAX_STACKS, Matcher, Pool, Stack};
+use super::run::{Counted, Level, Run};
 use super::sets::{NO_SET, Sets};
 use super::trie::{PLAIN, SEPARATOR_EXITS, TEXT, Trie, TrieNode, WORD, class_of, exit_of, set_bit};
-use super::utf8::{self, PARTIALS, Partial};
+use super::utf8::{self, PARTIALS};
 
 /// Characters of all but one byte begin with these, and others.
 const FIRST_BYTES: [u8; 3] = [0xC3, 0xE4, 0xF0];
@@ -35,23 +36,6 @@ pub(super) struct Walked {
     pub(super) nodes: u32,
     /// Steps of the automaton among them.
     pub(super) steps: u32,
-}
-
-/// The text after each byte from the root to the node that a walk is at.
-#[derive(Clone, Copy, Debug)]
-struct Level {
-    /// Its stacks, or those with which the run begins that it is in.
-    set: u16,
-    /// Characters since then, one that is cut short included.
-    used: u8,
-    /// How far the last of them has come.
-    partial: Partial,
-}
-
-impl Level {
-    const fn new(set: u16) -> Self {
-        Self { set, used: 0, partial: 0 }
-    }
 }
 
 /// Room for the levels of a walk and their stacks.
@@ -109,134 +93,6 @@ impl Levels {
         let walked = walk.walked;
         matcher.pool.truncate(settled);
         walked
-    }
-}
-
-/// A repetition by calls.
-#[derive(Clone, Copy, Debug)]
-struct Counted {
-    call: CallEdge,
-    edge: u32,
-    /// How often it has been called where the run begins.
-    count: u32,
-    /// What is below the call.
-    parent: u16,
-    /// Tokens that close what is below.
-    tokens: u32,
-}
-
-/// A run of levels with the same stack, but for a count.
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    /// The set that it begins with.
-    set: u16,
-    bytes: Loop,
-    counted: Option<Counted>,
-    /// Characters that may stay in it.
-    room: u32,
-    /// Characters that must stay before the text can be closed with the tokens that are left.
-    least: u32,
-    /// Tokens that close the text where it begins.
-    closing: u32,
-    /// Tokens that close it after `least`, whatever the last token has cut short.
-    worst: u32,
-    /// The budget does not bind, whatever it has.
-    fits_text: bool,
-    /// After so many characters, more of them change nothing.
-    counts_to: u32,
-}
-
-impl Run {
-    const NONE: Self = Self {
-        set: NO_SET,
-        bytes: Loop::NONE,
-        counted: None,
-        room: 0,
-        least: 0,
-        closing: 0,
-        worst: 0,
-        fits_text: false,
-        counts_to: 0,
-    };
-
-    /// Both at once, for tokens of at most so many bytes: no token that is text ends one of them.
-    fn and(mut self, other: Self, longest: u32) -> Option<Self> {
-        let takes_text = |run: &Self| run.takes_text() && run.room >= longest;
-        if !takes_text(&self) || !takes_text(&other) {
-            return None;
-        }
-        self.bytes = self.bytes.and(&other.bytes);
-        self.counted = None;
-        self.room = u32::MAX;
-        self.least = self.least.max(other.least);
-        self.closing = self.closing.max(other.closing);
-        self.worst = self.worst.max(other.worst);
-        self.counts_to = self.counts_to.max(other.counts_to);
-        Some(self)
-    }
-
-    /// All texts of the node's subtree stay, as far as there is room.
-    fn takes_all(&self, node: &TrieNode) -> bool {
-        node.class >= if self.fits_text { self.bytes.takes } else { self.bytes.takes.max(PLAIN) }
-    }
-
-    /// All tokens stay that are text, but for some bytes that are no part of words, as far as there
-    /// is room.
-    const fn takes_text(&self) -> bool {
-        self.fits_text && self.bytes.takes <= WORD && self.least <= 1
-    }
-
-    /// The level after `byte`, where that stays; what is not in the run is as `before`.
-    #[inline]
-    fn level_after(&self, before: Level, byte: u8) -> Option<Level> {
-        if before.partial == 0 && self.bytes.stays.has(byte) {
-            return Some(Level { used: before.used + 1, ..before });
-        }
-        if self.bytes.partials.is_none() || byte.is_ascii() {
-            return None;
-        }
-        let partial = utf8::after(before.partial, byte)?;
-        let used = before.used + u8::from(before.partial == 0);
-        Some(Level { used, partial, ..before })
-    }
-
-    /// Tokens that close the text after so many characters: never more than before.
-    fn closing_after(&self, automaton: Automaton<'_>, used: u32) -> u32 {
-        match self.counted {
-            Some(Counted { call, count, tokens, .. }) if count < call.min => {
-                plus(tokens_after(automaton, call, call.after(count, used)), tokens)
-            }
-            _ => self.closing,
-        }
-    }
-
-    /// What becomes of a closing where the last character is cut short.
-    fn closing_in(&self, closing: u32, partial: Partial) -> u32 {
-        let Some(partials) = &self.bytes.partials else { return closing };
-        let [whole, ..] = *partials;
-        let tokens = partials.get(usize::from(partial)).copied().unwrap_or(whole);
-        plus(closing.saturating_sub(whole), tokens)
-    }
-
-    /// How many characters must stay until the text can be closed with `left_after` tokens.
-    fn least(&self, automaton: Automaton<'_>, left_after: u32) -> u32 {
-        let fits = |used| self.closing_after(automaton, used) <= left_after;
-        // The first one that fits is between these, the higher included.
-        let (mut low, mut high) = (
-            0,
-            match self.counted {
-                Some(counted) => counted.call.min.saturating_sub(counted.count),
-                None => 0,
-            },
-        );
-        if !fits(high) {
-            return u32::MAX;
-        }
-        while low < high {
-            let middle = low + (high - low) / 2;
-            (low, high) = if fits(middle) { (low, middle) } else { (middle + 1, high) };
-        }
-        low
     }
 }
 
