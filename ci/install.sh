@@ -384,14 +384,14 @@ served_model() {
 server=http://127.0.0.1:8080
 unit=${XDG_CONFIG_HOME:-${HOME:-}/.config}/systemd/user/picolm.service
 
-# The service: nothing of this user's can be written by it, and it opens no other sockets.
+# The service: of this user's it can write the texts that it keeps, and it opens no other sockets.
 unit_text() {
     cat <<TEXT
 [Unit]
 Description=PicoLM, a language model server
 
 [Service]
-ExecStart="$home/bin/picolm" serve "$home/$file"
+ExecStart="$home/bin/picolm" serve "$home/$file" --cache-dir "$home/cache"
 Restart=on-failure
 RestartSec=5
 TimeoutStopSec=10
@@ -399,6 +399,7 @@ NoNewPrivileges=yes
 PrivateUsers=yes
 ProtectSystem=strict
 ProtectHome=read-only
+ReadWritePaths="$home/cache"
 PrivateTmp=yes
 PrivateDevices=yes
 RestrictAddressFamilies=AF_INET AF_INET6
@@ -423,10 +424,11 @@ install_service() {
     case $home in *%*) fail "$home: a % in a folder's name; set PICOLM_HOME" ;; esac
     "$home/bin/picolm" serve --help </dev/null >/dev/null 2>&1 ||
         fail "--service: this picolm has no server"
-    mkdir -p "$(dirname "$unit")" || fail "$unit: cannot be made"
+    mkdir -p "$(dirname "$unit")" "$home/cache" || fail "$unit: cannot be made"
     [ ! -e "$unit" ] || grep -qsxF "made $unit" "$home/installed" ||
         fail "$unit is there already, and not by this script"
     note "made $unit"
+    note cache/
     unit_text >"$unit" || fail "$unit: cannot be written"
     if ! systemctl --user daemon-reload || ! systemctl --user enable --now picolm; then
         fail "the service does not start: see journalctl --user -u picolm"
@@ -527,13 +529,14 @@ uninstall() {
         case $name in
         "made $unit") ! step "stop and remove the service, $unit" || remove_service ;;
         "made "*) ;;
+        cache/) ! step "remove the texts in $home/cache" || rm -f "$home"/cache/picolm-* ;;
         *.part) [ -n "$dry" ] || rm -f "$home/$name" ;;
         *) ! step "remove $home/$name" || rm -f "$home/$name" || left=1 ;;
         esac
     done <"$home/installed"
     [ -z "$dry" ] || return 0
     rm -f "$home/installed"
-    rmdir "$home/bin" "$home/models" "$home" 2>/dev/null || :
+    rmdir "$home/bin" "$home/models" "$home/cache" "$home" 2>/dev/null || :
     [ ! -d "$home" ] || say "$home stays: something else is in it"
     [ -z "$left" ] || exit 1
 }

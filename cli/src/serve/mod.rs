@@ -116,7 +116,8 @@ fn load(
     let embeds = config.pooling.is_some() || !config.is_causal;
     let slots = if embeds { 1 } else { arguments.slots };
     if embeds && store.is_some() {
-        return Err(Failure::usage("--cache-dir: keeps texts, and this model makes vectors"));
+        // No error: a service is set up before anyone knows what its model makes.
+        report::line(format_args!("picolm: --cache-dir: not used: this model makes vectors"));
     }
 
     let options = arguments.engine.options(slots);

@@ -400,3 +400,13 @@ fn a_text_that_changes_while_it_is_written_is_not_kept() {
     assert_eq!(said(&server, "ignored"), Vec::<String>::new());
     assert_eq!(server.metric("picolm_cache_loads_total"), kept.len() as f64);
 }
+
+#[test]
+fn a_model_that_makes_vectors_keeps_nothing() {
+    let folder = Folder::new("vectors");
+    let server = start("gemma_embedding_dense", &folder, &[]);
+    server.post("/v1/embeddings", r#"{"input":"to be"}"#).ok();
+    let log = end(server);
+    assert!(log.iter().any(|line| line.contains("makes vectors")), "{log:?}");
+    assert_eq!(folder.texts(), []);
+}
