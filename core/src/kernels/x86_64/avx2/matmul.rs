@@ -5,7 +5,7 @@
 //! They are added one by one, ascending, as the contract demands. Eight rows' additions share a
 //! register.
 //!
-//! A few activation rows, and one where blocks are left over from eights: see [`small_batch`].
+//! A few activation rows: see [`small_batch`].
 //!
 //! Prefill, more activation rows: a [`Panel`] of eight weight rows and 256 columns, or two, is
 //! unpacked once, rows in lanes, and multiplied with every activation row: no sums across lanes at
@@ -54,14 +54,6 @@ const fn is_slow_to_unpack<F: Format>() -> bool {
 /// Q4_K, filling one costs as many instructions as two decode steps of its rows, multiplying with
 /// it less than half of one: `2 + rows / 2 < rows` for more than 3.
 const MIN_PANEL_ROWS: usize = 4;
-
-/// Whether decode of one activation row has eight blocks at a time. What it does for those left
-/// over takes longer than a small batch of one row: of 18 blocks of Q4_1 a half, of 9 of Q4_K a
-/// fifth. Where it meets single blocks of 256 there is less to gain than to lose.
-const fn has_whole_eights<F: Format>(row_blocks: usize) -> bool {
-    let meets_single_blocks = F::Block::ELEMENTS == PANEL_COLUMNS && !is_paired::<F::Block>();
-    meets_single_blocks || row_blocks.is_multiple_of(LANES) || row_blocks * 2 == LANES
-}
 
 /// A block format as the loops see it.
 ///
@@ -213,9 +205,7 @@ pub(super) unsafe fn matmul<F: Format, D: Dot>(
     let weights = Bytes::<F>::split(weights);
     let row_blocks = activations.columns / block_elements::<F>();
     let rows = activations.rows;
-    let is_small = const { small_batch::is_shared::<F::Block>() }
-        && (1..=MAX_ROWS).contains(&rows)
-        && (rows > 1 || !has_whole_eights::<F>(row_blocks));
+    let is_small = const { small_batch::is_shared::<F::Block>() } && (2..=MAX_ROWS).contains(&rows);
     let in_panels = match rows >= MIN_PANEL_ROWS && !is_small {
         true => out.columns() / LANES * LANES,
         false => 0,
