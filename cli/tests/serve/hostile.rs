@@ -45,8 +45,16 @@ fn kept_for(server: &Server, first: &[u8], again: Option<&[u8]>) -> Duration {
     }
 }
 
+/// Together: most of both is waiting.
 #[test]
 fn slow_clients_are_left() {
+    std::thread::scope(|scope| {
+        scope.spawn(clients_that_do_not_read_hold_nothing);
+        clients_that_send_slowly_are_left();
+    });
+}
+
+fn clients_that_send_slowly_are_left() {
     let server = start();
     let wait = |first: &'static [u8], again: Option<&'static [u8]>, most: u64| {
         let server = &server;
@@ -311,7 +319,6 @@ fn private_kib(pid: u32) -> u64 {
 
 /// Clients that ask for much and read nothing: their slot and their places in the queue are others'
 /// as soon as the text is written, memory is bounded, and their connections end.
-#[test]
 fn clients_that_do_not_read_hold_nothing() {
     if !std::path::Path::new("/proc/self/smaps_rollup").exists() {
         // Only Linux says so.
