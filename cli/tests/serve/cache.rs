@@ -359,10 +359,6 @@ fn folders_that_cannot_be_are_refused() {
     assert!(line(&["--cache-max", "5M"], 2).contains("--cache-dir"));
     assert!(line(&["--cache-writes", "5M"], 2).contains("--cache-dir"));
     assert!(line(&["--cache-dir", "x", "--cache-max", "0"], 2).contains("--cache-max"));
-    let folder = Folder::new("vectors");
-    let vectors = model("gemma_embedding_dense");
-    let output = run(&["serve", &vectors, "--port", "0", "--cache-dir", folder.path()]);
-    assert!(error_line(&output, 2).contains("vectors"));
     // Without write permission, nothing is kept and everything is answered.
     let folder = Folder::new("read-only");
     let server = start("llama", &folder, &[]);

@@ -91,12 +91,18 @@ impl Server {
     fn of(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut first = String::new();
-        stderr.read_line(&mut first).unwrap();
-        let address = first.split("http://").nth(1).unwrap_or_else(|| panic!("{first}"));
-        let port = address.split('/').next().unwrap().rsplit(':').next().unwrap();
-        let port = port.parse().unwrap();
-        let lines = Arc::new(Mutex::new(vec![first]));
+        let mut first = Vec::new();
+        let port = loop {
+            let mut line = String::new();
+            assert!(stderr.read_line(&mut line).unwrap() > 0, "{first:?}");
+            let address = line.split("http://").nth(1).and_then(|it| it.split('/').next());
+            let port = address.and_then(|address| address.rsplit(':').next()?.parse().ok());
+            first.push(line);
+            if let Some(port) = port {
+                break port;
+            }
+        };
+        let lines = Arc::new(Mutex::new(first));
         let kept = lines.clone();
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
