@@ -175,7 +175,7 @@ pub(crate) fn named(note: &Note, source: &[u8]) -> String {
     match note.kind {
         // Of the whole, there is no part to be named.
         NoteKind::Widened if name.is_empty() => note.what.to_owned(),
-        NoteKind::Widened => format!("{} ({name})", note.what),
+        NoteKind::Widened => format!("{name} ({})", note.what),
         NoteKind::Ignored if note.what == "format" => format!("format {name}"),
         NoteKind::Ignored => name,
     }

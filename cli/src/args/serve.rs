@@ -9,8 +9,8 @@ use std::path::PathBuf;
 /// Most texts that are written at the same time.
 const MAX_SLOTS: u32 = 64;
 
-/// Most bytes of the texts that are kept over restarts, and of those that are written a day: an SD
-/// card of 8 GB that can be written a thousand times lasts ten years.
+/// Bytes to keep over restarts, and bytes to write a day, unless told otherwise. An SD card of 8 GB
+/// that can be rewritten a thousand times lasts ten years.
 const KEPT_BYTES: u64 = 1 << 30;
 const WRITES_BYTES: u64 = 2 << 30;
 

@@ -270,7 +270,7 @@ impl<'d, 'm> Batch<'d, 'm> {
         self.start(slot, job, cached);
     }
 
-    /// Starts the text of `job`, whose prompt is in `slot` and evaluated as far as it was `cached`.
+    /// Starts `job` in `slot`, which holds its prompt; the first `cached` tokens are evaluated.
     fn start(&mut self, slot: usize, job: TextJob, cached: u32) {
         let prompt_tokens = job.prompt.len() as u32;
         self.metrics.add_prompt(prompt_tokens, cached);

@@ -200,8 +200,8 @@ impl<'d, 'm> Keeper<'d, 'm> {
     }
 }
 
-/// Reads the file at `path` into a seat, as far as `prompt` begins as it does; returns how many
-/// tokens that are. Others get their turn after each block.
+/// Reads into a seat what the file at `path` and `prompt` have in common; returns its length in
+/// tokens. Others get their turn after each block.
 async fn load(
     desk: &Desk<'_, '_>,
     seat: usize,

@@ -66,7 +66,7 @@ impl Metrics {
         self.loads.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A text was written to a file of so many bytes.
+    /// A text was written to a file of `bytes`.
     pub(super) fn add_save(&self, bytes: u64) {
         self.saves.fetch_add(1, Ordering::Relaxed);
         self.saved_bytes.fetch_add(bytes, Ordering::Relaxed);

@@ -30,7 +30,7 @@ const MAX_TEXTS: usize = 256;
 /// Memory for grammars of tools that were compiled.
 const MAX_KNOWN_BYTES: usize = 2 << 20;
 
-/// Most schemas of which is remembered that something was said.
+/// Most schemas to remember as reported.
 const MAX_SAID: usize = 4096;
 
 /// The grammar of a tool's arguments.
@@ -49,7 +49,7 @@ pub(super) struct Prepare<'p, 'm> {
     pub(super) tree: &'p OnceLock<Vec<u32>>,
     /// The grammars of tools, by their schemas.
     pub(super) known: Mutex<HashMap<Vec<u8>, Arguments>>,
-    /// Hashes of the schemas of which was said what is not held.
+    /// Hashes of the relaxed schemas that were reported.
     pub(super) said: Mutex<HashSet<u64>>,
     /// Positions of a text.
     pub(super) context: u32,
@@ -212,22 +212,16 @@ impl Prepare<'_, '_> {
         Ok(Some(words))
     }
 
-    /// The grammar of a schema of which what cannot be held is left out, and said once.
+    /// The grammar of a schema without what cannot be held, which is reported once.
     fn relaxed(&self, source: &[u8]) -> Result<Vec<u32>, GrammarError> {
-        let mut notes = Notes::new();
-        let grammar = constraint::compiled(|words| {
-            notes = Notes::new();
-            schema_with(source, options(SchemaReading::Relaxed), &mut notes, words)
-        })?;
-        if !notes.as_slice().is_empty() && self.is_new(source) {
-            let names = notes.as_slice().iter().map(|note| constraint::named(note, source));
-            let names = names.collect::<Vec<_>>().join(", ");
-            say(&format!("response_format: not held to {names}"));
+        let (grammar, names) = noted(source, SchemaReading::Relaxed)?;
+        if !names.is_empty() && self.is_new(source) {
+            say(&format!("response_format: not held to {}", names.join(", ")));
         }
         Ok(grammar)
     }
 
-    /// Whether nothing was said of this schema yet.
+    /// Whether this schema was not reported yet.
     fn is_new(&self, source: &[u8]) -> bool {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.len() >= MAX_SAID {
@@ -327,18 +321,12 @@ impl Prepare<'_, '_> {
         source: &[u8],
         reading: SchemaReading,
     ) -> Result<(Arguments, Vec<String>), String> {
-        let mut notes = Notes::new();
-        let words = constraint::compiled(|words| {
-            notes = Notes::new();
-            schema_with(source, options(reading), &mut notes, words)
-        });
         let described = |error| constraint::described(error, source);
-        let words = words.map_err(described)?;
+        let (words, names) = noted(source, reading).map_err(described)?;
         let tree = self.tree().map_err(described)?;
         let tokens = calls::tokens_to_close(&words, b"{", self.tokenizer, tree);
         let tokens = tokens.map_err(described)?.ok_or("its schema allows no object")?;
-        let names = notes.as_slice().iter().map(|note| constraint::named(note, source));
-        Ok((Arguments { grammar: words.into(), tokens }, names.collect()))
+        Ok((Arguments { grammar: words.into(), tokens }, names))
     }
 
     /// Keeps a compiled grammar for the next request.
@@ -427,6 +415,17 @@ impl Prepare<'_, '_> {
 
 const fn options(reading: SchemaReading) -> SchemaOptions {
     SchemaOptions { reading, pretty: false, is_strict: false }
+}
+
+/// A schema's grammar, and the names of what it does not hold.
+fn noted(source: &[u8], reading: SchemaReading) -> Result<(Vec<u32>, Vec<String>), GrammarError> {
+    let mut notes = Notes::new();
+    let grammar = constraint::compiled(|words| {
+        notes = Notes::new();
+        schema_with(source, options(reading), &mut notes, words)
+    })?;
+    let names = notes.as_slice().iter().map(|note| constraint::named(note, source));
+    Ok((grammar, names.collect()))
 }
 
 /// Prints a line about a schema.

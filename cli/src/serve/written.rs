@@ -11,7 +11,7 @@ const DAY_SECONDS: u64 = 24 * 60 * 60;
 /// Name of the file: a day, counted from 1970, and the bytes that were written on it.
 const NAME: &str = "picolm-written";
 
-/// Bytes that were written, and those that may be.
+/// How much was written today, and how much may be.
 pub(super) struct Written {
     path: PathBuf,
     /// Most bytes a day.
