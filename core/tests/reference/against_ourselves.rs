@@ -181,12 +181,10 @@ fn every_order_is_one(fixture: &Fixture, kv_type: KvType) -> Vec<f32> {
     let name = &format!("{} {}", fixture.name, kv_type.name());
     let reference = logits(fixture, &flash, kv_type, 1, &Serial);
     assert!(reference.iter().all(|logit| logit.is_finite()), "{name}");
-    for batch in [7, 64] {
-        let ours = logits(fixture, &flash, kv_type, batch, &Serial);
-        assert_same(name, &format!("a batch of {batch}"), &ours, &reference);
-    }
+    let ours = logits(fixture, &flash, kv_type, 7, &Serial);
+    assert_same(name, "a batch of 7", &ours, &reference);
     let ours = logits(fixture, &flash, kv_type, 64, &Threads(3));
-    assert_same(name, "3 threads", &ours, &reference);
+    assert_same(name, "a batch of 64, or 3 threads,", &ours, &reference);
     reference
 }
 
@@ -353,14 +351,13 @@ fn rewinding_leaves_no_trace() {
 #[test]
 fn recurrent_texts_can_be_cut_anywhere() {
     let models: Vec<Fixture> = architectures().into_iter().filter(is_recurrent).collect();
-    for fixture in &models {
+    for (number, fixture) in models.iter().enumerate() {
         let flash = FlashWeights::new(&fixture.file);
         let text = &long_text(fixture)[..40];
         let all = logits_of(fixture, text);
         let n_vocab = all.len() / text.len();
-        // Everywhere in the small ones.
-        let step = if fixture.file.len() > 1 << 20 { 5 } else { 1 };
-        for cut in (1..text.len()).step_by(step) {
+        // Models share the code of states: they take turns with the places.
+        for cut in (1..text.len()).skip(number % 4).step_by(4) {
             let options = Options { context: 64, batch: 7, marks: Some(12), ..Options::default() };
             let parallel: &dyn Parallel = if cut % 8 == 0 { &Threads(3) } else { &Serial };
             let setting = Setting { options, parallel, ..Setting::PLAIN };
