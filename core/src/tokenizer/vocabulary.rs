@@ -90,6 +90,9 @@ pub(super) struct Vocabulary<'m> {
     bucket_ends: &'m [u32],
     /// The file's token types, where it has them. `[tokens]`
     types: Option<Numbers<'m, i32>>,
+    /// Whether one of them says that its token stands for nothing. Few files have such, and types
+    /// are asked for at every look-up.
+    has_unused: bool,
 }
 
 impl<'m> Vocabulary<'m> {
@@ -130,6 +133,7 @@ impl<'m> Vocabulary<'m> {
         let [samples, slots, bucket_ends] = Self::take(gguf, memory)?;
         let longest_bytes = count_buckets(texts.clone(), samples, bucket_ends)?;
         fill_slots(texts, slots, bucket_ends);
+        let types = read_types(gguf, tokens)?;
         Ok(Self {
             header: gguf.header_bytes(),
             tokens: tokens as u32, // below MAX_TOKENS
@@ -137,7 +141,8 @@ impl<'m> Vocabulary<'m> {
             samples,
             slots,
             bucket_ends,
-            types: read_types(gguf, tokens)?,
+            types,
+            has_unused: have_unused(types),
         })
     }
 
@@ -175,13 +180,12 @@ impl<'m> Vocabulary<'m> {
 
     /// Whether the file says that a token stands for nothing.
     pub(super) fn is_unused(&self, token: u32) -> bool {
-        is_unused(self.file_type(token))
+        self.has_unused && is_unused(self.file_type(token))
     }
 
     /// Whether there are such tokens in the file.
     pub(super) fn has_unused(gguf: &Gguf<'_>) -> Result<bool, TokenizerError> {
-        let types = read_types(gguf, Self::count(gguf)?)?;
-        Ok(types.is_some_and(|types| types.iter().any(is_unused)))
+        Ok(have_unused(read_types(gguf, Self::count(gguf)?)?))
     }
 
     /// The token that text with this spelling becomes: the lowest id where several have it. None
@@ -295,6 +299,10 @@ fn fill_slots(texts: StringArray<'_>, slots: &mut [u32], bucket_ends: &mut [u32]
 /// Whether a token of this type stands for nothing: 5 is unused, and 0 undefined.
 const fn is_unused(file_type: i32) -> bool {
     matches!(file_type, 0 | 5)
+}
+
+fn have_unused(types: Option<Numbers<'_, i32>>) -> bool {
+    types.is_some_and(|types| types.iter().any(is_unused))
 }
 
 fn read_types<'m>(
