@@ -45,7 +45,8 @@ impl<F: BlockFormat> Format for Blocks32<F> {
                     // SAFETY: `x` has as many blocks.
                     let x = load_quants(x.quants.as_chunks().0.get_unchecked(index));
                     let block = &blocks[index / F::PARTS];
-                    let [weights, x] = unsigned::<F>(quants::<F>(block, index % F::PARTS), x);
+                    let [weights, x] =
+                        unsigned::<F>(quants_of_part::<F>(block, index % F::PARTS), x);
                     isums[index] = D::dot(zero, weights, x);
                 }
                 reduce(&isums)
@@ -70,7 +71,7 @@ impl<F: BlockFormat> Format for Blocks32<F> {
                 for (row, blocks) in rows.iter().enumerate() {
                     let (bytes, part) = (&blocks[block / F::PARTS], block % F::PARTS);
                     [scales[row], minima[row]] = const { &F::LAYOUT }.halves(bytes.as_ref());
-                    vectors[row] = quants::<F>(bytes, part);
+                    vectors[row] = quants_of_part::<F>(bytes, part);
                 }
                 panel.quants.as_chunks_mut().0[block] = transpose(&vectors);
                 panel.scale[block] = factors::<F>(load_halves(&scales));
@@ -116,7 +117,7 @@ impl<F: BlockFormat> Format for Blocks32<F> {
         // SAFETY: the caller has what `D` needs, AVX2 and F16C; the batch has as many rows as there
         // are sums.
         unsafe {
-            let quants = quants_of_eight::<F>(weights.blocks(), 0);
+            let quants = quants_of_eight::<F, 0>(weights.blocks());
             let [scales, minima] = words_of_eight::<F>(weights.starts());
             let (scale, minimum) = (factors::<F>(scales), _mm256_cvtph_ps(minima));
             for (row, sum) in sums.iter_mut().enumerate() {
@@ -130,34 +131,45 @@ impl<F: BlockFormat> Format for Blocks32<F> {
     }
 }
 
+/// Quants of part `part` of a block.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn quants_of_part<F: BlockFormat>(block: &F::Bytes, part: usize) -> __m256i {
+    const { assert!(F::PARTS <= 4) };
+    match part {
+        _ if F::PARTS == 1 => quants::<F, 0>(block),
+        0 => quants::<F, 0>(block),
+        1 => quants::<F, 1>(block),
+        2 => quants::<F, 2>(block),
+        _ => quants::<F, 3>(block),
+    }
+}
+
 /// [`halves`] of each part.
-#[inline(always)]
-unsafe fn part_halves<F: BlockFormat>(blocks: &[F::Bytes], count: usize) -> [__m128i; 2] {
+#[inline]
+#[target_feature(enable = "avx2")]
+fn part_halves<F: BlockFormat>(blocks: &[F::Bytes], count: usize) -> [__m128i; 2] {
     if F::PARTS == 1 {
-        // SAFETY: the caller has AVX2.
-        return unsafe { halves::<F>(blocks, count) };
+        return halves::<F>(blocks, count);
     }
     let (mut scales, mut minima) = ([0; LANES], [0; LANES]);
     for index in 0..(count * F::PARTS).min(LANES) {
         let block = &blocks[index / F::PARTS];
         [scales[index], minima[index]] = const { &F::LAYOUT }.halves(block.as_ref());
     }
-    // SAFETY: the caller has AVX2.
-    unsafe { [load_halves(&scales), load_halves(&minima)] }
+    [load_halves(&scales), load_halves(&minima)]
 }
 
 /// `isum` less the offset, and `msum`, of blocks whose two sums of activations are in a lane.
-#[inline(always)]
-unsafe fn add_sums<F: BlockFormat>(isum: __m256i, sums: __m256i) -> [__m256i; 2] {
-    // SAFETY: the caller has AVX2.
-    unsafe {
-        let msum = _mm256_madd_epi16(sums, _mm256_set1_epi16(1));
-        if F::OFFSET == 0 {
-            return [isum, msum];
-        }
-        let offset = _mm256_madd_epi16(sums, _mm256_set1_epi16(F::OFFSET));
-        [_mm256_sub_epi32(isum, offset), msum]
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add_sums<F: BlockFormat>(isum: __m256i, sums: __m256i) -> [__m256i; 2] {
+    let msum = _mm256_madd_epi16(sums, _mm256_set1_epi16(1));
+    if F::OFFSET == 0 {
+        return [isum, msum];
     }
+    let offset = _mm256_madd_epi16(sums, _mm256_set1_epi16(F::OFFSET));
+    [_mm256_sub_epi32(isum, offset), msum]
 }
 
 /// A block's integer sums with each row's activations, eight weight rows in the lanes.

@@ -64,21 +64,19 @@ pub(super) trait Dot {
 }
 
 /// Adds 32-bit sums times the 16-bit `scales`, both of a lane equal.
-#[inline(always)]
-unsafe fn add_scaled(sum: __m256i, sums: __m256i, scales: __m256i) -> __m256i {
-    // SAFETY: the caller has AVX2.
-    unsafe {
-        let scales = _mm256_srai_epi32::<16>(scales);
-        _mm256_add_epi32(sum, _mm256_mullo_epi32(sums, scales))
-    }
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add_scaled(sum: __m256i, sums: __m256i, scales: __m256i) -> __m256i {
+    let scales = _mm256_srai_epi32::<16>(scales);
+    _mm256_add_epi32(sum, _mm256_mullo_epi32(sums, scales))
 }
 
 /// [`Dot::reduce_halves`] of 32-bit sums.
-#[inline(always)]
-pub(super) unsafe fn reduce_halves(vectors: [__m256i; 4]) -> __m256i {
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn reduce_halves(vectors: [__m256i; 4]) -> __m256i {
     let [a, b, c, d] = vectors;
-    // SAFETY: the caller has AVX2.
-    unsafe { _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d)) }
+    _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d))
 }
 
 /// `maddubs`, then `madd` with 1 or with the scale.
@@ -94,54 +92,59 @@ impl Dot for Avx2 {
         adds
     }
 
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "avx2")]
     unsafe fn dot(sum: __m256i, u: __m256i, x: __m256i) -> __m256i {
-        // SAFETY: the caller has AVX2.
+        // SAFETY: this function has the same features.
         unsafe { Self::finish(sum, _mm256_maddubs_epi16(u, x)) }
     }
 
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "avx2")]
     unsafe fn dot_scaled(sum: __m256i, u: __m256i, x: __m256i, scales: __m256i) -> __m256i {
-        // SAFETY: the caller has AVX2.
+        // SAFETY: this function has the same features.
         unsafe { Self::finish_scaled(sum, _mm256_maddubs_epi16(u, x), scales) }
     }
 
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "avx2")]
     unsafe fn add(partial: __m256i, u: __m256i, x: __m256i) -> __m256i {
-        // SAFETY: the caller has AVX2.
-        unsafe { _mm256_add_epi16(partial, _mm256_maddubs_epi16(u, x)) }
+        _mm256_add_epi16(partial, _mm256_maddubs_epi16(u, x))
     }
 
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "avx2")]
     unsafe fn finish(sum: __m256i, partial: __m256i) -> __m256i {
-        // SAFETY: the caller has AVX2.
+        // SAFETY: this function has the same features.
         unsafe { Self::finish_scaled(sum, partial, _mm256_set1_epi16(1)) }
     }
 
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "avx2")]
     unsafe fn finish_scaled(sum: __m256i, partial: __m256i, scales: __m256i) -> __m256i {
-        // SAFETY: the caller has AVX2.
-        unsafe { _mm256_add_epi32(sum, _mm256_madd_epi16(partial, scales)) }
+        _mm256_add_epi32(sum, _mm256_madd_epi16(partial, scales))
     }
 
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "avx2")]
     unsafe fn dot_two_scaled(
         sum: __m256i,
         u: [__m256i; 2],
         x: [__m256i; 2],
         scales: __m256i,
     ) -> __m256i {
-        // SAFETY: the caller has AVX2.
+        // SAFETY: this function has the same features.
         unsafe {
             let partial = _mm256_maddubs_epi16(u[0], x[0]);
             Self::finish_scaled(sum, Self::add(partial, u[1], x[1]), scales)
         }
     }
 
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "avx2")]
     unsafe fn reduce_halves(vectors: [__m256i; 4], max: i32) -> __m256i {
         let [a, b, c, d] = vectors;
-        // SAFETY: the caller has AVX2.
+        // SAFETY: this function has the same features.
         unsafe {
             let zero = _mm256_setzero_si256();
             match Self::adds(max, 8) {
@@ -155,14 +158,15 @@ impl Dot for Avx2 {
         }
     }
 
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "avx2")]
     unsafe fn reduce_scaled(
         sum: __m256i,
         vectors: [__m256i; 4],
         max: i32,
         scales: __m256i,
     ) -> __m256i {
-        // SAFETY: the caller has AVX2.
+        // SAFETY: this function has the same features.
         unsafe {
             match Self::adds(max, 8) {
                 8 => Self::finish_scaled(sum, reduce_to_pairs(vectors), scales),
@@ -174,17 +178,17 @@ impl Dot for Avx2 {
 
 /// [`Dot::reduce_halves`] of 16-bit sums but for the last step. A half is eight of them: two, then
 /// four, stay within 16 bits.
-#[inline(always)]
-unsafe fn reduce_to_pairs(vectors: [__m256i; 4]) -> __m256i {
+#[inline]
+#[target_feature(enable = "avx2")]
+fn reduce_to_pairs(vectors: [__m256i; 4]) -> __m256i {
     let [a, b, c, d] = vectors;
-    // SAFETY: the caller has AVX2.
-    unsafe { _mm256_hadd_epi16(_mm256_hadd_epi16(a, b), _mm256_hadd_epi16(c, d)) }
+    _mm256_hadd_epi16(_mm256_hadd_epi16(a, b), _mm256_hadd_epi16(c, d))
 }
 
-/// Declares a [`Dot`] over a `dpbusd` and a `dpwssd`: the VEX-coded ones of AVX-VNNI, and for
-/// tests those of AVX512-VNNI, which more machines have.
+/// Declares a [`Dot`] over a `dpbusd` and a `dpwssd`, after the features that these need: the
+/// VEX-coded ones of AVX-VNNI, and for tests those of AVX512-VNNI, which more machines have.
 macro_rules! vnni_dot {
-    ($(#[$doc:meta])* $name:ident, $dpbusd:ident, $dpwssd:ident) => {
+    ($(#[$doc:meta])* $name:ident, $features:literal, $dpbusd:ident, $dpwssd:ident) => {
         $(#[$doc])*
         pub(super) struct $name;
 
@@ -194,55 +198,54 @@ macro_rules! vnni_dot {
                 group
             }
 
-            #[inline(always)]
+            #[inline]
+            #[target_feature(enable = $features)]
             unsafe fn dot(sum: __m256i, u: __m256i, x: __m256i) -> __m256i {
-                // SAFETY: the caller has the instruction.
-                unsafe { $dpbusd(sum, u, x) }
+                $dpbusd(sum, u, x)
             }
 
-            #[inline(always)]
+            #[inline]
+            #[target_feature(enable = $features)]
             unsafe fn dot_scaled(sum: __m256i, u: __m256i, x: __m256i, s: __m256i) -> __m256i {
-                // SAFETY: the caller has the instruction.
-                unsafe { $dpwssd(sum, _mm256_maddubs_epi16(u, x), s) }
+                $dpwssd(sum, _mm256_maddubs_epi16(u, x), s)
             }
 
-            #[inline(always)]
+            #[inline]
+            #[target_feature(enable = $features)]
             unsafe fn add(partial: __m256i, u: __m256i, x: __m256i) -> __m256i {
-                // SAFETY: the caller has the instruction.
-                unsafe { $dpbusd(partial, u, x) }
+                $dpbusd(partial, u, x)
             }
 
-            #[inline(always)]
+            #[inline]
+            #[target_feature(enable = $features)]
             unsafe fn finish(sum: __m256i, partial: __m256i) -> __m256i {
-                // SAFETY: the caller has AVX2.
-                unsafe { _mm256_add_epi32(sum, partial) }
+                _mm256_add_epi32(sum, partial)
             }
 
-            #[inline(always)]
+            #[inline]
+            #[target_feature(enable = $features)]
             unsafe fn finish_scaled(sum: __m256i, partial: __m256i, s: __m256i) -> __m256i {
-                // SAFETY: the caller has AVX2. A group's sum has more than 16 bits.
-                unsafe { add_scaled(sum, partial, s) }
+                // A group's sum has more than 16 bits.
+                add_scaled(sum, partial, s)
             }
 
-            #[inline(always)]
+            #[inline]
+            #[target_feature(enable = $features)]
             unsafe fn dot_two_scaled(
                 sum: __m256i,
                 u: [__m256i; 2],
                 x: [__m256i; 2],
                 scales: __m256i,
             ) -> __m256i {
-                // SAFETY: the caller has the instruction and AVX2.
-                unsafe {
-                    let a = _mm256_maddubs_epi16(u[0], x[0]);
-                    let b = _mm256_maddubs_epi16(u[1], x[1]);
-                    $dpwssd(sum, _mm256_add_epi16(a, b), scales)
-                }
+                let a = _mm256_maddubs_epi16(u[0], x[0]);
+                let b = _mm256_maddubs_epi16(u[1], x[1]);
+                $dpwssd(sum, _mm256_add_epi16(a, b), scales)
             }
 
-            #[inline(always)]
+            #[inline]
+            #[target_feature(enable = $features)]
             unsafe fn reduce_halves(vectors: [__m256i; 4], _: i32) -> __m256i {
-                // SAFETY: the caller has AVX2.
-                unsafe { reduce_halves(vectors) }
+                reduce_halves(vectors)
             }
         }
     };
@@ -250,11 +253,11 @@ macro_rules! vnni_dot {
 
 vnni_dot! {
     /// AVX-VNNI.
-    AvxVnni, _mm256_dpbusd_avx_epi32, _mm256_dpwssd_avx_epi32
+    AvxVnni, "avx2,avxvnni", _mm256_dpbusd_avx_epi32, _mm256_dpwssd_avx_epi32
 }
 
 #[cfg(test)]
 vnni_dot! {
     /// The same instructions, EVEX-coded: AVX512-VNNI with AVX512-VL.
-    Avx512Vnni, _mm256_dpbusd_epi32, _mm256_dpwssd_epi32
+    Avx512Vnni, "avx2,avx512vl,avx512vnni", _mm256_dpbusd_epi32, _mm256_dpwssd_epi32
 }

@@ -2,7 +2,7 @@
 // Unsafe: vector instructions.
 #![allow(unsafe_code)]
 
-use super::lanes::load_floats;
+use super::lanes::{load_floats, load_quants};
 use crate::kernels::{EncodedRow, SUM_ELEMENTS};
 use crate::quant::activations::MAX_QUANT;
 use core::arch::x86_64::*;
@@ -67,8 +67,7 @@ fn encode_block<const BLOCK: usize>(x: &[f32; BLOCK], quants: &mut [i8; BLOCK]) 
 fn greatest<const BLOCK: usize>(x: &[f32; BLOCK]) -> f32 {
     let mut greatest = _mm256_setzero_si256();
     for x in x.as_chunks().0 {
-        // SAFETY: this function is compiled for AVX2.
-        let bits = _mm256_castps_si256(unsafe { load_floats(x) });
+        let bits = _mm256_castps_si256(load_floats(x));
         let magnitude = _mm256_and_si256(bits, _mm256_set1_epi32(i32::MAX));
         greatest = _mm256_max_epi32(greatest, magnitude);
     }
@@ -83,8 +82,7 @@ fn greatest<const BLOCK: usize>(x: &[f32; BLOCK]) -> f32 {
 #[target_feature(enable = "avx2")]
 fn quantise(x: &[f32; STEP], at: usize, inverse: f32) -> __m256i {
     let x = x[at..].first_chunk().unwrap_or(&[0.0; 8]);
-    // SAFETY: this function is compiled for AVX2.
-    let scaled = _mm256_mul_ps(unsafe { load_floats(x) }, _mm256_set1_ps(inverse));
+    let scaled = _mm256_mul_ps(load_floats(x), _mm256_set1_ps(inverse));
     let most = MAX_QUANT as f32;
     let within = _mm256_min_ps(_mm256_max_ps(scaled, _mm256_set1_ps(-most)), _mm256_set1_ps(most));
     _mm256_cvtps_epi32(within)
@@ -93,9 +91,7 @@ fn quantise(x: &[f32; STEP], at: usize, inverse: f32) -> __m256i {
 /// The sums of both 16 quants.
 #[target_feature(enable = "avx2")]
 fn add_up(quants: &[i8; STEP]) -> [i16; 2] {
-    // SAFETY: this function is compiled for AVX2.
-    let quants = unsafe { super::lanes::load_quants(quants) };
-    let pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), quants);
+    let pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), load_quants(quants));
     let fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
     let eights = _mm256_hadd_epi32(fours, fours);
     let sums = _mm256_hadd_epi32(eights, eights);

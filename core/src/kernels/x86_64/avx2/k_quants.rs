@@ -76,7 +76,7 @@ impl<F: BlockFormat> Format for KQuants<F> {
                 let source = Source::<F>::new(block);
                 macro_rules! fill {
                     ($($vector:literal)*) => { $(
-                        vectors[$vector][row] = source.quants($vector);
+                        vectors[$vector][row] = source.quants::<$vector>();
                     )* };
                 }
                 fill!(0 1 2 3 4 5 6 7);
@@ -169,7 +169,7 @@ impl<F: BlockFormat> Format for KQuants<F> {
             }
             macro_rules! add {
                 ($($vector:literal)*) => { $(
-                    let quants = quants_of_eight::<F>(blocks, $vector);
+                    let quants = quants_of_eight::<F, $vector>(blocks);
                     add_vector::<F, D>(&quants, scales.of_vector::<F>($vector), $vector, x, isums);
                 )* };
             }
@@ -234,96 +234,86 @@ const fn are_of_32<F: BlockFormat>() -> bool {
 }
 
 impl ScalesOfEight {
-    #[inline(always)]
-    unsafe fn new<F: BlockFormat>(blocks: [&F::Bytes; LANES]) -> Self {
-        // SAFETY: the caller has AVX2.
-        unsafe {
-            let zero = _mm256_setzero_si256();
-            let mut all = Self { scales: [zero; LANES], sum_scales: [zero; LANES] };
-            if let Scales::SixBits(at) = const { F::LAYOUT.scales } {
-                let mut packed = [[zero; LANES / 2]; 2];
-                for pair in 0..LANES / 2 {
-                    let two = [blocks[pair].as_ref(), blocks[pair + 4].as_ref()];
-                    let two = six_bits_of_two([part(two[0], at), part(two[1], at)]);
-                    [packed[0][pair], packed[1][pair]] = two;
-                }
-                let [scales, minima] = [transpose_halves(packed[0]), transpose_halves(packed[1])];
-                all.scales[..LANES / 2].copy_from_slice(&scales);
-                all.sum_scales[..LANES / 2].copy_from_slice(&minima);
-                return all;
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn new<F: BlockFormat>(blocks: [&F::Bytes; LANES]) -> Self {
+        let zero = _mm256_setzero_si256();
+        let mut all = Self { scales: [zero; LANES], sum_scales: [zero; LANES] };
+        if let Scales::SixBits(at) = const { F::LAYOUT.scales } {
+            let mut packed = [[zero; LANES / 2]; 2];
+            for pair in 0..LANES / 2 {
+                let two = [blocks[pair].as_ref(), blocks[pair + 4].as_ref()];
+                let two = six_bits_of_two([part(two[0], at), part(two[1], at)]);
+                [packed[0][pair], packed[1][pair]] = two;
             }
-            let (mut scales, mut minima) = ([zero; LANES], [zero; LANES]);
-            for (row, block) in blocks.into_iter().enumerate() {
-                [scales[row], minima[row]] = Source::<F>::new(block).scales();
-            }
-            all.scales = transpose(&scales);
-            if F::OFFSET != 0 {
-                for (sum_scales, scales) in all.sum_scales.iter_mut().zip(all.scales) {
-                    *sum_scales = offset_scales::<F>(scales);
-                }
-            } else if F::HAS_MINIMUM {
-                all.sum_scales = transpose(&minima);
-            }
-            all
+            let [scales, minima] = [transpose_halves(packed[0]), transpose_halves(packed[1])];
+            all.scales[..LANES / 2].copy_from_slice(&scales);
+            all.sum_scales[..LANES / 2].copy_from_slice(&minima);
+            return all;
         }
+        let (mut scales, mut minima) = ([zero; LANES], [zero; LANES]);
+        for (row, block) in blocks.into_iter().enumerate() {
+            [scales[row], minima[row]] = Source::<F>::new(block).scales();
+        }
+        all.scales = transpose(&scales);
+        if F::OFFSET != 0 {
+            for (sum_scales, scales) in all.sum_scales.iter_mut().zip(all.scales) {
+                *sum_scales = offset_scales::<F>(scales);
+            }
+        } else if F::HAS_MINIMUM {
+            all.sum_scales = transpose(&minima);
+        }
+        all
     }
 
     /// The scales of the groups of vector `vector`, twice in a lane.
-    #[inline(always)]
-    unsafe fn of_vector<F: BlockFormat>(&self, vector: usize) -> [__m256i; 2] {
-        // SAFETY: the caller has AVX2.
-        unsafe {
-            if are_of_32::<F>() {
-                let pair = self.scales[vector / 2];
-                let scale =
-                    if vector.is_multiple_of(2) { twice::<0>(pair) } else { twice::<2>(pair) };
-                return [scale; 2];
-            }
-            [twice::<0>(self.scales[vector]), twice::<2>(self.scales[vector])]
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn of_vector<F: BlockFormat>(&self, vector: usize) -> [__m256i; 2] {
+        if are_of_32::<F>() {
+            let pair = self.scales[vector / 2];
+            let scale = if vector.is_multiple_of(2) { twice::<0>(pair) } else { twice::<2>(pair) };
+            return [scale; 2];
         }
+        [twice::<0>(self.scales[vector]), twice::<2>(self.scales[vector])]
     }
 
     /// `sum_scales` times the sums of a block's activations.
-    #[inline(always)]
-    unsafe fn products_of_sums<F: BlockFormat>(&self, sums: &[i16; GROUPS]) -> __m256i {
-        // SAFETY: the caller has AVX2.
-        unsafe {
-            if !are_of_32::<F>() {
-                return products_of_sums(&self.sum_scales, sums);
-            }
-            let start = sums.as_ptr().cast::<__m128i>();
-            let [low, high] = [_mm_loadu_si128(start), _mm_loadu_si128(start.add(1))];
-            let mut of_32 = [0i16; GROUPS / 2];
-            _mm_storeu_si128(of_32.as_mut_ptr().cast(), _mm_hadd_epi16(low, high));
-            products_of_sums(&self.sum_scales[..LANES / 2], &of_32)
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn products_of_sums<F: BlockFormat>(&self, sums: &[i16; GROUPS]) -> __m256i {
+        if !are_of_32::<F>() {
+            return products_of_sums(&self.sum_scales, sums);
         }
+        let sums = load_sums(sums);
+        let (low, high) = (_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums));
+        let mut of_32 = [0i16; GROUPS / 2];
+        // SAFETY: the array has the 16 bytes that are written.
+        unsafe { _mm_storeu_si128(of_32.as_mut_ptr().cast(), _mm_hadd_epi16(low, high)) };
+        products_of_sums(&self.sum_scales[..LANES / 2], &of_32)
     }
 }
 
 /// Scales of two groups in a lane times the groups' sums of activations.
-#[inline(always)]
-unsafe fn products_of_sums<const GROUPS: usize>(
-    scales: &[__m256i],
-    sums: &[i16; GROUPS],
-) -> __m256i {
-    // SAFETY: the caller has AVX2.
-    unsafe {
-        let mut total = _mm256_setzero_si256();
-        for (pair, &scales) in scales.iter().enumerate() {
-            total = _mm256_add_epi32(total, _mm256_madd_epi16(scales, broadcast(sums, pair)));
-        }
-        total
+#[inline]
+#[target_feature(enable = "avx2")]
+fn products_of_sums<const GROUPS: usize>(scales: &[__m256i], sums: &[i16; GROUPS]) -> __m256i {
+    let mut total = _mm256_setzero_si256();
+    for (&scales, pair) in scales.iter().zip(sums.as_chunks::<2>().0) {
+        // SAFETY: the two sums are the first four bytes.
+        let pair = unsafe { broadcast(pair, 0) };
+        total = _mm256_add_epi32(total, _mm256_madd_epi16(scales, pair));
     }
+    total
 }
 
 /// A panel's [`products_of_sums`] with activations of which there is a block or more.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "avx2")]
 unsafe fn panel_sums(panel: &Panel, x: &Row<'_>) -> __m256i {
-    // SAFETY: `x` has a block; the caller has AVX2.
-    unsafe {
-        let sums: &[i16; GROUPS] = x.sums.as_chunks().0.get_unchecked(0);
-        products_of_sums(&panel.sum_scales, sums)
-    }
+    // SAFETY: the caller says that `x` has a block.
+    let sums: &[i16; GROUPS] = unsafe { x.sums.as_chunks().0.get_unchecked(0) };
+    products_of_sums(&panel.sum_scales, sums)
 }
 
 const _: () = assert!(ELEMENTS == PANEL_COLUMNS);
@@ -359,7 +349,7 @@ unsafe fn block_sums<F: BlockFormat, D: Dot>(
             F::GROUP == ELEMENTS && D::adds(F::MAX, ELEMENTS / VECTOR) == ELEMENTS / VECTOR;
         macro_rules! add {
             ($($vector:literal)*) => { $(
-                let weights = source.quants($vector);
+                let weights = source.quants::<$vector>();
                 let [u, signed] = unsigned::<F>(weights, load_quants(&x[$vector]));
                 if unscaled {
                     partial = D::add(partial, u, signed);
@@ -377,22 +367,19 @@ unsafe fn block_sums<F: BlockFormat, D: Dot>(
 }
 
 /// What sums of activations are multiplied by where quants have an offset.
-#[inline(always)]
-unsafe fn offset_scales<F: BlockFormat>(scales: __m256i) -> __m256i {
+#[inline]
+#[target_feature(enable = "avx2")]
+fn offset_scales<F: BlockFormat>(scales: __m256i) -> __m256i {
     const { assert!(F::OFFSET as i32 * F::LAYOUT.scales.max_scale() <= i16::MAX as i32) };
-    // SAFETY: the caller has AVX2.
-    unsafe { _mm256_mullo_epi16(scales, _mm256_set1_epi16(-F::OFFSET)) }
+    _mm256_mullo_epi16(scales, _mm256_set1_epi16(-F::OFFSET))
 }
 
 /// One of the two words of each lane, at byte `AT` of it, twice.
-#[inline(always)]
-unsafe fn twice<const AT: i32>(pairs: __m256i) -> __m256i {
-    // SAFETY: the caller has AVX2.
-    unsafe {
-        let word = AT | (AT + 1) << 8;
-        let word = word | word << 16;
-        let in_half =
-            _mm_setr_epi32(word, word + 0x0404_0404, word + 0x0808_0808, word + 0x0c0c_0c0c);
-        _mm256_shuffle_epi8(pairs, _mm256_broadcastsi128_si256(in_half))
-    }
+#[inline]
+#[target_feature(enable = "avx2")]
+fn twice<const AT: i32>(pairs: __m256i) -> __m256i {
+    let word = AT | (AT + 1) << 8;
+    let word = word | word << 16;
+    let in_half = _mm_setr_epi32(word, word + 0x0404_0404, word + 0x0808_0808, word + 0x0c0c_0c0c);
+    _mm256_shuffle_epi8(pairs, _mm256_broadcastsi128_si256(in_half))
 }

@@ -1,7 +1,10 @@
 //! What AVX2 kernels do to registers whatever the format: load, broadcast, transpose, reduce.
 //!
-//! The functions are `inline(always)` without a `target_feature` of their own, so that loops built
-//! from them can be compiled for AVX2 and for AVX-VNNI alike; whoever calls one has AVX2 and F16C.
+//! The functions have AVX2 as a `target_feature`: each is simplified by itself before it is part of
+//! a loop, be that compiled for AVX2 or for AVX-VNNI. What depends on which of these it is, is
+//! `inline(always)` without features. It passes every vector through memory until it is part of an
+//! entry point, which takes the compiler its time: it should leave to functions like these what it
+//! can.
 // Unsafe: vector instructions, and loads through pointers.
 #![allow(unsafe_code)]
 
@@ -15,117 +18,116 @@ pub(super) const fn runs_on(cpu: CpuFeatures) -> bool {
 }
 
 /// 16 bytes.
-#[inline(always)]
-pub(super) unsafe fn load16(bytes: &[u8; 16]) -> __m128i {
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn load16(bytes: &[u8; 16]) -> __m128i {
     // SAFETY: the array has the 16 bytes that are read.
     unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
 }
 
 /// 32 bytes.
-#[inline(always)]
-pub(super) unsafe fn load32(bytes: &[u8; 32]) -> __m256i {
-    // SAFETY: the array has the 32 bytes that are read; the caller has AVX2.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn load32(bytes: &[u8; 32]) -> __m256i {
+    // SAFETY: the array has the 32 bytes that are read.
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
 }
 
 /// 32 activations.
-#[inline(always)]
-pub(super) unsafe fn load_quants(quants: &[i8; 32]) -> __m256i {
-    // SAFETY: the array has the 32 bytes that are read; the caller has AVX2.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn load_quants(quants: &[i8; 32]) -> __m256i {
+    // SAFETY: the array has the 32 bytes that are read.
     unsafe { _mm256_loadu_si256(quants.as_ptr().cast()) }
 }
 
 /// 16 sums of activations.
-#[inline(always)]
-pub(super) unsafe fn load_sums(sums: &[i16; 16]) -> __m256i {
-    // SAFETY: the array has the 32 bytes that are read; the caller has AVX2.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn load_sums(sums: &[i16; 16]) -> __m256i {
+    // SAFETY: the array has the 32 bytes that are read.
     unsafe { _mm256_loadu_si256(sums.as_ptr().cast()) }
 }
 
 /// 8 floats.
-#[inline(always)]
-pub(super) unsafe fn load_floats(values: &[f32; 8]) -> __m256 {
-    // SAFETY: the array has the 32 bytes that are read; the caller has AVX2.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn load_floats(values: &[f32; 8]) -> __m256 {
+    // SAFETY: the array has the 32 bytes that are read.
     unsafe { _mm256_loadu_ps(values.as_ptr()) }
 }
 
 /// Writes 8 floats.
-#[inline(always)]
-pub(super) unsafe fn store_floats(values: &mut [f32; 8], lanes: __m256) {
-    // SAFETY: the array has the 32 bytes that are written; the caller has AVX2.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn store_floats(values: &mut [f32; 8], lanes: __m256) {
+    // SAFETY: the array has the 32 bytes that are written.
     unsafe { _mm256_storeu_ps(values.as_mut_ptr(), lanes) }
 }
 
 /// 8 numbers of 16 bits.
-#[inline(always)]
-pub(super) unsafe fn load_halves(bits: &[u16; 8]) -> __m128i {
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn load_halves(bits: &[u16; 8]) -> __m128i {
     // SAFETY: the array has the 16 bytes that are read.
     unsafe { _mm_loadu_si128(bits.as_ptr().cast()) }
 }
 
 /// The sum of each vector's 8 numbers, vector `i`'s in lane `i`.
-#[inline(always)]
-pub(super) unsafe fn reduce(vectors: &[__m256i; 8]) -> __m256i {
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn reduce(vectors: &[__m256i; 8]) -> __m256i {
     let [a, b, c, d, e, f, g, h] = *vectors;
-    // SAFETY: the caller has AVX2.
-    unsafe {
-        let abcd = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
-        let efgh = _mm256_hadd_epi32(_mm256_hadd_epi32(e, f), _mm256_hadd_epi32(g, h));
-        // Each half of `abcd` holds four vectors' sums of that half.
-        let low = _mm256_permute2x128_si256::<0x20>(abcd, efgh);
-        let high = _mm256_permute2x128_si256::<0x31>(abcd, efgh);
-        _mm256_add_epi32(low, high)
-    }
+    let abcd = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    let efgh = _mm256_hadd_epi32(_mm256_hadd_epi32(e, f), _mm256_hadd_epi32(g, h));
+    // Each half of `abcd` holds four vectors' sums of that half.
+    let low = _mm256_permute2x128_si256::<0x20>(abcd, efgh);
+    let high = _mm256_permute2x128_si256::<0x31>(abcd, efgh);
+    _mm256_add_epi32(low, high)
 }
 
 /// 8 x 8 numbers of 32 bits: lane `j` of vector `i` goes to lane `i` of vector `j`.
-#[inline(always)]
-pub(super) unsafe fn transpose(rows: &[__m256i; 8]) -> [__m256i; 8] {
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn transpose(rows: &[__m256i; 8]) -> [__m256i; 8] {
     let [a, b, c, d, e, f, g, h] = *rows;
-    // SAFETY: the caller has AVX2.
-    unsafe {
-        // Lanes `k` and `k + 4` of four rows.
-        let [upper, lower] = [transpose_halves([a, b, c, d]), transpose_halves([e, f, g, h])];
-        [
-            _mm256_permute2x128_si256::<0x20>(upper[0], lower[0]),
-            _mm256_permute2x128_si256::<0x20>(upper[1], lower[1]),
-            _mm256_permute2x128_si256::<0x20>(upper[2], lower[2]),
-            _mm256_permute2x128_si256::<0x20>(upper[3], lower[3]),
-            _mm256_permute2x128_si256::<0x31>(upper[0], lower[0]),
-            _mm256_permute2x128_si256::<0x31>(upper[1], lower[1]),
-            _mm256_permute2x128_si256::<0x31>(upper[2], lower[2]),
-            _mm256_permute2x128_si256::<0x31>(upper[3], lower[3]),
-        ]
-    }
+    // Lanes `k` and `k + 4` of four rows.
+    let [upper, lower] = [transpose_halves([a, b, c, d]), transpose_halves([e, f, g, h])];
+    [
+        _mm256_permute2x128_si256::<0x20>(upper[0], lower[0]),
+        _mm256_permute2x128_si256::<0x20>(upper[1], lower[1]),
+        _mm256_permute2x128_si256::<0x20>(upper[2], lower[2]),
+        _mm256_permute2x128_si256::<0x20>(upper[3], lower[3]),
+        _mm256_permute2x128_si256::<0x31>(upper[0], lower[0]),
+        _mm256_permute2x128_si256::<0x31>(upper[1], lower[1]),
+        _mm256_permute2x128_si256::<0x31>(upper[2], lower[2]),
+        _mm256_permute2x128_si256::<0x31>(upper[3], lower[3]),
+    ]
 }
 
 /// 4 x 4 numbers of 32 bits in each half: number `j` of vector `i` goes to place `i` of vector `j`.
-#[inline(always)]
-pub(super) unsafe fn transpose_halves(rows: [__m256i; 4]) -> [__m256i; 4] {
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn transpose_halves(rows: [__m256i; 4]) -> [__m256i; 4] {
     let [a, b, c, d] = rows;
-    // SAFETY: the caller has AVX2.
-    unsafe {
-        let [ab0, ab1] = [_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b)];
-        let [cd0, cd1] = [_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d)];
-        [
-            _mm256_unpacklo_epi64(ab0, cd0),
-            _mm256_unpackhi_epi64(ab0, cd0),
-            _mm256_unpacklo_epi64(ab1, cd1),
-            _mm256_unpackhi_epi64(ab1, cd1),
-        ]
-    }
+    let [ab0, ab1] = [_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b)];
+    let [cd0, cd1] = [_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d)];
+    [
+        _mm256_unpacklo_epi64(ab0, cd0),
+        _mm256_unpackhi_epi64(ab0, cd0),
+        _mm256_unpacklo_epi64(ab1, cd1),
+        _mm256_unpackhi_epi64(ab1, cd1),
+    ]
 }
 
 /// The sum of 16 lanes as [`crate::num::tree_sum`] has it: halves, 8 then 4, 2, 1.
-#[inline(always)]
-pub(super) unsafe fn tree_sum(low: __m256, high: __m256) -> f32 {
-    // SAFETY: the caller has AVX2.
-    unsafe {
-        let eight = _mm256_add_ps(low, high);
-        let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
-        let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-        _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
-    }
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn tree_sum(low: __m256, high: __m256) -> f32 {
+    let eight = _mm256_add_ps(low, high);
+    let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+    let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
 }
 
 /// Shuffles that put word `v` of each half everywhere in it.

@@ -506,31 +506,30 @@ unsafe fn multiply<F: Format, D: Dot, const PANELS: usize, const ROWS: usize>(
 }
 
 /// [`BlockFormat::combine`] in lanes. The minimum is the file's.
-#[inline(always)]
-pub(super) unsafe fn combine<F: BlockFormat>(
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn combine<F: BlockFormat>(
     scale: __m256,
     minimum: __m256,
     x_scale: __m256,
     isum: __m256i,
     msum: __m256i,
 ) -> __m256 {
-    // SAFETY: the caller has AVX2.
-    unsafe {
-        let product = _mm256_mul_ps(_mm256_mul_ps(scale, x_scale), _mm256_cvtepi32_ps(isum));
-        let minimum = _mm256_mul_ps(_mm256_mul_ps(minimum, x_scale), _mm256_cvtepi32_ps(msum));
-        match const { F::LAYOUT.minimum } {
-            Minimum::None => product,
-            Minimum::Added(_) => _mm256_add_ps(product, minimum),
-            Minimum::Subtracted(_) => _mm256_sub_ps(product, minimum),
-        }
+    let product = _mm256_mul_ps(_mm256_mul_ps(scale, x_scale), _mm256_cvtepi32_ps(isum));
+    let minimum = _mm256_mul_ps(_mm256_mul_ps(minimum, x_scale), _mm256_cvtepi32_ps(msum));
+    match const { F::LAYOUT.minimum } {
+        Minimum::None => product,
+        Minimum::Added(_) => _mm256_add_ps(product, minimum),
+        Minimum::Subtracted(_) => _mm256_sub_ps(product, minimum),
     }
 }
 
 /// Four bytes of `values` in every lane: four quants, or two sums, of one activation row.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "avx2")]
 pub(super) unsafe fn broadcast<T: Copy, const N: usize>(values: &[T; N], lane: usize) -> __m256i {
     debug_assert!((lane + 1) * 4 <= size_of::<[T; N]>());
     // SAFETY: callers ask for lanes within the array, whose elements are integers (checked above
-    // where tests run); the caller has AVX2.
+    // where tests run).
     unsafe { _mm256_set1_epi32(values.as_ptr().cast::<i32>().add(lane).read_unaligned()) }
 }

@@ -215,7 +215,7 @@ unsafe fn sums_of_32<F: BlockFormat, D: Dot>(
 ) -> __m256i {
     // SAFETY: the caller has what `D` needs and AVX2.
     unsafe {
-        let quants = [quants_of_two::<F>(blocks, 0), quants_of_two::<F>(blocks, 1)];
+        let quants = [quants_of_two::<F, 0, false>(blocks), quants_of_two::<F, 0, true>(blocks)];
         products_of_32::<F, D>(quants, [load_quants(&x[0]), load_quants(&x[1])])
     }
 }
@@ -253,15 +253,16 @@ unsafe fn sums_of_256<F: BlockFormat, D: Dot>(
     };
     // SAFETY: the caller has what `D` needs and AVX2.
     unsafe {
-        let [scales, minima] = six_bits_of_two(blocks.map(|block| part(block.as_ref(), at)));
+        let [scales, minima] =
+            six_bits_of_two([part(blocks[0].as_ref(), at), part(blocks[1].as_ref(), at)]);
         let msum = _mm256_madd_epi16(minima, load_sums(sums));
         let mut isum = _mm256_setzero_si256();
         let table = word_broadcasts();
         macro_rules! add {
             ($($group:literal)*) => { $(
                 let quants = [
-                    quants_of_two::<F>(blocks, 2 * $group),
-                    quants_of_two::<F>(blocks, 2 * $group + 1),
+                    quants_of_two::<F, $group, false>(blocks),
+                    quants_of_two::<F, $group, true>(blocks),
                 ];
                 let pair = [load_quants(&x[2 * $group]), load_quants(&x[2 * $group + 1])];
                 let scale = _mm256_shuffle_epi8(scales, load32(&table[$group]));

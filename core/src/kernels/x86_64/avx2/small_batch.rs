@@ -63,8 +63,9 @@ impl<'a, F: BlockFormat> Column<'a, F> {
     /// The blocks.
     #[inline(always)]
     pub(super) fn blocks(&self) -> [&'a F::Bytes; LANES] {
+        let [a, b, c, d, e, f, g, h] = self.starts().map(<*const u8>::cast);
         // SAFETY: whoever makes a column says that there are eight rows.
-        self.starts().map(|start| unsafe { &*start.cast() })
+        unsafe { [&*a, &*b, &*c, &*d, &*e, &*f, &*g, &*h] }
     }
 }
 
@@ -143,10 +144,11 @@ pub(super) unsafe fn multiply<F: Format, D: Dot>(
 }
 
 /// 32 activations: the first 16 in both halves, and the others.
-#[inline(always)]
-pub(super) unsafe fn halves_of(x: &[i8; VECTOR]) -> [__m256i; 2] {
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn halves_of(x: &[i8; VECTOR]) -> [__m256i; 2] {
     let start = x.as_ptr().cast::<__m128i>();
-    // SAFETY: the array has the 32 bytes that are read; the caller has AVX2.
+    // SAFETY: the array has the 32 bytes that are read.
     unsafe {
         [
             _mm256_broadcastsi128_si256(_mm_loadu_si128(start)),

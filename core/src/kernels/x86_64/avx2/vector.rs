@@ -119,15 +119,13 @@ unsafe fn dots_of<const N: usize>(x: &[f32], rows: [&[f32]; N]) -> [f32; N] {
 }
 
 /// Two registers as 16 lanes.
-#[inline(always)]
-unsafe fn stored(low: __m256, high: __m256) -> [f32; LANES] {
+#[inline]
+#[target_feature(enable = "avx2,f16c")]
+fn stored(low: __m256, high: __m256) -> [f32; LANES] {
     let mut lanes = [0.0; LANES];
     let halves = lanes.as_chunks_mut::<WIDTH>().0;
-    // SAFETY: the caller has AVX2.
-    unsafe {
-        store_floats(&mut halves[0], low);
-        store_floats(&mut halves[1], high);
-    }
+    store_floats(&mut halves[0], low);
+    store_floats(&mut halves[1], high);
     lanes
 }
 
@@ -167,17 +165,13 @@ fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
     let mut lanes = [_mm256_setzero_ps(); 2];
     for step in steps {
         for (x, lanes) in step.as_chunks_mut::<WIDTH>().0.iter_mut().zip(&mut lanes) {
-            // SAFETY: this function is compiled for AVX2.
-            let loaded = unsafe { load_floats(x) };
-            let value = exp(_mm256_sub_ps(loaded, _mm256_set1_ps(shift)));
-            // SAFETY: as above.
-            unsafe { store_floats(x, value) };
+            let value = exp(_mm256_sub_ps(load_floats(x), _mm256_set1_ps(shift)));
+            store_floats(x, value);
             *lanes = _mm256_add_ps(*lanes, value);
         }
     }
     let [low, high] = lanes;
-    // SAFETY: as above.
-    let mut lanes = unsafe { stored(low, high) };
+    let mut lanes = stored(low, high);
     for (lane, x) in lanes.iter_mut().zip(rest) {
         *x = num::exp(*x - shift);
         *lane += *x;
@@ -254,8 +248,7 @@ fn widen(halves: &[u8], out: &mut [f32]) {
     let (steps, rest) = halves.as_chunks::<{ 2 * WIDTH }>();
     let (outs, out_rest) = out.as_chunks_mut::<WIDTH>();
     for (halves, out) in steps.iter().zip(outs) {
-        // SAFETY: this function is compiled for AVX2 and F16C.
-        unsafe { store_floats(out, _mm256_cvtph_ps(load16(halves))) };
+        store_floats(out, _mm256_cvtph_ps(load16(halves)));
     }
     portable::widen(rest, out_rest);
 }
@@ -279,30 +272,24 @@ fn widen_q8_0(blocks: &[u8], out: &mut [f32]) {
 fn widen_q4_0(blocks: &[u8], out: &mut [f32]) {
     for (block, out) in blocks.as_chunks::<18>().0.iter().zip(out.as_chunks_mut().0) {
         let [low, high, nibbles @ ..] = block;
-        // SAFETY: this function is compiled for AVX2 and F16C.
-        unsafe {
-            let nibbles = load16(nibbles);
-            let quants = [nibbles, _mm_srli_epi16::<4>(nibbles)].map(|quants| {
-                _mm_sub_epi8(_mm_and_si128(quants, _mm_set1_epi8(15)), _mm_set1_epi8(8))
-            });
-            store_scaled([*low, *high], quants, out);
-        }
+        let nibbles = load16(nibbles);
+        let quants = [nibbles, _mm_srli_epi16::<4>(nibbles)]
+            .map(|quants| _mm_sub_epi8(_mm_and_si128(quants, _mm_set1_epi8(15)), _mm_set1_epi8(8)));
+        store_scaled([*low, *high], quants, out);
     }
 }
 
 /// Writes 32 quants times their f16 scale.
-#[inline(always)]
-unsafe fn store_scaled(scale: [u8; 2], quants: [__m128i; 2], out: &mut [f32; 32]) {
-    // SAFETY: the caller has AVX2 and F16C.
-    unsafe {
-        let bits = _mm_set1_epi16(i16::from_le_bytes(scale));
-        let scale = _mm256_cvtph_ps(bits);
-        for (quants, out) in quants.into_iter().zip(out.as_chunks_mut::<LANES>().0) {
-            let halves = [quants, _mm_srli_si128::<8>(quants)];
-            for (quants, out) in halves.into_iter().zip(out.as_chunks_mut().0) {
-                let quants = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(quants));
-                store_floats(out, _mm256_mul_ps(scale, quants));
-            }
+#[inline]
+#[target_feature(enable = "avx2,f16c")]
+fn store_scaled(scale: [u8; 2], quants: [__m128i; 2], out: &mut [f32; 32]) {
+    let bits = _mm_set1_epi16(i16::from_le_bytes(scale));
+    let scale = _mm256_cvtph_ps(bits);
+    for (quants, out) in quants.into_iter().zip(out.as_chunks_mut::<LANES>().0) {
+        let halves = [quants, _mm_srli_si128::<8>(quants)];
+        for (quants, out) in halves.into_iter().zip(out.as_chunks_mut().0) {
+            let quants = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(quants));
+            store_floats(out, _mm256_mul_ps(scale, quants));
         }
     }
 }

@@ -25,7 +25,8 @@ const fn assert_fields<F: BlockFormat>() {
 
 /// What belongs to the groups, block `i` in lane `i`: with groups of 32 the 8 scales, then the 8
 /// minima; with groups of 16 the 16 bytes as [`scale_of`] and [`factor_of`] take them.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) unsafe fn groups<F: BlockFormat>(blocks: [*const u8; 4]) -> __m512i {
     const { assert_fields::<F>() };
     // SAFETY: the caller's level and blocks; scales lie within them.
@@ -68,7 +69,8 @@ pub(super) unsafe fn heads<F: BlockFormat>(blocks: [*const u8; 8], groups: *mut 
 /// packed: in each 128 bits four of the one, then four of the other vector. `groups` are the
 /// block's 16 bytes of [`heads`]; afterwards they are the block's factors of sums: of groups of 32
 /// the last 8, the minima, of groups of 16 all.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) unsafe fn scales<F: BlockFormat>(block: *const u8, groups: *mut u8) -> [__m512i; 2] {
     const { assert_fields::<F>() };
     // SAFETY: the caller's level, block and 16 bytes; scales lie within the block.
@@ -98,50 +100,47 @@ pub(super) unsafe fn scales<F: BlockFormat>(block: *const u8, groups: *mut u8) -
 }
 
 /// The scales in what [`groups`] gave, as bytes.
-#[inline(always)]
-pub(super) unsafe fn scale_of<F: BlockFormat>(groups: __m512i) -> __m512i {
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) fn scale_of<F: BlockFormat>(groups: __m512i) -> __m512i {
     match const { F::LAYOUT.scales } {
-        // SAFETY: the caller has AVX-512.
-        Scales::Nibbles(_) => unsafe { _mm512_and_si512(groups, _mm512_set1_epi8(0x0f)) },
+        Scales::Nibbles(_) => _mm512_and_si512(groups, _mm512_set1_epi8(0x0f)),
         _ => groups,
     }
 }
 
 /// What the sums of 16 are multiplied by, as bytes: the minima, or the scales.
-#[inline(always)]
-pub(super) unsafe fn factor_of<F: BlockFormat>(groups: __m512i) -> __m512i {
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) fn factor_of<F: BlockFormat>(groups: __m512i) -> __m512i {
     match const { F::LAYOUT.scales } {
-        // SAFETY: the caller has AVX-512.
-        Scales::Nibbles(_) => unsafe {
+        Scales::Nibbles(_) => {
             _mm512_and_si512(_mm512_srli_epi16::<4>(groups), _mm512_set1_epi8(0x0f))
-        },
+        }
         _ => groups,
     }
 }
 
 /// The 8 scales and 8 minima of four blocks, after [`Scales::SixBits`], as bytes; `heads` are 4
 /// bytes of each block, then its 12 of scales.
-#[inline(always)]
-unsafe fn scales_and_minima(heads: __m512i) -> __m512i {
-    // SAFETY: the caller has AVX-512.
-    unsafe {
-        // In 128 bits: the f16s, the lower scales, the lower minima, what is left of both.
-        let lower = _mm512_shuffle_epi32::<0b10_10_01_01>(heads);
-        let lower = _mm512_srlv_epi32(lower, fours(0, 2, 0, 2));
-        let lower =
-            _mm512_and_si512(lower, fours(0x3f3f_3f3f, 0x3030_3030, 0x3f3f_3f3f, 0x3030_3030));
-        let both = _mm512_shuffle_epi32::<0b11_11_11_11>(heads);
-        let both = _mm512_srlv_epi32(both, fours(0, 0, 0, 4));
-        // 0xf8 is a | b & c.
-        _mm512_ternarylogic_epi32::<0xf8>(lower, both, fours(0, 0x0f0f_0f0f, 0, 0x0f0f_0f0f))
-    }
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn scales_and_minima(heads: __m512i) -> __m512i {
+    // In 128 bits: the f16s, the lower scales, the lower minima, what is left of both.
+    let lower = _mm512_shuffle_epi32::<0b10_10_01_01>(heads);
+    let lower = _mm512_srlv_epi32(lower, fours(0, 2, 0, 2));
+    let lower = _mm512_and_si512(lower, fours(0x3f3f_3f3f, 0x3030_3030, 0x3f3f_3f3f, 0x3030_3030));
+    let both = _mm512_shuffle_epi32::<0b11_11_11_11>(heads);
+    let both = _mm512_srlv_epi32(both, fours(0, 0, 0, 4));
+    // 0xf8 is a | b & c.
+    _mm512_ternarylogic_epi32::<0xf8>(lower, both, fours(0, 0x0f0f_0f0f, 0, 0x0f0f_0f0f))
 }
 
 /// Four values in each 128 bits.
-#[inline(always)]
-unsafe fn fours(a: i32, b: i32, c: i32, d: i32) -> __m512i {
-    // SAFETY: the caller has AVX-512.
-    unsafe { _mm512_setr4_epi32(a, b, c, d) }
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn fours(a: i32, b: i32, c: i32, d: i32) -> __m512i {
+    _mm512_setr4_epi32(a, b, c, d)
 }
 
 /// Eight blocks that begin with the f16 scale, that of the minima and [`Scales::SixBits`]: these
@@ -161,9 +160,10 @@ unsafe fn packed_heads(blocks: [*const u8; 8], groups: *mut u8) -> __m256i {
 }
 
 /// The scales that [`packed_heads`] wrote for a block as words for packed products.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn packed_scales(groups: *const u8) -> [__m512i; 2] {
-    // SAFETY: the caller has AVX-512 and the block's 16 bytes.
+    // SAFETY: the caller has the block's 16 bytes.
     unsafe {
         let scales = _mm512_broadcast_i32x4(_mm_loadu_si128(groups.cast()));
         // Groups 0 and 1 in the lower, 2 and 3 in the upper half; 0xff gives a zero.
@@ -201,24 +201,23 @@ unsafe fn half_fields<F: BlockFormat>(blocks: [*const u8; 8]) -> __m256i {
 }
 
 /// 16 scales as words for packed products.
-#[inline(always)]
-unsafe fn spread(scales: __m128i) -> [__m512i; 2] {
-    // SAFETY: the caller has AVX-512.
-    unsafe {
-        let words = _mm512_castsi256_si512(_mm256_cvtepi8_epi16(scales));
-        // In 128 bits i the groups of 16 that vectors 0 and 1 have there; 8 further on for 2 and 3.
-        let [a, b, c, d] = [four_times(0), four_times(2), four_times(1), four_times(3)];
-        let [e, f, g, h] = [four_times(4), four_times(6), four_times(5), four_times(7)];
-        let first = _mm512_setr_epi64(a, b, c, d, e, f, g, h);
-        let second = _mm512_or_si512(first, _mm512_set1_epi16(8));
-        [_mm512_permutexvar_epi16(first, words), _mm512_permutexvar_epi16(second, words)]
-    }
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn spread(scales: __m128i) -> [__m512i; 2] {
+    let words = _mm512_castsi256_si512(_mm256_cvtepi8_epi16(scales));
+    // In 128 bits i the groups of 16 that vectors 0 and 1 have there; 8 further on for 2 and 3.
+    let [a, b, c, d] = [four_times(0), four_times(2), four_times(1), four_times(3)];
+    let [e, f, g, h] = [four_times(4), four_times(6), four_times(5), four_times(7)];
+    let first = _mm512_setr_epi64(a, b, c, d, e, f, g, h);
+    let second = _mm512_or_si512(first, _mm512_set1_epi16(8));
+    [_mm512_permutexvar_epi16(first, words), _mm512_permutexvar_epi16(second, words)]
 }
 
 /// 16 scales, after [`Scales::SignedSixBits`]: bytes 2 to 13 of 16.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn signed_six_bits(start: *const u8) -> __m128i {
-    // SAFETY: the caller has AVX-512 and 16 bytes.
+    // SAFETY: the caller has 16 bytes.
     unsafe {
         let bytes = _mm_loadu_si128(start.cast());
         let low = _mm_setr_epi8(2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5, 6, 7, 8, 9);

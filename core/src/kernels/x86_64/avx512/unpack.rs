@@ -6,7 +6,7 @@
 
 use super::lanes;
 use crate::quant::BlockFormat;
-use crate::quant::layout::{Code, Place, Plane};
+use crate::quant::layout::{Code, Plane};
 use core::arch::x86_64::*;
 
 /// What is added to quants to make them unsigned: what the format adds, or the sign's bit.
@@ -18,8 +18,9 @@ pub(super) const fn offset<F: BlockFormat>() -> i16 {
 ///
 /// # Safety
 ///
-/// The CPU has AVX-512; `blocks` point to `F::BYTES` readable bytes each.
-#[inline(always)]
+/// `blocks` point to `F::BYTES` readable bytes each.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) unsafe fn quants_of_two<F: BlockFormat>(blocks: [*const u8; 2]) -> __m512i {
     let layout = const { &F::LAYOUT };
     const {
@@ -29,8 +30,8 @@ pub(super) unsafe fn quants_of_two<F: BlockFormat>(blocks: [*const u8; 2]) -> __
         let single = matches!(F::LAYOUT.high, None | Some(Plane { bits: 1, run: 1, .. }));
         assert!(F::ELEMENTS != 32 || single && !(F::IS_SIGNED && F::LAYOUT.high.is_some()));
     }
-    // SAFETY: the CPU has AVX-512, and a layout's fields lie within its block, as this function's
-    // contract and `BlockLayout::assert_gap_free` say.
+    // SAFETY: a layout's fields lie within its block, as this function's contract and
+    // `BlockLayout::assert_gap_free` say.
     unsafe {
         let low = blocks.map(|block| block.add(layout.low.at));
         let stored = match layout.low.bits {
@@ -56,9 +57,10 @@ pub(super) unsafe fn quants_of_two<F: BlockFormat>(blocks: [*const u8; 2]) -> __
 }
 
 /// 32 bytes, then 32 others.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn two_halves(starts: [*const u8; 2]) -> __m512i {
-    // SAFETY: `quants_of_two`, which alone calls this, has AVX-512 and starts of 32 bytes.
+    // SAFETY: `quants_of_two`, which alone calls this, has starts of 32 bytes.
     unsafe {
         let a = _mm256_loadu_si256(starts[0].cast());
         let b = _mm256_loadu_si256(starts[1].cast());
@@ -68,9 +70,10 @@ unsafe fn two_halves(starts: [*const u8; 2]) -> __m512i {
 
 /// Four times 16 bytes, `[a, a, b, b]`: the low nibbles of the first of each pair, the high ones of
 /// the second.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn nibbles(starts: [*const u8; 2]) -> __m512i {
-    // SAFETY: `quants_of_two`, which alone calls this, has AVX-512 and starts of 16 bytes.
+    // SAFETY: `quants_of_two`, which alone calls this, has starts of 16 bytes.
     unsafe {
         let a = _mm512_broadcast_i32x4(_mm_loadu_si128(starts[0].cast()));
         let both = _mm512_mask_broadcast_i32x4(a, 0xff00, _mm_loadu_si128(starts[1].cast()));
@@ -80,9 +83,10 @@ unsafe fn nibbles(starts: [*const u8; 2]) -> __m512i {
 }
 
 /// `quants` with bit `position` set where the blocks' words of bits have ones.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn with_bits(quants: __m512i, words: [*const u8; 2], position: usize) -> __m512i {
-    // SAFETY: `quants_of_two`, which alone calls this, has AVX-512 and words of 4 bytes.
+    // SAFETY: `quants_of_two`, which alone calls this, has words of 4 bytes.
     unsafe {
         let [low, high] = words.map(|word| word.cast::<u32>().read_unaligned());
         let mask = u64::from(high) << 32 | u64::from(low);
@@ -111,53 +115,88 @@ pub(super) unsafe fn quants_of_256<F: BlockFormat>(block: *const u8) -> [__m512i
 }
 
 /// Vector `V` of a block's four.
-#[inline(always)]
+///
+/// # Safety
+///
+/// `block` points to `F::BYTES` readable bytes.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn quants<F: BlockFormat, const V: usize>(block: *const u8) -> __m512i {
-    let layout = const { &F::LAYOUT };
-    let first = 128 * (V / 2) + 32 * (V % 2);
-    // SAFETY: `quants_of_256`, which alone calls this, has AVX-512 and a whole block.
-    unsafe {
-        let (bytes, [low, high]) = halves(layout.low, block, first);
-        let shifted = if low == high {
-            _mm512_srl_epi16(bytes, _mm_cvtsi32_si128(low as i32))
-        } else {
-            _mm512_srlv_epi64(bytes, counts(low as i64, high as i64))
-        };
-        let quants = _mm512_and_si512(shifted, _mm512_set1_epi8(layout.low.mask() as i8));
-        let Some(plane) = layout.high else { return quants };
-        // The bits move up, around each 64, to their place above the others.
-        let (bytes, shifts) = halves(plane, block, first);
-        let position = layout.low.bits as i64;
-        let [low, high] = shifts.map(|shift| (position - shift as i64) & 63);
-        let moved = _mm512_rolv_epi64(bytes, counts(low, high));
-        let mask = _mm512_set1_epi8((plane.mask() << position) as i8);
-        // 0xf8 is a | b & c.
-        _mm512_ternarylogic_epi32::<0xf8>(quants, moved, mask)
+    let low = const { Halves::new(F::LAYOUT.low, V) };
+    // SAFETY: the caller's block.
+    let bytes = unsafe { low.load(block) };
+    let [first, second] = low.shifts;
+    let shifted = if first == second {
+        _mm512_srl_epi16(bytes, _mm_cvtsi32_si128(first))
+    } else {
+        _mm512_srlv_epi64(bytes, counts(first, second))
+    };
+    let quants = _mm512_and_si512(shifted, _mm512_set1_epi8(low.mask));
+    let Some(high) = (const { Halves::of_high::<F>(V) }) else { return quants };
+    // SAFETY: as above.
+    let bytes = unsafe { high.load(block) };
+    // The bits move up, around each 64, to their place above the others.
+    let position = const { F::LAYOUT.low.bits as i32 };
+    let [first, second] = high.shifts;
+    let moved = _mm512_rolv_epi64(bytes, counts((position - first) & 63, (position - second) & 63));
+    // 0xf8 is a | b & c.
+    _mm512_ternarylogic_epi32::<0xf8>(quants, moved, _mm512_set1_epi8(high.mask << position))
+}
+
+/// Where a plane's bits of a vector lie: those of 32 weights, and of the 32 that are 64 further on.
+struct Halves {
+    /// First byte of either.
+    bytes: [usize; 2],
+    /// The bits at which they begin.
+    shifts: [i32; 2],
+    /// The plane's bits, as the lowest ones of a byte.
+    mask: i8,
+}
+
+impl Halves {
+    /// Those of vector `vector` of a block's four.
+    const fn new(plane: Plane, vector: usize) -> Self {
+        let weight = 128 * (vector / 2) + 32 * (vector % 2);
+        let (first, second) = (plane.place(weight), plane.place(weight + 64));
+        Self {
+            bytes: [first.byte, second.byte],
+            shifts: [first.shift as i32, second.shift as i32],
+            mask: plane.mask() as i8,
+        }
+    }
+
+    /// The same of the high plane of `F`, if it has one.
+    const fn of_high<F: BlockFormat>(vector: usize) -> Option<Self> {
+        match F::LAYOUT.high {
+            Some(plane) => Some(Self::new(plane, vector)),
+            None => None,
+        }
+    }
+
+    /// The bytes.
+    ///
+    /// # Safety
+    ///
+    /// `block` points to a whole block of the plane's format.
+    #[inline(always)]
+    unsafe fn load(&self, block: *const u8) -> __m512i {
+        let [first, second] = self.bytes;
+        // SAFETY: runs of 32 bytes and more lie within the caller's block.
+        unsafe {
+            if first == second {
+                lanes::load_twice(block.add(first))
+            } else {
+                debug_assert!(second == first + 32);
+                lanes::load(block.add(first))
+            }
+        }
     }
 }
 
-/// The bytes with a plane's bits of 32 weights from `first` on and of those 64 further on, and the
-/// bits at which each half begins.
-#[inline(always)]
-unsafe fn halves(plane: Plane, block: *const u8, first: usize) -> (__m512i, [usize; 2]) {
-    let (low, high) = (plane.place(first), plane.place(first + 64));
-    let Place { byte, .. } = low;
-    // SAFETY: `quants`, which alone calls this, has AVX-512 and a whole block, in which the plane's
-    // runs of 32 bytes and more lie.
-    let bytes = unsafe {
-        if low.byte == high.byte {
-            lanes::load_twice(block.add(byte))
-        } else {
-            debug_assert!(high.byte == byte + 32);
-            lanes::load(block.add(byte))
-        }
-    };
-    (bytes, [low.shift, high.shift])
-}
-
 /// Shift counts of the lower and the upper half.
-#[inline(always)]
-unsafe fn counts(low: i64, high: i64) -> __m512i {
-    // SAFETY: `quants`, which alone calls this, has AVX-512.
-    unsafe { _mm512_setr_epi64(low, low, low, low, high, high, high, high) }
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn counts(low: i32, high: i32) -> __m512i {
+    let (low, high) = (i64::from(low), i64::from(high));
+    _mm512_setr_epi64(low, low, low, low, high, high, high, high)
 }

@@ -125,8 +125,9 @@ pub(super) unsafe fn matmul<F: BlockFormat, L: Level>(
 }
 
 /// `BlockFormat::combine` in 16 lanes; `x_sums` are two sums of 16 activations for each.
-#[inline(always)]
-unsafe fn combine<F: BlockFormat>(
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn combine<F: BlockFormat>(
     scale: __m512,
     minimum: __m512,
     dx: __m512,
@@ -134,22 +135,19 @@ unsafe fn combine<F: BlockFormat>(
     x_sums: __m512i,
 ) -> __m512 {
     let offset = const { offset::<F>() };
-    // SAFETY: the caller has AVX-512.
-    unsafe {
-        let scale = _mm512_mul_ps(scale, dx);
-        let isum = if offset == 0 {
-            isum
-        } else {
-            _mm512_sub_epi32(isum, _mm512_madd_epi16(x_sums, _mm512_set1_epi16(offset)))
-        };
-        let product = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(isum));
-        let msum = _mm512_madd_epi16(x_sums, _mm512_set1_epi16(1));
-        let minimum = _mm512_mul_ps(_mm512_mul_ps(minimum, dx), _mm512_cvtepi32_ps(msum));
-        match const { F::LAYOUT.minimum } {
-            Minimum::None => product,
-            Minimum::Added(_) => _mm512_add_ps(product, minimum),
-            Minimum::Subtracted(_) => _mm512_sub_ps(product, minimum),
-        }
+    let scale = _mm512_mul_ps(scale, dx);
+    let isum = if offset == 0 {
+        isum
+    } else {
+        _mm512_sub_epi32(isum, _mm512_madd_epi16(x_sums, _mm512_set1_epi16(offset)))
+    };
+    let product = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(isum));
+    let msum = _mm512_madd_epi16(x_sums, _mm512_set1_epi16(1));
+    let minimum = _mm512_mul_ps(_mm512_mul_ps(minimum, dx), _mm512_cvtepi32_ps(msum));
+    match const { F::LAYOUT.minimum } {
+        Minimum::None => product,
+        Minimum::Added(_) => _mm512_add_ps(product, minimum),
+        Minimum::Subtracted(_) => _mm512_sub_ps(product, minimum),
     }
 }
 

@@ -224,18 +224,16 @@ unsafe fn pair_parts<F: BlockFormat, L: Level>(
 }
 
 /// The sums of 16 blocks, ascending, from vectors whose halves belong to a block each.
-#[inline(always)]
-unsafe fn block_sums(pairs: [__m512i; UNIT / 2]) -> __m512i {
-    // SAFETY: the caller has AVX-512.
-    unsafe {
-        let [a, b, c, d, e, f, g, h] = pairs;
-        // Lanes 0 + 1: even blocks, 2 + 3: odd ones.
-        let (low, high) = (lanes::lane_sums(a, b, c, d), lanes::lane_sums(e, f, g, h));
-        let sums = _mm512_add_epi32(
-            _mm512_shuffle_i32x4::<0b10_00_10_00>(low, high),
-            _mm512_shuffle_i32x4::<0b11_01_11_01>(low, high),
-        );
-        let order = _mm512_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15);
-        _mm512_permutexvar_epi32(order, sums)
-    }
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn block_sums(pairs: [__m512i; UNIT / 2]) -> __m512i {
+    let [a, b, c, d, e, f, g, h] = pairs;
+    // Lanes 0 + 1: even blocks, 2 + 3: odd ones.
+    let (low, high) = (lanes::lane_sums(a, b, c, d), lanes::lane_sums(e, f, g, h));
+    let sums = _mm512_add_epi32(
+        _mm512_shuffle_i32x4::<0b10_00_10_00>(low, high),
+        _mm512_shuffle_i32x4::<0b11_01_11_01>(low, high),
+    );
+    let order = _mm512_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15);
+    _mm512_permutexvar_epi32(order, sums)
 }

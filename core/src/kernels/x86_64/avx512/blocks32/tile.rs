@@ -60,9 +60,10 @@ pub(super) unsafe fn tile<F: BlockFormat, L: Level>(
 }
 
 /// Unpacks two blocks of each of 16 rows.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn unpack<F: BlockFormat>(starts: [[*const u8; TILE_ROWS]; 2]) -> Unpacked {
-    // SAFETY: the caller has AVX-512; every start is that of a block.
+    // SAFETY: every start is that of a block.
     unsafe {
         let mut vectors = [_mm512_setzero_si512(); TILE_ROWS];
         let mut halves = [[[0u16; TILE_ROWS]; 2]; 2];
@@ -87,9 +88,10 @@ unsafe fn unpack<F: BlockFormat>(starts: [[*const u8; TILE_ROWS]; 2]) -> Unpacke
 }
 
 /// 16 f16 as f32.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn wide_halves(halves: &[u16; TILE_ROWS]) -> __m512 {
-    // SAFETY: the caller has AVX-512; `halves` are 32 bytes.
+    // SAFETY: `halves` are 32 bytes.
     unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(halves.as_ptr().cast())) }
 }
 

@@ -159,25 +159,23 @@ unsafe fn factor_sums<F: BlockFormat, L: Level>(
 }
 
 /// `BlockFormat::combine` for eight blocks.
-#[inline(always)]
-unsafe fn combine<F: BlockFormat>(
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn combine<F: BlockFormat>(
     fields: __m256i,
     dx: __m256,
     isum: __m256i,
     factor_sums: __m256i,
 ) -> __m256 {
-    // SAFETY: the caller has AVX-512.
-    unsafe {
-        let scale = _mm256_cvtph_ps(_mm256_cvtepi32_epi16(fields));
-        let scale = _mm256_mul_ps(scale, dx);
-        if F::HAS_MINIMUM {
-            let minimum = _mm256_cvtepi32_epi16(_mm256_srli_epi32::<16>(fields));
-            let minimum = _mm256_mul_ps(_mm256_cvtph_ps(minimum), dx);
-            let product = _mm256_mul_ps(scale, _mm256_cvtepi32_ps(isum));
-            let less = _mm256_mul_ps(minimum, _mm256_cvtepi32_ps(factor_sums));
-            return _mm256_sub_ps(product, less);
-        }
-        let offset = _mm256_sll_epi32(factor_sums, _mm_cvtsi32_si128(const { offset_log2::<F>() }));
-        _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_sub_epi32(isum, offset)))
+    let scale = _mm256_cvtph_ps(_mm256_cvtepi32_epi16(fields));
+    let scale = _mm256_mul_ps(scale, dx);
+    if F::HAS_MINIMUM {
+        let minimum = _mm256_cvtepi32_epi16(_mm256_srli_epi32::<16>(fields));
+        let minimum = _mm256_mul_ps(_mm256_cvtph_ps(minimum), dx);
+        let product = _mm256_mul_ps(scale, _mm256_cvtepi32_ps(isum));
+        let less = _mm256_mul_ps(minimum, _mm256_cvtepi32_ps(factor_sums));
+        return _mm256_sub_ps(product, less);
     }
+    let offset = _mm256_sll_epi32(factor_sums, _mm_cvtsi32_si128(const { offset_log2::<F>() }));
+    _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_sub_epi32(isum, offset)))
 }

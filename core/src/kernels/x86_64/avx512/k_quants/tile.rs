@@ -95,9 +95,10 @@ pub(super) unsafe fn tile<F: BlockFormat, L: Level>(
 }
 
 /// Unpacks a block of each of 16 rows.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn unpack<F: BlockFormat>(starts: [*const u8; TILE_ROWS], out: &mut Unpacked) {
-    // SAFETY: the caller has AVX-512; every start is that of a block.
+    // SAFETY: every start is that of a block.
     unsafe {
         let mut vectors = [[_mm512_setzero_si512(); TILE_ROWS]; 4];
         for (row, &start) in starts.iter().enumerate() {
@@ -130,66 +131,64 @@ unsafe fn unpack<F: BlockFormat>(starts: [*const u8; TILE_ROWS], out: &mut Unpac
 }
 
 /// The lower byte of each lane, sign-extended.
-#[inline(always)]
-unsafe fn extended(bytes: __m512i) -> __m512i {
-    // SAFETY: the caller has AVX-512.
-    unsafe { _mm512_srai_epi32::<24>(_mm512_slli_epi32::<24>(bytes)) }
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn extended(bytes: __m512i) -> __m512i {
+    _mm512_srai_epi32::<24>(_mm512_slli_epi32::<24>(bytes))
 }
 
 /// The lower words of `low` and of `high` in one lane.
-#[inline(always)]
-unsafe fn pair(low: __m512i, high: __m512i) -> __m512i {
-    // SAFETY: the caller has AVX-512.
-    unsafe { _mm512_mask_blend_epi16(0xaaaa_aaaa, low, _mm512_slli_epi32::<16>(high)) }
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn pair(low: __m512i, high: __m512i) -> __m512i {
+    _mm512_mask_blend_epi16(0xaaaa_aaaa, low, _mm512_slli_epi32::<16>(high))
 }
 
 /// The groups' scales and factors, rows in lanes.
-#[inline(always)]
-unsafe fn unpack_groups<F: BlockFormat>(groups: [__m512i; 4], out: &mut Unpacked) {
-    // SAFETY: the caller has AVX-512.
-    unsafe {
-        // The 32 of the activations' order `i` is this one of the block.
-        let natural = |i: usize| [0, 2, 1, 3][i % 4] + i / 4 * 4;
-        if F::GROUP == 32 {
-            let bytes = lanes::transposed_bytes(groups);
-            for (i, scale) in out.scales[..SUMS].iter_mut().enumerate() {
-                *scale = bytes[natural(i)];
-            }
-            for (i, factor) in out.factors.iter_mut().enumerate() {
-                *factor = pair(bytes[SUMS + 2 * i], bytes[SUMS + 2 * i + 1]);
-            }
-            return;
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn unpack_groups<F: BlockFormat>(groups: [__m512i; 4], out: &mut Unpacked) {
+    // The 32 of the activations' order `i` is this one of the block.
+    let natural = |i: usize| [0, 2, 1, 3][i % 4] + i / 4 * 4;
+    if F::GROUP == 32 {
+        let bytes = lanes::transposed_bytes(groups);
+        for (i, scale) in out.scales[..SUMS].iter_mut().enumerate() {
+            *scale = bytes[natural(i)];
         }
-        let [a, b, c, d] = groups;
-        let scales = [
-            scales::scale_of::<F>(a),
-            scales::scale_of::<F>(b),
-            scales::scale_of::<F>(c),
-            scales::scale_of::<F>(d),
-        ];
-        let scales = lanes::transposed_bytes(scales);
-        for (i, scale) in out.scales.iter_mut().enumerate() {
-            *scale = extended(scales[2 * natural(i / 2) + i % 2]);
-            if const { word_sums::<F>() } {
-                // The upper word of a sum is its sign: it must meet a 0.
-                *scale = _mm512_and_si512(*scale, _mm512_set1_epi32(0xffff));
-            }
+        for (i, factor) in out.factors.iter_mut().enumerate() {
+            *factor = pair(bytes[SUMS + 2 * i], bytes[SUMS + 2 * i + 1]);
         }
-        let factors = [
-            scales::factor_of::<F>(a),
-            scales::factor_of::<F>(b),
-            scales::factor_of::<F>(c),
-            scales::factor_of::<F>(d),
-        ];
-        let mut factors = lanes::transposed_bytes(factors);
-        for factor in &mut factors {
-            *factor = extended(*factor);
+        return;
+    }
+    let [a, b, c, d] = groups;
+    let scales = [
+        scales::scale_of::<F>(a),
+        scales::scale_of::<F>(b),
+        scales::scale_of::<F>(c),
+        scales::scale_of::<F>(d),
+    ];
+    let scales = lanes::transposed_bytes(scales);
+    for (i, scale) in out.scales.iter_mut().enumerate() {
+        *scale = extended(scales[2 * natural(i / 2) + i % 2]);
+        if const { word_sums::<F>() } {
+            // The upper word of a sum is its sign: it must meet a 0.
+            *scale = _mm512_and_si512(*scale, _mm512_set1_epi32(0xffff));
         }
-        for i in 0..SUMS / 2 {
-            let [a, b, c, d] = [0, 1, 2, 3].map(|j| factors[4 * i + j]);
-            out.factors[i] = pair(a, c);
-            out.upper_factors[i] = pair(_mm512_sub_epi32(b, a), _mm512_sub_epi32(d, c));
-        }
+    }
+    let factors = [
+        scales::factor_of::<F>(a),
+        scales::factor_of::<F>(b),
+        scales::factor_of::<F>(c),
+        scales::factor_of::<F>(d),
+    ];
+    let mut factors = lanes::transposed_bytes(factors);
+    for factor in &mut factors {
+        *factor = extended(*factor);
+    }
+    for i in 0..SUMS / 2 {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|j| factors[4 * i + j]);
+        out.factors[i] = pair(a, c);
+        out.upper_factors[i] = pair(_mm512_sub_epi32(b, a), _mm512_sub_epi32(d, c));
     }
 }
 
