@@ -316,5 +316,5 @@ SHAPES = {
     # Whole 256-blocks in every row, so that all types fit: half a megabyte in four bits.
     "micro": llama(256, 256, 2, 4, 2, 384, 512, 1e4, tied=False),
     # The same with tokens that JSON is made of, most of them across its parts.
-    "micro-json": llama(256, 256, 2, 4, 2, 1536, 512, 1e4, tied=False, pieces="json"),
+    "micro-json": llama(256, 256, 2, 4, 2, 1536, 4096, 1e4, tied=False, pieces="json"),
 }

@@ -58,6 +58,7 @@ use picolm_core::tokenizer::Tokenizer;
 use prepare::Prepare;
 use prompt::Forms;
 use route::{ModelCard, State};
+use std::io;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
@@ -92,12 +93,20 @@ pub(crate) fn serve(arguments: &Serve) -> Result<Outcome, Failure> {
     let file = ModelFile::open(&arguments.engine.model)?;
     let gguf = file.gguf()?;
     let model = Model::of(&machine, &file, &gguf, arguments.engine.skipped)?;
-    let listener = TcpListener::bind(&addresses[..]).map_err(|error| {
-        let Serve { host, port, .. } = arguments;
-        Failure::new(format_args!("{host}:{port}: {error}"))
-    })?;
+    let listener = TcpListener::bind(&addresses[..]).map_err(|error| unbound(arguments, &error))?;
     let store = arguments.cache.as_ref().map(Store::open).transpose()?;
     load(arguments, guard, listener, &model, store)
+}
+
+/// Why the server cannot listen, and what to do about it.
+fn unbound(Serve { host, port, .. }: &Serve, error: &io::Error) -> Failure {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => ": give another port, --port N (0: any that is free)",
+        io::ErrorKind::PermissionDenied => ": give a port above 1023, --port N",
+        io::ErrorKind::AddrNotAvailable => ": give an address of this machine, --host ADDRESS",
+        _ => "",
+    };
+    Failure::new(format_args!("{host}:{port}: {error}{advice}"))
 }
 
 /// Loads tokenizer and engine, and begins to serve.
@@ -248,7 +257,7 @@ impl Server<'_> {
         compute: impl FnOnce(&Receiver<Job>, &Quit),
     ) -> Result<Outcome, Failure> {
         let Self { arguments, guard, listener, card, metrics } = self;
-        let failure = |error: std::io::Error| Failure::new(format_args!("serve: {error}"));
+        let failure = |error: io::Error| Failure::new(format_args!("serve: {error}"));
         let address = listener.local_addr().map_err(failure)?;
         listener.set_nonblocking(true).map_err(failure)?;
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -3,93 +3,162 @@
 use crate::common::model;
 use crate::server::{Answer, Server, parse, text_of};
 use core::time::Duration;
+use picolm_core::sampler::Rng;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::time::Instant;
 
-/// Bodies that differ in all that a text may depend on.
-fn bodies(count: usize) -> Vec<Value> {
-    let body = |index: usize| {
-        let words = "to be or not to be, that is the question: ";
-        let prompt = words.repeat(1 + index % 3) + &format!("text {}", index % 5);
-        let temperature = [0.0, 0.7, 1.3][index % 3];
-        let mut body = json!({"prompt": prompt, "max_tokens": 5 + 7 * (index % 4),
-            "temperature": temperature, "seed": index, "stream": index.is_multiple_of(2)});
-        let others = match index % 6 {
-            1 => json!({"response_format": {"type": "json_object"}}),
-            2 => json!({"frequency_penalty": 0.5, "logit_bias": {"100": 3}}),
-            3 => json!({"logprobs": 2}),
-            4 => json!({"stop": ["e", "zq"]}),
-            _ => json!({}),
-        };
-        body.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
-        body
-    };
-    (0..count).map(body).collect()
+/// Rounds of eight clients: `PICOLM_ROUNDS`, or few.
+fn rounds() -> u64 {
+    let rounds = std::env::var("PICOLM_ROUNDS");
+    rounds.map_or(3, |rounds| rounds.parse().expect("PICOLM_ROUNDS is a number"))
 }
 
-/// The text and the scores of an answer, whole or streamed.
-fn outcome(answer: &Answer, body: &Value) -> (String, Vec<Value>) {
+/// Requests that differ in all that a text may depend on, with their paths. Drafts are not among
+/// it: the server writes each token from a pass of its own.
+fn requests(count: usize) -> Vec<(&'static str, Value)> {
+    (0..count).map(request).collect()
+}
+
+fn request(index: usize) -> (&'static str, Value) {
+    let words = "to be or not to be, that is the question: ";
+    let prompt = words.repeat(1 + index % 3) + &format!("text {}", index % 5);
+    let temperature = [0.0, 0.7, 1.3][index % 3];
+    let mut body = json!({"max_tokens": 5 + 7 * (index % 4), "seed": index,
+        "temperature": temperature, "stream": index.is_multiple_of(2)});
+    let object = json!({"type": "object", "required": ["a", "b"], "additionalProperties": false,
+        "properties": {"a": {"type": "integer", "maximum": 99}, "b": {"enum": ["x", "yz"]}}});
+    let others = match index % 8 {
+        1 => json!({"response_format": {"type": "json_object"}}),
+        2 => json!({"frequency_penalty": 0.5, "logit_bias": {"100": 3}}),
+        3 => json!({"logprobs": 2}),
+        4 => json!({"stop": ["e", "zq"]}),
+        5 => json!({"max_tokens": 60, "response_format":
+            {"type": "json_schema", "json_schema": {"name": "n", "schema": object}}}),
+        6 | 7 => {
+            let tool = json!({"name": "look", "parameters": object});
+            let choice = if index.is_multiple_of(3) { "auto" } else { "required" };
+            json!({"max_tokens": 120, "tools": [{"type": "function", "function": tool}],
+                   "tool_choice": choice})
+        }
+        _ => json!({}),
+    };
+    extend(&mut body, others);
+    if body["stream"] == true {
+        extend(&mut body, json!({"stream_options": {"include_usage": true}}));
+    }
+    let is_chat = index % 8 > 4;
+    let prompt = match is_chat {
+        true => json!({"messages": [{"role": "user", "content": prompt}]}),
+        false => json!({"prompt": prompt}),
+    };
+    extend(&mut body, prompt);
+    (if is_chat { "/v1/chat/completions" } else { "/v1/completions" }, body)
+}
+
+fn extend(body: &mut Value, more: Value) {
+    let Value::Object(more) = more else { return };
+    body.as_object_mut().unwrap().extend(more);
+}
+
+/// All that an answer, whole or streamed, says of its text: the text, the calls, the scores, why
+/// it ended and how many tokens it took.
+fn outcome(answer: &Answer, body: &Value) -> Value {
     let parts = if body["stream"] == true { answer.parts() } else { vec![answer.ok()] };
-    let scores = parts.iter().map(|part| part["choices"][0]["logprobs"]["token_logprobs"].clone());
-    let scores = scores.filter_map(|scores| scores.as_array().cloned()).flatten().collect();
-    (text_of(&parts), scores)
+    let (mut calls, mut scores, mut finish) = (String::new(), Vec::new(), Value::Null);
+    for choice in parts.iter().filter_map(|part| part["choices"].get(0)) {
+        let message = choice.get("message").or(choice.get("delta"));
+        for call in message.and_then(|it| it["tool_calls"].as_array()).into_iter().flatten() {
+            calls += call["function"]["name"].as_str().unwrap_or("");
+            calls += call["function"]["arguments"].as_str().unwrap();
+        }
+        let some = choice["logprobs"]["token_logprobs"].as_array();
+        scores.extend(some.into_iter().flatten().cloned());
+        if choice["finish_reason"].is_string() {
+            finish = choice["finish_reason"].clone();
+        }
+    }
+    let tokens = &parts.last().unwrap()["usage"]["completion_tokens"];
+    json!([text_of(&parts), calls, scores, finish, tokens])
 }
 
 /// Every text, among others that come and go, is the text alone.
-fn texts_are_those_alone(path: &str, arguments: &[&str], rounds: usize) {
-    let bodies = bodies(24);
-    let alone: Vec<_> = bodies
+fn texts_are_those_alone(path: &str, arguments: &[&str]) {
+    const FORM: [&str; 4] = ["--chat-template", "chatml", "-c", "1024"];
+    let requests = requests(24);
+    let alone: Vec<_> = requests
         .iter()
-        .map(|body| {
+        .map(|(endpoint, body)| {
             // A server that has seen nothing else.
-            let server = Server::start(path, &["-j", "1", "-c", "256"]);
-            outcome(&server.post("/v1/completions", &body.to_string()), body)
+            let server = Server::start(path, &[&FORM[..], &["-j", "1"]].concat());
+            outcome(&server.post(endpoint, &body.to_string()), body)
         })
         .collect();
-    let server = Server::start(path, arguments);
-    for round in 0..rounds {
+    let server = Server::start(path, &[&FORM[..], arguments].concat());
+    for round in 0..rounds() {
         std::thread::scope(|scope| {
             for worker in 0..8 {
-                let (server, bodies, alone) = (&server, &bodies, &alone);
+                let (server, requests, alone) = (&server, &requests, &alone);
                 scope.spawn(move || {
-                    for step in 0..3 {
-                        let index = (worker * 3 + step * 7 + round * 5) % bodies.len();
-                        let body = &bodies[index];
-                        if (worker + step + round) % 4 == 3 {
-                            // One that leaves before the end.
-                            let mut stream = server.begin("/v1/completions", &body.to_string());
-                            let mut some = [0; 20];
-                            let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
-                            let _ = stream.read(&mut some);
-                            continue;
-                        }
-                        let answer = server.post("/v1/completions", &body.to_string());
-                        assert_eq!(outcome(&answer, body), alone[index], "{body}");
+                    let mut random = Rng::new(8 * round + worker);
+                    for _ in 0..3 {
+                        come_and_go(server, requests, alone, &mut random);
                     }
                 });
             }
         });
     }
     server.wait_for("picolm_texts_running", |running| running == 0.0);
+    let log = server.log();
+    let left = log.iter().filter(|line| line.ends_with("client left")).count();
+    assert!(left > 0, "nobody left: {log:?}");
+}
+
+/// Sends one of the requests after a while, and waits for its text or leaves before.
+fn come_and_go(server: &Server, requests: &[(&str, Value)], alone: &[Value], random: &mut Rng) {
+    let mut below = |limit: u64| random.next_u64() % limit;
+    let index = below(requests.len() as u64) as usize;
+    let (endpoint, body) = &requests[index];
+    let pause = [0, 0, 2, 20][below(4) as usize];
+    std::thread::sleep(Duration::from_millis(below(pause + 1)));
+    if below(4) > 0 {
+        let answer = loop {
+            let answer = server.post(endpoint, &body.to_string());
+            // Those that left take places in the queue until they are missed.
+            if answer.status != 503 {
+                break answer;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        assert_eq!(outcome(&answer, body), alone[index], "{body}");
+        return;
+    }
+    let mut stream = server.begin(endpoint, &body.to_string());
+    // Before the prompt is read, within it, or within the text.
+    let patience = Duration::from_millis(1 + below(40));
+    let mut left = below(2000) as usize;
+    stream.set_read_timeout(Some(patience)).unwrap();
+    let mut some = [0; 200];
+    while left > 0
+        && let Ok(read @ 1..) = stream.read(&mut some)
+    {
+        left = left.saturating_sub(read);
+    }
 }
 
 #[test]
 fn eight_at_once_are_each_the_text_alone() {
-    let arguments = ["--slots", "8", "-j", "2", "-c", "256"];
-    texts_are_those_alone(&model("llama"), &arguments, 3);
+    texts_are_those_alone(&model("llama"), &["--slots", "8", "-j", "2"]);
 }
 
 #[test]
 fn fewer_slots_than_texts_change_nothing() {
-    let arguments = ["--slots", "2", "-j", "1", "-c", "256"];
-    texts_are_those_alone(&model("llama"), &arguments, 2);
+    texts_are_those_alone(&model("llama"), &["--slots", "2", "-j", "1"]);
 }
 
 #[test]
 fn recurrent_texts_are_the_texts_alone() {
-    let arguments = ["--slots", "3", "-j", "1", "-c", "256"];
-    texts_are_those_alone(&model("lfm2"), &arguments, 2);
+    texts_are_those_alone(&model("lfm2"), &["--slots", "3", "-j", "1"]);
 }
 
 fn completion(server: &Server, prompt: &[u32], rest: Value) -> Value {

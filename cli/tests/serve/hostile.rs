@@ -252,10 +252,20 @@ fn an_open_server_without_a_key_does_not_begin() {
     assert!(line.contains("no key"), "{line}");
     let line = error_line(&run(&["serve", &path, "--port", "70000"]), 2);
     assert!(line.contains("--port"), "{line}");
+}
+
+#[test]
+fn a_server_that_cannot_listen_says_what_to_do() {
+    let path = model("llama");
     let taken = start();
     let port = taken.port.to_string();
     let line = error_line(&run(&["serve", &path, "--port", &port]), 1);
-    assert!(line.contains(&port), "{line}");
+    assert!(line.contains(&port) && line.contains("--port N"), "{line}");
+    // An address for documentation (RFC 5737), which is nobody's.
+    let key = TemporaryFile::new("key", b"key\n");
+    let arguments = ["serve", &path, "--host", "192.0.2.1", "--api-key-file", key.path()];
+    let line = error_line(&run(&arguments), 1);
+    assert!(line.contains("192.0.2.1") && line.contains("--host ADDRESS"), "{line}");
 }
 
 #[test]
