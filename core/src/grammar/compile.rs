@@ -3,11 +3,13 @@
 
 use super::ast::{Builder, Rule};
 use super::automaton::{
-    Automaton, HEADER_FIRST, HEADER_ORDER, HEADER_RULES, HEADER_STATES, HEADER_WORDS, RULE_WORDS,
+    Automaton, HEADER_FIRST, HEADER_ITEMS, HEADER_ORDER, HEADER_RULES, HEADER_SINGLES,
+    HEADER_STATES, HEADER_WORDS, RULE_WORDS,
 };
 use super::closing;
 use super::error::{GrammarError, GrammarErrorKind};
 use super::subset::{Determinised, determinise};
+use super::ways;
 use super::work::Work;
 
 /// Compiles what `define` builds: it gives the rule that a text must match.
@@ -55,9 +57,13 @@ pub(super) fn compile_with<'w>(
     // Names are for errors, so the check comes while they are here.
     let at = builder.space.high();
     let seen = builder.space.take_high(2 * rules as usize + 1)?;
-    let header = [0, rules, states, first, order as u32];
+    let lists = builder.lists;
+    let header = [0, rules, states, first, order as u32, u32::from(lists.is_some())];
     debug_assert!((HEADER_RULES, HEADER_STATES, HEADER_FIRST, HEADER_ORDER) == (1, 2, 3, 4));
-    for (index, word) in header.into_iter().enumerate() {
+    debug_assert!((HEADER_ITEMS, HEADER_SINGLES) == (5, header.len()));
+    // Any byte is a token as long as there is no vocabulary.
+    let singles = [u32::MAX; HEADER_WORDS - HEADER_SINGLES];
+    for (index, word) in header.into_iter().chain(singles).enumerate() {
         builder.space.set(base + index, word);
     }
     find_left_recursion(&mut builder, base, seen)?;
@@ -71,6 +77,12 @@ pub(super) fn compile_with<'w>(
     list_states(compiled, HEADER_WORDS + rules as usize * RULE_WORDS, order);
     find_beginnings(compiled, work)?;
     closing::in_bytes(compiled, &|_| 1, work)?;
+    if let Some((offset, length)) = lists
+        && !ways::limit(compiled)
+    {
+        let kind = GrammarErrorKind::Unsupported("this keyword with items of so few values");
+        return Err(GrammarError::new(kind, offset as usize, length as usize));
+    }
     if Automaton::from_words(compiled).fewest_bytes() >= super::automaton::NEVER {
         return Err(GrammarError::whole(GrammarErrorKind::MatchesNothing));
     }

@@ -37,6 +37,11 @@
 //!   Whole numbers have no point.
 //! - Values of `enum` and `const`, names, and texts with `pattern` or `format` have one spelling:
 //!   what needs no escape has none. Numbers may also be spelled as in the schema.
+//! - `uniqueItems`, but for items of up to 10 values (`enum`, `true`, `null`): up to 64 items, or as
+//!   many as leave another one whatever they are; each written in one way, as texts with `pattern`
+//!   are, numbers without exponent and without zeros at the end. Of items that are long, so much is
+//!   remembered as 4,096 bytes hold, 32 at least of each: others differ in that part. After them
+//!   the array can only end.
 //! - A text with `pattern` or `format` and `maxLength` has at most 1024 characters; `minLength`,
 //!   `maxLength` and the like count up to 1048576.
 //! - `format`: `date`, `time`, `date-time`, `duration`, `email`, `hostname`, `ipv4`, `ipv6`,
@@ -48,9 +53,9 @@
 //!
 //! Refused where it is not simple, by name:
 //!
-//! - `minProperties` that asks for five members or more beyond those with names; `uniqueItems` but
-//!   for up to 10 values of items (`enum`, `true`, `null`) or one item; more than 16 patterns of
-//!   names for one object.
+//! - `minProperties` that asks for five members or more beyond those with names; `uniqueItems` for
+//!   items that are arrays or objects, or items with places of their own, but for up to 10 values in
+//!   all or one item; more than 16 patterns of names for one object.
 //! - More than four of `contains` and of its like for one array, or beside `uniqueItems`;
 //!   unevaluated ones beside `enum` or `const` with objects or arrays.
 //! - `$dynamicRef` and `$recursiveRef` to one of several anchors, of which none is the root's.
@@ -254,6 +259,7 @@ fn attempt<'w>(
             newest: 0,
             sets: 0,
             unordered: 0,
+            once: None,
         };
         if is_whole {
             return compiler.any_of_type(root);
@@ -312,6 +318,8 @@ struct Compiler<'s, 'b, 'w> {
     sets: u32,
     /// Named members in any order of the set that is being expanded.
     unordered: u32,
+    /// Why its values are written in one way only.
+    once: Option<Value>,
 }
 
 impl Compiler<'_, '_, '_> {
@@ -353,6 +361,7 @@ impl Compiler<'_, '_, '_> {
             }
             let mut list = self.builder.alternatives_list();
             self.unordered = 0;
+            self.once = set.as_slice().iter().find_map(|literal| literal.once());
             self.expand(&mut Facts::new(set), 0, &mut list)?;
             let tree = list.finish(self.builder)?;
             let rule = Rule(self.builder.space.get(record + 2));
@@ -445,6 +454,9 @@ impl Compiler<'_, '_, '_> {
             types &= limits.about;
         }
         self.require_negatable(set, types)?;
+        if let Some(keyword) = self.once.filter(|_| types & (OBJECT | ARRAY) != 0) {
+            return Err(self.unsupported("this keyword with items that have parts", keyword));
+        }
         if types & OBJECT != 0 {
             let node = self.object(set, &limits)?;
             list.push(self.builder, node)?;
@@ -455,7 +467,8 @@ impl Compiler<'_, '_, '_> {
         }
         if types & STRING != 0 {
             let is_any_length = limits.length == (0, u32::MAX);
-            let formatted = if is_any_length { self.formatted(set)? } else { None };
+            let is_shared = is_any_length && self.once.is_none();
+            let formatted = if is_shared { self.formatted(set)? } else { None };
             let node = match formatted {
                 Some(node) => node,
                 None => {
@@ -497,7 +510,11 @@ impl Compiler<'_, '_, '_> {
         // Only now may rules be made, whose records are where the expressions were.
         texts.release(self.builder);
         if is_free && min <= max {
-            characters = self.builder.repeat(self.parts.character(), min, max)?;
+            let character = match self.once {
+                Some(_) => text::character(self.builder)?,
+                None => self.parts.character(),
+            };
+            characters = self.builder.repeat(character, min, max)?;
         }
         self.parts.quoted(self.builder, characters)
     }

@@ -61,6 +61,20 @@ pub(super) struct Texts {
     is_open: bool,
 }
 
+/// Any character, in its one spelling.
+pub(super) fn character(builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
+    let mut graph = Graph::begin(builder)?;
+    graph.state(builder, &[0])?;
+    let last = graph.state(builder, &[1])?;
+    if graph.next(builder)?.is_some() {
+        graph.edge(builder, (0, MAX_CODE_POINT), last)?;
+    }
+    if graph.next(builder)?.is_some() {
+        graph.accept(builder);
+    }
+    graph.finish(builder)
+}
+
 impl Texts {
     /// Until [`Self::release`], only this may take from the high end of the space.
     pub(super) fn begin(builder: &Builder<'_>) -> Self {
