@@ -322,8 +322,8 @@ fn divisors_patterns_and_items_are_decided() {
 #[test]
 fn the_relaxed_reading_widens() {
     let source = r#"{"type":"object","properties":{"tags":{"type":"array","items":{"type":
-        ["array","string"]},"uniqueItems":true,"maxItems":3},"p":{"type":"string","pattern":"(?<=a)b"},
-        "q":{"$ref":"other.json"},"r":{"hint":1}},"required":["tags"]}"#;
+        ["array","string"]},"uniqueItems":true,"maxItems":3},"p":{"type":"string",
+        "pattern":"(?<=a)b"},"q":{"$ref":"other.json"},"r":{"hint":1}},"required":["tags"]}"#;
     let texts = [
         "{\"tags\":[\"a\",\"a\"],\"p\":\"x\",\"q\":[1]}",
         "{\"tags\":[1]}",

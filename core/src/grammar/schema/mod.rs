@@ -37,11 +37,11 @@
 //!   Whole numbers have no point.
 //! - Values of `enum` and `const`, names, and texts with `pattern` or `format` have one spelling:
 //!   what needs no escape has none. Numbers may also be spelled as in the schema.
-//! - `uniqueItems`, but for items of up to 10 values (`enum`, `true`, `null`): up to 64 items, or as
-//!   many as leave another one whatever they are; each written in one way, as texts with `pattern`
-//!   are, numbers without exponent and without zeros at the end. Of items that are long, so much is
-//!   remembered as 4,096 bytes hold, 32 at least of each: others differ in that part. After them
-//!   the array can only end.
+//! - `uniqueItems`, but for items of up to 10 values (`enum`, `true`, `null`): up to 64 items, or
+//!   as many as leave another one whatever they are; each written in one way, as texts with
+//!   `pattern` are, numbers without exponent and without zeros at the end. Of items that are long,
+//!   so much is remembered as 4,096 bytes hold, 32 at least of each: others differ in that part.
+//!   After them the array can only end.
 //! - A text with `pattern` or `format` and `maxLength` has at most 1024 characters; `minLength`,
 //!   `maxLength` and the like count up to 1048576.
 //! - `format`: `date`, `time`, `date-time`, `duration`, `email`, `hostname`, `ipv4`, `ipv6`,
@@ -54,8 +54,8 @@
 //! Refused where it is not simple, by name:
 //!
 //! - `minProperties` that asks for five members or more beyond those with names; `uniqueItems` for
-//!   items that are arrays or objects, or items with places of their own, but for up to 10 values in
-//!   all or one item; more than 16 patterns of names for one object.
+//!   items that are arrays or objects, or items with places of their own, but for up to 10 values
+//!   in all or one item; more than 16 patterns of names for one object.
 //! - More than four of `contains` and of its like for one array, or beside `uniqueItems`;
 //!   unevaluated ones beside `enum` or `const` with objects or arrays.
 //! - `$dynamicRef` and `$recursiveRef` to one of several anchors, of which none is the root's.
