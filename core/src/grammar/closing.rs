@@ -39,13 +39,6 @@ pub(super) fn in_bytes(
         ways::find(words, cost, work)?;
     }
     settle(words, cost, work)?;
-    // Of several edges as short, the first: whatever the order in which they were found.
-    for index in 0..count {
-        let state = word(words, order + index);
-        let (_, edge, edges) = shortest(Automaton::from_words(words), state, cost);
-        work.spend(edges)?;
-        set(words, state as usize + STATE_CLOSING_EDGE, edge);
-    }
     sort_by_closing(words, order, count);
     for index in 0..count {
         let state = word(words, order + index);
@@ -55,7 +48,8 @@ pub(super) fn in_bytes(
     Ok(())
 }
 
-/// Passes over all states until one finds no shorter closing.
+/// Passes over all states until one finds no shorter closing. The edges that it finds are the first
+/// of those as short, whatever the order in which closings were found.
 fn settle(
     words: &mut [u32],
     cost: &dyn Fn(u8) -> u32,
@@ -69,9 +63,10 @@ fn settle(
         for index in 0..count {
             let index = if backwards { count - 1 - index } else { index };
             let state = word(words, order + index);
-            let (closing, _, edges) = shortest(Automaton::from_words(words), state, cost);
+            let (closing, edge, edges) = shortest(Automaton::from_words(words), state, cost);
             work.spend(edges)?;
             let at = state as usize;
+            set(words, at + STATE_CLOSING_EDGE, edge);
             if closing < word(words, at + STATE_BYTES_TO_CLOSE) {
                 set(words, at + STATE_BYTES_TO_CLOSE, closing);
                 set(words, at + STATE_TOKENS_TO_CLOSE, closing);

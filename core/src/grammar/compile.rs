@@ -8,6 +8,7 @@ use super::automaton::{
 };
 use super::closing;
 use super::error::{GrammarError, GrammarErrorKind};
+use super::nfa::Shared;
 use super::subset::{Determinised, determinise};
 use super::ways;
 use super::work::Work;
@@ -43,8 +44,11 @@ pub(super) fn compile_with<'w>(
     let rules = builder.rules();
     builder.space.take_low(HEADER_WORDS + rules as usize * RULE_WORDS)?;
     let (mut states, mut first) = (0, 0);
+    let high = builder.space.high();
+    let mut shared = Shared::new(&mut builder)?;
     for rule in (0..rules).map(Rule) {
-        let made = determinise(builder.tree(rule), &mut builder, base, work)?;
+        shared.next_rule();
+        let made = determinise(builder.tree(rule), &mut builder, (base, shared), work)?;
         let Determinised { entry, .. } = made;
         builder.space.set(base + HEADER_WORDS + rule.0 as usize * RULE_WORDS, entry);
         states += made.states;
@@ -52,6 +56,7 @@ pub(super) fn compile_with<'w>(
             first = made.first;
         }
     }
+    builder.space.release_high(high);
     let order = builder.space.low() - base;
     builder.space.take_low(states as usize)?;
     // Names are for errors, so the check comes while they are here.

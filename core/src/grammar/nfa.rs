@@ -34,12 +34,46 @@ pub(super) enum State {
 pub(super) struct Nfa {
     top: usize,
     states: u32,
+    shared: Shared,
+}
+
+/// States that wait for the rest of a character: one for all edges with the same rest that lead to
+/// the same state, as long as there is a place for it.
+#[derive(Clone, Copy)]
+pub(super) struct Shared {
+    at: usize,
+    /// Entries of other rules mean nothing.
+    rule: u32,
+}
+
+const SHARED: usize = 1024;
+
+/// Places that are looked at for one.
+const PROBES: usize = 8;
+
+/// The range of its byte, where that leads, the rule, the state.
+const SHARED_WORDS: usize = 4;
+
+impl Shared {
+    /// Room for the states of one rule after the other.
+    pub(super) fn new(builder: &mut Builder<'_>) -> Result<Self, GrammarError> {
+        let at = builder.space.take_high(SHARED * SHARED_WORDS)?;
+        Ok(Self { at, rule: 0 })
+    }
+
+    pub(super) const fn next_rule(&mut self) {
+        self.rule += 1;
+    }
 }
 
 impl Nfa {
     /// The states of a tree; the first is where it begins.
-    pub(super) fn of(tree: Node, builder: &mut Builder<'_>) -> Result<Self, GrammarError> {
-        let mut nfa = Self { top: builder.space.high(), states: 0 };
+    pub(super) fn of(
+        tree: Node,
+        shared: Shared,
+        builder: &mut Builder<'_>,
+    ) -> Result<Self, GrammarError> {
+        let mut nfa = Self { top: builder.space.high(), states: 0, shared };
         let start = nfa.state(builder)?;
         let end = nfa.attach(tree, start, builder)?;
         nfa.set(builder, end, [ACCEPT, 0, 0]);
@@ -198,10 +232,10 @@ impl Nfa {
                 let [low, high, target] = [0, 1, 2].map(|index| builder.space.get(at + index));
                 at += EDGE_WORDS;
                 spelling::sequences(low, high, &mut |ranges| {
-                    fork = self.branch(fork, first + target, builder, |nfa, builder, start| {
-                        let mut ranges = ranges.iter();
-                        ranges.try_fold(start, |from, &range| nfa.byte(builder, from, range))
-                    })?;
+                    let start = self.rest(ranges, first + target, builder)?;
+                    let next = self.state(builder)?;
+                    self.join(builder, fork, [Some(start), Some(next)]);
+                    fork = next;
                     Ok(())
                 })?;
             }
@@ -210,6 +244,39 @@ impl Nfa {
             }
         }
         Ok(end)
+    }
+
+    /// The state that waits for these bytes, one after the other, and then leads to `target`.
+    fn rest(
+        &mut self,
+        ranges: &[(u8, u8)],
+        target: u32,
+        builder: &mut Builder<'_>,
+    ) -> Result<u32, GrammarError> {
+        let Some((&(low, high), further)) = ranges.split_first() else { return Ok(target) };
+        let next = self.rest(further, target, builder)?;
+        let range = u32::from(low) | u32::from(high) << 8;
+        let key = [range, next, self.shared.rule];
+        // Multiplication by the golden ratio (Knuth, vol. 3, 6.4).
+        let mixed = (range ^ next.wrapping_mul(0x0100_0193)).wrapping_mul(0x9E37_79B1);
+        let (mut place, mut is_free) = (self.shared.at, false);
+        for probe in 0..PROBES {
+            let index = (mixed >> 16) as usize + probe;
+            place = self.shared.at + index % SHARED * SHARED_WORDS;
+            if builder.space.slice(place, key.len()) == key {
+                return Ok(builder.space.get(place + key.len()));
+            }
+            is_free = builder.space.get(place + 2) != self.shared.rule;
+            if is_free {
+                break;
+            }
+        }
+        let state = self.state(builder)?;
+        self.set(builder, state, [BYTES | range << 8, next, 0]);
+        for (index, word) in key.into_iter().chain([state]).enumerate().filter(|_| is_free) {
+            builder.space.set(place + index, word);
+        }
+        Ok(state)
     }
 
     fn repeat(

@@ -98,6 +98,7 @@ mod number;
 mod object;
 mod reference;
 mod regex;
+mod shared;
 mod text;
 mod unevaluated;
 mod unordered;
@@ -251,6 +252,7 @@ fn attempt<'w>(
             is_relaxed,
             has_unevaluated: false,
             names: Names::default(),
+            shared: Default::default(),
             renamed: None,
             formats: Default::default(),
             work,
@@ -266,6 +268,7 @@ fn attempt<'w>(
         }
         compiler.find_draft(root)?;
         compiler.list_names()?;
+        compiler.begin_sharing()?;
         compiler.has_unevaluated = compiler.has_unevaluated();
         compiler.root(root)
     })
@@ -307,6 +310,7 @@ struct Compiler<'s, 'b, 'w> {
     /// What schemas evaluate matters.
     has_unevaluated: bool,
     names: Names,
+    shared: shared::Shared,
     /// The schema that was last taken for a member's.
     renamed: Option<usize>,
     formats: format::Rules,
@@ -372,7 +376,8 @@ impl Compiler<'_, '_, '_> {
     }
 
     /// The rule of a set, to be expanded later.
-    fn rule_of(&mut self, mut set: Set) -> Result<Rule, GrammarError> {
+    fn rule_of(&mut self, set: Set) -> Result<Rule, GrammarError> {
+        let mut set = self.with_first_alike(set)?;
         set.sort();
         if set.as_slice().iter().all(|literal| {
             literal.says() == Says::Holds && self.json(literal.value()) == Json::True
