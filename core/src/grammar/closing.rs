@@ -57,11 +57,9 @@ fn settle(
 ) -> Result<(), GrammarError> {
     let order = word(words, HEADER_ORDER) as usize;
     let count = word(words, HEADER_STATES) as usize;
-    let mut backwards = true;
     loop {
         let mut changed = false;
         for index in 0..count {
-            let index = if backwards { count - 1 - index } else { index };
             let state = word(words, order + index);
             let (closing, edge, edges) = shortest(Automaton::from_words(words), state, cost);
             work.spend(edges)?;
@@ -78,7 +76,6 @@ fn settle(
         if !changed {
             return Ok(());
         }
-        backwards = !backwards;
     }
 }
 

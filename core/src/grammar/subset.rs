@@ -252,7 +252,7 @@ impl Subset<'_, '_> {
         Ok(())
     }
 
-    /// The byte edges: one for each range, where no byte is in two of them.
+    /// The byte edges: one for each range, where no byte is in two different ones.
     fn emit_bytes(&mut self, record: usize, length: usize) -> Result<u32, GrammarError> {
         let mut ranges = heapless::Vec::<(u8, u8, u32), MAX_RANGES>::new();
         for index in 0..length {
@@ -263,14 +263,24 @@ impl Subset<'_, '_> {
             }
         }
         ranges.sort_unstable();
-        if ranges.windows(2).any(|pair| matches!(pair, [(_, high, _), (low, ..)] if low <= high)) {
+        let overlap = |a: &(u8, u8, u32), b: &(u8, u8, u32)| (a.0, a.1) != (b.0, b.1) && b.0 <= a.1;
+        if ranges.windows(2).any(|pair| matches!(pair, [a, b] if overlap(a, b))) {
             return self.emit_segments(record, length);
         }
         self.work.spend(16 + 4 * length as u64)?;
         let mut edges = Edges::default();
-        for (low, high, target) in ranges {
-            if let Some(target) = self.record_alone(target)? {
-                self.emit_edge(&mut edges, (low, high), target)?;
+        for same in ranges.chunk_by(|a, b| a.0 == b.0) {
+            let &[(low, high, target), ref others @ ..] = same else { continue };
+            let record = match others {
+                [] => self.record_alone(target)?,
+                _ => {
+                    self.begin_set();
+                    same.iter().for_each(|&(.., target)| self.add(target));
+                    if self.set_length == 0 { None } else { self.record().map(Some)? }
+                }
+            };
+            if let Some(record) = record {
+                self.emit_edge(&mut edges, (low, high), record)?;
             }
         }
         Ok(edges.count)
