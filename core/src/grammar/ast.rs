@@ -89,6 +89,8 @@ pub(super) struct Builder<'w> {
     rules: u32,
     /// Where the source asks for items that are all different: the first time.
     pub(super) lists: Option<(u32, u32)>,
+    /// There are trees of graphs.
+    pub(super) has_graphs: bool,
 }
 
 impl<'w> Builder<'w> {
@@ -97,7 +99,7 @@ impl<'w> Builder<'w> {
         // Node 0 is no node, so that 0 ends a list.
         space.take_low(NODE_WORDS)?;
         let rules_top = space.high();
-        Ok(Self { space, rules_top, rules: 0, lists: None })
+        Ok(Self { space, rules_top, rules: 0, lists: None, has_graphs: false })
     }
 
     fn add(
@@ -231,6 +233,7 @@ impl<'w> Builder<'w> {
 
     /// The tree of a graph that is written at `table`.
     pub(super) fn graph(&mut self, table: usize, states: u32) -> Result<Node, GrammarError> {
+        self.has_graphs = true;
         self.add(GRAPH, table as u32, states, 0, 1)
     }
 

@@ -48,6 +48,9 @@ pub(super) struct Shared {
 
 const SHARED: usize = 1024;
 
+/// Characters of several bytes.
+const ALL: (u32, u32) = (0x80, 0x10_FFFF);
+
 /// Places that are looked at for one.
 const PROBES: usize = 8;
 
@@ -55,9 +58,10 @@ const PROBES: usize = 8;
 const SHARED_WORDS: usize = 4;
 
 impl Shared {
-    /// Room for the states of one rule after the other.
+    /// Room for the states of one rule after the other, where there are graphs.
     pub(super) fn new(builder: &mut Builder<'_>) -> Result<Self, GrammarError> {
-        let at = builder.space.take_high(SHARED * SHARED_WORDS)?;
+        let places = if builder.has_graphs { SHARED } else { 0 };
+        let at = builder.space.take_high(places * SHARED_WORDS)?;
         Ok(Self { at, rule: 0 })
     }
 
@@ -231,11 +235,15 @@ impl Nfa {
             for _ in 0..head / 2 {
                 let [low, high, target] = [0, 1, 2].map(|index| builder.space.get(at + index));
                 at += EDGE_WORDS;
+                let mut high = high;
+                if low < 0x80 && high == ALL.1 {
+                    high = ALL.0 - 1;
+                    let start = self.all_further(first + target, builder)?;
+                    fork = self.fork(fork, start, builder)?;
+                }
                 spelling::sequences(low, high, &mut |ranges| {
                     let start = self.rest(ranges, first + target, builder)?;
-                    let next = self.state(builder)?;
-                    self.join(builder, fork, [Some(start), Some(next)]);
-                    fork = next;
+                    fork = self.fork(fork, start, builder)?;
                     Ok(())
                 })?;
             }
@@ -244,6 +252,73 @@ impl Nfa {
             }
         }
         Ok(end)
+    }
+
+    /// Another way from an open state; the open state for the next one.
+    fn fork(
+        &mut self,
+        from: u32,
+        start: u32,
+        builder: &mut Builder<'_>,
+    ) -> Result<u32, GrammarError> {
+        let next = self.state(builder)?;
+        self.join(builder, from, [Some(start), Some(next)]);
+        Ok(next)
+    }
+
+    /// The state that waits for any character of several bytes, and then leads to `target`.
+    fn all_further(&mut self, target: u32, builder: &mut Builder<'_>) -> Result<u32, GrammarError> {
+        // No range of bytes is this.
+        let key = [u32::MAX, target];
+        let (place, is_free) = match self.find_shared(key, builder) {
+            Ok(known) => return Ok(known),
+            Err(place) => place,
+        };
+        let state = self.state(builder)?;
+        let mut fork = state;
+        spelling::sequences(ALL.0, ALL.1, &mut |ranges| {
+            let start = self.rest(ranges, target, builder)?;
+            fork = self.fork(fork, start, builder)?;
+            Ok(())
+        })?;
+        self.share(place, is_free, (key, state), builder);
+        Ok(state)
+    }
+
+    /// A shared state, or a place for it and whether that is free.
+    fn find_shared(
+        &self,
+        [range, next]: [u32; 2],
+        builder: &Builder<'_>,
+    ) -> Result<u32, (usize, bool)> {
+        // Multiplication by the golden ratio (Knuth, vol. 3, 6.4).
+        let mixed = (range ^ next.wrapping_mul(0x0100_0193)).wrapping_mul(0x9E37_79B1);
+        let key = [range, next, self.shared.rule];
+        let mut place = self.shared.at;
+        for probe in 0..PROBES {
+            let index = (mixed >> 16) as usize + probe;
+            place = self.shared.at + index % SHARED * SHARED_WORDS;
+            if builder.space.slice(place, key.len()) == key {
+                return Ok(builder.space.get(place + key.len()));
+            }
+            if builder.space.get(place + 2) != self.shared.rule {
+                return Err((place, true));
+            }
+        }
+        Err((place, false))
+    }
+
+    fn share(
+        &self,
+        place: usize,
+        is_free: bool,
+        ([range, next], state): ([u32; 2], u32),
+        builder: &mut Builder<'_>,
+    ) {
+        let words = [range, next, self.shared.rule, state];
+        for (index, word) in words.into_iter().enumerate().filter(|_| is_free) {
+            builder.space.set(place + index, word);
+        }
     }
 
     /// The state that waits for these bytes, one after the other, and then leads to `target`.
@@ -256,26 +331,14 @@ impl Nfa {
         let Some((&(low, high), further)) = ranges.split_first() else { return Ok(target) };
         let next = self.rest(further, target, builder)?;
         let range = u32::from(low) | u32::from(high) << 8;
-        let key = [range, next, self.shared.rule];
-        // Multiplication by the golden ratio (Knuth, vol. 3, 6.4).
-        let mixed = (range ^ next.wrapping_mul(0x0100_0193)).wrapping_mul(0x9E37_79B1);
-        let (mut place, mut is_free) = (self.shared.at, false);
-        for probe in 0..PROBES {
-            let index = (mixed >> 16) as usize + probe;
-            place = self.shared.at + index % SHARED * SHARED_WORDS;
-            if builder.space.slice(place, key.len()) == key {
-                return Ok(builder.space.get(place + key.len()));
-            }
-            is_free = builder.space.get(place + 2) != self.shared.rule;
-            if is_free {
-                break;
-            }
-        }
+        let key = [range, next];
+        let (place, is_free) = match self.find_shared(key, builder) {
+            Ok(known) => return Ok(known),
+            Err(place) => place,
+        };
         let state = self.state(builder)?;
         self.set(builder, state, [BYTES | range << 8, next, 0]);
-        for (index, word) in key.into_iter().chain([state]).enumerate().filter(|_| is_free) {
-            builder.space.set(place + index, word);
-        }
+        self.share(place, is_free, (key, state), builder);
         Ok(state)
     }
 

@@ -13,7 +13,8 @@ use super::error::GrammarError;
 use super::nfa::{Nfa, Shared, State};
 use super::work::Work;
 
-const BUCKETS: usize = 1024;
+/// Buckets of sets: as many as states, within these.
+const BUCKETS: (usize, usize) = (16, 4096);
 
 const RECORD_WORDS: usize = 5;
 const RECORD_BUCKET: usize = 1;
@@ -49,7 +50,8 @@ struct Subset<'b, 'w> {
     nfa: Nfa,
     /// Where the compiled form starts in the space.
     base: usize,
-    buckets: usize,
+    /// Where they are, and how many.
+    buckets: (usize, usize),
     /// A word a state: the generation that has seen it.
     marks: usize,
     generation: u32,
@@ -76,7 +78,8 @@ pub(super) fn determinise(
     let high = builder.space.high();
     let nfa = Nfa::of(tree, shared, builder)?;
     let states = nfa.len();
-    let buckets = builder.space.take_high(BUCKETS)?;
+    let bucket_count = states.next_power_of_two().clamp(BUCKETS.0, BUCKETS.1);
+    let buckets = builder.space.take_high(bucket_count)?;
     let marks = builder.space.take_high(states)?;
     // A state is pushed at most once for each state that leads to it, and marked when popped.
     let todo = builder.space.take_high(2 * states + 2)?;
@@ -86,7 +89,7 @@ pub(super) fn determinise(
         builder,
         nfa,
         base,
-        buckets,
+        buckets: (buckets, bucket_count),
         marks,
         generation: 0,
         todo,
@@ -196,10 +199,11 @@ impl Subset<'_, '_> {
         let hash = set
             .iter()
             .fold(0x811C_9DC5_u32, |hash, &state| (hash ^ state).wrapping_mul(0x0100_0193));
-        let bucket = self.buckets + (hash >> 16) as usize % BUCKETS;
+        let (buckets, count) = self.buckets;
+        let bucket = buckets + (hash >> 16) as usize % count;
         let mut record = self.builder.space.get(bucket) as usize;
         while record != 0 {
-            self.work.spend(4)?;
+            self.work.spend(12)?;
             let space = &self.builder.space;
             if space.get(record) == hash
                 && space.get(record + RECORD_LENGTH) as usize == length
@@ -254,33 +258,38 @@ impl Subset<'_, '_> {
 
     /// The byte edges: one for each range, where no byte is in two different ones.
     fn emit_bytes(&mut self, record: usize, length: usize) -> Result<u32, GrammarError> {
-        let mut ranges = heapless::Vec::<(u8, u8, u32), MAX_RANGES>::new();
+        self.work.spend(16 + 6 * length as u64)?;
+        // Lowest and highest byte and target of each, in one number to be sorted by.
+        let mut ranges = heapless::Vec::<u64, MAX_RANGES>::new();
         for index in 0..length {
-            if let State::Bytes { low, high, target } = self.member(record, index)
-                && ranges.push((low, high, target)).is_err()
-            {
-                return self.emit_segments(record, length);
+            if let State::Bytes { low, high, target } = self.member(record, index) {
+                let bytes = u64::from(low) << 40 | u64::from(high) << 32;
+                if ranges.push(bytes | u64::from(target)).is_err() {
+                    return self.emit_segments(record, length);
+                }
             }
         }
         ranges.sort_unstable();
-        let overlap = |a: &(u8, u8, u32), b: &(u8, u8, u32)| (a.0, a.1) != (b.0, b.1) && b.0 <= a.1;
-        if ranges.windows(2).any(|pair| matches!(pair, [a, b] if overlap(a, b))) {
+        let bytes_of = |range: u64| ((range >> 40) as u8, (range >> 32) as u8);
+        let overlap = |a: u64, b: u64| a >> 32 != b >> 32 && bytes_of(b).0 <= bytes_of(a).1;
+        if ranges.windows(2).any(|pair| matches!(pair, &[a, b] if overlap(a, b))) {
             return self.emit_segments(record, length);
         }
-        self.work.spend(16 + 4 * length as u64)?;
         let mut edges = Edges::default();
-        for same in ranges.chunk_by(|a, b| a.0 == b.0) {
-            let &[(low, high, target), ref others @ ..] = same else { continue };
+        for same in ranges.chunk_by(|a, b| a >> 32 == b >> 32) {
+            let &[first, ref others @ ..] = same else { continue };
             let record = match others {
-                [] => self.record_alone(target)?,
+                [] => self.record_alone(first as u32)?,
                 _ => {
+                    self.work.spend(10 * same.len() as u64)?;
                     self.begin_set();
-                    same.iter().for_each(|&(.., target)| self.add(target));
+                    same.iter().for_each(|&range| self.add(range as u32));
+                    // Only alternatives of which there are none lead to an empty set.
                     if self.set_length == 0 { None } else { self.record().map(Some)? }
                 }
             };
             if let Some(record) = record {
-                self.emit_edge(&mut edges, (low, high), record)?;
+                self.emit_edge(&mut edges, bytes_of(first), record)?;
             }
         }
         Ok(edges.count)

@@ -26,6 +26,9 @@ const MAX_COUNTED: u32 = 1024;
 type Leads = heapless::Vec<u32, 8>;
 const MAX_KNOWN: usize = 16;
 
+/// The ranges of a key: first and last character, and where they lead.
+type Ranges = heapless::Vec<(u32, u32, u32), MAX_KEY>;
+
 type Key = heapless::Vec<u32, MAX_KEY>;
 
 /// Words of a key before the states.
@@ -334,7 +337,7 @@ impl Texts {
         let mut graph = Graph::begin(builder)?;
         let first = self.first_key(builder)?;
         graph.state(builder, &first)?;
-        let (mut key, mut after) = (Key::new(), Key::new());
+        let (mut key, mut after, mut ranges) = (Key::new(), Key::new(), Ranges::new());
         while graph.next(builder)?.is_some() {
             key.clear();
             key.extend(graph.key(builder).iter().copied());
@@ -343,9 +346,10 @@ impl Texts {
                 found.push(matched).map_err(|_| too_complex())?;
             }
             let mut low = 0;
+            self.ranges(builder, &key, &mut ranges);
             while low <= MAX_CODE_POINT {
                 work.spend(8 + 2 * key.len() as u64)?;
-                let high = self.segment_end(builder, &key, low);
+                let high = segment_end(&ranges, low);
                 if self.key_after(builder, &key, low, &mut after)? {
                     graph.state(builder, &after)?;
                 }
@@ -372,6 +376,7 @@ impl Texts {
         graph.state(builder, &first)?;
         let (mut key, mut after) = (Key::new(), Key::new());
         let mut known = heapless::Vec::<(Leads, Option<u32>), MAX_KNOWN>::new();
+        let mut ranges = Ranges::new();
         while graph.next(builder)?.is_some() {
             key.clear();
             key.extend(graph.key(builder).iter().copied());
@@ -384,10 +389,11 @@ impl Texts {
             }
             let mut low = 0;
             known.clear();
+            self.ranges(builder, &key, &mut ranges);
             while low <= MAX_CODE_POINT && length < max {
                 work.spend(8 + 2 * key.len() as u64)?;
-                let high = self.segment_end(builder, &key, low);
-                let leads = self.leads(builder, &key, low);
+                let high = segment_end(&ranges, low);
+                let leads = leads(&ranges, low);
                 let target = match known.iter().find(|(other, _)| Some(other) == leads.as_ref()) {
                     Some(&(_, target)) => target,
                     None => {
@@ -409,34 +415,14 @@ impl Texts {
         graph.finish(builder)
     }
 
-    /// The states of a key that a character leads from, where they are few: all characters with
-    /// the same ones have the same key after them.
-    fn leads(&self, builder: &Builder<'_>, key: &[u32], point: u32) -> Option<Leads> {
-        let mut leads = Leads::new();
+    /// The ranges of a key, for its characters to be looked up.
+    fn ranges(&self, builder: &Builder<'_>, key: &[u32], ranges: &mut Ranges) {
+        ranges.clear();
         for &state in key.get(KEY_HEAD..).unwrap_or_default() {
-            if let State::Range { low, high, target } = self.regex.get(builder, state)
-                && (low..=high).contains(&point)
-                && !leads.contains(&target)
-            {
-                leads.push(target).ok()?;
+            if let State::Range { low, high, target } = self.regex.get(builder, state) {
+                let _ = ranges.push((low, high, target));
             }
         }
-        Some(leads)
-    }
-
-    /// The last character from `low` on with which the same follows.
-    fn segment_end(&self, builder: &Builder<'_>, key: &[u32], low: u32) -> u32 {
-        let mut end = MAX_CODE_POINT;
-        for &state in key.get(KEY_HEAD..).unwrap_or_default() {
-            if let State::Range { low: first, high: last, .. } = self.regex.get(builder, state) {
-                if first > low {
-                    end = end.min(first - 1);
-                } else if last >= low {
-                    end = end.min(last);
-                }
-            }
-        }
-        end
     }
 
     /// Whether a text matches.
@@ -457,6 +443,28 @@ impl Texts {
         }
         self.accepts(builder, &key)
     }
+}
+
+/// The states that a character leads to, where they are few: all characters with the same ones have
+/// the same key after them.
+fn leads(ranges: &[(u32, u32, u32)], point: u32) -> Option<Leads> {
+    let mut leads = Leads::new();
+    for &(low, high, target) in ranges {
+        if low <= point && point <= high && !leads.contains(&target) {
+            leads.push(target).ok()?;
+        }
+    }
+    Some(leads)
+}
+
+/// The last character from `low` on with which the same follows.
+fn segment_end(ranges: &[(u32, u32, u32)], low: u32) -> u32 {
+    let ends = ranges.iter().map(|&(first, last, _)| match () {
+        () if first > low => first - 1,
+        () if last >= low => last,
+        () => MAX_CODE_POINT,
+    });
+    ends.fold(MAX_CODE_POINT, u32::min)
 }
 
 fn states_of(key: &[u32], part: &Part) -> impl Iterator<Item = u32> {
