@@ -368,7 +368,8 @@ impl Pool {
         Some(Stack { frame: top, ..stack })
     }
 
-    /// How an item that is like earlier ones so far becomes another one.
+    /// How an item that is like earlier ones so far becomes another one, within so many bytes: by
+    /// one that no earlier item has there or, where all have been there, behind one of those.
     fn way_out(
         &mut self,
         automaton: Automaton<'_>,
@@ -435,8 +436,12 @@ impl Pool {
         if !self.is_on_trail(automaton, stack) {
             return None;
         }
-        let (_, trail) = self.item_of(automaton, stack)?;
+        let (item, trail) = self.item_of(automaton, stack)?;
+        // What that costs is counted anew.
+        let len = self.len();
+        let stack = self.with_trail(automaton, stack, item, (trail, 0))?;
         let way_out = self.way_out(automaton, stack, trail, SHARE);
+        self.truncate(len);
         (way_out.tokens < NEVER).then_some(way_out.byte)
     }
 
