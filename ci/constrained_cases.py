@@ -200,6 +200,12 @@ SCHEMAS = {
         languages={"type": "array", "items": {"enum": ["de", "en", "fr", "日本語", "it's"]},
                    "uniqueItems": True, "minItems": 1},
     ),
+    "different": record(
+        tags={**listed({"type": "string", "maxLength": 2}, 2), "uniqueItems": True},
+        counts={**listed({"type": ["number", "boolean", "null"]}, 1, 9), "uniqueItems": True},
+        ports={**listed({"type": "integer", "minimum": 1, "maximum": 20}), "uniqueItems": True},
+        days={**listed(DATE, 2), "uniqueItems": True},
+    ),
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 //! A node is [`NODE_WORDS`] words: kind, three arguments, the next of the same parent. Heights are
 //! kept and limited, so that what walks a tree may call itself.
 
-use super::automaton::{MEMBER, SET};
+use super::automaton::{ITEM, LIST, MAX_SHIFT, MEMBER, MOST_BITS, SET, TOO_COSTLY};
 use super::error::{GrammarError, GrammarErrorKind};
 use super::space::Space;
 
@@ -87,6 +87,10 @@ pub(super) struct Builder<'w> {
     pub(super) space: Space<'w>,
     rules_top: usize,
     rules: u32,
+    /// Where the source asks for items that are all different: the first time.
+    pub(super) lists: Option<(u32, u32)>,
+    /// There are trees of graphs.
+    pub(super) has_graphs: bool,
 }
 
 impl<'w> Builder<'w> {
@@ -95,7 +99,7 @@ impl<'w> Builder<'w> {
         // Node 0 is no node, so that 0 ends a list.
         space.take_low(NODE_WORDS)?;
         let rules_top = space.high();
-        Ok(Self { space, rules_top, rules: 0 })
+        Ok(Self { space, rules_top, rules: 0, lists: None, has_graphs: false })
     }
 
     fn add(
@@ -217,8 +221,19 @@ impl<'w> Builder<'w> {
         self.add(CALL, rule.0, bit, MEMBER, 1)
     }
 
+    /// A call of a rule whose items are all different, so many of them.
+    pub(super) fn list(&mut self, rule: Rule, min: u32, max: u32) -> Result<Node, GrammarError> {
+        self.add(CALL, rule.0, min | max << MAX_SHIFT, LIST, 1)
+    }
+
+    /// A call of a rule that is such an item; what it may cost is found later.
+    pub(super) fn item(&mut self, rule: Rule) -> Result<Node, GrammarError> {
+        self.add(CALL, rule.0, TOO_COSTLY << MOST_BITS, ITEM, 1)
+    }
+
     /// The tree of a graph that is written at `table`.
     pub(super) fn graph(&mut self, table: usize, states: u32) -> Result<Node, GrammarError> {
+        self.has_graphs = true;
         self.add(GRAPH, table as u32, states, 0, 1)
     }
 

@@ -3,7 +3,8 @@
 //! Offsets are in words from the start:
 //!
 //! ```text
-//! header   HEADER_WORDS: words in all, rules, states, first state, offset of the states' order
+//! header   HEADER_WORDS: words in all, rules, states, first state, offset of the states' order,
+//!          whether arrays have different items, the bytes that are a token each (8 words)
 //! rules    RULE_WORDS each: entry state, the set of bytes with which the rule begins (8 words)
 //! states   one behind the other: STATE_WORDS, then 2 words a byte edge, then 4 words a call edge
 //! order    the states' offsets by ascending closing
@@ -12,11 +13,13 @@
 /// Most calls on top of each other.
 pub const MAX_DEPTH: u32 = 256;
 
-pub(super) const HEADER_WORDS: usize = 5;
+pub(super) const HEADER_WORDS: usize = 14;
 pub(super) const HEADER_RULES: usize = 1;
 pub(super) const HEADER_STATES: usize = 2;
 pub(super) const HEADER_FIRST: usize = 3;
 pub(super) const HEADER_ORDER: usize = 4;
+pub(super) const HEADER_ITEMS: usize = 5;
+pub(super) const HEADER_SINGLES: usize = 6;
 
 pub(super) const RULE_WORDS: usize = 9;
 
@@ -57,12 +60,25 @@ pub(super) const fn times(count: u32, closing: u32) -> u32 {
 /// Stand for the most times of the calls that [`Role`] tells apart, with its word as the fewest.
 pub(super) const SET: u32 = 0;
 pub(super) const MEMBER: u32 = u32::MAX - 1;
+pub(super) const LIST: u32 = u32::MAX - 2;
+pub(super) const ITEM: u32 = u32::MAX - 3;
 
-/// What a call has to do with a set of members, each of which comes at most once, in any order.
+/// An item's cost and how many there may be are one word: this is a cost that is too high.
+pub(super) const MOST_BITS: u32 = 8;
+pub(super) const TOO_COSTLY: u32 = u32::MAX >> MOST_BITS;
+/// The fewest and the most items of an array are one word.
+pub(super) const MAX_SHIFT: u32 = 16;
+
+/// What a call has to do with what comes at most once.
+///
+/// A set has members in any order, each of which comes at most once.
 ///
 /// A set's rule has two states: before the first member, and after one, where it may end. All its
 /// calls lead to the latter; those of its members are [`Role::Member`]. Which of them have come is
 /// the count of the set's frame, a bit each.
+///
+/// A list has items that are all different ([`super::unique`]). Its rule has one state in which it
+/// may end, behind an item; how many have come is the count of its frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     None,
@@ -73,6 +89,16 @@ pub(super) enum Role {
     /// Calls the member with this bit.
     Member {
         bit: u32,
+    },
+    /// Calls a list of so many items.
+    List {
+        min: u32,
+        max: u32,
+    },
+    /// Calls an item. Of so many there is always another one, which costs at most so much.
+    Item {
+        most: u32,
+        cost: u32,
     },
 }
 
@@ -123,6 +149,17 @@ impl<'w> Automaton<'w> {
 
     pub(super) fn rules(self) -> u32 {
         self.word(HEADER_RULES)
+    }
+
+    /// Whether there are arrays whose items are all different.
+    #[inline]
+    pub(super) fn has_items(self) -> bool {
+        self.word(HEADER_ITEMS) != 0
+    }
+
+    /// Whether a byte is a token by itself.
+    pub(super) fn is_single(self, byte: u8) -> bool {
+        self.word(HEADER_SINGLES + usize::from(byte / 32)) >> (byte % 32) & 1 == 1
     }
 
     /// The fewest bytes of a text that matches.
@@ -206,6 +243,15 @@ impl<'w> Automaton<'w> {
                 let (min, max, role) = match max {
                     SET => (1, 1, Role::Set { required: min }),
                     MEMBER => (1, 1, Role::Member { bit: min }),
+                    LIST => {
+                        let (max, min) = (min >> MAX_SHIFT, min & ((1 << MAX_SHIFT) - 1));
+                        (1, 1, Role::List { min, max })
+                    }
+                    ITEM => {
+                        let (cost, most) = (min >> MOST_BITS, min & ((1 << MOST_BITS) - 1));
+                        let cost = if cost == TOO_COSTLY { NEVER } else { cost };
+                        (1, 1, Role::Item { most, cost })
+                    }
                     _ => (min, max, Role::None),
                 };
                 CallEdge { rule, min, max, target, role }

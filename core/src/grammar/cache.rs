@@ -61,6 +61,10 @@ impl<'w> Cache<'w> {
     ) -> bool {
         let (mut longest, mut deepest) = (0, 0);
         for &stack in matcher.stacks() {
+            // What is known is of items that are like no others.
+            if matcher.pool.is_on_trail(automaton, stack) {
+                return false;
+            }
             longest = longest.max(matcher.pool.tokens_to_close(automaton, stack));
             deepest = deepest.max(u32::from(matcher.pool.frame(stack.frame).depth));
         }
@@ -99,7 +103,8 @@ impl<'w> Cache<'w> {
         mask: &[u32],
     ) {
         let pool = &matcher.pool;
-        if pool.limited || walked.budgeted || self.words.len() < self.entry_words {
+        if pool.limited || pool.looks_back || walked.budgeted || self.words.len() < self.entry_words
+        {
             return;
         }
         let mut key = [0; KEY_WORDS];

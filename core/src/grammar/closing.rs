@@ -7,11 +7,13 @@
 //! token leaves open on the stack is closed by itself.
 
 use super::automaton::{
-    Automaton, CallEdge, HEADER_ORDER, HEADER_STATES, MAX_DEPTH, NEVER, Role, STATE_BYTES_TO_CLOSE,
-    STATE_CLOSING_EDGE, STATE_DEPTH, STATE_TOKENS_TO_CLOSE, plus, times,
+    Automaton, CallEdge, HEADER_ORDER, HEADER_SINGLES, HEADER_STATES, MAX_DEPTH, NEVER, Role,
+    STATE_BYTES_TO_CLOSE, STATE_CLOSING_EDGE, STATE_DEPTH, STATE_TOKENS_TO_CLOSE, plus, times,
 };
 use super::error::{GrammarError, GrammarErrorKind};
 use super::trie::Trie;
+use super::unique::missing_items;
+use super::ways;
 use super::work::Work;
 
 /// What a byte costs where no token is that byte alone: more than any way around it.
@@ -30,35 +32,13 @@ pub(super) fn in_bytes(
         let state = word(words, order + index) as usize;
         set(words, state + STATE_BYTES_TO_CLOSE, NEVER);
     }
-    let mut backwards = true;
-    loop {
-        let mut changed = false;
-        for index in 0..count {
-            let index = if backwards { count - 1 - index } else { index };
-            let state = word(words, order + index);
-            let (closing, _, edges) = shortest(Automaton::from_words(words), state, cost);
-            work.spend(edges)?;
-            let at = state as usize;
-            if closing < word(words, at + STATE_BYTES_TO_CLOSE) {
-                set(words, at + STATE_BYTES_TO_CLOSE, closing);
-                set(words, at + STATE_TOKENS_TO_CLOSE, closing);
-                changed = true;
-            } else if closing >= NEVER {
-                set(words, at + STATE_TOKENS_TO_CLOSE, NEVER);
-            }
-        }
-        if !changed {
-            break;
-        }
-        backwards = !backwards;
+    if Automaton::from_words(words).has_items() {
+        // An item has no parts, so what closes it does not depend on what it is an item of.
+        ways::forget(words);
+        settle(words, cost, work)?;
+        ways::find(words, cost, work)?;
     }
-    // Of several edges as short, the first: whatever the order in which they were found.
-    for index in 0..count {
-        let state = word(words, order + index);
-        let (_, edge, edges) = shortest(Automaton::from_words(words), state, cost);
-        work.spend(edges)?;
-        set(words, state as usize + STATE_CLOSING_EDGE, edge);
-    }
+    settle(words, cost, work)?;
     sort_by_closing(words, order, count);
     for index in 0..count {
         let state = word(words, order + index);
@@ -68,7 +48,38 @@ pub(super) fn in_bytes(
     Ok(())
 }
 
-fn word(words: &[u32], at: usize) -> u32 {
+/// Passes over all states until one finds no shorter closing. The edges that it finds are the first
+/// of those as short, whatever the order in which closings were found.
+fn settle(
+    words: &mut [u32],
+    cost: &dyn Fn(u8) -> u32,
+    work: &mut Work,
+) -> Result<(), GrammarError> {
+    let order = word(words, HEADER_ORDER) as usize;
+    let count = word(words, HEADER_STATES) as usize;
+    loop {
+        let mut changed = false;
+        for index in 0..count {
+            let state = word(words, order + index);
+            let (closing, edge, edges) = shortest(Automaton::from_words(words), state, cost);
+            work.spend(edges)?;
+            let at = state as usize;
+            set(words, at + STATE_CLOSING_EDGE, edge);
+            if closing < word(words, at + STATE_BYTES_TO_CLOSE) {
+                set(words, at + STATE_BYTES_TO_CLOSE, closing);
+                set(words, at + STATE_TOKENS_TO_CLOSE, closing);
+                changed = true;
+            } else if closing >= NEVER {
+                set(words, at + STATE_TOKENS_TO_CLOSE, NEVER);
+            }
+        }
+        if !changed {
+            return Ok(());
+        }
+    }
+}
+
+pub(super) fn word(words: &[u32], at: usize) -> u32 {
     words.get(at).copied().unwrap_or(0)
 }
 
@@ -109,6 +120,14 @@ fn shortest(automaton: Automaton<'_>, state: u32, cost: &dyn Fn(u8) -> u32) -> (
         let seen = if let Role::Member { bit } = first.role { bit } else { 0 };
         let bytes = |rule| automaton.bytes_to_close(automaton.entry(rule));
         let once = missing(automaton, call, seen).map(bytes).fold(once, plus);
+        let once = match call.role {
+            Role::Item { cost, .. } => cost,
+            Role::List { .. } => {
+                let item = further_item(automaton, call, |state| automaton.bytes_to_close(state));
+                plus(once, times(missing_items(call, 0), item))
+            }
+            _ => once,
+        };
         let closing = plus(once, automaton.bytes_to_close(call.target));
         if closing < best {
             (best, best_edge) = (closing, edge);
@@ -180,6 +199,14 @@ fn members(automaton: Automaton<'_>, set: CallEdge, is_first: bool) -> impl Iter
     automaton.calls(if is_first { entry } else { after })
 }
 
+/// What a list's item and the comma before it cost.
+fn further_item(automaton: Automaton<'_>, list: CallEdge, closing: impl Fn(u32) -> u32) -> u32 {
+    let first = automaton.calls(automaton.entry(list.rule)).next();
+    let after = first.and_then(|edge| automaton.target(automaton.call(edge).target, b','));
+    let comma = if automaton.is_single(b',') { 1 } else { RARE };
+    after.map_or(NEVER, |state| plus(comma, closing(state)))
+}
+
 /// The rules of the members that a set has still to have, each after another one.
 fn missing(automaton: Automaton<'_>, set: CallEdge, seen: u32) -> impl Iterator<Item = u32> {
     let bits = missing_bits(set, seen);
@@ -214,7 +241,12 @@ pub(super) fn tokens_after(automaton: Automaton<'_>, call: CallEdge, count: u32)
         return missing(automaton, call, count).map(tokens).fold(target, plus);
     }
     let more = call.min.saturating_sub(count);
-    if more == 0 {
+    let items = missing_items(call, count);
+    if items > 0 {
+        let item = further_item(automaton, call, |state| automaton.tokens_to_close(state));
+        return plus(times(items, item), target);
+    }
+    if more == 0 || matches!(call.role, Role::List { .. }) {
         return target;
     }
     plus(times(more, automaton.tokens_to_close(automaton.entry(call.rule))), target)
@@ -228,6 +260,11 @@ pub(super) fn cost_in(trie: Trie<'_>) -> impl Fn(u8) -> u32 {
 /// Finds all closings for the tokens of a vocabulary.
 pub(super) fn in_tokens(words: &mut [u32], trie: Trie<'_>) -> Result<(), GrammarError> {
     let cost = cost_in(trie);
+    for index in 0..8 {
+        let bytes = (0..32).filter(|bit| trie.has_single(index * 32 + bit));
+        let singles = bytes.fold(0, |singles, bit| singles | 1 << bit);
+        set(words, HEADER_SINGLES + usize::from(index), singles);
+    }
     in_bytes(words, &cost, &mut Work::new())?;
     let order = word(words, HEADER_ORDER) as usize;
     for index in 0..word(words, HEADER_STATES) as usize {
@@ -250,11 +287,13 @@ struct Closing<'w> {
     /// Calls that have not returned, and how often they have been called or which members have
     /// come.
     calls: heapless::Vec<(u32, u32), { MAX_DEPTH as usize }>,
+    /// What the item costs that is next, and what comes after it in its list.
+    item: u32,
 }
 
 impl<'w> Closing<'w> {
     const fn new(automaton: Automaton<'w>, state: u32) -> Self {
-        Self { automaton, state, calls: heapless::Vec::new() }
+        Self { automaton, state, calls: heapless::Vec::new(), item: NEVER }
     }
 
     /// The next byte; `None` at the end, and where more calls lie on top of each other than a text
@@ -266,7 +305,16 @@ impl<'w> Closing<'w> {
                     self.state = target;
                     return Some(cheapest(low, high, cost));
                 }
-                ClosingStep::Call { edge } => self.call(edge, 1)?,
+                ClosingStep::Call { edge } => {
+                    if let Role::Item { cost, .. } = self.automaton.call(edge).role {
+                        // Which it will be is not known.
+                        let after =
+                            self.automaton.tokens_to_close(self.automaton.call(edge).target);
+                        self.item = plus(cost, after);
+                        return None;
+                    }
+                    self.call(edge, 1)?;
+                }
                 ClosingStep::End => {
                     let (edge, count) = self.calls.pop()?;
                     let call = self.automaton.call(edge);
@@ -286,7 +334,7 @@ impl<'w> Closing<'w> {
     fn call(&mut self, edge: u32, count: u32) -> Option<()> {
         let call = self.automaton.call(edge);
         let count = match (call.role, self.calls.last_mut()) {
-            (Role::Set { .. }, _) => 0,
+            (Role::Set { .. } | Role::List { .. }, _) => 0,
             (Role::Member { bit }, Some((_, seen))) => {
                 *seen |= bit;
                 1
@@ -304,13 +352,13 @@ impl<'w> Closing<'w> {
         }
     }
 
-    /// Tokens that close what is left, by what is known.
-    fn tokens(&self) -> u32 {
+    /// Tokens that close what is left, by what is known of the state.
+    fn tokens(&self, own: u32) -> u32 {
         let calls = self
             .calls
             .iter()
             .map(|&(edge, count)| tokens_after(self.automaton, self.automaton.call(edge), count));
-        calls.fold(self.automaton.tokens_to_close(self.state), plus)
+        calls.fold(own, plus)
     }
 
     /// The fewest tokens of the whole: for each token that the closing begins with, that one and
@@ -319,14 +367,15 @@ impl<'w> Closing<'w> {
         if self.automaton.accepts(self.state) {
             return 0;
         }
-        let (mut best, mut node) = (NEVER, None);
+        let (mut best, mut node, mut begins) = (NEVER, None, true);
         while let Some(byte) = self.next(cost) {
             node = trie.child(node, byte);
             let Some(node) = node else { break };
             if !trie.tokens(node).is_empty() {
-                best = best.min(plus(1, self.tokens()));
+                best = best.min(plus(1, self.tokens(self.automaton.tokens_to_close(self.state))));
             }
+            begins = false;
         }
-        best
+        if begins && self.item < NEVER { self.tokens(self.item) } else { best }
     }
 }

@@ -3,11 +3,14 @@
 
 use super::ast::{Builder, Rule};
 use super::automaton::{
-    Automaton, HEADER_FIRST, HEADER_ORDER, HEADER_RULES, HEADER_STATES, HEADER_WORDS, RULE_WORDS,
+    Automaton, CallEdge, HEADER_FIRST, HEADER_ITEMS, HEADER_ORDER, HEADER_RULES, HEADER_SINGLES,
+    HEADER_STATES, HEADER_WORDS, RULE_WORDS,
 };
 use super::closing;
 use super::error::{GrammarError, GrammarErrorKind};
+use super::nfa::Shared;
 use super::subset::{Determinised, determinise};
+use super::ways;
 use super::work::Work;
 
 /// Compiles what `define` builds: it gives the rule that a text must match.
@@ -41,36 +44,52 @@ pub(super) fn compile_with<'w>(
     let rules = builder.rules();
     builder.space.take_low(HEADER_WORDS + rules as usize * RULE_WORDS)?;
     let (mut states, mut first) = (0, 0);
+    let starts = builder.space.take_high(rules as usize + 1)?;
+    let high = builder.space.high();
+    let mut shared = Shared::new(&mut builder)?;
     for rule in (0..rules).map(Rule) {
-        let made = determinise(builder.tree(rule), &mut builder, base, work)?;
-        let Determinised { entry, .. } = made;
+        shared.next_rule();
+        let made = determinise(builder.tree(rule), &mut builder, (base, shared), work)?;
+        let Determinised { entry, first: start, .. } = made;
+        builder.space.set(starts + rule.0 as usize, start);
         builder.space.set(base + HEADER_WORDS + rule.0 as usize * RULE_WORDS, entry);
         states += made.states;
         if rule == root {
             first = made.first;
         }
     }
+    builder.space.release_high(high);
     let order = builder.space.low() - base;
+    builder.space.set(starts + rules as usize, order as u32);
     builder.space.take_low(states as usize)?;
     // Names are for errors, so the check comes while they are here.
-    let at = builder.space.high();
     let seen = builder.space.take_high(2 * rules as usize + 1)?;
-    let header = [0, rules, states, first, order as u32];
+    let lists = builder.lists;
+    let header = [0, rules, states, first, order as u32, u32::from(lists.is_some())];
     debug_assert!((HEADER_RULES, HEADER_STATES, HEADER_FIRST, HEADER_ORDER) == (1, 2, 3, 4));
-    for (index, word) in header.into_iter().enumerate() {
+    debug_assert!((HEADER_ITEMS, HEADER_SINGLES) == (5, header.len()));
+    // Any byte is a token as long as there is no vocabulary.
+    let singles = [u32::MAX; HEADER_WORDS - HEADER_SINGLES];
+    for (index, word) in header.into_iter().chain(singles).enumerate() {
         builder.space.set(base + index, word);
     }
     find_left_recursion(&mut builder, base, seen)?;
-    builder.space.release_high(at);
+    let seen = builder.space.take_high(3 * rules as usize)?;
+    list_states(&mut builder, base, (starts, seen, order));
 
     let compiled = builder.space.into_front(base);
     let length = compiled.len();
     if let Some(total) = compiled.first_mut() {
         *total = length as u32;
     }
-    list_states(compiled, HEADER_WORDS + rules as usize * RULE_WORDS, order);
     find_beginnings(compiled, work)?;
     closing::in_bytes(compiled, &|_| 1, work)?;
+    if let Some((offset, length)) = lists
+        && !ways::limit(compiled)
+    {
+        let kind = GrammarErrorKind::Unsupported("this keyword with items of so few values");
+        return Err(GrammarError::new(kind, offset as usize, length as usize));
+    }
     if Automaton::from_words(compiled).fewest_bytes() >= super::automaton::NEVER {
         return Err(GrammarError::whole(GrammarErrorKind::MatchesNothing));
     }
@@ -173,21 +192,75 @@ fn next_called(builder: &Builder<'_>, base: usize, seen: usize, rule: u32) -> Op
     let automaton = Automaton::from_words(words);
     automaton
         .calls(entry)
-        .map(|edge| (automaton.call(edge).rule - HEADER_WORDS as u32) / RULE_WORDS as u32)
+        .map(|edge| rule_index(automaton.call(edge)) as u32)
         .find(|&called| builder.space.get(seen + called as usize) != 2)
 }
 
-/// Fills the list of states in the order in which they lie.
-fn list_states(words: &mut [u32], first: usize, order: usize) {
-    let (mut state, mut index) = (first, order);
-    while state < order {
-        let length = Automaton::from_words(words).state_words(state as u32);
-        if let Some(entry) = words.get_mut(index) {
-            *entry = state as u32;
+/// Fills the list of states: those of a rule behind those of all that it calls, but where they call
+/// each other, and each behind most that it leads to. What is found out about a state by others is
+/// then found at once. A depth-first search: `seen` has three words a rule, whether it has been
+/// called, and the path: rules, and where each has come to in its states.
+fn list_states(
+    builder: &mut Builder<'_>,
+    base: usize,
+    (starts, seen, order): (usize, usize, usize),
+) {
+    let rules = builder.rules() as usize;
+    let (path, cursors) = (seen + rules, seen + 2 * rules);
+    let mut next = base + order;
+    for start in 0..rules {
+        let (mut length, mut called) = (0, Some(start));
+        loop {
+            if let Some(rule) = called.filter(|&rule| builder.space.get(seen + rule) == 0) {
+                let first = builder.space.get(starts + rule);
+                builder.space.set(seen + rule, 1);
+                builder.space.set(path + length, rule as u32);
+                builder.space.set(cursors + length, first);
+                length += 1;
+            }
+            let Some(top) = length.checked_sub(1) else { break };
+            let rule = builder.space.get(path + top) as usize;
+            let [start, end] = [0, 1].map(|next| builder.space.get(starts + rule + next));
+            let state = builder.space.get(cursors + top);
+            if state >= end {
+                next = list_rule(builder, base, (start, end), next);
+                (length, called) = (top, None);
+                continue;
+            }
+            let automaton = Automaton::from_words(builder.space.slice(base, order));
+            let is_new = |&rule: &usize| builder.space.get(seen + rule) == 0;
+            called = {
+                let calls = automaton.calls(state).map(|edge| automaton.call(edge));
+                calls.map(rule_index).find(is_new)
+            };
+            if called.is_none() {
+                let after = state + automaton.state_words(state) as u32;
+                builder.space.set(cursors + top, after);
+            }
         }
-        state += length;
-        index += 1;
     }
+}
+
+fn rule_index(call: CallEdge) -> usize {
+    (call.rule as usize).saturating_sub(HEADER_WORDS) / RULE_WORDS
+}
+
+/// Lists the states from one to before another, the last one first: where the next one is listed.
+fn list_rule(
+    builder: &mut Builder<'_>,
+    base: usize,
+    (start, end): (u32, u32),
+    first: usize,
+) -> usize {
+    let (mut state, mut next) = (start, first);
+    while state < end {
+        builder.space.set(next, state);
+        next += 1;
+        let automaton = Automaton::from_words(builder.space.slice(base, end as usize));
+        state += automaton.state_words(state) as u32;
+    }
+    builder.space.slice_mut(first, next - first).reverse();
+    next
 }
 
 /// The bytes with which each rule begins.

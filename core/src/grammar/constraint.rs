@@ -79,7 +79,7 @@ pub struct Effort {
 
 /// A constraint on one text.
 ///
-/// Its size is fixed (about 31 KiB), whatever the grammar and the text.
+/// Its size is fixed (about 35 KiB), whatever the grammar and the text.
 #[derive(Debug)]
 pub struct Constraint<'m> {
     automaton: Automaton<'m>,

@@ -55,7 +55,7 @@ impl Bytes {
         }
     }
 
-    fn add(&mut self, low: u8, high: u8) {
+    pub(super) fn add(&mut self, low: u8, high: u8) {
         for byte in low..=high {
             if let Some(word) = self.0.get_mut(usize::from(byte / 32)) {
                 *word |= 1 << (byte % 32);
@@ -139,12 +139,15 @@ impl Loop {
     /// The loop that a stack is in, if it is known to be in one.
     pub(super) fn find(automaton: Automaton<'_>, pool: &mut Pool, stack: Stack) -> Option<Self> {
         let Stack { state, frame } = stack;
+        if pool.is_on_trail(automaton, stack) {
+            return None;
+        }
         let Frame { edge, parent, depth, .. } = pool.frame(frame);
         let depth = u32::from(depth);
         let is_own = || automaton.byte_edges(state).any(|(_, _, target)| target == state);
         // The state after a byte, the call of which it is one, where that is, and what is below.
         let (inside, edge, depth, below) = if automaton.is_final(state) {
-            if frame == 0 {
+            if frame == 0 || !is_repeated(automaton.call(edge)) {
                 return None;
             }
             pool.floor = pool.floor.min(depth as u16);

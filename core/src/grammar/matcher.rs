@@ -10,6 +10,7 @@ use super::closing::{
     ClosingStep, cheapest, closing_step, depth_inside, next_member, tokens_after,
 };
 use super::margin::{Margins, is_repeated};
+use super::unique::{Memory, missing_items};
 
 /// Most stacks that a text may be in at the same time.
 pub const MAX_STACKS: usize = 32;
@@ -55,6 +56,9 @@ pub(super) struct Pool {
     pub(super) peak_frames: u16,
     /// What the counts of the topmost calls may be as well.
     pub(super) margins: Margins,
+    /// The items of an array that are all different, and whether they were looked at.
+    pub(super) memory: Memory,
+    pub(super) looks_back: bool,
 }
 
 impl Pool {
@@ -68,6 +72,8 @@ impl Pool {
             peak_depth: 0,
             peak_frames: 0,
             margins: Margins::default(),
+            memory: Memory::new(),
+            looks_back: false,
         }
     }
 
@@ -101,6 +107,7 @@ impl Pool {
             frame = parent;
         }
         self.limited = false;
+        self.looks_back = false;
         self.floor = u16::MAX;
         self.peak_depth = 0;
         self.peak_frames = 0;
@@ -133,15 +140,24 @@ impl Pool {
         if tokens >= NEVER {
             return None;
         }
+        self.put(Frame { edge, count, tokens, parent, depth: depth as u16 })
+    }
+
+    /// Another frame, as it is.
+    pub(super) fn put(&mut self, new: Frame) -> Option<u16> {
         let index = self.len;
         let Some(frame) = self.frames.get_mut(usize::from(index)) else {
             self.limited = true;
             return None;
         };
-        *frame = Frame { edge, count, tokens, parent, depth: depth as u16 };
+        *frame = new;
         self.len += 1;
         self.peak_frames = self.peak_frames.max(self.len);
         Some(index)
+    }
+
+    pub(super) fn update(&mut self, frame: u16, change: impl FnOnce(&mut Frame) -> bool) -> bool {
+        self.frames.get_mut(usize::from(frame)).is_some_and(change)
     }
 
     /// A call of a rule once, on top of `frame`; `None` where there is no room, or the member has
@@ -152,6 +168,8 @@ impl Pool {
             Role::None if automaton.is_last(call) => Some(frame),
             Role::None => self.push(automaton, edge, 1, frame),
             Role::Set { .. } => self.push(automaton, edge, 0, frame),
+            Role::List { .. } => self.push_list(automaton, edge, frame),
+            Role::Item { .. } => self.push_item(automaton, edge, frame),
             Role::Member { bit } => {
                 let Frame { edge: set, count: seen, parent, depth, .. } = self.frame(frame);
                 self.floor = self.floor.min(depth);
@@ -236,16 +254,45 @@ impl Pool {
     ) -> usize {
         let mut found = Found { stacks: out, len: 0 };
         for &stack in from {
-            // What most bytes of most texts do: an edge, no call, no return.
-            if let Some(target) = automaton.target(stack.state, byte) {
-                self.arrive(automaton, Stack { state: target, ..stack }, &mut found);
-            }
-            if automaton.is_plain(stack.state) {
+            if automaton.has_items() {
+                let mut own = [Stack::default(); MAX_STACKS];
+                let count = self.step_items(automaton, stack, byte, &mut own);
+                let own = own.get(..count).unwrap_or_default();
+                own.iter().for_each(|&stack| self.add(automaton, stack, &mut found));
                 continue;
             }
-            self.step_calls(automaton, stack, byte, &mut found);
+            self.step_from(automaton, stack, byte, &mut found);
         }
         found.len
+    }
+
+    /// The stacks after `byte` for one stack, whatever its items are.
+    pub(super) fn step_one(
+        &mut self,
+        automaton: Automaton<'_>,
+        stack: Stack,
+        byte: u8,
+        out: &mut [Stack],
+    ) -> usize {
+        let mut found = Found { stacks: out, len: 0 };
+        self.step_from(automaton, stack, byte, &mut found);
+        found.len
+    }
+
+    fn step_from(
+        &mut self,
+        automaton: Automaton<'_>,
+        stack: Stack,
+        byte: u8,
+        found: &mut Found<'_>,
+    ) {
+        // What most bytes of most texts do: an edge, no call, no return.
+        if let Some(target) = automaton.target(stack.state, byte) {
+            self.arrive(automaton, Stack { state: target, ..stack }, found);
+        }
+        if !automaton.is_plain(stack.state) {
+            self.step_calls(automaton, stack, byte, found);
+        }
     }
 
     /// The calls and returns of a stack for `byte`; its own byte edges are done.
@@ -299,6 +346,9 @@ impl Pool {
             let after = Stack { state: call.target, frame: parent };
             return if is_whole { todo.push(after) } else { Ok(()) };
         }
+        if missing_items(call, count) > 0 {
+            return Ok(());
+        }
         self.margins.note_end(edge, count, call.min);
         if count >= call.min {
             todo.push(Stack { state: call.target, frame: parent })?;
@@ -326,7 +376,8 @@ impl Pool {
             let Frame { edge, count, parent, depth, .. } = self.frame(frame);
             self.floor = self.floor.min(depth);
             let call = automaton.call(edge);
-            if count < call.max {
+            // Whether an item may end shows when it has been looked at as a whole.
+            if count < call.max || matches!(call.role, Role::Item { .. }) {
                 break;
             }
             self.margins.note_refused(edge, count.saturating_add(1));
@@ -334,9 +385,13 @@ impl Pool {
         }
         let depth = u32::from(self.frame(frame).depth) + automaton.depth_to_close(state);
         let stack = Stack { state, frame };
-        if !self.is_deep_enough(depth) || self.tokens_to_close(automaton, stack) >= NEVER {
-            return;
+        if self.is_deep_enough(depth) && self.tokens_to_close(automaton, stack) < NEVER {
+            self.add(automaton, stack, found);
         }
+    }
+
+    fn add(&mut self, automaton: Automaton<'_>, stack: Stack, found: &mut Found<'_>) {
+        let Stack { state, frame } = stack;
         let known = found.stacks.get(..found.len).unwrap_or_default();
         if known.iter().any(|old| old.state == state && self.equal(old.frame, frame)) {
             return;
@@ -402,6 +457,9 @@ impl Matcher {
         let from = from.get(..count).unwrap_or_default();
         self.len = self.pool.step(*automaton, from, byte, &mut self.stacks);
         self.collect();
+        if automaton.has_items() {
+            self.pool.remember(*automaton, self.stacks.get(..self.len).unwrap_or_default(), byte);
+        }
         self.len > 0
     }
 
@@ -429,8 +487,14 @@ impl Matcher {
         cost: &dyn Fn(u8) -> u32,
     ) -> Option<u8> {
         let automaton = *automaton;
-        let &Stack { mut state, mut frame } = self.stacks().first()?;
+        let &stack = self.stacks().first()?;
+        let Stack { mut state, mut frame } = stack;
+        let frames = self.pool.len();
+        let out = self.pool.byte_out(automaton, stack);
         let byte = loop {
+            if let Some(out) = out {
+                break out;
+            }
             match closing_step(automaton, state) {
                 ClosingStep::Byte { low, high, target } => {
                     state = target;
@@ -458,12 +522,20 @@ impl Matcher {
                     } else if count < call.min {
                         frame = self.pool.push(automaton, edge, count + 1, parent)?;
                         state = automaton.entry(call.rule);
+                    } else if missing_items(call, count) > 0 {
+                        break b',';
                     } else {
                         (state, frame) = (call.target, parent);
                     }
                 }
             }
         };
+        if automaton.has_items() {
+            self.pool.truncate(frames);
+            let leads = self.push(&automaton, byte);
+            self.keep_only(self.shortest(&automaton)?);
+            return leads.then_some(byte);
+        }
         self.keep_only(Stack { state, frame });
         Some(byte)
     }

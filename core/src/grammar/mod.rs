@@ -17,7 +17,8 @@
 //!
 //! Members of an object that come in any order are one rule: which of them have come is a set of
 //! bits in the frame of its call, as the count of a repetition is. What closes the object is then
-//! the sum of what closes each member that must still come.
+//! the sum of what closes each member that must still come. Items that must all be different are
+//! kept as they are written, as many as fit the matcher.
 //!
 //! [`Constraint`] joins a matcher with a vocabulary: [`TokenBytes`] gives each token's bytes,
 //! [`Trie`] holds them as a tree, and one walk over tree and automaton together says which tokens
@@ -89,9 +90,13 @@ mod subset;
 #[deny(clippy::indexing_slicing)]
 mod trie;
 #[deny(clippy::indexing_slicing)]
+mod unique;
+#[deny(clippy::indexing_slicing)]
 mod utf8;
 #[deny(clippy::indexing_slicing)]
 mod walk;
+#[deny(clippy::indexing_slicing)]
+mod ways;
 #[deny(clippy::indexing_slicing)]
 mod work;
 

@@ -34,12 +34,50 @@ pub(super) enum State {
 pub(super) struct Nfa {
     top: usize,
     states: u32,
+    shared: Shared,
+}
+
+/// States that wait for the rest of a character: one for all edges with the same rest that lead to
+/// the same state, as long as there is a place for it.
+#[derive(Clone, Copy)]
+pub(super) struct Shared {
+    at: usize,
+    /// Entries of other rules mean nothing.
+    rule: u32,
+}
+
+const SHARED: usize = 1024;
+
+/// Characters of several bytes.
+const ALL: (u32, u32) = (0x80, 0x10_FFFF);
+
+/// Places that are looked at for one.
+const PROBES: usize = 8;
+
+/// The range of its byte, where that leads, the rule, the state.
+const SHARED_WORDS: usize = 4;
+
+impl Shared {
+    /// Room for the states of one rule after the other, where there are graphs.
+    pub(super) fn new(builder: &mut Builder<'_>) -> Result<Self, GrammarError> {
+        let places = if builder.has_graphs { SHARED } else { 0 };
+        let at = builder.space.take_high(places * SHARED_WORDS)?;
+        Ok(Self { at, rule: 0 })
+    }
+
+    pub(super) const fn next_rule(&mut self) {
+        self.rule += 1;
+    }
 }
 
 impl Nfa {
     /// The states of a tree; the first is where it begins.
-    pub(super) fn of(tree: Node, builder: &mut Builder<'_>) -> Result<Self, GrammarError> {
-        let mut nfa = Self { top: builder.space.high(), states: 0 };
+    pub(super) fn of(
+        tree: Node,
+        shared: Shared,
+        builder: &mut Builder<'_>,
+    ) -> Result<Self, GrammarError> {
+        let mut nfa = Self { top: builder.space.high(), states: 0, shared };
         let start = nfa.state(builder)?;
         let end = nfa.attach(tree, start, builder)?;
         nfa.set(builder, end, [ACCEPT, 0, 0]);
@@ -197,11 +235,15 @@ impl Nfa {
             for _ in 0..head / 2 {
                 let [low, high, target] = [0, 1, 2].map(|index| builder.space.get(at + index));
                 at += EDGE_WORDS;
+                let mut high = high;
+                if low < 0x80 && high == ALL.1 {
+                    high = ALL.0 - 1;
+                    let start = self.all_further(first + target, builder)?;
+                    fork = self.fork(fork, start, builder)?;
+                }
                 spelling::sequences(low, high, &mut |ranges| {
-                    fork = self.branch(fork, first + target, builder, |nfa, builder, start| {
-                        let mut ranges = ranges.iter();
-                        ranges.try_fold(start, |from, &range| nfa.byte(builder, from, range))
-                    })?;
+                    let start = self.rest(ranges, first + target, builder)?;
+                    fork = self.fork(fork, start, builder)?;
                     Ok(())
                 })?;
             }
@@ -210,6 +252,94 @@ impl Nfa {
             }
         }
         Ok(end)
+    }
+
+    /// Another way from an open state; the open state for the next one.
+    fn fork(
+        &mut self,
+        from: u32,
+        start: u32,
+        builder: &mut Builder<'_>,
+    ) -> Result<u32, GrammarError> {
+        let next = self.state(builder)?;
+        self.join(builder, from, [Some(start), Some(next)]);
+        Ok(next)
+    }
+
+    /// The state that waits for any character of several bytes, and then leads to `target`.
+    fn all_further(&mut self, target: u32, builder: &mut Builder<'_>) -> Result<u32, GrammarError> {
+        // No range of bytes is this.
+        let key = [u32::MAX, target];
+        let (place, is_free) = match self.find_shared(key, builder) {
+            Ok(known) => return Ok(known),
+            Err(place) => place,
+        };
+        let state = self.state(builder)?;
+        let mut fork = state;
+        spelling::sequences(ALL.0, ALL.1, &mut |ranges| {
+            let start = self.rest(ranges, target, builder)?;
+            fork = self.fork(fork, start, builder)?;
+            Ok(())
+        })?;
+        self.share(place, is_free, (key, state), builder);
+        Ok(state)
+    }
+
+    /// A shared state, or a place for it and whether that is free.
+    fn find_shared(
+        &self,
+        [range, next]: [u32; 2],
+        builder: &Builder<'_>,
+    ) -> Result<u32, (usize, bool)> {
+        // Multiplication by the golden ratio (Knuth, vol. 3, 6.4).
+        let mixed = (range ^ next.wrapping_mul(0x0100_0193)).wrapping_mul(0x9E37_79B1);
+        let key = [range, next, self.shared.rule];
+        let mut place = self.shared.at;
+        for probe in 0..PROBES {
+            let index = (mixed >> 16) as usize + probe;
+            place = self.shared.at + index % SHARED * SHARED_WORDS;
+            if builder.space.slice(place, key.len()) == key {
+                return Ok(builder.space.get(place + key.len()));
+            }
+            if builder.space.get(place + 2) != self.shared.rule {
+                return Err((place, true));
+            }
+        }
+        Err((place, false))
+    }
+
+    fn share(
+        &self,
+        place: usize,
+        is_free: bool,
+        ([range, next], state): ([u32; 2], u32),
+        builder: &mut Builder<'_>,
+    ) {
+        let words = [range, next, self.shared.rule, state];
+        for (index, word) in words.into_iter().enumerate().filter(|_| is_free) {
+            builder.space.set(place + index, word);
+        }
+    }
+
+    /// The state that waits for these bytes, one after the other, and then leads to `target`.
+    fn rest(
+        &mut self,
+        ranges: &[(u8, u8)],
+        target: u32,
+        builder: &mut Builder<'_>,
+    ) -> Result<u32, GrammarError> {
+        let Some((&(low, high), further)) = ranges.split_first() else { return Ok(target) };
+        let next = self.rest(further, target, builder)?;
+        let range = u32::from(low) | u32::from(high) << 8;
+        let key = [range, next];
+        let (place, is_free) = match self.find_shared(key, builder) {
+            Ok(known) => return Ok(known),
+            Err(place) => place,
+        };
+        let state = self.state(builder)?;
+        self.set(builder, state, [BYTES | range << 8, next, 0]);
+        self.share(place, is_free, (key, state), builder);
+        Ok(state)
     }
 
     fn repeat(

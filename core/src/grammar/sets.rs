@@ -173,9 +173,11 @@ impl Sets {
     }
 
     /// The lowest byte that leads where `byte` does, as far as one can see.
-    pub(super) fn like(&self, automaton: Automaton<'_>, set: u16, byte: u8) -> u8 {
-        let &[Stack { state, .. }] = self.stacks(set) else { return byte };
-        let mut edges = automaton.byte_edges(state).filter(|_| automaton.is_plain(state));
+    pub(super) fn like(&self, automaton: Automaton<'_>, pool: &Pool, set: u16, byte: u8) -> u8 {
+        let &[stack] = self.stacks(set) else { return byte };
+        let Stack { state, .. } = stack;
+        let is_plain = automaton.is_plain(state) && !pool.is_on_trail(automaton, stack);
+        let mut edges = automaton.byte_edges(state).filter(|_| is_plain);
         let own = edges.find(|&(low, high, _)| low <= byte && byte <= high);
         own.map_or(byte, |(low, ..)| low)
     }

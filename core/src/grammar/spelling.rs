@@ -31,6 +31,11 @@ type Emit<'e> = &'e mut dyn FnMut(&[(u8, u8)]) -> Result<(), GrammarError>;
 
 /// Shows `emit` the spellings of the code points `low..=high` as sequences of byte ranges.
 pub(super) fn sequences(low: u32, high: u32, emit: Emit<'_>) -> Result<(), GrammarError> {
+    // Most ranges are of letters or digits.
+    let is_plain = |(first, last)| first <= low && high <= last && high <= 0x7F;
+    if PLAIN.into_iter().any(is_plain) {
+        return emit(&[(low as u8, high as u8)]);
+    }
     let backslash = (b'\\', b'\\');
     for (point, short) in SHORT {
         if (low..=high).contains(&point) {

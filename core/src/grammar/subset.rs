@@ -10,10 +10,11 @@ use super::automaton::{
     STATE_WORDS,
 };
 use super::error::GrammarError;
-use super::nfa::{Nfa, State};
+use super::nfa::{Nfa, Shared, State};
 use super::work::Work;
 
-const BUCKETS: usize = 1024;
+/// Buckets of sets: as many as states, within these.
+const BUCKETS: (usize, usize) = (16, 4096);
 
 const RECORD_WORDS: usize = 5;
 const RECORD_BUCKET: usize = 1;
@@ -31,12 +32,26 @@ pub(super) struct Determinised {
     pub(super) states: u32,
 }
 
+/// Most ranges of a set that are looked at all at once.
+const MAX_RANGES: usize = 64;
+
+/// A state's byte edges as far as they are written: where the last one is, its target, and the byte
+/// behind it.
+#[derive(Default)]
+struct Edges {
+    count: u32,
+    last: usize,
+    target: usize,
+    end: u16,
+}
+
 struct Subset<'b, 'w> {
     builder: &'b mut Builder<'w>,
     nfa: Nfa,
     /// Where the compiled form starts in the space.
     base: usize,
-    buckets: usize,
+    /// Where they are, and how many.
+    buckets: (usize, usize),
     /// A word a state: the generation that has seen it.
     marks: usize,
     generation: u32,
@@ -45,6 +60,8 @@ struct Subset<'b, 'w> {
     /// The set being gathered. `[states]`
     set: usize,
     set_length: usize,
+    /// The record of what follows a single state, as far as it is known: 1 for nothing. `[states]`
+    alone: usize,
     /// The record that was made last.
     newest: usize,
     /// A set can have as many successors as there are sets: that must end.
@@ -55,27 +72,30 @@ struct Subset<'b, 'w> {
 pub(super) fn determinise(
     tree: Node,
     builder: &mut Builder<'_>,
-    base: usize,
+    (base, shared): (usize, Shared),
     work: &mut Work,
 ) -> Result<Determinised, GrammarError> {
     let high = builder.space.high();
-    let nfa = Nfa::of(tree, builder)?;
+    let nfa = Nfa::of(tree, shared, builder)?;
     let states = nfa.len();
-    let buckets = builder.space.take_high(BUCKETS)?;
+    let bucket_count = states.next_power_of_two().clamp(BUCKETS.0, BUCKETS.1);
+    let buckets = builder.space.take_high(bucket_count)?;
     let marks = builder.space.take_high(states)?;
     // A state is pushed at most once for each state that leads to it, and marked when popped.
     let todo = builder.space.take_high(2 * states + 2)?;
     let set = builder.space.take_high(states)?;
+    let alone = builder.space.take_high(states)?;
     let mut subset = Subset {
         builder,
         nfa,
         base,
-        buckets,
+        buckets: (buckets, bucket_count),
         marks,
         generation: 0,
         todo,
         set,
         set_length: 0,
+        alone,
         newest: 0,
         work,
     };
@@ -179,10 +199,11 @@ impl Subset<'_, '_> {
         let hash = set
             .iter()
             .fold(0x811C_9DC5_u32, |hash, &state| (hash ^ state).wrapping_mul(0x0100_0193));
-        let bucket = self.buckets + (hash >> 16) as usize % BUCKETS;
+        let (buckets, count) = self.buckets;
+        let bucket = buckets + (hash >> 16) as usize % count;
         let mut record = self.builder.space.get(bucket) as usize;
         while record != 0 {
-            self.work.spend(4)?;
+            self.work.spend(12)?;
             let space = &self.builder.space;
             if space.get(record) == hash
                 && space.get(record + RECORD_LENGTH) as usize == length
@@ -235,8 +256,83 @@ impl Subset<'_, '_> {
         Ok(())
     }
 
-    /// The byte edges: between two neighbouring limits of ranges, all bytes lead to the same set.
+    /// The byte edges: one for each range, where no byte is in two different ones.
     fn emit_bytes(&mut self, record: usize, length: usize) -> Result<u32, GrammarError> {
+        self.work.spend(16 + 6 * length as u64)?;
+        // Lowest and highest byte and target of each, in one number to be sorted by.
+        let mut ranges = heapless::Vec::<u64, MAX_RANGES>::new();
+        for index in 0..length {
+            if let State::Bytes { low, high, target } = self.member(record, index) {
+                let bytes = u64::from(low) << 40 | u64::from(high) << 32;
+                if ranges.push(bytes | u64::from(target)).is_err() {
+                    return self.emit_segments(record, length);
+                }
+            }
+        }
+        ranges.sort_unstable();
+        let bytes_of = |range: u64| ((range >> 40) as u8, (range >> 32) as u8);
+        let overlap = |a: u64, b: u64| a >> 32 != b >> 32 && bytes_of(b).0 <= bytes_of(a).1;
+        if ranges.windows(2).any(|pair| matches!(pair, &[a, b] if overlap(a, b))) {
+            return self.emit_segments(record, length);
+        }
+        let mut edges = Edges::default();
+        for same in ranges.chunk_by(|a, b| a >> 32 == b >> 32) {
+            let &[first, ref others @ ..] = same else { continue };
+            let record = match others {
+                [] => self.record_alone(first as u32)?,
+                _ => {
+                    self.work.spend(10 * same.len() as u64)?;
+                    self.begin_set();
+                    same.iter().for_each(|&range| self.add(range as u32));
+                    // Only alternatives of which there are none lead to an empty set.
+                    if self.set_length == 0 { None } else { self.record().map(Some)? }
+                }
+            };
+            if let Some(record) = record {
+                self.emit_edge(&mut edges, bytes_of(first), record)?;
+            }
+        }
+        Ok(edges.count)
+    }
+
+    /// The record of what follows one state.
+    fn record_alone(&mut self, state: u32) -> Result<Option<usize>, GrammarError> {
+        let place = self.alone + state as usize;
+        let mut record = self.builder.space.get(place) as usize;
+        if record == 0 {
+            self.begin_set();
+            self.add(state);
+            // Only alternatives of which there are none lead to an empty set.
+            record = if self.set_length == 0 { 1 } else { self.record()? };
+            self.builder.space.set(place, record as u32);
+        }
+        Ok((record != 1).then_some(record))
+    }
+
+    /// Appends a byte edge, or makes the one before it longer.
+    fn emit_edge(
+        &mut self,
+        edges: &mut Edges,
+        (low, high): (u8, u8),
+        target: usize,
+    ) -> Result<(), GrammarError> {
+        if edges.count > 0 && edges.target == target && edges.end == u16::from(low) {
+            let range = self.builder.space.get(edges.last) & 0xFF | u32::from(high) << 8;
+            self.builder.space.set(edges.last, range);
+        } else {
+            edges.last = self.builder.space.take_low(BYTE_EDGE_WORDS)?;
+            self.builder.space.set(edges.last, u32::from(low) | u32::from(high) << 8);
+            self.builder.space.set(edges.last + 1, target as u32);
+            edges.count += 1;
+            edges.target = target;
+        }
+        edges.end = u16::from(high) + 1;
+        Ok(())
+    }
+
+    /// The same for ranges that overlap: between two neighbouring limits of ranges, all bytes lead
+    /// to the same set.
+    fn emit_segments(&mut self, record: usize, length: usize) -> Result<u32, GrammarError> {
         // Bit b: a range begins with b, or one ends with b - 1.
         let mut limits = [0u32; 8];
         let mut limit = |byte: u8| {
@@ -253,9 +349,7 @@ impl Subset<'_, '_> {
         let is_limit = |byte: u8| {
             limits.get(usize::from(byte / 32)).is_some_and(|w| w >> (byte % 32) & 1 == 1)
         };
-        let mut edges = 0;
-        // The edge before: its place and target, and the byte after its last.
-        let mut before = (0, 0, 0u16);
+        let mut edges = Edges::default();
         let mut low = 0u16;
         while low <= 255 {
             let mut high = low;
@@ -263,22 +357,11 @@ impl Subset<'_, '_> {
                 high += 1;
             }
             if let Some(target) = self.set_after(record, length, low as u8)? {
-                let (at, last_target, end) = before;
-                if edges > 0 && last_target == target && end == low {
-                    let range = self.builder.space.get(at) & 0xFF | u32::from(high) << 8;
-                    self.builder.space.set(at, range);
-                    before.2 = high + 1;
-                } else {
-                    let at = self.builder.space.take_low(BYTE_EDGE_WORDS)?;
-                    self.builder.space.set(at, u32::from(low) | u32::from(high) << 8);
-                    self.builder.space.set(at + 1, target as u32);
-                    edges += 1;
-                    before = (at, target, high + 1);
-                }
+                self.emit_edge(&mut edges, (low as u8, high as u8), target)?;
             }
             low = high + 1;
         }
-        Ok(edges)
+        Ok(edges.count)
     }
 
     /// The record of the states after `byte`.

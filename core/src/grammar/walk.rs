@@ -176,7 +176,11 @@ impl Walk<'_, '_> {
     fn goes_on_as_text(&mut self) -> bool {
         let [lead, last] = [0xC3, 0xA9];
         let mut index = 0;
-        while let Some(&Stack { state, frame }) = self.levels.sets.stacks(0).get(index) {
+        while let Some(&stack) = self.levels.sets.stacks(0).get(index) {
+            let Stack { state, frame } = stack;
+            if self.pool.is_on_trail(self.automaton, stack) {
+                return false;
+            }
             let tokens = self.pool.frame(frame).tokens;
             let partials = match self.automaton.target(state, lead) {
                 Some(next) => {
@@ -346,7 +350,11 @@ impl Walk<'_, '_> {
     }
 
     fn find_bound(&mut self, set: u16, class: u32) -> u8 {
-        let &[Stack { mut state, frame }] = self.levels.sets.stacks(set) else { return 0 };
+        let &[stack] = self.levels.sets.stacks(set) else { return 0 };
+        let Stack { mut state, frame } = stack;
+        if self.pool.is_on_trail(self.automaton, stack) {
+            return 0;
+        }
         let Frame { tokens, depth, .. } = self.pool.frame(frame);
         for bound in 0..MAX_BOUND {
             let mut targets = self.automaton.byte_edges(state).filter(|&(low, high, _)| {
@@ -577,7 +585,7 @@ impl Walk<'_, '_> {
         }
         let is_own = used == 0 && partial == 0;
         let like = match is_own {
-            true => self.levels.sets.like(self.automaton, set, byte),
+            true => self.levels.sets.like(self.automaton, self.pool, set, byte),
             false => byte,
         };
         if like != byte

@@ -13,4 +13,5 @@ mod schema_random;
 mod schema_suite;
 mod schema_tokens;
 mod schema_world;
+mod unique;
 mod vocabulary;

@@ -1,7 +1,8 @@
 //! Arrays: items with places, then further ones, of a range of counts.
 
-use super::super::ast::{Node, Rule};
+use super::super::ast::{Node, Rule, UNLIMITED};
 use super::super::error::GrammarError;
+use super::super::unique::MAX_ITEMS;
 use super::Compiler;
 use super::expand::Facts;
 use super::keyword::{BOOLEAN, Keyword, NULL};
@@ -193,8 +194,14 @@ impl Compiler<'_, '_, '_> {
         let rows = places.min(max);
         for place in 0..=rows {
             let items = Facts::new(self.leaf_item_set(set, place)?);
-            let bits = if place < max { self.few_values(items, &mut kept, error)? } else { 0 };
-            allowed.push(bits).map_err(|_| error)?;
+            let bits = match place < max {
+                true => self.few_values(items, &mut kept, error),
+                false => Ok(0),
+            };
+            if places == 0 && bits == Err(error) {
+                return self.remembered(set, keyword, (min, max));
+            }
+            allowed.push(bits?).map_err(|_| error)?;
         }
         let sets = 1u32 << kept.len();
         let first = self.builder.rules();
@@ -226,6 +233,32 @@ impl Compiler<'_, '_, '_> {
             }
         }
         let content = self.builder.call(rule(0, 0))?;
+        self.parts.bracketed(self.builder, (b'[', b']'), content, false)
+    }
+
+    /// Arrays whose items are all different, which the text in progress remembers.
+    fn remembered(
+        &mut self,
+        set: &Set,
+        keyword: Value,
+        (min, max): Range,
+    ) -> Result<Node, GrammarError> {
+        let mut item = self.leaf_item_set(set, 0)?;
+        item.push(Literal::written_once(keyword))?;
+        let rule = self.rule_of(item)?;
+        let item = self.builder.item(rule)?;
+        let further = self.builder.sequence(&[self.marks.comma, item])?;
+        let further = self.builder.repeat(further, 0, UNLIMITED)?;
+        let items = self.builder.sequence(&[item, further])?;
+        let rule = self.rule_of_tree(items)?;
+        let most = MAX_ITEMS as u32;
+        if min > most {
+            return Err(self.unsupported("this keyword with so many items", keyword));
+        }
+        let GrammarError { offset, length, .. } = self.unsupported("", keyword);
+        self.builder.lists.get_or_insert((offset, length));
+        let list = self.builder.list(rule, min, max.min(most))?;
+        let content = if min == 0 { self.builder.optional(list)? } else { list };
         self.parts.bracketed(self.builder, (b'[', b']'), content, false)
     }
 

@@ -149,6 +149,9 @@ impl<'s> Compiler<'s, '_, '_> {
                 let number = self.number(value);
                 let mut is_whole = true;
                 number.write(&mut |byte| is_whole &= text.push(byte).is_ok());
+                if is_whole && self.once.is_some() {
+                    return writer.bytes(self.builder, &text);
+                }
                 let own = self.source_of(value);
                 // Draft 4 takes what has a point for no whole number.
                 if !is_whole || text == own || self.draft == Draft::Draft4 {

@@ -79,7 +79,8 @@ impl<'s> Compiler<'s, '_, '_> {
                 | Says::OtherFails
                 | Says::OtherPatternFails => limits.types &= OBJECT,
                 Says::ItemFails => limits.types &= ARRAY,
-                Says::Types => limits.types &= literal.bits(),
+                Says::Types if literal.once().is_none() => limits.types &= literal.bits(),
+                Says::Types => {}
                 _ => continue,
             }
             limits.is_free = false;

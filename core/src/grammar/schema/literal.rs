@@ -71,6 +71,9 @@ pub(super) struct Literal(u32);
 
 const SAYS_SHIFT: u32 = 28;
 
+/// Tells a keyword from types.
+const IS_ONCE: u32 = 1 << 27;
+
 impl Literal {
     pub(super) const fn new(says: Says, value: Value) -> Self {
         Self((says as u32) << SAYS_SHIFT | value.to_word())
@@ -78,6 +81,17 @@ impl Literal {
 
     pub(super) const fn types(types: u32) -> Self {
         Self((Says::Types as u32) << SAYS_SHIFT | types)
+    }
+
+    /// The value is written in one way only, and has no parts, for the sake of this keyword.
+    pub(super) const fn written_once(keyword: Value) -> Self {
+        Self::types(IS_ONCE | keyword.to_word())
+    }
+
+    /// The keyword of [`Self::written_once`].
+    pub(super) fn once(self) -> Option<Value> {
+        let is_once = self.says() == Says::Types && self.0 & IS_ONCE != 0;
+        is_once.then_some(Value::from_word(self.bits() & !IS_ONCE))
     }
 
     pub(super) const fn to_word(self) -> u32 {

@@ -37,6 +37,11 @@
 //!   Whole numbers have no point.
 //! - Values of `enum` and `const`, names, and texts with `pattern` or `format` have one spelling:
 //!   what needs no escape has none. Numbers may also be spelled as in the schema.
+//! - `uniqueItems`, but for items of up to 10 values (`enum`, `true`, `null`): up to 64 items, or
+//!   as many as leave another one whatever they are; each written in one way, as texts with
+//!   `pattern` are, numbers without exponent and without zeros at the end. Of items that are long,
+//!   so much is remembered as 4,096 bytes hold, 32 at least of each: others differ in that part.
+//!   After them the array can only end.
 //! - A text with `pattern` or `format` and `maxLength` has at most 1024 characters; `minLength`,
 //!   `maxLength` and the like count up to 1048576.
 //! - `format`: `date`, `time`, `date-time`, `duration`, `email`, `hostname`, `ipv4`, `ipv6`,
@@ -48,9 +53,9 @@
 //!
 //! Refused where it is not simple, by name:
 //!
-//! - `minProperties` that asks for five members or more beyond those with names; `uniqueItems` but
-//!   for up to 10 values of items (`enum`, `true`, `null`) or one item; more than 16 patterns of
-//!   names for one object.
+//! - `minProperties` that asks for five members or more beyond those with names; `uniqueItems` for
+//!   items that are arrays or objects, or items with places of their own, but for up to 10 values
+//!   in all or one item; more than 16 patterns of names for one object.
 //! - More than four of `contains` and of its like for one array, or beside `uniqueItems`;
 //!   unevaluated ones beside `enum` or `const` with objects or arrays.
 //! - `$dynamicRef` and `$recursiveRef` to one of several anchors, of which none is the root's.
@@ -93,6 +98,7 @@ mod number;
 mod object;
 mod reference;
 mod regex;
+mod shared;
 mod text;
 mod unevaluated;
 mod unordered;
@@ -246,6 +252,7 @@ fn attempt<'w>(
             is_relaxed,
             has_unevaluated: false,
             names: Names::default(),
+            shared: Default::default(),
             renamed: None,
             formats: Default::default(),
             work,
@@ -254,12 +261,14 @@ fn attempt<'w>(
             newest: 0,
             sets: 0,
             unordered: 0,
+            once: None,
         };
         if is_whole {
             return compiler.any_of_type(root);
         }
         compiler.find_draft(root)?;
         compiler.list_names()?;
+        compiler.begin_sharing()?;
         compiler.has_unevaluated = compiler.has_unevaluated();
         compiler.root(root)
     })
@@ -301,6 +310,7 @@ struct Compiler<'s, 'b, 'w> {
     /// What schemas evaluate matters.
     has_unevaluated: bool,
     names: Names,
+    shared: shared::Shared,
     /// The schema that was last taken for a member's.
     renamed: Option<usize>,
     formats: format::Rules,
@@ -312,6 +322,8 @@ struct Compiler<'s, 'b, 'w> {
     sets: u32,
     /// Named members in any order of the set that is being expanded.
     unordered: u32,
+    /// Why its values are written in one way only.
+    once: Option<Value>,
 }
 
 impl Compiler<'_, '_, '_> {
@@ -353,6 +365,7 @@ impl Compiler<'_, '_, '_> {
             }
             let mut list = self.builder.alternatives_list();
             self.unordered = 0;
+            self.once = set.as_slice().iter().find_map(|literal| literal.once());
             self.expand(&mut Facts::new(set), 0, &mut list)?;
             let tree = list.finish(self.builder)?;
             let rule = Rule(self.builder.space.get(record + 2));
@@ -363,7 +376,8 @@ impl Compiler<'_, '_, '_> {
     }
 
     /// The rule of a set, to be expanded later.
-    fn rule_of(&mut self, mut set: Set) -> Result<Rule, GrammarError> {
+    fn rule_of(&mut self, set: Set) -> Result<Rule, GrammarError> {
+        let mut set = self.with_first_alike(set)?;
         set.sort();
         if set.as_slice().iter().all(|literal| {
             literal.says() == Says::Holds && self.json(literal.value()) == Json::True
@@ -445,6 +459,9 @@ impl Compiler<'_, '_, '_> {
             types &= limits.about;
         }
         self.require_negatable(set, types)?;
+        if let Some(keyword) = self.once.filter(|_| types & (OBJECT | ARRAY) != 0) {
+            return Err(self.unsupported("this keyword with items that have parts", keyword));
+        }
         if types & OBJECT != 0 {
             let node = self.object(set, &limits)?;
             list.push(self.builder, node)?;
@@ -455,7 +472,8 @@ impl Compiler<'_, '_, '_> {
         }
         if types & STRING != 0 {
             let is_any_length = limits.length == (0, u32::MAX);
-            let formatted = if is_any_length { self.formatted(set)? } else { None };
+            let is_shared = is_any_length && self.once.is_none();
+            let formatted = if is_shared { self.formatted(set)? } else { None };
             let node = match formatted {
                 Some(node) => node,
                 None => {
@@ -497,7 +515,11 @@ impl Compiler<'_, '_, '_> {
         // Only now may rules be made, whose records are where the expressions were.
         texts.release(self.builder);
         if is_free && min <= max {
-            characters = self.builder.repeat(self.parts.character(), min, max)?;
+            let character = match self.once {
+                Some(_) => text::character(self.builder)?,
+                None => self.parts.character(),
+            };
+            characters = self.builder.repeat(character, min, max)?;
         }
         self.parts.quoted(self.builder, characters)
     }

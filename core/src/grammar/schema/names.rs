@@ -137,6 +137,12 @@ impl<'s> Compiler<'s, '_, '_> {
         Ok(())
     }
 
+    /// Whether no schema has a name but the root.
+    pub(super) fn names_only_root(&self) -> bool {
+        let mut listed = (0..self.names.count as usize).map(|index| self.listed(index));
+        listed.all(|named| named.schema == self.source_root)
+    }
+
     fn listed(&self, index: usize) -> Named {
         let at = self.names.at + index * NAMED_WORDS;
         let [calls, schema, base, member, hash] =

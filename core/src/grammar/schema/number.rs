@@ -38,6 +38,8 @@ struct Magnitudes {
     fraction_from: Option<u32>,
     /// In units of 10 to the power of minus `fraction_digits`; nothing where that does not matter.
     divisors: Divisors,
+    /// Zeros behind the point are followed by other digits.
+    is_shortest: bool,
 }
 
 /// What a number is a multiple of, and what it is not.
@@ -111,6 +113,7 @@ struct Progress {
     /// The only digit before the point is 0.
     is_zero: bool,
     has_fraction: bool,
+    ends_in_zero: bool,
     /// The digits so far against as many of the limits'.
     low: Ordering,
     high: Ordering,
@@ -125,6 +128,7 @@ impl Progress {
         at_point: false,
         is_zero: false,
         has_fraction: false,
+        ends_in_zero: false,
         low: Ordering::Equal,
         high: Ordering::Equal,
         remainder: 0,
@@ -138,7 +142,8 @@ impl Progress {
             | bit(self.is_zero, 2)
             | bit(self.has_fraction, 3)
             | order(self.low, 4)
-            | order(self.high, 6);
+            | order(self.high, 6)
+            | bit(self.ends_in_zero, 8);
         [self.whole | self.fraction << 8, flags, self.remainder]
     }
 
@@ -157,6 +162,7 @@ impl Progress {
             at_point: bit(1),
             is_zero: bit(2),
             has_fraction: bit(3),
+            ends_in_zero: bit(8),
             low: order(4),
             high: order(6),
             remainder,
@@ -183,6 +189,7 @@ impl Magnitudes {
         let remainder = u64::from(at.remainder) * (zeros % common) % common;
         at.whole > 0
             && !at.at_point
+            && !at.ends_in_zero
             && in_range
             && self.divisors.allow(remainder as u32)
             && (self.fraction_from.is_none() || at.has_fraction)
@@ -213,6 +220,7 @@ impl Magnitudes {
             next.high = at.high.then(self.high.compare_fraction(at.fraction, digit));
             let counts = self.fraction_from.is_some_and(|from| at.fraction >= from);
             next.has_fraction |= digit != 0 && counts;
+            next.ends_in_zero = self.is_shortest && digit == 0;
             next.fraction += 1;
         } else {
             if at.is_zero || at.whole >= INTEGER_DIGITS {
@@ -339,7 +347,7 @@ impl Compiler<'_, '_, '_> {
     ) -> Result<(), GrammarError> {
         let multiples = self.multiples(set, types == INTEGER)?;
         let excluded = self.excluded_numbers(set)?;
-        let is_free = excluded.is_empty() && multiples.keyword.is_none();
+        let is_free = excluded.is_empty() && multiples.keyword.is_none() && self.once.is_none();
         if !limits.limits_numbers && is_free && types != FRACTION {
             let node = wide_number(self.builder, types & FRACTION != 0)?;
             return list.push(self.builder, node);
@@ -503,6 +511,7 @@ impl Compiler<'_, '_, '_> {
                 fraction_digits,
                 fraction_from,
                 divisors,
+                is_shortest: self.once.is_some(),
             };
             let digits = magnitudes.tree(self.builder)?;
             let minus = self.builder.literal(if negative { b"-" } else { b"" })?;

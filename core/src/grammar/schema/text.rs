@@ -22,6 +22,13 @@ const MAX_KEY: usize = 384;
 /// Where a length has to be counted beside an expression, no longer texts are written.
 const MAX_COUNTED: u32 = 1024;
 
+/// Where the states of a key lead, and for how many characters of one key that is remembered.
+type Leads = heapless::Vec<u32, 8>;
+const MAX_KNOWN: usize = 16;
+
+/// The ranges of a key: first and last character, and where they lead.
+type Ranges = heapless::Vec<(u32, u32, u32), MAX_KEY>;
+
 type Key = heapless::Vec<u32, MAX_KEY>;
 
 /// Words of a key before the states.
@@ -59,6 +66,20 @@ pub(super) struct Texts {
     groups: u8,
     /// Parts are told, and none need be as it says.
     is_open: bool,
+}
+
+/// Any character, in its one spelling.
+pub(super) fn character(builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
+    let mut graph = Graph::begin(builder)?;
+    graph.state(builder, &[0])?;
+    let last = graph.state(builder, &[1])?;
+    if graph.next(builder)?.is_some() {
+        graph.edge(builder, (0, MAX_CODE_POINT), last)?;
+    }
+    if graph.next(builder)?.is_some() {
+        graph.accept(builder);
+    }
+    graph.finish(builder)
 }
 
 impl Texts {
@@ -200,9 +221,8 @@ impl Texts {
         Ok(())
     }
 
-    /// A generation of marks.
-    fn run(&mut self) -> Run<'_> {
-        self.generation += 1;
+    /// Gathers by the marks of this generation.
+    const fn run(&self) -> Run<'_> {
         Run { regex: &self.regex, marks: self.marks, generation: self.generation }
     }
 
@@ -210,41 +230,44 @@ impl Texts {
     fn first_key(&mut self, builder: &mut Builder<'_>) -> Result<Key, GrammarError> {
         let mut key = Key::new();
         key.extend([0, 1]);
-        let parts = self.parts.clone();
+        self.generation += 1;
         let run = self.run();
-        for part in parts {
+        for part in &self.parts {
+            let from = key.len();
             run.add(builder, part.first, true, &mut key)?;
+            self.settle(builder, part, from, &mut key);
         }
-        self.settle(builder, &mut key);
         Ok(key)
     }
 
-    /// The key after a character; `None` where the text cannot be completed any more.
+    /// Writes the key after a character; `false` where the text cannot be completed any more.
     fn key_after(
         &mut self,
         builder: &mut Builder<'_>,
         key: &[u32],
         point: u32,
-    ) -> Result<Option<Key>, GrammarError> {
-        let mut after = Key::new();
+        after: &mut Key,
+    ) -> Result<bool, GrammarError> {
+        after.clear();
         after.extend([key.first().copied().unwrap_or(0), 0]);
-        let parts = self.parts.clone();
+        self.generation += 1;
         let run = self.run();
-        for part in parts {
-            for state in states_of(key, &part) {
+        for part in &self.parts {
+            let from = after.len();
+            for state in states_of(key, part) {
                 match run.regex.get(builder, state) {
                     State::Range { low, high, target } if (low..=high).contains(&point) => {
-                        run.add(builder, target, false, &mut after)?;
+                        run.add(builder, target, false, after)?;
                     }
                     // What a search has found stays found.
-                    State::Match if part.searches => run.add(builder, state, false, &mut after)?,
+                    State::Match if part.searches => run.add(builder, state, false, after)?,
                     _ => {}
                 }
             }
+            self.settle(builder, part, from, after);
         }
-        self.settle(builder, &mut after);
         let is_alive = self.parts.iter().all(|part| {
-            let mut own = states_of(&after, part);
+            let mut own = states_of(after, part);
             if part.group != 0 || self.is_open {
                 true
             } else if part.positive {
@@ -253,40 +276,36 @@ impl Texts {
                 !own.any(|state| part.searches && self.regex.get(builder, state) == State::Match)
             }
         });
-        Ok(is_alive.then_some(after))
+        Ok(is_alive)
     }
 
-    /// Puts a key in order. A search that has found is no more than that; whole texts do not stay
-    /// matched.
-    fn settle(&self, builder: &Builder<'_>, key: &mut Key) {
-        let mut settled = Key::new();
-        settled.extend(key.iter().take(KEY_HEAD).copied());
-        for part in &self.parts {
-            let is_match = |&state: &u32| self.regex.get(builder, state) == State::Match;
-            let found = part.searches.then(|| states_of(key, part).find(is_match)).flatten();
-            match found {
-                Some(state) => settled.push(state).unwrap_or(()),
-                None => {
-                    let from = settled.len();
-                    settled.extend(states_of(key, part));
-                    settled.get_mut(from..).unwrap_or_default().sort_unstable();
-                }
+    /// Puts a part's states in order, which are those from `from` on. A search that has found is no
+    /// more than that; whole texts do not stay matched.
+    fn settle(&self, builder: &Builder<'_>, part: &Part, from: usize, key: &mut Key) {
+        let own = key.get_mut(from..).unwrap_or_default();
+        let is_match = |&state: &u32| self.regex.get(builder, state) == State::Match;
+        match own.iter().copied().find(is_match).filter(|_| part.searches) {
+            Some(found) => {
+                key.truncate(from);
+                key.push(found).unwrap_or(());
             }
+            None => own.sort_unstable(),
         }
-        *key = settled;
     }
 
     /// A bit for each part that matches the text if it ends here.
     fn matched(&mut self, builder: &mut Builder<'_>, key: &[u32]) -> Result<u32, GrammarError> {
         let at_start = key.get(1) == Some(&1);
-        let parts = self.parts.clone();
         let mut matched = 0;
-        for (index, part) in parts.iter().enumerate() {
+        for (index, part) in self.parts.iter().enumerate() {
             for state in states_of(key, part) {
                 let is_match = match self.regex.get(builder, state) {
                     State::Match => true,
                     State::End(target) => {
-                        self.run().reaches_match_at_end(builder, target, at_start)?
+                        self.generation += 1;
+                        let (regex, marks) = (&self.regex, self.marks);
+                        Run { regex, marks, generation: self.generation }
+                            .reaches_match_at_end(builder, target, at_start)?
                     }
                     _ => false,
                 };
@@ -318,18 +337,20 @@ impl Texts {
         let mut graph = Graph::begin(builder)?;
         let first = self.first_key(builder)?;
         graph.state(builder, &first)?;
+        let (mut key, mut after, mut ranges) = (Key::new(), Key::new(), Ranges::new());
         while graph.next(builder)?.is_some() {
-            let mut key = Key::new();
+            key.clear();
             key.extend(graph.key(builder).iter().copied());
             let matched = self.matched(builder, &key)?;
             if !found.contains(&matched) {
                 found.push(matched).map_err(|_| too_complex())?;
             }
             let mut low = 0;
+            self.ranges(builder, &key, &mut ranges);
             while low <= MAX_CODE_POINT {
                 work.spend(8 + 2 * key.len() as u64)?;
-                let high = self.segment_end(builder, &key, low);
-                if let Some(after) = self.key_after(builder, &key, low)? {
+                let high = segment_end(&ranges, low);
+                if self.key_after(builder, &key, low, &mut after)? {
                     graph.state(builder, &after)?;
                 }
                 low = high + 1;
@@ -353,8 +374,11 @@ impl Texts {
         let mut graph = Graph::begin(builder)?;
         let first = self.first_key(builder)?;
         graph.state(builder, &first)?;
+        let (mut key, mut after) = (Key::new(), Key::new());
+        let mut known = heapless::Vec::<(Leads, Option<u32>), MAX_KNOWN>::new();
+        let mut ranges = Ranges::new();
         while graph.next(builder)?.is_some() {
-            let mut key = Key::new();
+            key.clear();
             key.extend(graph.key(builder).iter().copied());
             let length = key.first().copied().unwrap_or(0);
             if length >= min && self.accepts(builder, &key)? {
@@ -364,11 +388,25 @@ impl Texts {
                 *count = (length + 1).min(limit);
             }
             let mut low = 0;
+            known.clear();
+            self.ranges(builder, &key, &mut ranges);
             while low <= MAX_CODE_POINT && length < max {
                 work.spend(8 + 2 * key.len() as u64)?;
-                let high = self.segment_end(builder, &key, low);
-                if let Some(after) = self.key_after(builder, &key, low)? {
-                    let target = graph.state(builder, &after)?;
+                let high = segment_end(&ranges, low);
+                let leads = leads(&ranges, low);
+                let target = match known.iter().find(|(other, _)| Some(other) == leads.as_ref()) {
+                    Some(&(_, target)) => target,
+                    None => {
+                        let is_alive = self.key_after(builder, &key, low, &mut after)?;
+                        let target =
+                            if is_alive { Some(graph.state(builder, &after)?) } else { None };
+                        if let Some(leads) = leads {
+                            let _ = known.push((leads, target));
+                        }
+                        target
+                    }
+                };
+                if let Some(target) = target {
                     graph.edge(builder, (low, high), target)?;
                 }
                 low = high + 1;
@@ -377,19 +415,14 @@ impl Texts {
         graph.finish(builder)
     }
 
-    /// The last character from `low` on with which the same follows.
-    fn segment_end(&self, builder: &Builder<'_>, key: &[u32], low: u32) -> u32 {
-        let mut end = MAX_CODE_POINT;
+    /// The ranges of a key, for its characters to be looked up.
+    fn ranges(&self, builder: &Builder<'_>, key: &[u32], ranges: &mut Ranges) {
+        ranges.clear();
         for &state in key.get(KEY_HEAD..).unwrap_or_default() {
-            if let State::Range { low: first, high: last, .. } = self.regex.get(builder, state) {
-                if first > low {
-                    end = end.min(first - 1);
-                } else if last >= low {
-                    end = end.min(last);
-                }
+            if let State::Range { low, high, target } = self.regex.get(builder, state) {
+                let _ = ranges.push((low, high, target));
             }
         }
-        end
     }
 
     /// Whether a text matches.
@@ -400,16 +433,38 @@ impl Texts {
         text: Characters<'_>,
     ) -> Result<bool, GrammarError> {
         self.ready(builder)?;
-        let mut key = self.first_key(builder)?;
+        let (mut key, mut after) = (self.first_key(builder)?, Key::new());
         for point in text {
             work.spend(8 + 2 * key.len() as u64)?;
-            match self.key_after(builder, &key, point)? {
-                Some(after) => key = after,
-                None => return Ok(false),
+            if !self.key_after(builder, &key, point, &mut after)? {
+                return Ok(false);
             }
+            core::mem::swap(&mut key, &mut after);
         }
         self.accepts(builder, &key)
     }
+}
+
+/// The states that a character leads to, where they are few: all characters with the same ones have
+/// the same key after them.
+fn leads(ranges: &[(u32, u32, u32)], point: u32) -> Option<Leads> {
+    let mut leads = Leads::new();
+    for &(low, high, target) in ranges {
+        if low <= point && point <= high && !leads.contains(&target) {
+            leads.push(target).ok()?;
+        }
+    }
+    Some(leads)
+}
+
+/// The last character from `low` on with which the same follows.
+fn segment_end(ranges: &[(u32, u32, u32)], low: u32) -> u32 {
+    let ends = ranges.iter().map(|&(first, last, _)| match () {
+        () if first > low => first - 1,
+        () if last >= low => last,
+        () => MAX_CODE_POINT,
+    });
+    ends.fold(MAX_CODE_POINT, u32::min)
 }
 
 fn states_of(key: &[u32], part: &Part) -> impl Iterator<Item = u32> {
