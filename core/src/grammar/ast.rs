@@ -221,7 +221,7 @@ impl<'w> Builder<'w> {
         self.add(CALL, rule.0, bit, MEMBER, 1)
     }
 
-    /// A call of a rule whose items are all different, so many of them.
+    /// A call of a list: `min` to `max` items, all different.
     pub(super) fn list(&mut self, rule: Rule, min: u32, max: u32) -> Result<Node, GrammarError> {
         self.add(CALL, rule.0, min | max << MAX_SHIFT, LIST, 1)
     }

@@ -71,7 +71,7 @@ pub(super) const MAX_SHIFT: u32 = 16;
 
 /// What a call has to do with what comes at most once.
 ///
-/// A set has members in any order, each of which comes at most once.
+/// The members of a set come in any order, each at most once.
 ///
 /// A set's rule has two states: before the first member, and after one, where it may end. All its
 /// calls lead to the latter; those of its members are [`Role::Member`]. Which of them have come is
@@ -90,12 +90,13 @@ pub(super) enum Role {
     Member {
         bit: u32,
     },
-    /// Calls a list of so many items.
+    /// Calls a list of `min` to `max` items.
     List {
         min: u32,
         max: u32,
     },
-    /// Calls an item. Of so many there is always another one, which costs at most so much.
+    /// Calls an item. After fewer than `most`, whatever they are, there is a new one that costs
+    /// `cost` or less.
     Item {
         most: u32,
         cost: u32,

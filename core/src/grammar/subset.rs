@@ -35,8 +35,8 @@ pub(super) struct Determinised {
 /// Most ranges of a set that are looked at all at once.
 const MAX_RANGES: usize = 64;
 
-/// A state's byte edges as far as they are written: where the last one is, its target, and the byte
-/// behind it.
+/// The byte edges written so far for a state: how many, where the last one is, its target, and the
+/// byte after its range.
 #[derive(Default)]
 struct Edges {
     count: u32,
@@ -60,7 +60,7 @@ struct Subset<'b, 'w> {
     /// The set being gathered. `[states]`
     set: usize,
     set_length: usize,
-    /// The record of what follows a single state, as far as it is known: 1 for nothing. `[states]`
+    /// The record that each state alone leads to; 0: not looked up yet, 1: none. `[states]`
     alone: usize,
     /// The record that was made last.
     newest: usize,

@@ -251,9 +251,10 @@ impl Compiler<'_, '_, '_> {
         let further = self.builder.repeat(further, 0, UNLIMITED)?;
         let items = self.builder.sequence(&[item, further])?;
         let rule = self.rule_of_tree(items)?;
+        const { assert!(MAX_ITEMS == 64, "the text of the error") };
         let most = MAX_ITEMS as u32;
         if min > most {
-            return Err(self.unsupported("this keyword with so many items", keyword));
+            return Err(self.unsupported("this keyword with more than 64 items", keyword));
         }
         let GrammarError { offset, length, .. } = self.unsupported("", keyword);
         self.builder.lists.get_or_insert((offset, length));

@@ -460,7 +460,9 @@ impl Compiler<'_, '_, '_> {
         }
         self.require_negatable(set, types)?;
         if let Some(keyword) = self.once.filter(|_| types & (OBJECT | ARRAY) != 0) {
-            return Err(self.unsupported("this keyword with items that have parts", keyword));
+            return Err(
+                self.unsupported("this keyword with items that may be arrays or objects", keyword)
+            );
         }
         if types & OBJECT != 0 {
             let node = self.object(set, &limits)?;

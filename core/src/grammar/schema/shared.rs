@@ -78,12 +78,10 @@ impl Compiler<'_, '_, '_> {
 
     /// FNV-1a over what is compared.
     fn hash_schema(&mut self, schema: Value, hash: u32) -> Result<u32, GrammarError> {
-        let mix = |hash: u32, word: u32| (hash ^ word).wrapping_mul(0x0100_0193);
-        self.work.spend(4)?;
         if self.json(schema) != Json::Object {
-            let text = self.source_of(schema).iter();
-            return Ok(text.fold(hash, |hash, &byte| mix(hash, byte.into())));
+            return self.hash_source(schema, hash);
         }
+        self.work.spend(4)?;
         let (mut hash, mut next) = (hash, self.next_said(self.first(schema)));
         while let Some(member) = next {
             hash = mix(hash, self.name_hash(member));
@@ -99,12 +97,18 @@ impl Compiler<'_, '_, '_> {
                     child = self.after(schema);
                 }
             } else {
-                let text = self.source_of(member).iter();
-                hash = text.fold(hash, |hash, &byte| mix(hash, byte.into()));
+                hash = self.hash_source(member, hash)?;
             }
             next = self.next_said(self.after(member));
         }
         Ok(mix(hash, 2))
+    }
+
+    /// [`Self::hash_schema`] of a value as it is written.
+    fn hash_source(&mut self, value: Value, hash: u32) -> Result<u32, GrammarError> {
+        let text = self.source_of(value);
+        self.work.spend(4 + text.len() as u64 / 16)?;
+        Ok(text.iter().fold(hash, |hash, &byte| mix(hash, byte.into())))
     }
 
     /// Whether two values say the same, as schemas or as they are written.
@@ -148,4 +152,9 @@ impl Compiler<'_, '_, '_> {
         }
         Ok(x.is_none() && y.is_none())
     }
+}
+
+/// A step of FNV-1a.
+const fn mix(hash: u32, word: u32) -> u32 {
+    (hash ^ word).wrapping_mul(0x0100_0193)
 }
