@@ -91,8 +91,7 @@ impl<'a> Reader<'a> {
 
     /// A string: its length in eight bytes, then its bytes. The error's offset is the length's.
     pub(super) fn string(&mut self) -> Result<&'a [u8], GgufError> {
-        // A vocabulary has 100,000: without errors in hand, each takes a few instructions.
-        if let Some(bytes) = self.cursor.string() {
+        if let Some(bytes) = self.next_string() {
             return Ok(bytes);
         }
         let start = self.offset();
@@ -103,8 +102,16 @@ impl<'a> Reader<'a> {
     /// Passes over `count` strings.
     pub(super) fn skip_strings(&mut self, count: u64) -> Result<(), GgufError> {
         for _ in 0..count {
-            self.string()?;
+            if self.next_string().is_none() {
+                self.string()?;
+            }
         }
         Ok(())
+    }
+
+    /// A string like [`Self::string`], or `None` where the bytes are not all there: a vocabulary
+    /// has 100,000, and without errors in hand each takes a few instructions.
+    pub(super) fn next_string(&mut self) -> Option<&'a [u8]> {
+        self.cursor.string()
     }
 }

@@ -437,7 +437,9 @@ impl<'a, T: Number> Numbers<'a, T> {
 
     /// All elements, in order.
     pub fn iter(self) -> impl Iterator<Item = T> + use<'a, T> {
-        (0..self.len()).map_while(move |index| self.get(index))
+        let (words, len) = (self.words, self.len());
+        let rest = (words.len() as u64..len).map_while(move |index| self.get(index));
+        words.iter().map(|&word| T::from_word(word)).chain(rest)
     }
 }
 
@@ -457,7 +459,7 @@ impl<'a> Iterator for StringArray<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         let position = self.reader.position().ok()?;
-        Some((position, self.reader.string().ok()?))
+        Some((position, self.reader.next_string()?))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

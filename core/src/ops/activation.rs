@@ -1,6 +1,7 @@
 //! Activation functions, each spelled once over the instruction set's exponential.
 
 use super::OpError;
+use super::elements::combine;
 use crate::kernels::VectorKernels;
 use crate::num;
 
@@ -38,16 +39,11 @@ fn swish(
     let mut ups = up.chunks(PIECE);
     for gate in gate.chunks_mut(PIECE) {
         let exponentials = &mut exponentials[..gate.len()];
-        for (exponential, gate) in exponentials.iter_mut().zip(&*gate) {
-            *exponential = exponent(*gate);
-        }
+        combine(exponentials, gate, |_, gate| exponent(gate));
         vector.exp(exponentials);
-        let divided = gate.iter_mut().zip(exponentials);
-        match ups.next() {
-            Some(up) => divided.zip(up).for_each(|((gate, exponential), up)| {
-                *gate = *gate / (1.0 + *exponential) * up;
-            }),
-            None => divided.for_each(|(gate, exponential)| *gate /= 1.0 + *exponential),
+        combine(gate, exponentials, |gate, exponential| gate / (1.0 + exponential));
+        if let Some(up) = ups.next() {
+            combine(gate, up, |gate, up| gate * up);
         }
     }
     Ok(())

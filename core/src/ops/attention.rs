@@ -12,6 +12,7 @@
 //! order is the same at every vector width without a tree.
 
 use super::OpError;
+use super::elements::{combine, multiply};
 use super::rows::{for_rows, run};
 use super::soft_cap;
 use crate::kernels::{VectorKernels, prefetch_stored};
@@ -200,11 +201,15 @@ fn scaled_highest(scores: &mut [f32], scale: f32, before: f32) -> f32 {
     let higher = |a: f32, b: f32| if b > a { b } else { a };
     let mut lanes = [before; LANES];
     let (whole, rest) = scores.as_chunks_mut::<LANES>();
-    for scores in whole.iter_mut().map(|chunk| &mut chunk[..]).chain([rest]) {
+    for scores in whole {
         for (lane, score) in lanes.iter_mut().zip(scores) {
             *score *= scale;
             *lane = higher(*lane, *score);
         }
+    }
+    for (lane, score) in lanes.iter_mut().zip(rest) {
+        *score *= scale;
+        *lane = higher(*lane, *score);
     }
     lanes.into_iter().fold(before, higher)
 }
@@ -310,9 +315,7 @@ impl TileJob<'_> {
         for (row, (sums, totals)) in sums.zip(totals).enumerate() {
             let out = tile.row_mut(row).chunks_exact_mut(value_dim);
             for ((out, sums), total) in out.zip(sums.chunks_exact(value_dim)).zip(totals) {
-                for (out, sum) in out.iter_mut().zip(sums) {
-                    *out = sum / total;
-                }
+                combine(out, sums, |_, sum| sum / total);
             }
             if self.cache.kv_type.is_mixed() {
                 kv::mix(tile.row_mut(row), value_dim);
@@ -380,7 +383,7 @@ impl TileJob<'_> {
                 prefetch_stored(ahead.next().unwrap_or(&[]));
                 self.vector.dots(query, keys, weights).ok()?;
                 if cap != 0.0 {
-                    weights.iter_mut().for_each(|weight| *weight *= self.attention.scale);
+                    multiply(weights, self.attention.scale);
                     soft_cap(self.vector, weights, cap);
                     scale = 1.0;
                 }
@@ -422,9 +425,7 @@ impl TileJob<'_> {
                 let sums = running.sums.get_mut(state * value_dim..(state + 1) * value_dim)?;
                 let fade = *running.fade.get(state)?;
                 prefetch_stored(ahead.next().unwrap_or(&[]));
-                for sum in sums.iter_mut() {
-                    *sum *= fade;
-                }
+                multiply(sums, fade);
                 self.vector.accumulate(weights.get(..seen.len())?, values, sums).ok()?;
             }
         }

@@ -7,6 +7,7 @@
 mod activation;
 mod attention;
 mod convolution;
+mod elements;
 mod encode;
 mod gathered;
 mod matmul;

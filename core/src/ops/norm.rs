@@ -1,6 +1,7 @@
 //! Norms of rows and of heads, and addition.
 
 use super::OpError;
+use super::elements::combine;
 use crate::kernels::VectorKernels;
 use crate::num::{self, LANES, tree_sum};
 
@@ -59,9 +60,7 @@ impl Norm {
             return Err(OpError::Shape);
         }
         let Spread { mean, scale } = (self.spread)(vector, row, epsilon)?;
-        for (x, weight) in row.iter_mut().zip(weight) {
-            *x = ((*x - mean) * scale) * weight;
-        }
+        combine(row, weight, |x, weight| ((x - mean) * scale) * weight);
         if bias.is_empty() { Ok(()) } else { add(row, bias) }
     }
 
@@ -131,9 +130,7 @@ pub fn add(x: &mut [f32], y: &[f32]) -> Result<(), OpError> {
     if x.len() != y.len() {
         return Err(OpError::Shape);
     }
-    for (x, y) in x.iter_mut().zip(y) {
-        *x += y;
-    }
+    combine(x, y, |x, y| x + y);
     Ok(())
 }
 
@@ -142,8 +139,6 @@ pub fn add_scaled(x: &mut [f32], y: &[f32], scale: f32) -> Result<(), OpError> {
     if x.len() != y.len() {
         return Err(OpError::Shape);
     }
-    for (x, y) in x.iter_mut().zip(y) {
-        *x += scale * y;
-    }
+    combine(x, y, |x, y| x + scale * y);
     Ok(())
 }

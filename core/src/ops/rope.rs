@@ -6,6 +6,7 @@
 //! result. All of that is settled once, in [`inverse_frequencies`].
 
 use super::OpError;
+use super::elements::STEP;
 
 /// Which two elements of a head form a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,9 +154,13 @@ pub fn rotate(
         match pairing {
             Pairing::Adjacent => {
                 let (head, _) = head.as_chunks_mut::<2>();
-                for ((pair, cosine), sine) in head.iter_mut().zip(cosines).zip(sines) {
-                    *pair = turn(*pair, *cosine, *sine);
+                let (steps, rest) = head.as_chunks_mut::<STEP>();
+                let (cosines, last_cosines) = cosines.as_chunks::<STEP>();
+                let (sines, last_sines) = sines.as_chunks::<STEP>();
+                for ((pairs, cosines), sines) in steps.iter_mut().zip(cosines).zip(sines) {
+                    turn_pairs(pairs, cosines, sines);
                 }
+                turn_pairs(rest, last_cosines, last_sines);
             }
             Pairing::Halves => {
                 let (first, second) = head.split_at_mut(pairs);
@@ -167,6 +172,13 @@ pub fn rotate(
         }
     }
     Ok(())
+}
+
+#[inline(always)]
+fn turn_pairs(pairs: &mut [[f32; 2]], cosines: &[f32], sines: &[f32]) {
+    for ((pair, cosine), sine) in pairs.iter_mut().zip(cosines).zip(sines) {
+        *pair = turn(*pair, *cosine, *sine);
+    }
 }
 
 fn turn([x, y]: [f32; 2], cosine: f32, sine: f32) -> [f32; 2] {

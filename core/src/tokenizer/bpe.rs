@@ -60,9 +60,10 @@ impl<'m> Bpe<'m> {
     ) -> Result<Self, TokenizerError> {
         let (_, strings) = file_merges(gguf)?;
         let merges = Self::take(gguf, memory)?;
+        let mut products = Products { vocabulary, next: 0 };
         let packed = strings
             .zip(0u64..)
-            .map(|((_, merge), rank)| pack(vocabulary, merge).map_or(NO_MERGE, |pair| pair | rank));
+            .map(|((_, merge), rank)| products.pack(merge).map_or(NO_MERGE, |pair| pair | rank));
         merges.fill(NO_MERGE);
         for (slot, merge) in merges.iter_mut().zip(packed) {
             *slot = merge;
@@ -115,16 +116,30 @@ impl<'m> Bpe<'m> {
     }
 }
 
-/// The pair of a merge `left right` in its bits; the space at the left text's start is its own.
-fn pack(vocabulary: &Vocabulary<'_>, merge: &[u8]) -> Option<u64> {
-    let space = merge.iter().skip(1).position(|&byte| byte == b' ')?.checked_add(1)?;
-    let (left, right) = merge.split_at_checked(space)?;
-    let right = right.get(1..)?;
-    let hash = Hasher::new().followed_by(left);
-    vocabulary.find_joined(hash.followed_by(right), left, right)?;
-    let left = vocabulary.find_joined(hash, left, b"")?;
-    let right = vocabulary.find_joined(Hasher::new().followed_by(right), right, b"")?;
-    Some(u64::from(left) << (2 * ID_BITS) | u64::from(right) << ID_BITS)
+/// What merges make, looked for where trainers put it: merges add tokens one after the other, so
+/// that most make the token behind that of the merge before.
+struct Products<'v, 'm> {
+    vocabulary: &'v Vocabulary<'m>,
+    /// The token that is expected.
+    next: u32,
+}
+
+impl Products<'_, '_> {
+    /// The pair of a merge `left right` in its bits; the space at the left text's start is its own.
+    fn pack(&mut self, merge: &[u8]) -> Option<u64> {
+        let vocabulary = self.vocabulary;
+        let space = merge.iter().skip(1).position(|&byte| byte == b' ')?.checked_add(1)?;
+        let (left, right) = merge.split_at_checked(space)?;
+        let right = right.get(1..)?;
+        let hash = Hasher::new().followed_by(left);
+        if !vocabulary.is(self.next, left, right) {
+            self.next = vocabulary.find_joined(hash.followed_by(right), left, right)?;
+        }
+        self.next += 1;
+        let left = vocabulary.find_joined(hash, left, b"")?;
+        let right = vocabulary.find_joined(Hasher::new().followed_by(right), right, b"")?;
+        Some(u64::from(left) << (2 * ID_BITS) | u64::from(right) << ID_BITS)
+    }
 }
 
 /// A word that is being merged.

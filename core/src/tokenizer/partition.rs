@@ -62,7 +62,7 @@ pub(super) struct Partition {
 impl Partition {
     pub(super) fn new(vocabulary: &Vocabulary<'_>, special: &SpecialTokens) -> Self {
         let mut partition = Self { template: Shapes::default(), plain: Shapes::default() };
-        for token in 0..vocabulary.len() {
+        for token in special.unusual(vocabulary) {
             match special.kind(vocabulary, token) {
                 TokenKind::Normal | TokenKind::Byte | TokenKind::Unused => continue,
                 TokenKind::UserDefined => partition.plain.add(vocabulary.text(token)),

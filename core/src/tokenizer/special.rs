@@ -211,6 +211,11 @@ impl SpecialTokens {
         self.ends.contains(&token)
     }
 
+    /// The tokens that may be something else than normal text, some of them twice.
+    pub(super) fn unusual(&self, vocabulary: &Vocabulary<'_>) -> impl Iterator<Item = u32> {
+        self.overrides.iter().map(|&(token, _)| token).chain(vocabulary.unusual())
+    }
+
     /// What `token` is: by its text where that is well known, else as the file says.
     pub(super) fn kind(&self, vocabulary: &Vocabulary<'_>, token: u32) -> TokenKind {
         if let Some(&(_, kind)) = self.overrides.iter().find(|(id, _)| *id == token) {

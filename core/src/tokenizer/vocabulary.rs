@@ -178,6 +178,12 @@ impl<'m> Vocabulary<'m> {
         self.types.map_or(Some(1), |types| types.get(u64::from(token))).unwrap_or(1)
     }
 
+    /// The tokens to which the file gives another type than 1 (normal), in ascending order.
+    pub(super) fn unusual(&self) -> impl Iterator<Item = u32> {
+        let types = self.types.into_iter().flat_map(Numbers::iter);
+        (0..self.tokens).zip(types).filter(|&(_, kind)| kind != 1).map(|(token, _)| token)
+    }
+
     /// Whether the file says that a token stands for nothing.
     pub(super) fn is_unused(&self, token: u32) -> bool {
         self.has_unused && is_unused(self.file_type(token))
@@ -197,11 +203,20 @@ impl<'m> Vocabulary<'m> {
         self.all(hasher.finish(), is_it).find(|&token| !self.is_unused(token))
     }
 
+    /// Whether a token is what text in these two parts may become.
+    pub(super) fn is(&self, token: u32, left: &[u8], right: &[u8]) -> bool {
+        self.text(token).strip_prefix(left) == Some(right) && !self.is_unused(token)
+    }
+
     /// [`Self::find`] for a text that lies in two parts.
     // Called from three places: one copy.
     #[inline(never)]
     pub(super) fn find_joined(&self, hash: Hasher, left: &[u8], right: &[u8]) -> Option<u32> {
-        let is_it = |text: &[u8]| text.strip_prefix(left) == Some(right);
+        // A call that compares nothing takes as long as one that does.
+        let is_it = |text: &[u8]| match text.strip_prefix(left) {
+            Some(b"") => right.is_empty(),
+            rest => rest == Some(right),
+        };
         self.all(hash.finish(), is_it).find(|&token| !self.is_unused(token))
     }
 

@@ -23,6 +23,7 @@ use crate::quant::BlockFormat;
 use crate::quant::block::Array;
 use crate::quant::layout::{Code, Minimum};
 use core::arch::x86_64::*;
+use core::mem::MaybeUninit;
 
 /// Blocks whose integer sums are reduced together, and weight rows of a panel: lanes of 32 bits.
 pub(super) const LANES: usize = 8;
@@ -311,12 +312,15 @@ unsafe fn decode_rows<F: Format, D: Dot, const ROWS: usize>(
     debug_assert!(ROWS == 1 || row_blocks == LANES);
     // SAFETY: the caller has AVX2.
     let zero = unsafe { _mm256_setzero_ps() };
-    let mut terms = [[zero; TERMS / LANES]; LANES];
+    let mut terms = [[const { MaybeUninit::uninit() }; TERMS / LANES]; LANES];
     let last = Last::new(x, F::Block::ELEMENTS);
     paired.clear();
     for (group, out) in out.chunks_mut(LANES * ROWS).enumerate() {
         let weights = &weights[group * LANES * row_blocks..];
         let mut dots = [zero; ROWS];
+        for missing in terms.iter_mut().skip(out.len() / ROWS) {
+            missing.fill(MaybeUninit::new(zero));
+        }
         let step = match is_paired::<F::Block>() {
             true => pairs::step::<F::Block>(),
             false => TERMS / F::Block::PARTS,
@@ -338,7 +342,8 @@ unsafe fn decode_rows<F: Format, D: Dot, const ROWS: usize>(
                     }
                 }
             }
-            // SAFETY: the caller has AVX2.
+            // SAFETY: the caller has AVX2; `row_terms` has written as many terms of each row, and
+            // all of the rows that are missing have been.
             unsafe { add_terms::<F, ROWS>(&mut dots, &terms, count * F::Block::PARTS) };
         }
         for (row, dots) in dots.into_iter().enumerate() {
@@ -354,22 +359,34 @@ unsafe fn decode_rows<F: Format, D: Dot, const ROWS: usize>(
 
 /// Adds the first `count` terms of each row to its lane of `dots`, one after the other. Several
 /// `dots` take an equal share of each eight.
+///
+/// # Safety
+///
+/// The CPU has AVX2, and the vectors of the first `count` terms of each row are written.
 #[inline(always)]
 unsafe fn add_terms<F: Format, const ROWS: usize>(
     dots: &mut [__m256; ROWS],
-    terms: &[[__m256; TERMS / LANES]; LANES],
+    terms: &[[MaybeUninit<__m256>; TERMS / LANES]; LANES],
     count: usize,
 ) {
     for first in (0..count).step_by(LANES) {
-        // SAFETY: the caller has AVX2.
+        // SAFETY: as above.
         unsafe {
             let mut rows = [_mm256_setzero_si256(); LANES];
             for (row, terms) in rows.iter_mut().zip(terms) {
-                *row = _mm256_castps_si256(terms[first / LANES]);
+                *row = _mm256_castps_si256(terms[first / LANES].assume_init());
             }
             let columns = transpose(&rows);
-            let count = LANES.min(count - first);
-            for (index, &lane) in order::<F::Block>().iter().enumerate().take(count) {
+            let lanes = const { order::<F::Block>() };
+            // Most are eight: then no term needs a check.
+            if count - first >= LANES {
+                for (index, lane) in lanes.into_iter().enumerate() {
+                    let dots = &mut dots[index * ROWS / LANES];
+                    *dots = _mm256_add_ps(*dots, _mm256_castsi256_ps(columns[lane]));
+                }
+                continue;
+            }
+            for (index, lane) in lanes.into_iter().enumerate().take(count - first) {
                 let dots = &mut dots[index * ROWS / LANES];
                 *dots = _mm256_add_ps(*dots, _mm256_castsi256_ps(columns[lane]));
             }
@@ -377,14 +394,14 @@ unsafe fn add_terms<F: Format, const ROWS: usize>(
     }
 }
 
-/// The terms of the first `count` blocks, at most [`TERMS`] parts, `STEP` blocks at a time.
+/// Writes the terms of the first `count` blocks, at most [`TERMS`] parts, `STEP` blocks at a time.
 #[inline(always)]
 unsafe fn row_terms<F: Format, D: Dot, const STEP: usize>(
     blocks: &[Bytes<F>],
     count: usize,
     x: Row<'_>,
     last: &Last,
-    terms: &mut [__m256; TERMS / LANES],
+    terms: &mut [MaybeUninit<__m256>; TERMS / LANES],
 ) {
     let elements = F::Block::ELEMENTS;
     let groups = match is_paired::<F::Block>() {
@@ -395,14 +412,14 @@ unsafe fn row_terms<F: Format, D: Dot, const STEP: usize>(
     let (whole, _) = blocks[..count].as_chunks::<STEP>();
     for (index, (eight, terms)) in whole.iter().zip(&mut *terms).enumerate() {
         // SAFETY: `x` has as many blocks as the weight row; the caller has what `F` and `D` need.
-        *terms = unsafe {
+        terms.write(unsafe {
             let x = Terms {
                 quants: x.quants.get_unchecked(index * LANES * elements..),
                 scales: x.scales.as_chunks().0.get_unchecked(index),
                 sums: x.sums.get_unchecked(index * LANES * groups..),
             };
             F::terms::<D>(eight, STEP, &x)
-        };
+        });
     }
     let whole = whole.len();
     if let Some(terms) = terms.get_mut(whole)
@@ -418,7 +435,7 @@ unsafe fn row_terms<F: Format, D: Dot, const STEP: usize>(
             false => Terms { quants, scales: &last.scales, sums: &last.sums },
         };
         // SAFETY: the caller has what `F` and `D` need.
-        *terms = unsafe { F::terms::<D>(&blocks[whole * STEP..], count - whole * STEP, &x) };
+        terms.write(unsafe { F::terms::<D>(&blocks[whole * STEP..], count - whole * STEP, &x) });
     }
 }
 
