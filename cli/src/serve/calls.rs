@@ -178,7 +178,7 @@ impl<'c, 'm> Calls<'c, 'm> {
     /// The answer ends here.
     fn ended(&mut self) -> Allowed {
         self.mask.fill(0);
-        Allowed { tokens: 0, only: None, may_end: true, may_go_on: false }
+        Allowed { only: None, may_end: true, may_go_on: false }
     }
 
     fn forced(&mut self, left: u32) -> Allowed {
@@ -186,7 +186,7 @@ impl<'c, 'm> Calls<'c, 'm> {
             Some(&token) if left > 0 => {
                 self.mask.fill(0);
                 set(&mut self.mask, token);
-                Allowed { tokens: 1, only: Some(token), may_end: false, may_go_on: true }
+                Allowed { only: Some(token), may_end: false, may_go_on: true }
             }
             _ => self.ended(),
         }

@@ -15,11 +15,9 @@ pub(super) const MAX_ENDS: usize = 32;
 /// What may come next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowed {
-    /// How many tokens may, those that end the text included.
-    pub tokens: u32,
     /// The one that must, where there is but one and it does not end the text.
     pub only: Option<u32>,
-    /// Whether the text may end here. Where `tokens` counts none that go on, it must.
+    /// Whether the text may end here. Where it may not go on, it must.
     pub may_end: bool,
     /// Whether the text may go on.
     pub may_go_on: bool,
@@ -28,19 +26,19 @@ pub struct Allowed {
 impl Allowed {
     /// What `mask` allows, to which `ends` are added where the text may end.
     pub(super) fn of(mask: &mut [u32], ends: &[u32], may_end: bool) -> Self {
-        let count = |mask: &[u32]| mask.iter().map(|word| word.count_ones()).sum();
-        let mut tokens: u32 = count(mask);
-        let may_go_on = tokens > 0;
-        let first = || {
-            let (word, bits) = (0u32..).zip(&*mask).find(|&(_, &bits)| bits != 0)?;
-            Some(word * 32 + bits.trailing_zeros())
+        let mut some = (0u32..).zip(&*mask).filter(|&(_, &bits)| bits != 0);
+        let first = some.next();
+        let only = match first {
+            Some((word, &bits)) if bits.is_power_of_two() && !may_end && some.next().is_none() => {
+                Some(word * 32 + bits.trailing_zeros())
+            }
+            _ => None,
         };
-        let only = if tokens == 1 && !may_end { first() } else { None };
+        let may_go_on = first.is_some();
         if may_end {
             ends.iter().for_each(|&end| set_bit(mask, end));
-            tokens = count(mask);
         }
-        Self { tokens, only, may_end, may_go_on }
+        Self { only, may_end, may_go_on }
     }
 }
 

@@ -56,9 +56,12 @@ impl Bytes {
     }
 
     pub(super) fn add(&mut self, low: u8, high: u8) {
-        for byte in low..=high {
-            if let Some(word) = self.0.get_mut(usize::from(byte / 32)) {
-                *word |= 1 << (byte % 32);
+        let (first, last) = (low / 32, high / 32);
+        for index in first..=last {
+            let from = if index == first { low % 32 } else { 0 };
+            let to = if index == last { high % 32 } else { 31 };
+            if let Some(word) = self.0.get_mut(usize::from(index)) {
+                *word |= u32::MAX << from & u32::MAX >> (31 - to);
             }
         }
     }
@@ -87,6 +90,18 @@ impl Bytes {
             self.add_all(automaton.beginning(automaton.call(edge).rule));
         }
     }
+}
+
+/// The bytes of ASCII of one class.
+const fn ascii_of(class: u32) -> [u32; 4] {
+    let (mut bytes, mut byte) = ([0; 4], 0);
+    while byte < 128u8 {
+        if class_of(byte) == class {
+            bytes[byte as usize / 32] |= 1 << (byte % 32);
+        }
+        byte += 1;
+    }
+    bytes
 }
 
 /// Stands for no class of bytes.
@@ -123,6 +138,24 @@ impl Loop {
         takes: NO_CLASS,
         partials: None,
     };
+
+    /// The bytes of ASCII by which a token is text no longer, or leaves: of those that are no part
+    /// of words.
+    pub(super) fn exits(&self) -> impl Iterator<Item = u8> + use<> {
+        const NO_TEXT: [u32; 4] = ascii_of(0);
+        const PLAIN_TEXT: [u32; 4] = ascii_of(PLAIN);
+        let bytes = self.stays.0.iter().zip(self.leaves.0).zip(NO_TEXT).zip(PLAIN_TEXT);
+        let words = bytes
+            .map(|(((stays, leaves), no_text), plain)| no_text & (stays | leaves) | plain & !stays);
+        let mut left = [0; 4];
+        left.iter_mut().zip(words).for_each(|(left, word)| *left = word);
+        core::iter::from_fn(move || {
+            let (word, index) = left.iter_mut().zip(0u8..).find(|(word, _)| **word != 0)?;
+            let bit = word.trailing_zeros() as u8;
+            *word &= *word - 1;
+            Some(32 * index + bit)
+        })
+    }
 
     /// Of two stacks: bytes stay that stay in both.
     pub(super) fn and(mut self, other: &Self) -> Self {

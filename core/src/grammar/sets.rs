@@ -10,6 +10,7 @@
 use super::automaton::Automaton;
 use super::loops::Bytes;
 use super::matcher::{MAX_STACKS, Pool, Stack};
+use super::trie::kind_of;
 
 /// Stacks of all sets together.
 const STACKS: usize = 1024;
@@ -57,8 +58,8 @@ pub(super) struct Sets {
     len: u16,
     /// `set << 16 | used << 8 | byte`, and where that leads; `used` as in [`Sets::step`].
     steps: [(u32, u16); STEPS],
-    /// A set, and the bytes that may come next.
-    nexts: [(u16, Bytes); NEXTS],
+    /// A set, the bytes that may come next, and their kinds: 0 where no one has asked.
+    nexts: [(u16, Bytes, u32); NEXTS],
 }
 
 impl Sets {
@@ -68,7 +69,7 @@ impl Sets {
             sets: [Set::NONE; MAX_SETS],
             len: 0,
             steps: [(u32::MAX, NO_SET); STEPS],
-            nexts: [(NO_SET, Bytes::EMPTY); NEXTS],
+            nexts: [(NO_SET, Bytes::EMPTY, 0); NEXTS],
         }
     }
 
@@ -82,7 +83,7 @@ impl Sets {
 
     fn forget(&mut self) {
         self.steps.fill((u32::MAX, NO_SET));
-        self.nexts.fill((NO_SET, Bytes::EMPTY));
+        self.nexts.fill((NO_SET, Bytes::EMPTY, 0));
     }
 
     #[inline]
@@ -115,13 +116,38 @@ impl Sets {
     #[inline]
     pub(super) fn next(&mut self, automaton: Automaton<'_>, pool: &mut Pool, set: u16) -> &Bytes {
         let place = usize::from(set) % NEXTS;
-        if self.nexts.get(place).is_none_or(|(known, _)| *known != set) {
-            let next = Bytes::after(automaton, pool, self.stacks(set));
-            if let Some(place) = self.nexts.get_mut(place) {
-                *place = (set, next);
-            }
+        if self.nexts.get(place).is_none_or(|(known, ..)| *known != set) {
+            self.find_next(automaton, pool, set);
         }
-        self.nexts.get(place).map_or(&Bytes::EMPTY, |(_, next)| next)
+        self.nexts.get(place).map_or(&Bytes::EMPTY, |(_, next, _)| next)
+    }
+
+    #[inline(never)]
+    fn find_next(&mut self, automaton: Automaton<'_>, pool: &mut Pool, set: u16) {
+        let next = Bytes::after(automaton, pool, self.stacks(set));
+        if let Some(place) = self.nexts.get_mut(usize::from(set) % NEXTS) {
+            *place = (set, next, 0);
+        }
+    }
+
+    /// Kinds of the bytes that may come next.
+    #[inline]
+    pub(super) fn next_kinds(
+        &mut self,
+        automaton: Automaton<'_>,
+        pool: &mut Pool,
+        set: u16,
+    ) -> u32 {
+        let next = *self.next(automaton, pool, set);
+        match self.nexts.get_mut(usize::from(set) % NEXTS) {
+            Some((_, _, kinds @ 0)) => {
+                let bytes = (0..=u8::MAX).filter(|&byte| next.has(byte));
+                *kinds = bytes.fold(0, |kinds, byte| kinds | kind_of(byte));
+                *kinds
+            }
+            Some((_, _, kinds)) => *kinds,
+            None => u32::MAX,
+        }
     }
 
     fn place(key: u32) -> usize {

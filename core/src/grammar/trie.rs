@@ -12,7 +12,8 @@
 //!          height << 20 | depth << 24; one more at the end, for the index
 //! tokens   ids sorted by their bytes; those of a node are from its index to the next node's
 //! exits    the nodes before which all is text and that are no part of a word, by their bytes, each
-//!          the first of its kind on its path; index | characters before it << 24
+//!          the first of its kind on its path, three words each: index | characters before it << 24,
+//!          kinds of bytes that follow | depth << 24, the token that ends there (NONE or SEVERAL)
 //! texts    the tokens that are all text, those with the most characters first
 //! mask     a bit for each of them
 //! ```
@@ -69,8 +70,9 @@ pub(super) const fn class_of(byte: u8) -> u32 {
     }
 }
 
-/// Bits of an index in an exit.
+/// Bits of an index in an exit, and of the kinds of bytes that follow.
 const EXIT_SHIFT: u32 = 24;
+const EXIT_WORDS: usize = 3;
 /// Scratch words of a token: the first eight of its bytes, and the id.
 const SCRATCH_WORDS: usize = 3;
 
@@ -85,6 +87,37 @@ pub(super) const SEPARATOR_EXITS: usize = 128;
 const NODES: usize = HEADER_WORDS + ROOTS + LONGER + ENDS;
 const NODE_WORDS: usize = 2;
 const NONE: u32 = u32::MAX;
+/// Several tokens with the same bytes.
+const SEVERAL: u32 = u32::MAX - 1;
+
+/// The kind of a byte, a bit of 24: what has meaning in JSON has a kind of its own.
+pub(super) const fn kind_of(byte: u8) -> u32 {
+    1 << match byte {
+        b'"' => 0,
+        b',' => 1,
+        b':' => 2,
+        b'}' => 3,
+        b']' => 4,
+        b'\\' => 5,
+        b' ' => 6,
+        b'\t' | b'\n' | b'\r' => 7,
+        b'0'..=b'9' => 8,
+        b'A'..=b'Z' | b'a'..=b'z' | b'_' => 9,
+        0x80.. => 10,
+        b'/' => 11,
+        b'-' => 12,
+        b'.' => 13,
+        b'\'' => 14,
+        b'(' | b')' => 15,
+        b'[' => 16,
+        b'{' => 17,
+        b';' => 18,
+        b'<' => 19,
+        b'>' => 20,
+        0..0x20 => 21,
+        _ => 22,
+    }
+}
 
 /// A token's bytes, as far as they fit.
 struct Bytes {
@@ -165,7 +198,8 @@ impl<'s> SortedTokens<'s> {
     /// Words of the tree.
     pub const fn trie_words(&self) -> usize {
         let Counts { nodes, texts, .. } = self.counts;
-        let behind = self.tokens.len() + self.counts.exits() + texts + self.mask_words;
+        let exits = self.counts.exits() * EXIT_WORDS;
+        let behind = self.tokens.len() + exits + texts + self.mask_words;
         NODES + (nodes + 1) * NODE_WORDS + behind
     }
 
@@ -328,7 +362,8 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
     let mut next_exit = counts.ends;
     let (nodes, rest) = rest.split_at_mut(((counts.nodes + 1) * NODE_WORDS).min(rest.len()));
     let (ids, rest) = rest.split_at_mut(sorted.tokens.len().min(rest.len()));
-    let (exits, rest) = rest.split_at_mut(counts.exits().min(rest.len()));
+    let (exits, rest) = rest.split_at_mut((counts.exits() * EXIT_WORDS).min(rest.len()));
+    let exits = exits.as_chunks_mut::<EXIT_WORDS>().0;
     let (texts, mask) = rest.split_at_mut(counts.texts.min(rest.len()));
     let nodes = nodes.as_chunks_mut::<NODE_WORDS>().0;
     header.fill(0);
@@ -365,7 +400,12 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
                 && let Some(exit) = exits.get_mut(*next as usize)
             {
                 let before = this.get().get(..depth).unwrap_or_default();
-                *exit = count as u32 | (characters(before) as u32) << EXIT_SHIFT;
+                let characters = characters(before) as u32;
+                *exit = [
+                    count as u32 | characters << EXIT_SHIFT,
+                    (depth as u32 + 1) << EXIT_SHIFT,
+                    NONE,
+                ];
                 *next += 1;
             }
             if let (Some(node), Some(place)) = (nodes.get_mut(count), path.get_mut(depth)) {
@@ -389,6 +429,7 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
         *end = [0, sorted.tokens.len() as u32];
     }
     measure(nodes.get_mut(..count).unwrap_or_default());
+    finish_exits(nodes, ids, exits);
     fill_texts(sorted.tokens, vocabulary, (longer, texts, mask));
     let values = [count, sorted.tokens.len(), longest, counts.texts];
     header.iter_mut().zip(values).for_each(|(place, value)| *place = value as u32);
@@ -414,6 +455,28 @@ fn measure(nodes: &mut [[u32; NODE_WORDS]]) {
     }
 }
 
+/// Notes of each exit what is found at its node: a walk then need not read most of them.
+fn finish_exits(nodes: &[[u32; NODE_WORDS]], ids: &[u32], exits: &mut [[u32; EXIT_WORDS]]) {
+    for [place, follows, token] in exits {
+        let index = exit_of(*place).0 as usize;
+        let Some(&[head, first]) = nodes.get(index) else { continue };
+        let end = index + subtree(head) as usize;
+        let mut child = index + 1;
+        while child < end {
+            let Some(&[head, _]) = nodes.get(child) else { break };
+            *follows |= kind_of(head as u8);
+            child += subtree(head) as usize;
+        }
+        let first_token = |place: u32| (place & (MAX_TOKENS as u32 - 1)) as usize;
+        let next = nodes.get(index + 1).map_or(0, |&[_, place]| first_token(place));
+        *token = match ids.get(first_token(first)..next) {
+            None | Some([]) => NONE,
+            Some(&[only]) => only,
+            Some(_) => SEVERAL,
+        };
+    }
+}
+
 /// Levels of a subtree, by its second word.
 const fn height_of(place: u32) -> u32 {
     place >> 20 & MAX_HEIGHT
@@ -426,8 +489,73 @@ const fn subtree(head: u32) -> u32 {
 }
 
 /// An exit's node and the characters before it, one that is cut short included.
-pub(super) const fn exit_of(exit: u32) -> (u32, u8) {
-    (exit & ((1 << EXIT_SHIFT) - 1), (exit >> EXIT_SHIFT) as u8)
+const fn exit_of(place: u32) -> (u32, u8) {
+    (place & ((1 << EXIT_SHIFT) - 1), (place >> EXIT_SHIFT) as u8)
+}
+
+/// A node before which all is text, and that is no part of a word.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Exit {
+    pub(super) index: u32,
+    /// Characters before it, one that is cut short included.
+    pub(super) characters: u8,
+    /// Bytes from the root.
+    pub(super) depth: usize,
+    /// Kinds of the bytes that follow it.
+    pub(super) follows: u32,
+    /// The token that ends there; an error where there are several.
+    pub(super) token: Result<Option<u32>, Several>,
+}
+
+/// Several tokens have the same bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Several;
+
+/// Exits in the order of their nodes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Exits<'w> {
+    byte: u8,
+    words: &'w [[u32; EXIT_WORDS]],
+}
+
+impl Exits<'_> {
+    /// The byte of all of them; none of ASCII for separators.
+    pub(super) const fn byte(&self) -> u8 {
+        self.byte
+    }
+
+    /// The node of the first.
+    pub(super) fn first(&self) -> Option<u32> {
+        self.words.first().map(|&[place, ..]| exit_of(place).0)
+    }
+
+    /// The first.
+    #[inline]
+    pub(super) fn peek(&self) -> Option<Exit> {
+        let &[place, follows, token] = self.words.first()?;
+        let (index, characters) = exit_of(place);
+        let token = match token {
+            NONE => Ok(None),
+            SEVERAL => Err(Several),
+            token => Ok(Some(token)),
+        };
+        let depth = (follows >> EXIT_SHIFT) as usize;
+        let follows = follows & ((1 << EXIT_SHIFT) - 1);
+        Some(Exit { index, characters, depth, follows, token })
+    }
+
+    /// Takes away the first.
+    #[inline]
+    pub(super) fn skip(&mut self) {
+        self.words = self.words.get(1..).unwrap_or_default();
+    }
+
+    /// Takes away those before a node.
+    pub(super) fn skip_before(&mut self, node: u32) {
+        while self.first().is_some_and(|first| first < node) {
+            self.skip();
+        }
+    }
 }
 
 /// Sets a bit of a set of tokens or bytes.
@@ -532,18 +660,19 @@ impl<'w> Trie<'w> {
     }
 
     /// The nodes from `first` to before `end` before which all is text, by the byte of ASCII that
-    /// each has first on its path, or [`SEPARATOR_EXITS`]: [`exit_of`] reads them.
-    pub(super) fn exits(self, byte: usize, (first, end): (u32, u32)) -> &'w [u32] {
+    /// each has first on its path, or [`SEPARATOR_EXITS`].
+    pub(super) fn exits(self, byte: usize, (first, end): (u32, u32)) -> Exits<'w> {
         let (from, to) = (self.exits_below(byte), self.exits_below(byte + 1));
         let exits = self.behind_nodes().get(self.word(1) as usize..).unwrap_or_default();
-        let exits = exits.get(from..to).unwrap_or_default();
-        let before = |end: u32| exits.partition_point(|&exit| exit_of(exit).0 < end);
-        exits.get(before(first)..before(end)).unwrap_or_default()
+        let exits = exits.as_chunks::<EXIT_WORDS>().0.get(from..to).unwrap_or_default();
+        let before = |end: u32| exits.partition_point(|&[place, ..]| exit_of(place).0 < end);
+        let words = exits.get(before(first)..before(end)).unwrap_or_default();
+        Exits { byte: byte as u8, words }
     }
 
     /// Tokens, exits: what comes before the tokens that are all text.
     fn before_texts(self) -> usize {
-        self.word(1) as usize + self.exits_below(ENDS - 1)
+        self.word(1) as usize + self.exits_below(ENDS - 1) * EXIT_WORDS
     }
 
     /// A bit for each token that is all text.

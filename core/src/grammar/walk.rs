@@ -13,7 +13,9 @@ use super::loops::{Loop, Partials, characters_lead};
 use super::matcher::{Frame, MAX_STACKS, Matcher, Pool, Stack};
 use super::run::{Counted, Level, Run};
 use super::sets::{NO_SET, Sets};
-use super::trie::{PLAIN, SEPARATOR_EXITS, TEXT, Trie, TrieNode, WORD, class_of, exit_of, set_bit};
+use super::trie::{
+    Exit, Exits, PLAIN, SEPARATOR_EXITS, TEXT, Trie, TrieNode, WORD, class_of, set_bit,
+};
 use super::utf8::{self, PARTIALS};
 
 /// Characters of all but one byte begin with these, and others.
@@ -111,6 +113,16 @@ struct Walk<'a, 'w> {
     /// The run that was asked for last.
     run: Run,
     walked: Walked,
+}
+
+/// The set behind a run.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    set: u16,
+    /// Tokens that close it.
+    closing: u32,
+    /// Kinds of the bytes that may come next.
+    next: u32,
 }
 
 impl Walk<'_, '_> {
@@ -225,55 +237,130 @@ impl Walk<'_, '_> {
     /// a run begins that text stays in. Its bits are there, so only those nodes are looked at where
     /// a token is text no longer or leaves.
     fn text_between(&mut self, first: u32, end: u32, base: usize) {
-        let Run { room, worst, counted, .. } = self.run;
+        let Run { room, worst, .. } = self.run;
         self.walked.worst = self.walked.worst.max(worst);
         self.note_used(self.trie.longest().min(room));
-        let Loop { stays, leaves, .. } = self.run.bytes;
-        let mut lists = heapless::Vec::<&[u32], { SEPARATOR_EXITS + 1 }>::new();
-        for list in 0..=SEPARATOR_EXITS {
-            let byte = list as u8;
-            let is_other = match class_of(byte) {
-                0 => stays.has(byte) || leaves.has(byte),
-                _ => !stays.has(byte),
-            };
-            if is_other || list == SEPARATOR_EXITS {
-                let _ = lists.push(self.trie.exits(list, (first, end)));
+        let mut lists = heapless::Vec::<Exits<'_>, { SEPARATOR_EXITS + 1 }>::new();
+        let bytes = self.run.bytes.exits().map(usize::from);
+        for list in bytes.chain([SEPARATOR_EXITS]) {
+            let exits = self.trie.exits(list, (first, end));
+            if exits.first().is_some() {
+                let _ = lists.push(exits);
             }
         }
         let mut done = first;
-        while let Some(list) = lists
-            .iter_mut()
-            .min_by_key(|list| list.first().map_or(u32::MAX, |&exit| exit_of(exit).0))
-        {
-            let Some((&exit, rest)) = list.split_first() else { return };
-            *list = rest;
-            let (index, characters) = exit_of(exit);
-            if index < done {
-                continue;
-            }
+        let first_of = |exits: &Exits<'_>| exits.first().unwrap_or(u32::MAX);
+        while let Some(at) = (0..lists.len()).min_by_key(|&at| lists.get(at).map(first_of)) {
+            let mut exits = lists.swap_remove(at);
+            let byte = exits.byte();
+            // Below a byte that is no text there are no exits.
+            let nests = |byte: u8| class_of(byte) != 0;
+            let others = lists.iter().filter(|list| nests(byte) || nests(list.byte()));
+            let others = others.map(first_of).min().unwrap_or(u32::MAX);
             // A subtree that left the run may have had others.
             self.is_in_run(self.levels.level(base).set);
-            let node = self.trie.node(index);
-            done = index + node.size;
-            let before = node.depth.saturating_sub(1);
-            let (partial, begun, bytes) = match node.byte.is_ascii() {
-                true => (0, 0, 0),
-                false => (utf8::SEPARATOR, 1, utf8::SEPARATOR_BYTES.len()),
-            };
-            // Not from the root: only such runs as do not count further than to one.
-            let used = match base {
-                0 => characters,
-                _ => (begun + usize::from(before > base + bytes)) as u8,
-            };
-            if u32::from(used) > room {
-                if let Some(Counted { edge, count, .. }) = counted {
-                    self.pool.margins.note_refused(edge, count.saturating_add(used.into()));
-                }
-                continue;
+            if !nests(byte) && !self.run.bytes.stays.has(byte) {
+                exits.skip_before(done);
+                self.leave(&mut exits, others, base);
             }
-            let set = self.levels.level(base).set;
-            self.levels.set(before, Level { set, used, partial });
-            self.nodes_anew(index, done);
+            while let Some(exit) = exits.peek().filter(|exit| exit.index < others) {
+                exits.skip();
+                // What is below another has been looked at.
+                if exit.index >= done {
+                    done = exit.index + self.trie.node(exit.index).size;
+                    self.exit(byte, exit, done, base);
+                }
+            }
+            if exits.first().is_some() {
+                let _ = lists.push(exits);
+            }
+        }
+    }
+
+    /// The level before an exit from the run that begins at `base`, or `None` where there is no
+    /// room for the characters before it.
+    #[inline]
+    fn level_before(&mut self, byte: u8, exit: Exit, base: usize) -> Option<Level> {
+        let before = exit.depth.saturating_sub(1);
+        let (partial, begun, bytes) = match byte.is_ascii() {
+            true => (0, 0, 0),
+            false => (utf8::SEPARATOR, 1, utf8::SEPARATOR_BYTES.len()),
+        };
+        // Not from the root: only such runs as do not count further than to one.
+        let used = match base {
+            0 => exit.characters,
+            _ => (begun + usize::from(before > base + bytes)) as u8,
+        };
+        if u32::from(used) > self.run.room {
+            if let Some(Counted { edge, count, .. }) = self.run.counted {
+                self.pool.margins.note_refused(edge, count.saturating_add(used.into()));
+            }
+            return None;
+        }
+        Some(Level { set: self.levels.level(base).set, used, partial })
+    }
+
+    /// Looks at an exit's subtree, which ends before `end`.
+    fn exit(&mut self, byte: u8, exit: Exit, end: u32, base: usize) {
+        self.is_in_run(self.levels.level(base).set);
+        let Some(level) = self.level_before(byte, exit, base) else { return };
+        self.levels.set(exit.depth.saturating_sub(1), level);
+        self.nodes_anew(exit.index, end);
+    }
+
+    /// Where an exit's byte leads.
+    fn left_by(&mut self, level: Level, byte: u8, depth: usize) -> Option<Left> {
+        let set = self.step(level, byte, depth);
+        (set != NO_SET).then(|| Left {
+            set,
+            closing: self.levels.sets.get(set).closing,
+            next: self.levels.sets.next_kinds(self.automaton, self.pool, set),
+        })
+    }
+
+    /// Looks at the exits before the node `end`, by a byte that is no text and ends the run, up to
+    /// one whose node must be read. Of most that is not needed: only if what follows the byte may
+    /// come.
+    fn leave(&mut self, exits: &mut Exits<'_>, end: u32, base: usize) {
+        let byte = exits.byte();
+        // Where the byte has led, after so many characters.
+        let mut last: Option<(u32, Option<Left>)> = None;
+        while let Some(exit) = exits.peek().filter(|exit| exit.index < end) {
+            let Ok(token) = exit.token else { return };
+            let level = self.level_before(byte, exit, base);
+            exits.skip();
+            let Some(level) = level else { continue };
+            let counted = self.run.counts_to.min(level.used.into());
+            let left = match last {
+                Some((used, left)) if used == counted => left,
+                _ => {
+                    self.levels.set(exit.depth.saturating_sub(1), level);
+                    let left = self.left_by(level, byte, exit.depth);
+                    // The step may have forgotten the run.
+                    self.is_in_run(self.levels.level(base).set);
+                    left
+                }
+            };
+            last = Some((counted, left));
+            let Some(Left { set, closing, next }) = left else { continue };
+            if let Some(token) = token {
+                if closing <= self.left_after {
+                    self.allow(&[token], closing);
+                } else {
+                    self.walked.budgeted = true;
+                }
+            }
+            if exit.follows & next != 0 {
+                self.levels.set(exit.depth.saturating_sub(1), level);
+                self.levels.set(exit.depth, Level::new(set));
+                let end = exit.index + self.trie.node(exit.index).size;
+                let assumes_text = core::mem::replace(&mut self.assumes_text, false);
+                self.nodes(exit.index + 1, end);
+                self.assumes_text = assumes_text;
+                // Sets may have other numbers now.
+                last = None;
+                self.is_in_run(self.levels.level(base).set);
+            }
         }
     }
 
@@ -295,6 +382,13 @@ impl Walk<'_, '_> {
                 false => self.stay(index, node),
             };
         }
+        if !is_in_run && !self.may_come(level.set, node.byte) {
+            if !self.assumes_text {
+                return self.pass(index, node, level.set);
+            }
+            self.refuse_between(index, end);
+            return node.size;
+        }
         if !is_in_run && node.class >= PLAIN && node.height <= self.bound(level.set, node.class) {
             if !self.assumes_text {
                 self.allow(self.trie.tokens_between(index, end), 0);
@@ -304,7 +398,7 @@ impl Walk<'_, '_> {
         let may_leave = match is_in_run {
             true if level.partial == 0 => self.run.bytes.leaves.has(node.byte),
             true => utf8::ends_separator(level.partial, node.byte),
-            false => self.may_come(level.set, node.byte),
+            false => true,
         };
         let set = if may_leave { self.step(level, node.byte, node.depth) } else { NO_SET };
         if set == NO_SET {
@@ -331,6 +425,22 @@ impl Walk<'_, '_> {
             return node.size;
         }
         1
+    }
+
+    /// Passes over a node whose byte leads nowhere from `set`, and over those beside it that do not
+    /// either: how many further the next one is.
+    #[inline]
+    fn pass(&mut self, first: u32, node: TrieNode, set: u16) -> u32 {
+        let next = *self.levels.sets.next(self.automaton, self.pool, set);
+        let mut index = first + node.size;
+        loop {
+            let beside = self.trie.node(index);
+            if beside.depth != node.depth || next.has(beside.byte) {
+                return index - first;
+            }
+            self.walked.nodes += 1;
+            index += beside.size;
+        }
     }
 
     /// So many bytes of a class may follow a set, whichever they are.
@@ -390,6 +500,8 @@ impl Walk<'_, '_> {
             || (self.levels.sets.get(set).begins_run != Some(false) && self.begin_run(set))
     }
 
+    // Asked of each node, and most often known: not a part of the caller.
+    #[inline(never)]
     fn begin_run(&mut self, set: u16) -> bool {
         let found = self.find_run(set);
         if let Some(run) = found {

@@ -181,8 +181,14 @@ pub(crate) fn random_text(
         }
         let choices: Vec<u32> =
             (0..tokens.len()).filter(|&token| constraint.allows(token)).collect();
-        assert_eq!(choices.len(), allowed.tokens as usize);
-        assert!(allowed.only.is_none() || allowed.only == Some(choices[0]) && choices.len() == 1);
+        let only = if let [only] = *choices
+            && !allowed.may_end
+        {
+            Some(only)
+        } else {
+            None
+        };
+        assert_eq!(allowed.only, only);
         // One time in four the shortest, for single bytes are few in a large vocabulary.
         let mut token = choices[random.below(choices.len())];
         if random.below(4) == 0 {
