@@ -8,7 +8,7 @@
 use super::automaton::{Automaton, NEVER};
 use super::margin::is_repeated;
 use super::matcher::{Frame, Pool, Stack};
-use super::trie::{LOWER, PLAIN, TEXT, WORD, class_of};
+use super::trie::{ALPHANUMERIC, LOWER, PLAIN, TEXT, WORD, class_of};
 use super::utf8::{self, PARTIALS, Partial};
 
 /// A set of bytes.
@@ -74,6 +74,14 @@ impl Bytes {
         self.0.iter().skip(4).all(|&word| word == 0)
     }
 
+    fn has_all(&self, other: &Self) -> bool {
+        self.0.iter().zip(other.0).all(|(word, other)| other & !word == 0)
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        self.0.iter().zip(other.0).any(|(word, other)| word & other != 0)
+    }
+
     /// Takes out what `other` has.
     fn remove_all(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0).for_each(|(word, less)| *word &= !less);
@@ -92,16 +100,40 @@ impl Bytes {
     }
 }
 
-/// The bytes of ASCII of one class.
-const fn ascii_of(class: u32) -> [u32; 4] {
-    let (mut bytes, mut byte) = ([0; 4], 0);
+/// For each class the bytes of ASCII in it, those of narrower classes included.
+const CLASSES: [Bytes; LOWER as usize + 1] = {
+    let (mut classes, mut byte) = ([Bytes::EMPTY; LOWER as usize + 1], 0);
     while byte < 128u8 {
-        if class_of(byte) == class {
-            bytes[byte as usize / 32] |= 1 << (byte % 32);
+        let mut class = 0;
+        while class <= class_of(byte) {
+            classes[class as usize].0[byte as usize / 32] |= 1 << (byte % 32);
+            class += 1;
         }
         byte += 1;
     }
-    bytes
+    classes
+};
+
+fn bytes_of(class: u32) -> &'static Bytes {
+    CLASSES.get(class as usize).unwrap_or(&Bytes::EMPTY)
+}
+
+/// The state that all bytes of a class of ASCII lead to, if it is one.
+pub(super) fn class_leads(automaton: Automaton<'_>, state: u32, class: u32) -> Option<u32> {
+    let class = bytes_of(class);
+    let (mut led, mut only) = (Bytes::EMPTY, None);
+    for (low, high, target) in automaton.byte_edges(state) {
+        let mut edge = Bytes::EMPTY;
+        edge.add(low, high);
+        if edge.meets(class) {
+            if only.is_some_and(|only| only != target) {
+                return None;
+            }
+            only = Some(target);
+            led.add_all(&edge.0);
+        }
+    }
+    only.filter(|_| led.has_all(class))
 }
 
 /// Stands for no class of bytes.
@@ -142,11 +174,11 @@ impl Loop {
     /// The bytes of ASCII by which a token is text no longer, or leaves: of those that are no part
     /// of words.
     pub(super) fn exits(&self) -> impl Iterator<Item = u8> + use<> {
-        const NO_TEXT: [u32; 4] = ascii_of(0);
-        const PLAIN_TEXT: [u32; 4] = ascii_of(PLAIN);
-        let bytes = self.stays.0.iter().zip(self.leaves.0).zip(NO_TEXT).zip(PLAIN_TEXT);
-        let words = bytes
-            .map(|(((stays, leaves), no_text), plain)| no_text & (stays | leaves) | plain & !stays);
+        let [all, _, plain, words, ..] = CLASSES;
+        let bytes = self.stays.0.iter().zip(self.leaves.0).zip(all.0).zip(plain.0).zip(words.0);
+        let words = bytes.map(|((((stays, leaves), all), plain), words)| {
+            all & !plain & (stays | leaves) | plain & !words & !stays
+        });
         let mut left = [0; 4];
         left.iter_mut().zip(words).for_each(|(left, word)| *left = word);
         core::iter::from_fn(move || {
@@ -222,8 +254,8 @@ impl Loop {
         let partials = characters_lead(automaton, head, inside).filter(|_| leaves.is_ascii());
         leaves.add_all(&own.0);
         stays.remove_all(&leaves);
-        let is_whole = |class| (0..=0x7F).all(|byte| class_of(byte) < class || stays.has(byte));
-        let takes = [PLAIN, WORD, LOWER].into_iter().find(|&class| is_whole(class));
+        let is_whole = |class| stays.has_all(bytes_of(class));
+        let takes = [PLAIN, WORD, ALPHANUMERIC, LOWER].into_iter().find(|&class| is_whole(class));
         let takes =
             takes.map(|class| if class == PLAIN && partials.is_some() { TEXT } else { class });
         let takes = takes.unwrap_or(NO_CLASS);

@@ -58,6 +58,7 @@ mod compile;
 #[deny(clippy::indexing_slicing)]
 mod constraint;
 mod error;
+mod exits;
 #[deny(clippy::indexing_slicing)]
 mod gbnf;
 #[deny(clippy::indexing_slicing)]

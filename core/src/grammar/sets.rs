@@ -8,9 +8,9 @@
 //! that the walk is at.
 
 use super::automaton::Automaton;
+use super::exits::kind_of;
 use super::loops::Bytes;
 use super::matcher::{MAX_STACKS, Pool, Stack};
-use super::trie::kind_of;
 
 /// Stacks of all sets together.
 const STACKS: usize = 1024;
@@ -43,11 +43,11 @@ pub(super) struct Set {
     pub(super) closing: u32,
     /// For each class from [`super::trie::PLAIN`] on, so many of its bytes may follow, whichever
     /// they are; 255 where no one has asked yet.
-    pub(super) bounds: [u8; 3],
+    pub(super) bounds: [u8; 4],
 }
 
 impl Set {
-    const NONE: Self = Self { end: 0, begins_run: Some(false), closing: 0, bounds: [0; 3] };
+    const NONE: Self = Self { end: 0, begins_run: Some(false), closing: 0, bounds: [0; 4] };
 }
 
 /// Sets by number: 0 is the one that a walk begins with.
@@ -228,7 +228,7 @@ impl Sets {
         let stacks = self.stacks.get(self.end()..end).unwrap_or_default();
         let closing = pool.fewest_tokens(automaton, stacks);
         if let Some(place) = self.sets.get_mut(usize::from(self.len)) {
-            *place = Set { end: end as u16, begins_run: None, closing, bounds: [u8::MAX; 3] };
+            *place = Set { end: end as u16, begins_run: None, closing, bounds: [u8::MAX; 4] };
             self.len += 1;
         }
     }

@@ -7,19 +7,17 @@
 //!          set of bytes that are a token by themselves (8 words)
 //! roots    256: the node of each first byte, or NONE
 //! longer   256: how many tokens that are all text have more characters than the index
-//! ends     130: how many exits have a byte below the index; the last are of U+2028 and U+2029
+//! ends     LISTS + 1: how many exits are in lists below the index
 //! nodes    preorder; byte | nodes of its subtree << 8 | class << 29, index of its first token |
 //!          height << 20 | depth << 24; one more at the end, for the index
 //! tokens   ids sorted by their bytes; those of a node are from its index to the next node's
-//! exits    the nodes before which all is text and that are no part of a word, by their bytes, each
-//!          the first of its kind on its path, three words each: index | characters before it << 24,
-//!          kinds of bytes that follow | depth << 24, the token that ends there (NONE or SEVERAL)
+//! exits    list by list, three words each (`exits`)
 //! texts    the tokens that are all text, those with the most characters first
 //! mask     a bit for each of them
 //! ```
 
 use super::error::{GrammarError, GrammarErrorKind};
-use super::utf8::{self, Partial};
+use super::exits::{EXIT_WORDS, Exits, LISTS, Path, exit, finish};
 
 /// Whether a byte is plain text: printable ASCII that means nothing in a string of JSON.
 pub(super) const fn is_plain_text(byte: u8) -> bool {
@@ -45,7 +43,7 @@ pub trait TokenBytes {
 pub(super) const MAX_TOKEN_BYTES: usize = 255;
 /// Subtrees are 21 bits, indices 20.
 const MAX_NODES: usize = 1 << 21;
-const MAX_TOKENS: usize = 1 << 20;
+pub(super) const MAX_TOKENS: usize = 1 << 20;
 /// Heights are 4 bits: so many levels or more.
 const MAX_HEIGHT: u32 = 15;
 /// Classes of bytes, each a part of the one before: a subtree's is that of the widest byte in it.
@@ -55,24 +53,24 @@ pub(super) const TEXT: u32 = 1;
 pub(super) const PLAIN: u32 = 2;
 /// ASCII letters, digits, `_`.
 pub(super) const WORD: u32 = 3;
+/// ASCII letters and digits.
+pub(super) const ALPHANUMERIC: u32 = 4;
 /// Lower case and digits.
-pub(super) const LOWER: u32 = 4;
+pub(super) const LOWER: u32 = 5;
 const CLASS_SHIFT: u32 = 29;
 
 /// The class of a byte that may be any.
 pub(super) const fn class_of(byte: u8) -> u32 {
     match byte {
         b'a'..=b'z' | b'0'..=b'9' => LOWER,
-        b'A'..=b'Z' | b'_' => WORD,
+        b'A'..=b'Z' => ALPHANUMERIC,
+        b'_' => WORD,
         0x80.. => TEXT,
         _ if is_plain_text(byte) => PLAIN,
         _ => 0,
     }
 }
 
-/// Bits of an index in an exit, and of the kinds of bytes that follow.
-const EXIT_SHIFT: u32 = 24;
-const EXIT_WORDS: usize = 3;
 /// Scratch words of a token: the first eight of its bytes, and the id.
 const SCRATCH_WORDS: usize = 3;
 
@@ -80,45 +78,10 @@ const HEADER_WORDS: usize = 12;
 const HEADER_SINGLES: usize = 4;
 const ROOTS: usize = 256;
 const LONGER: usize = 256;
-/// Other bytes than ASCII are a part of text or come nowhere, but for two characters' last.
-const ENDS: usize = SEPARATOR_EXITS + 2;
-pub(super) const SEPARATOR_EXITS: usize = 128;
 /// Where the nodes begin.
-const NODES: usize = HEADER_WORDS + ROOTS + LONGER + ENDS;
-const NODE_WORDS: usize = 2;
-const NONE: u32 = u32::MAX;
-/// Several tokens with the same bytes.
-const SEVERAL: u32 = u32::MAX - 1;
-
-/// The kind of a byte, a bit of 24: what has meaning in JSON has a kind of its own.
-pub(super) const fn kind_of(byte: u8) -> u32 {
-    1 << match byte {
-        b'"' => 0,
-        b',' => 1,
-        b':' => 2,
-        b'}' => 3,
-        b']' => 4,
-        b'\\' => 5,
-        b' ' => 6,
-        b'\t' | b'\n' | b'\r' => 7,
-        b'0'..=b'9' => 8,
-        b'A'..=b'Z' | b'a'..=b'z' | b'_' => 9,
-        0x80.. => 10,
-        b'/' => 11,
-        b'-' => 12,
-        b'.' => 13,
-        b'\'' => 14,
-        b'(' | b')' => 15,
-        b'[' => 16,
-        b'{' => 17,
-        b';' => 18,
-        b'<' => 19,
-        b'>' => 20,
-        0..0x20 => 21,
-        _ => 22,
-    }
-}
-
+const NODES: usize = HEADER_WORDS + ROOTS + LONGER + LISTS + 1;
+pub(super) const NODE_WORDS: usize = 2;
+pub(super) const NONE: u32 = u32::MAX;
 /// A token's bytes, as far as they fit.
 struct Bytes {
     buffer: [u8; MAX_TOKEN_BYTES + 1],
@@ -236,49 +199,6 @@ fn common(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
-/// The path from the root to a token, byte by byte.
-struct Path {
-    /// The state of UTF-8 before each byte and after the last.
-    partials: [Partial; MAX_TOKEN_BYTES + 2],
-    /// So many bytes are text.
-    text: usize,
-}
-
-impl Path {
-    const fn new() -> Self {
-        Self { partials: [0; MAX_TOKEN_BYTES + 2], text: 0 }
-    }
-
-    /// Goes on from the first `shared` bytes.
-    fn turn(&mut self, shared: usize) {
-        self.text = self.text.min(shared);
-    }
-
-    /// The list of exits that the byte at `depth` belongs to, where all before it is text: it is no
-    /// part of a word, and the first of its kind.
-    fn exit(&self, depth: usize, bytes: &[u8]) -> Option<usize> {
-        let (before, &byte) = (bytes.get(..depth)?, bytes.get(depth)?);
-        match self.partials.get(depth).copied().unwrap_or(0) {
-            _ if self.text != depth || before.contains(&byte) && byte.is_ascii() => None,
-            0 if byte.is_ascii() && class_of(byte) < WORD => Some(byte.into()),
-            partial if utf8::ends_separator(partial, byte) => Some(SEPARATOR_EXITS),
-            _ => None,
-        }
-    }
-
-    /// Whether the byte at `depth` is a part of a character or plain. What is no UTF-8 begins anew.
-    fn read(&mut self, depth: usize, byte: u8) -> bool {
-        let before = self.partials.get(depth).copied().unwrap_or(0);
-        let after = utf8::after(before, byte);
-        if let Some(place) = self.partials.get_mut(depth + 1) {
-            *place = after.or_else(|| utf8::after(0, byte)).unwrap_or(0);
-        }
-        let is_text = after.is_some() && class_of(byte) >= TEXT;
-        self.text += usize::from(is_text && self.text == depth);
-        is_text
-    }
-}
-
 /// Characters of valid text.
 fn characters(text: &[u8]) -> usize {
     text.iter().filter(|&&byte| byte & 0xC0 != 0x80).count()
@@ -287,8 +207,8 @@ fn characters(text: &[u8]) -> usize {
 /// What a tree has.
 struct Counts {
     nodes: usize,
-    /// How many exits have a byte below the index.
-    ends: [u32; ENDS],
+    /// How many exits are in lists below the index.
+    ends: [u32; LISTS + 1],
     /// Tokens that are all text.
     texts: usize,
 }
@@ -301,20 +221,20 @@ impl Counts {
 
     fn of(vocabulary: &dyn TokenBytes, entries: &[[u32; SCRATCH_WORDS]]) -> Self {
         let (mut last, mut this, mut path) = (Bytes::new(), Bytes::new(), Path::new());
-        let mut counts = Self { nodes: 0, ends: [0; ENDS], texts: 0 };
+        let mut counts = Self { nodes: 0, ends: [0; LISTS + 1], texts: 0 };
         for &[_, _, token] in entries {
             this.read(vocabulary, token);
             let shared = common(last.get(), this.get());
             path.turn(shared);
             counts.nodes += this.len - shared;
             for (depth, &byte) in this.get().iter().enumerate().skip(shared) {
-                if let Some(exit) = path.exit(depth, this.get()) {
-                    let above = counts.ends.iter_mut().skip(exit + 1);
+                if let Some(list) = path.exit(depth, this.get()) {
+                    let above = counts.ends.iter_mut().skip(list + 1);
                     above.for_each(|count| *count += 1);
                 }
                 path.read(depth, byte);
             }
-            counts.texts += usize::from(path.text == this.len);
+            counts.texts += usize::from(path.is_text(this.len));
             core::mem::swap(&mut last, &mut this);
         }
         counts
@@ -356,7 +276,7 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
     let (header, rest) = words.split_at_mut(HEADER_WORDS.min(words.len()));
     let (roots, rest) = rest.split_at_mut(ROOTS.min(rest.len()));
     let (longer, rest) = rest.split_at_mut(LONGER.min(rest.len()));
-    let (ends, rest) = rest.split_at_mut(ENDS.min(rest.len()));
+    let (ends, rest) = rest.split_at_mut((LISTS + 1).min(rest.len()));
     let counts = &sorted.counts;
     ends.iter_mut().zip(counts.ends).for_each(|(place, end)| *place = end);
     let mut next_exit = counts.ends;
@@ -397,15 +317,10 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
             }
             if let Some(list) = read.exit(depth, this.get())
                 && let Some(next) = next_exit.get_mut(list)
-                && let Some(exit) = exits.get_mut(*next as usize)
+                && let Some(place) = exits.get_mut(*next as usize)
             {
                 let before = this.get().get(..depth).unwrap_or_default();
-                let characters = characters(before) as u32;
-                *exit = [
-                    count as u32 | characters << EXIT_SHIFT,
-                    (depth as u32 + 1) << EXIT_SHIFT,
-                    NONE,
-                ];
+                *place = exit(count as u32, characters(before), depth + 1);
                 *next += 1;
             }
             if let (Some(node), Some(place)) = (nodes.get_mut(count), path.get_mut(depth)) {
@@ -419,7 +334,7 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
         if let Some(id) = ids.get_mut(index) {
             *id = token;
         }
-        if read.text == this.len {
+        if read.is_text(this.len) {
             set_bit(mask, token);
         }
         core::mem::swap(&mut last, &mut this);
@@ -429,7 +344,7 @@ fn fill(sorted: &SortedTokens<'_>, vocabulary: &dyn TokenBytes, words: &mut [u32
         *end = [0, sorted.tokens.len() as u32];
     }
     measure(nodes.get_mut(..count).unwrap_or_default());
-    finish_exits(nodes, ids, exits);
+    finish(nodes, ids, exits);
     fill_texts(sorted.tokens, vocabulary, (longer, texts, mask));
     let values = [count, sorted.tokens.len(), longest, counts.texts];
     header.iter_mut().zip(values).for_each(|(place, value)| *place = value as u32);
@@ -455,107 +370,15 @@ fn measure(nodes: &mut [[u32; NODE_WORDS]]) {
     }
 }
 
-/// Notes of each exit what is found at its node: a walk then need not read most of them.
-fn finish_exits(nodes: &[[u32; NODE_WORDS]], ids: &[u32], exits: &mut [[u32; EXIT_WORDS]]) {
-    for [place, follows, token] in exits {
-        let index = exit_of(*place).0 as usize;
-        let Some(&[head, first]) = nodes.get(index) else { continue };
-        let end = index + subtree(head) as usize;
-        let mut child = index + 1;
-        while child < end {
-            let Some(&[head, _]) = nodes.get(child) else { break };
-            *follows |= kind_of(head as u8);
-            child += subtree(head) as usize;
-        }
-        let first_token = |place: u32| (place & (MAX_TOKENS as u32 - 1)) as usize;
-        let next = nodes.get(index + 1).map_or(0, |&[_, place]| first_token(place));
-        *token = match ids.get(first_token(first)..next) {
-            None | Some([]) => NONE,
-            Some(&[only]) => only,
-            Some(_) => SEVERAL,
-        };
-    }
-}
-
 /// Levels of a subtree, by its second word.
 const fn height_of(place: u32) -> u32 {
     place >> 20 & MAX_HEIGHT
 }
 
 /// Nodes of a subtree, by its first word.
-const fn subtree(head: u32) -> u32 {
+pub(super) const fn subtree(head: u32) -> u32 {
     let nodes = head >> 8 & (MAX_NODES as u32 - 1);
     if nodes > 0 { nodes } else { 1 }
-}
-
-/// An exit's node and the characters before it, one that is cut short included.
-const fn exit_of(place: u32) -> (u32, u8) {
-    (place & ((1 << EXIT_SHIFT) - 1), (place >> EXIT_SHIFT) as u8)
-}
-
-/// A node before which all is text, and that is no part of a word.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Exit {
-    pub(super) index: u32,
-    /// Characters before it, one that is cut short included.
-    pub(super) characters: u8,
-    /// Bytes from the root.
-    pub(super) depth: usize,
-    /// Kinds of the bytes that follow it.
-    pub(super) follows: u32,
-    /// The token that ends there; an error where there are several.
-    pub(super) token: Result<Option<u32>, Several>,
-}
-
-/// Several tokens have the same bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Several;
-
-/// Exits in the order of their nodes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Exits<'w> {
-    byte: u8,
-    words: &'w [[u32; EXIT_WORDS]],
-}
-
-impl Exits<'_> {
-    /// The byte of all of them; none of ASCII for separators.
-    pub(super) const fn byte(&self) -> u8 {
-        self.byte
-    }
-
-    /// The node of the first.
-    pub(super) fn first(&self) -> Option<u32> {
-        self.words.first().map(|&[place, ..]| exit_of(place).0)
-    }
-
-    /// The first.
-    #[inline]
-    pub(super) fn peek(&self) -> Option<Exit> {
-        let &[place, follows, token] = self.words.first()?;
-        let (index, characters) = exit_of(place);
-        let token = match token {
-            NONE => Ok(None),
-            SEVERAL => Err(Several),
-            token => Ok(Some(token)),
-        };
-        let depth = (follows >> EXIT_SHIFT) as usize;
-        let follows = follows & ((1 << EXIT_SHIFT) - 1);
-        Some(Exit { index, characters, depth, follows, token })
-    }
-
-    /// Takes away the first.
-    #[inline]
-    pub(super) fn skip(&mut self) {
-        self.words = self.words.get(1..).unwrap_or_default();
-    }
-
-    /// Takes away those before a node.
-    pub(super) fn skip_before(&mut self, node: u32) {
-        while self.first().is_some_and(|first| first < node) {
-            self.skip();
-        }
-    }
 }
 
 /// Sets a bit of a set of tokens or bytes.
@@ -654,25 +477,22 @@ impl<'w> Trie<'w> {
         self.words.get(NODES + (self.nodes() as usize + 1) * NODE_WORDS..).unwrap_or_default()
     }
 
-    /// How many exits there are, and how many of them have a byte below one.
-    fn exits_below(self, byte: usize) -> usize {
-        self.word(HEADER_WORDS + ROOTS + LONGER + byte) as usize
+    /// How many exits are in lists below one.
+    fn exits_below(self, list: usize) -> usize {
+        self.word(HEADER_WORDS + ROOTS + LONGER + list) as usize
     }
 
-    /// The nodes from `first` to before `end` before which all is text, by the byte of ASCII that
-    /// each has first on its path, or [`SEPARATOR_EXITS`].
-    pub(super) fn exits(self, byte: usize, (first, end): (u32, u32)) -> Exits<'w> {
-        let (from, to) = (self.exits_below(byte), self.exits_below(byte + 1));
+    /// The exits of a list from the node `first` to before `end`.
+    pub(super) fn exits(self, list: usize, (first, end): (u32, u32)) -> Exits<'w> {
+        let (from, to) = (self.exits_below(list), self.exits_below(list + 1));
         let exits = self.behind_nodes().get(self.word(1) as usize..).unwrap_or_default();
         let exits = exits.as_chunks::<EXIT_WORDS>().0.get(from..to).unwrap_or_default();
-        let before = |end: u32| exits.partition_point(|&[place, ..]| exit_of(place).0 < end);
-        let words = exits.get(before(first)..before(end)).unwrap_or_default();
-        Exits { byte: byte as u8, words }
+        Exits::new(list, exits, (first, end))
     }
 
     /// Tokens, exits: what comes before the tokens that are all text.
     fn before_texts(self) -> usize {
-        self.word(1) as usize + self.exits_below(ENDS - 1) * EXIT_WORDS
+        self.word(1) as usize + self.exits_below(LISTS) * EXIT_WORDS
     }
 
     /// A bit for each token that is all text.

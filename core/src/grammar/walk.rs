@@ -9,13 +9,12 @@
 
 use super::automaton::{Automaton, plus};
 use super::closing::tokens_after;
-use super::loops::{Loop, Partials, characters_lead};
+use super::exits::{Exit, Exits, SEPARATOR_EXITS};
+use super::loops::{Loop, Partials, characters_lead, class_leads};
 use super::matcher::{Frame, MAX_STACKS, Matcher, Pool, Stack};
 use super::run::{Counted, Level, Run};
 use super::sets::{NO_SET, Sets};
-use super::trie::{
-    Exit, Exits, PLAIN, SEPARATOR_EXITS, TEXT, Trie, TrieNode, WORD, class_of, set_bit,
-};
+use super::trie::{PLAIN, TEXT, Trie, TrieNode, WORD, class_of, set_bit};
 use super::utf8::{self, PARTIALS};
 
 /// Characters of all but one byte begin with these, and others.
@@ -467,19 +466,11 @@ impl Walk<'_, '_> {
         }
         let Frame { tokens, depth, .. } = self.pool.frame(frame);
         for bound in 0..MAX_BOUND {
-            let mut targets = self.automaton.byte_edges(state).filter(|&(low, high, _)| {
-                (low..=high).any(|byte| byte.is_ascii() && class_of(byte) >= class)
-            });
-            let Some((.., target)) = targets.next() else { return bound };
-            let is_one = targets.all(|(.., other)| other == target)
-                && self.automaton.is_plain(state)
-                && self.automaton.is_plain(target)
-                && (0..=0x7F).all(|byte| {
-                    class_of(byte) < class || self.automaton.target(state, byte).is_some()
-                });
+            let Some(target) = class_leads(self.automaton, state, class) else { return bound };
+            let is_plain = self.automaton.is_plain(state) && self.automaton.is_plain(target);
             let closing = plus(self.automaton.tokens_to_close(target), tokens);
             let depth = u32::from(depth) + self.automaton.depth_to_close(target);
-            if !is_one || closing > self.left_after || !self.pool.is_deep_enough(depth) {
+            if !is_plain || closing > self.left_after || !self.pool.is_deep_enough(depth) {
                 return bound;
             }
             self.walked.worst = self.walked.worst.max(closing);
