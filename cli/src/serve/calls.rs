@@ -281,8 +281,7 @@ impl Constrain for Calls<'_, '_> {
             Wants::Free if left == 0 => self.ended(),
             Wants::Free => {
                 self.mask.copy_from_slice(&self.free);
-                let tokens = self.tokenizer.vocabulary_len();
-                Allowed { tokens, only: None, may_end: true, may_go_on: true }
+                Allowed { only: None, may_end: true, may_go_on: true }
             }
             Wants::Text(text) => {
                 self.forced.extend(encoded(self.tokenizer, &text));
@@ -290,6 +289,11 @@ impl Constrain for Calls<'_, '_> {
             }
             Wants::Part(part) => self.within(part, left),
         }
+    }
+
+    fn narrow(&mut self, last: Option<u32>, vocabulary: &dyn TokenBytes) -> Option<u32> {
+        let (part, _) = self.part.filter(|_| self.is_within)?;
+        self.constraint(part)?.narrow(last, vocabulary)
     }
 
     fn mask(&self) -> &[u32] {

@@ -53,7 +53,14 @@ pub trait Constrain {
     /// [`Self::tokens_to_close`] at the beginning and one less after each token.
     fn allow(&mut self, left: u32) -> Allowed;
 
-    /// A bit for each token, as [`Self::allow`] has left them.
+    /// Takes away tokens that the tokenizer of `vocabulary` would not write behind `last`, where few
+    /// texts may follow: the one that is left, where it is but one and the text may not end.
+    fn narrow(&mut self, last: Option<u32>, vocabulary: &dyn TokenBytes) -> Option<u32> {
+        let _ = (last, vocabulary);
+        None
+    }
+
+    /// A bit for each token, as [`Self::allow`] and [`Self::narrow`] have left them.
     fn mask(&self) -> &[u32];
 
     /// How many of `tokens` may follow one after the other, whatever they leave to close; nothing
@@ -80,14 +87,18 @@ pub struct Effort {
 /// Its size is fixed (about 35 KiB), whatever the grammar and the text.
 #[derive(Debug)]
 pub struct Constraint<'m> {
-    automaton: Automaton<'m>,
-    trie: Trie<'m>,
-    matcher: Matcher,
+    pub(super) automaton: Automaton<'m>,
+    pub(super) trie: Trie<'m>,
+    pub(super) matcher: Matcher,
     levels: Levels,
     cache: Cache<'m>,
     /// A bit for each token that may come next. `[n_vocab / 32]`
-    mask: &'m mut [u32],
-    ends: heapless::Vec<u32, MAX_ENDS>,
+    pub(super) mask: &'m mut [u32],
+    /// What [`Constrain::narrow`] leaves of it. `[n_vocab / 32]`
+    pub(super) narrowed: &'m mut [u32],
+    /// Whether it leaves all.
+    is_wide: bool,
+    pub(super) ends: heapless::Vec<u32, MAX_ENDS>,
     /// The next token is one of the closing, whatever else its bytes could mean.
     closes: bool,
     effort: Effort,
@@ -97,7 +108,7 @@ impl<'m> Constraint<'m> {
     /// Words of memory for a vocabulary of `tokens` and a cache of `masks` masks.
     pub const fn words(tokens: u32, masks: usize) -> usize {
         let mask_words = (tokens as usize).div_ceil(32);
-        mask_words + Cache::words_of(masks, mask_words)
+        2 * mask_words + Cache::words_of(masks, mask_words)
     }
 
     /// Joins a compiled grammar, which is bound to the vocabulary in place, with the vocabulary's
@@ -113,7 +124,8 @@ impl<'m> Constraint<'m> {
         in_tokens(grammar.words, trie)?;
         let automaton = Automaton::from_words(grammar.words);
         let mask_words = (tokens as usize).div_ceil(32).min(words.len());
-        let (mask, cache) = words.split_at_mut(mask_words);
+        let (mask, words) = words.split_at_mut(mask_words);
+        let (narrowed, cache) = words.split_at_mut(mask_words.min(words.len()));
         Ok(Self {
             automaton,
             trie,
@@ -121,15 +133,23 @@ impl<'m> Constraint<'m> {
             levels: Levels::new(),
             cache: Cache::new(cache, mask_words, trie.longest()),
             mask,
+            narrowed,
+            is_wide: false,
             ends: ends.into_iter().filter(|&end| end < tokens).take(MAX_ENDS).collect(),
             closes: false,
             effort: Effort::default(),
         })
     }
 
+    /// Keeps all tokens that the grammar allows: [`Constrain::narrow`] changes nothing.
+    pub const fn widened(mut self) -> Self {
+        self.is_wide = true;
+        self
+    }
+
     /// Bytes of all of it: grammar, tree, masks and the text in progress.
     pub fn bytes(&self) -> u64 {
-        let words = self.automaton.words().len() + self.mask.len() + self.cache.len();
+        let words = self.automaton.words().len() + 2 * self.mask.len() + self.cache.len();
         (4 * words + self.trie.bytes() + size_of::<Self>()) as u64
     }
 
@@ -211,6 +231,11 @@ impl Constrain for Constraint<'_> {
             self.allow_closing();
         }
         Allowed::of(self.mask, &self.ends, may_end)
+    }
+
+    fn narrow(&mut self, last: Option<u32>, vocabulary: &dyn TokenBytes) -> Option<u32> {
+        // The closing's tokens are what they must be.
+        if self.is_wide || self.closes { None } else { self.narrow_mask(last, vocabulary) }
     }
 
     fn mask(&self) -> &[u32] {

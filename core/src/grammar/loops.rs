@@ -74,6 +74,15 @@ impl Bytes {
         self.0.iter().skip(4).all(|&word| word == 0)
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = u8> + use<'_> {
+        (0..=u8::MAX).filter(|&byte| self.has(byte))
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> u32 {
+        self.0.iter().map(|word| word.count_ones()).sum()
+    }
+
     fn has_all(&self, other: &Self) -> bool {
         self.0.iter().zip(other.0).all(|(word, other)| other & !word == 0)
     }

@@ -9,6 +9,7 @@ use super::automaton::{Automaton, MAX_DEPTH, NEVER, Role, plus};
 use super::closing::{
     ClosingStep, cheapest, closing_step, depth_inside, next_member, tokens_after,
 };
+use super::loops::Bytes;
 use super::margin::{Margins, is_repeated};
 use super::unique::{Memory, missing_items};
 
@@ -461,6 +462,12 @@ impl Matcher {
             self.pool.remember(*automaton, self.stacks.get(..self.len).unwrap_or_default(), byte);
         }
         self.len > 0
+    }
+
+    /// Bytes that may come next; all others lead nowhere.
+    pub(super) fn next_bytes(&mut self, automaton: Automaton<'_>) -> Bytes {
+        let Self { pool, stacks, len } = self;
+        Bytes::after(automaton, pool, stacks.get(..*len).unwrap_or_default())
     }
 
     /// Whether the text so far matches as it is.

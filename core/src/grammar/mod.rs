@@ -75,6 +75,8 @@ mod margin;
 #[deny(clippy::indexing_slicing)]
 mod matcher;
 #[deny(clippy::indexing_slicing)]
+mod narrow;
+#[deny(clippy::indexing_slicing)]
 mod nfa;
 #[deny(clippy::indexing_slicing)]
 mod run;

@@ -37,6 +37,13 @@ pub trait TokenBytes {
     /// The bytes that a token adds to a text, in pieces; none for a token that is no text, which is
     /// then never allowed.
     fn bytes(&self, token: u32, out: &mut dyn FnMut(&[u8]));
+
+    /// The token that `text` begins with where it is tokenized behind the token `last` or, where
+    /// that would be another one then, by itself; `None` for a vocabulary that tokenizes no text.
+    fn first_token(&self, last: Option<u32>, text: &[u8]) -> Option<u32> {
+        let _ = (last, text);
+        None
+    }
 }
 
 /// Longest token that is ever allowed, in bytes: depths are one byte.
@@ -388,6 +395,13 @@ pub(super) fn set_bit(set: &mut [u32], member: u32) {
     }
 }
 
+/// Clears one.
+pub(super) fn clear_bit(mask: &mut [u32], token: u32) {
+    if let Some(word) = mask.get_mut(token as usize / 32) {
+        *word &= !(1 << (token % 32));
+    }
+}
+
 /// A vocabulary's tree.
 #[derive(Clone, Copy, Debug)]
 pub struct Trie<'w> {
@@ -457,6 +471,11 @@ impl<'w> Trie<'w> {
             },
             _ => TrieNode { size: 1, height: 1, ..TrieNode::default() },
         }
+    }
+
+    /// Nodes of a node's subtree, itself included.
+    pub(super) fn size(self, index: u32) -> u32 {
+        self.node(index).size
     }
 
     /// The tokens that end at a node.

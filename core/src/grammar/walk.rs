@@ -14,7 +14,7 @@ use super::loops::{Loop, Partials, characters_lead, class_leads};
 use super::matcher::{Frame, MAX_STACKS, Matcher, Pool, Stack};
 use super::run::{Counted, Level, Run};
 use super::sets::{NO_SET, Sets};
-use super::trie::{PLAIN, TEXT, Trie, TrieNode, WORD, class_of, set_bit};
+use super::trie::{PLAIN, TEXT, Trie, TrieNode, WORD, class_of, clear_bit, set_bit};
 use super::utf8::{self, PARTIALS};
 
 /// Characters of all but one byte begin with these, and others.
@@ -737,11 +737,5 @@ impl Walk<'_, '_> {
     fn allow(&mut self, tokens: &[u32], closing: u32) {
         self.walked.worst = self.walked.worst.max(closing);
         tokens.iter().for_each(|&token| set_bit(self.mask, token));
-    }
-}
-
-fn clear_bit(mask: &mut [u32], token: u32) {
-    if let Some(word) = mask.get_mut(token as usize / 32) {
-        *word &= !(1 << (token % 32));
     }
 }

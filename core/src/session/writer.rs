@@ -25,6 +25,9 @@ const MAX_WAITING: usize = 32;
 /// complete it.
 const LAST_TOKENS: u32 = 32;
 
+/// Bytes of a token and of what may follow it that are tokenized together.
+const MAX_HEALED: usize = 64;
+
 /// How tokens are chosen and spelled.
 pub struct Policy<'p, 't, 's> {
     /// Spells them.
@@ -141,6 +144,8 @@ pub struct Writer {
     /// `None` until the constraint has been queried; then the only possible token, if there is just
     /// one.
     only: Option<Option<u32>>,
+    /// The text's last token.
+    last: Option<u32>,
     /// Tokens that may still come.
     left: u32,
     tokens: u32,
@@ -157,6 +162,7 @@ impl Writer {
             waiting: heapless::Vec::new(),
             rows: Rows::default(),
             only: None,
+            last: None,
             left: max_tokens,
             tokens: 0,
             stop: None,
@@ -282,7 +288,11 @@ impl Writer {
         }
         match &mut policy.constraint {
             Some(constraint) => match constraint.allow(self.left) {
-                Allowed { may_go_on: true, only, .. } => self.only = Some(only),
+                Allowed { may_go_on: true, only: Some(only), .. } => self.only = Some(Some(only)),
+                Allowed { may_go_on: true, may_end, .. } => {
+                    let only = constraint.narrow(self.last, policy.tokenizer);
+                    self.only = Some(only.filter(|_| !may_end));
+                }
                 Allowed { may_end: true, .. } => self.stop = Some(Stop::Complete),
                 _ => return Err(SessionError::NothingAllowed),
             },
@@ -295,6 +305,7 @@ impl Writer {
     /// Shows a token of the text.
     fn write(&mut self, policy: &Policy<'_, '_, '_>, token: u32, output: &mut dyn Output) {
         self.tokens += 1;
+        self.last = Some(token);
         self.left = self.left.saturating_sub(1);
         // What waits comes after the rows, of which none can be valid any more.
         if !self.waiting.is_empty() || !self.rows.accept(token) {
@@ -339,5 +350,28 @@ impl TokenBytes for Tokenizer<'_> {
         if is_text && !self.is_end_of_generation(token) {
             self.token_bytes(token, out);
         }
+    }
+
+    fn first_token(&self, last: Option<u32>, text: &[u8]) -> Option<u32> {
+        let mut bytes = heapless::Vec::<u8, MAX_HEALED>::new();
+        let mut fits = true;
+        if let Some(last) = last {
+            self.bytes(last, &mut |piece| fits &= bytes.extend_from_slice(piece).is_ok());
+        }
+        let last = last.filter(|_| fits && !bytes.is_empty());
+        let mut scratch = [0; Self::scratch_words(MAX_HEALED)];
+        let mut nth = |text: &[u8], place: usize, before: Option<u32>| {
+            let (mut count, mut found, mut is_behind) = (0, None, true);
+            let mut emit = |token: u32| {
+                is_behind &= count > 0 || before.is_none_or(|before| token == before);
+                found = if count == place { Some(token) } else { found };
+                count += 1;
+            };
+            self.encode_within(text, &mut scratch, &mut emit).ok()?;
+            found.filter(|_| is_behind)
+        };
+        let behind = last.filter(|_| bytes.extend_from_slice(text).is_ok());
+        let behind = behind.and_then(|last| nth(&bytes, 1, Some(last)));
+        behind.or_else(|| nth(text, 0, None))
     }
 }

@@ -248,7 +248,9 @@ impl<'m> Tokenizer<'m> {
             let found = self.partition.next(&self.vocabulary, &self.special, &text, at);
             let end = found.map_or(text.len(), |found| found.start);
             if at < end {
-                self.encode_text(&text, (at, end), scratch, emit)?;
+                // Every such text is the first or comes after a special token.
+                let adds_space = self.add_space_prefix;
+                self.encode_text(&text, (at, end), adds_space, scratch, emit)?;
             }
             let Some(found) = found else { break };
             emit(found.token);
@@ -266,10 +268,24 @@ impl<'m> Tokenizer<'m> {
     }
 
     /// Tokenizes `text[start..end]`, which holds no special token.
+    /// Tokenizes text that stands within another: nothing is put before it, and what looks like a
+    /// special token is text.
+    pub fn encode_within(
+        &self,
+        text: &[u8],
+        scratch: &mut [u32],
+        emit: &mut dyn FnMut(u32),
+    ) -> Result<(), EncodeError> {
+        let text = &[Segment::plain(text)];
+        let text = Joined::new(text)?;
+        self.encode_text(&text, (0, text.len()), false, scratch, emit)
+    }
+
     fn encode_text(
         &self,
         text: &Joined<'_>,
         range: (usize, usize),
+        adds_space: bool,
         scratch: &mut [u32],
         emit: &mut dyn FnMut(u32),
     ) -> Result<(), EncodeError> {
@@ -282,8 +298,7 @@ impl<'m> Tokenizer<'m> {
             Algorithm::Spm(spm) => {
                 let unknown = self.special.unknown;
                 let tokens = Fallback { vocabulary, byte_tokens, unknown };
-                // Every such text is the first or comes after a special token.
-                spm.encode(&tokens, text, range, self.add_space_prefix, scratch, emit)
+                spm.encode(&tokens, text, range, adds_space, scratch, emit)
             }
         }
     }

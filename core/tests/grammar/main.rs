@@ -7,6 +7,7 @@ mod json;
 mod json_text;
 mod masks;
 mod members;
+mod narrow;
 mod schema;
 mod schema_hostile;
 mod schema_random;

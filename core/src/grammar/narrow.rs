@@ -1,0 +1,228 @@
+//! Of the tokens that a grammar allows, those that the tokenizer would write.
+//!
+//! A model has learned from text as its tokenizer cuts it: where `{"` is a token, it has hardly seen
+//! `{` before a quote, and a name's first letter alone says little of the name. A grammar allows all
+//! of these, so where few texts may follow, each is tokenized behind the last token, and the first
+//! token of each is what may come. Text that is forced is then one token after the other without a
+//! choice. Where any text may follow, tokens that reach so far are as they were, but for a quote
+//! that a longer token would hold.
+//!
+//! Source: Vieira et al. 2025, "Language Models over Canonical Byte-Pair Encodings" (arXiv
+//! 2506.07956).
+
+use super::automaton::Automaton;
+use super::constraint::Constraint;
+use super::exits::{Exit, kind_of};
+use super::loops::Bytes;
+use super::matcher::Matcher;
+use super::trie::{TokenBytes, Trie, clear_bit, set_bit};
+
+/// Bytes that are looked ahead for: longer than most names. Where texts are too many, fewer are
+/// enough to tell most first tokens.
+const BYTES: [usize; 3] = [MAX_BYTES, 16, 10];
+const MAX_BYTES: usize = 28;
+
+/// With more bytes that may come next, any text may.
+const MANY_BYTES: u32 = 40;
+
+/// Bytes of all texts together: of more, it takes too long to look at them.
+const MAX_STEPS: u32 = 256;
+
+/// Most bytes that may follow a string's end.
+const MAX_BEHIND: u32 = 8;
+
+/// Most texts.
+const MAX_TEXTS: usize = 64;
+
+impl Bytes {
+    /// Whether so many bytes may come that nothing is known of the text. Digits go on and on.
+    fn is_any_text(&self) -> bool {
+        self.count() > MANY_BYTES || (b'0'..=b'9').all(|digit| self.has(digit))
+    }
+}
+
+/// Goes through the texts that may follow, byte by byte.
+struct Texts<'a, 'w> {
+    automaton: Automaton<'w>,
+    from: &'a Matcher,
+    /// After `text`.
+    at: Matcher,
+    text: heapless::Vec<u8, MAX_BYTES>,
+    /// Bytes that are looked ahead for.
+    most: usize,
+    /// A bit for each byte of `text` that others may take the place of.
+    branches: u32,
+}
+
+impl<'a, 'w> Texts<'a, 'w> {
+    fn new(automaton: Automaton<'w>, from: &'a Matcher, most: usize) -> Self {
+        let text = heapless::Vec::new();
+        Self { automaton, from, at: from.clone(), text, most, branches: 0 }
+    }
+
+    /// Calls `visit` with each text, as far as few may follow, and whether any may behind it.
+    /// `None` where there are too many.
+    fn each(&mut self, visit: &mut dyn FnMut(&[u8], bool)) -> Option<()> {
+        // Bytes below have been tried.
+        let (mut least, mut steps) = (0u16, 0);
+        loop {
+            let next = self.at.next_bytes(self.automaton);
+            let is_open = next.is_any_text();
+            let mut following = (least..256).map(|byte| byte as u8).filter(|&byte| next.has(byte));
+            let ends = is_open || self.text.len() >= self.most;
+            let Some(byte) = following.next().filter(|_| !ends) else {
+                if least == 0 {
+                    visit(&self.text, is_open);
+                }
+                match self.back() {
+                    Some(byte) => least = u16::from(byte) + 1,
+                    None => return Some(()),
+                }
+                continue;
+            };
+            steps += 1;
+            if steps > MAX_STEPS {
+                return None;
+            }
+            let branch = 1 << self.text.len();
+            self.branches &= !branch;
+            self.branches |= if following.next().is_some() { branch } else { 0 };
+            if self.at.push(&self.automaton, byte) {
+                self.text.push(byte).ok()?;
+                least = 0;
+            } else {
+                // By its count it may not.
+                self.begin_anew();
+                least = u16::from(byte) + 1;
+            }
+        }
+    }
+
+    /// Goes back to where another byte may come: the one that came.
+    fn back(&mut self) -> Option<u8> {
+        while let Some(byte) = self.text.pop() {
+            if self.branches >> self.text.len() & 1 == 1 {
+                self.begin_anew();
+                return Some(byte);
+            }
+        }
+        None
+    }
+
+    fn begin_anew(&mut self) {
+        self.at = self.from.clone();
+        for &byte in &self.text {
+            self.at.push(&self.automaton, byte);
+        }
+    }
+}
+
+/// The tokens of which one may come.
+#[derive(Default)]
+struct Candidates {
+    /// The first tokens of texts.
+    tokens: heapless::Vec<u32, MAX_TEXTS>,
+    /// The nodes below those texts behind which any may follow.
+    open: heapless::Vec<(u32, u32), MAX_TEXTS>,
+}
+
+impl Candidates {
+    /// Adds what begins with `text`; `None` where there is no room.
+    fn add(
+        &mut self,
+        trie: Trie<'_>,
+        first: Option<u32>,
+        text: &[u8],
+        is_open: bool,
+    ) -> Option<()> {
+        if let Some(first) = first.filter(|first| !self.tokens.contains(first)) {
+            self.tokens.push(first).ok()?;
+        }
+        if is_open {
+            let find = |node: Option<u32>, &byte: &u8| trie.child(node, byte).map(Some);
+            if let Some(Some(node)) = text.iter().try_fold(None, find) {
+                self.open.push((node + 1, node + trie.size(node))).ok()?;
+            }
+        }
+        Some(())
+    }
+}
+
+impl Constraint<'_> {
+    /// [`Constrain::narrow`](super::Constrain::narrow).
+    pub(super) fn narrow_mask(
+        &mut self,
+        last: Option<u32>,
+        vocabulary: &dyn TokenBytes,
+    ) -> Option<u32> {
+        if self.matcher.next_bytes(self.automaton).is_any_text() {
+            self.drop_ends();
+            return None;
+        }
+        let trie = self.trie;
+        let find = |most| {
+            let (mut found, mut fits) = (Candidates::default(), Some(()));
+            Texts::new(self.automaton, &self.matcher, most).each(&mut |text, is_open| {
+                // A character that is cut short would be tokenized as bytes.
+                let whole = text.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
+                let text = text.get(..whole).unwrap_or_default();
+                let first = vocabulary.first_token(last, text);
+                fits = fits.and_then(|()| found.add(trie, first, text, is_open));
+            })?;
+            fits.map(|()| found)
+        };
+        let Candidates { tokens, open } = BYTES.into_iter().find_map(find)?;
+        let (mask, narrowed) = (&*self.mask, &mut *self.narrowed);
+        let is_allowed = |token: u32| has_bit(mask, token);
+        narrowed.fill(0);
+        let open = open.iter().flat_map(|&(first, end)| trie.tokens_between(first, end));
+        let (mut count, mut only) = (0, None);
+        for &token in tokens.iter().chain(open) {
+            if is_allowed(token) && !has_bit(narrowed, token) {
+                set_bit(narrowed, token);
+                (count, only) = (count + 1, Some(token));
+            }
+        }
+        if count == 0 {
+            return None;
+        }
+        let ends = self.ends.iter().filter(|&&end| is_allowed(end));
+        for &end in ends {
+            set_bit(narrowed, end);
+            only = None;
+        }
+        core::mem::swap(&mut self.mask, &mut self.narrowed);
+        only.filter(|_| count == 1)
+    }
+
+    /// In a free string: takes away what ends with the string's quote where each byte that may come
+    /// next would be written with it, as one token that is allowed.
+    fn drop_ends(&mut self) {
+        const QUOTE: u8 = b'"';
+        let mut behind = self.matcher.clone();
+        let comes = behind.push(&self.automaton, QUOTE);
+        let next = behind.next_bytes(self.automaton);
+        if !comes || !(1..=MAX_BEHIND).contains(&next.count()) {
+            return;
+        }
+        let trie = self.trie;
+        let mut exits = trie.exits(usize::from(QUOTE), (0, trie.nodes()));
+        while let Some(Exit { index, follows, token, .. }) = exits.peek() {
+            exits.skip();
+            let Ok(Some(token)) = token else { continue };
+            let is_joined = |byte: u8| {
+                let joined =
+                    if follows & kind_of(byte) == 0 { None } else { trie.child(Some(index), byte) };
+                let tokens = joined.map_or(&[][..], |node| trie.tokens(node));
+                tokens.iter().any(|&token| has_bit(self.mask, token))
+            };
+            if has_bit(self.mask, token) && next.iter().all(is_joined) {
+                clear_bit(self.mask, token);
+            }
+        }
+    }
+}
+
+fn has_bit(mask: &[u32], token: u32) -> bool {
+    mask.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1)
+}
