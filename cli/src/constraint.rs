@@ -125,7 +125,7 @@ impl Constrained {
     pub(crate) fn constraint<'c>(
         &'c mut self,
         file: &ModelFile,
-        tokenizer: &Tokenizer<'_>,
+        tokenizer: &'c Tokenizer<'_>,
     ) -> Result<Box<Constraint<'c>>, Failure> {
         self.vocabulary = Vocabulary::of(tokenizer).map_err(|error| file.failure(error))?;
         let tokens = tokenizer.vocabulary_len();
@@ -135,7 +135,7 @@ impl Constrained {
             Constraint::new(grammar, Trie::from_words(trie), tokens, ends(tokenizer), masks);
         let constraint = constraint.map_err(Failure::new)?;
         // The smallest program has JSON without a grammar, and writes the same.
-        Ok(Box::new(if self.is_json { constraint.widened() } else { constraint }))
+        Ok(Box::new(if self.is_json { constraint } else { constraint.narrowed_by(tokenizer) }))
     }
 }
 

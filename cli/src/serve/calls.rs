@@ -158,7 +158,7 @@ impl<'c, 'm> Calls<'c, 'm> {
             let (grammar, tree) = (Grammar::from_words(words), Trie::from_words(tree));
             let vocabulary = tokenizer.vocabulary_len();
             if let Ok(made) = Constraint::new(grammar, tree, vocabulary, [], masks) {
-                *place = Grammared::Used(Box::new(made));
+                *place = Grammared::Used(Box::new(made.narrowed_by(tokenizer)));
             }
         }
         match place {
@@ -291,9 +291,9 @@ impl Constrain for Calls<'_, '_> {
         }
     }
 
-    fn narrow(&mut self, last: Option<u32>, vocabulary: &dyn TokenBytes) -> Option<u32> {
+    fn narrow(&mut self, last: Option<u32>) -> Option<u32> {
         let (part, _) = self.part.filter(|_| self.is_within)?;
-        self.constraint(part)?.narrow(last, vocabulary)
+        self.constraint(part)?.narrow(last)
     }
 
     fn mask(&self) -> &[u32] {

@@ -85,7 +85,8 @@ async fn try_write(
             let (words, tree) = (Grammar::from_words(words), Trie::from_words(tree));
             let ends = constraint::ends(tokenizer);
             let constraint = Constraint::new(words, tree, n_vocab, ends, &mut masks);
-            Some(Box::new(constraint.map_err(ApiError::internal)?))
+            let constraint = constraint.map_err(ApiError::internal)?;
+            Some(Box::new(constraint.narrowed_by(tokenizer)))
         }
         None => None,
     };

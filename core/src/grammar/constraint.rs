@@ -6,6 +6,7 @@ use super::closing::{cost_in, in_tokens};
 use super::compile::Grammar;
 use super::error::GrammarError;
 use super::matcher::Matcher;
+use super::narrow::FirstToken;
 use super::trie::{TokenBytes, Trie, set_bit};
 use super::walk::Levels;
 
@@ -53,10 +54,10 @@ pub trait Constrain {
     /// [`Self::tokens_to_close`] at the beginning and one less after each token.
     fn allow(&mut self, left: u32) -> Allowed;
 
-    /// Takes away tokens that the tokenizer of `vocabulary` would not write behind `last`, where few
-    /// texts may follow: the one that is left, where it is but one and the text may not end.
-    fn narrow(&mut self, last: Option<u32>, vocabulary: &dyn TokenBytes) -> Option<u32> {
-        let _ = (last, vocabulary);
+    /// Takes away tokens that the tokenizer would not write behind `last`, where few texts may
+    /// follow: the one that is left, where it is but one and the text may not end.
+    fn narrow(&mut self, last: Option<u32>) -> Option<u32> {
+        let _ = last;
         None
     }
 
@@ -85,7 +86,6 @@ pub struct Effort {
 /// A constraint on one text.
 ///
 /// Its size is fixed (about 35 KiB), whatever the grammar and the text.
-#[derive(Debug)]
 pub struct Constraint<'m> {
     pub(super) automaton: Automaton<'m>,
     pub(super) trie: Trie<'m>,
@@ -96,8 +96,8 @@ pub struct Constraint<'m> {
     pub(super) mask: &'m mut [u32],
     /// What [`Constrain::narrow`] leaves of it. `[n_vocab / 32]`
     pub(super) narrowed: &'m mut [u32],
-    /// Whether it leaves all.
-    is_wide: bool,
+    /// What it asks; without, it leaves all.
+    tokenizer: Option<&'m dyn FirstToken>,
     pub(super) ends: heapless::Vec<u32, MAX_ENDS>,
     /// The next token is one of the closing, whatever else its bytes could mean.
     closes: bool,
@@ -134,17 +134,16 @@ impl<'m> Constraint<'m> {
             cache: Cache::new(cache, mask_words, trie.longest()),
             mask,
             narrowed,
-            is_wide: false,
+            tokenizer: None,
             ends: ends.into_iter().filter(|&end| end < tokens).take(MAX_ENDS).collect(),
             closes: false,
             effort: Effort::default(),
         })
     }
 
-    /// Keeps all tokens that the grammar allows: [`Constrain::narrow`] changes nothing.
-    pub const fn widened(mut self) -> Self {
-        self.is_wide = true;
-        self
+    /// Lets [`Constrain::narrow`] ask what `tokenizer` would write.
+    pub fn narrowed_by(self, tokenizer: &'m dyn FirstToken) -> Self {
+        Self { tokenizer: Some(tokenizer), ..self }
     }
 
     /// Bytes of all of it: grammar, tree, masks and the text in progress.
@@ -233,9 +232,10 @@ impl Constrain for Constraint<'_> {
         Allowed::of(self.mask, &self.ends, may_end)
     }
 
-    fn narrow(&mut self, last: Option<u32>, vocabulary: &dyn TokenBytes) -> Option<u32> {
+    fn narrow(&mut self, last: Option<u32>) -> Option<u32> {
         // The closing's tokens are what they must be.
-        if self.is_wide || self.closes { None } else { self.narrow_mask(last, vocabulary) }
+        let tokenizer = self.tokenizer.filter(|_| !self.closes)?;
+        self.narrow_mask(last, tokenizer)
     }
 
     fn mask(&self) -> &[u32] {

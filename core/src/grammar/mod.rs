@@ -111,5 +111,6 @@ pub use gbnf::gbnf;
 pub use json_constraint::JsonConstraint;
 pub use json_text::{JsonText, MAX_JSON_DEPTH};
 pub use matcher::{MAX_STACKS, Matcher};
+pub use narrow::FirstToken;
 pub use schema::{Note, NoteKind, Notes, Reading, SchemaOptions, schema, schema_as, schema_with};
 pub use trie::{SortedTokens, TokenBytes, Trie};

@@ -15,7 +15,7 @@ use super::constraint::Constraint;
 use super::exits::{Exit, kind_of};
 use super::loops::Bytes;
 use super::matcher::Matcher;
-use super::trie::{TokenBytes, Trie, clear_bit, set_bit};
+use super::trie::{Trie, clear_bit, set_bit};
 
 /// Bytes that are looked ahead for: longer than most names. Where texts are too many, fewer are
 /// enough to tell most first tokens.
@@ -39,6 +39,13 @@ impl Bytes {
     fn is_any_text(&self) -> bool {
         self.count() > MANY_BYTES || (b'0'..=b'9').all(|digit| self.has(digit))
     }
+}
+
+/// What cuts text into the tokens of a vocabulary.
+pub trait FirstToken {
+    /// The token that `text` begins with where it is tokenized behind the token `last` or, where
+    /// that would be another one then, by itself. `None` where that cannot be said.
+    fn first_token(&self, last: Option<u32>, text: &[u8]) -> Option<u32>;
 }
 
 /// Goes through the texts that may follow, byte by byte.
@@ -153,7 +160,7 @@ impl Constraint<'_> {
     pub(super) fn narrow_mask(
         &mut self,
         last: Option<u32>,
-        vocabulary: &dyn TokenBytes,
+        tokenizer: &dyn FirstToken,
     ) -> Option<u32> {
         if self.matcher.next_bytes(self.automaton).is_any_text() {
             self.drop_ends();
@@ -166,7 +173,7 @@ impl Constraint<'_> {
                 // A character that is cut short would be tokenized as bytes.
                 let whole = text.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
                 let text = text.get(..whole).unwrap_or_default();
-                let first = vocabulary.first_token(last, text);
+                let first = tokenizer.first_token(last, text);
                 fits = fits.and_then(|()| found.add(trie, first, text, is_open));
             })?;
             fits.map(|()| found)

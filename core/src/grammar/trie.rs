@@ -37,13 +37,6 @@ pub trait TokenBytes {
     /// The bytes that a token adds to a text, in pieces; none for a token that is no text, which is
     /// then never allowed.
     fn bytes(&self, token: u32, out: &mut dyn FnMut(&[u8]));
-
-    /// The token that `text` begins with where it is tokenized behind the token `last` or, where
-    /// that would be another one then, by itself; `None` for a vocabulary that tokenizes no text.
-    fn first_token(&self, last: Option<u32>, text: &[u8]) -> Option<u32> {
-        let _ = (last, text);
-        None
-    }
 }
 
 /// Longest token that is ever allowed, in bytes: depths are one byte.

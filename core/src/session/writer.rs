@@ -14,7 +14,7 @@
 use super::error::SessionError;
 use super::output::Output;
 use super::speculate::{MAX_DRAFT, Speculate};
-use crate::grammar::{Allowed, Constrain, TokenBytes};
+use crate::grammar::{Allowed, Constrain, FirstToken, TokenBytes};
 use crate::sampler::Sampler;
 use crate::tokenizer::{Decoder, TokenKind, Tokenizer};
 
@@ -290,7 +290,7 @@ impl Writer {
             Some(constraint) => match constraint.allow(self.left) {
                 Allowed { may_go_on: true, only: Some(only), .. } => self.only = Some(Some(only)),
                 Allowed { may_go_on: true, may_end, .. } => {
-                    let only = constraint.narrow(self.last, policy.tokenizer);
+                    let only = constraint.narrow(self.last);
                     self.only = Some(only.filter(|_| !may_end));
                 }
                 Allowed { may_end: true, .. } => self.stop = Some(Stop::Complete),
@@ -351,7 +351,9 @@ impl TokenBytes for Tokenizer<'_> {
             self.token_bytes(token, out);
         }
     }
+}
 
+impl FirstToken for Tokenizer<'_> {
     fn first_token(&self, last: Option<u32>, text: &[u8]) -> Option<u32> {
         let mut bytes = heapless::Vec::<u8, MAX_HEALED>::new();
         let mut fits = true;

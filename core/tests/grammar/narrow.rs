@@ -51,8 +51,8 @@ fn with_tokenizer(name: &str, test: impl FnOnce(&Tokenizer<'_>)) {
 }
 
 /// Calls `test` with a constraint for each schema.
-fn with_constraints(
-    tokenizer: &Tokenizer<'_>,
+fn with_constraints<'t>(
+    tokenizer: &'t Tokenizer<'t>,
     schemas: &[&str],
     mut test: impl FnMut(&str, &mut Constraint<'_>),
 ) {
@@ -67,7 +67,8 @@ fn with_constraints(
         let grammar: Grammar<'_> =
             schema_as(schema.as_bytes(), Reading::Closed, false, &mut words).unwrap();
         let ends = (0..tokens).filter(|&token| tokenizer.is_end_of_generation(token));
-        test(schema, &mut Constraint::new(grammar, trie, tokens, ends, &mut memory).unwrap());
+        let constraint = Constraint::new(grammar, trie, tokens, ends, &mut memory).unwrap();
+        test(schema, &mut constraint.narrowed_by(tokenizer));
     }
 }
 
@@ -100,7 +101,7 @@ fn write(
             assert!(may_end);
             return tokens;
         }
-        let left_alone = constraint.narrow(tokens.last().copied(), tokenizer);
+        let left_alone = constraint.narrow(tokens.last().copied());
         let narrow = members(constraint.mask());
         assert!(narrow.iter().all(|token| all.binary_search(token).is_ok()));
         assert!(narrow.iter().any(|&token| !tokenizer.is_end_of_generation(token)));
@@ -173,7 +174,7 @@ fn where_any_text_may_follow_only_cut_ends_are_taken_away() {
             assert!(constraint.accept(b"{\"question\": \"What is"));
             constraint.allow(100);
             let all = members(constraint.mask());
-            assert_eq!(constraint.narrow(None, tokenizer), None);
+            assert_eq!(constraint.narrow(None), None);
             let narrow = members(constraint.mask());
             let gone = all.iter().filter(|token| narrow.binary_search(token).is_err());
             let gone: Vec<Vec<u8>> = gone.map(|&token| bytes_of(tokenizer, token)).collect();
