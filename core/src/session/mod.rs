@@ -21,6 +21,7 @@ pub mod speculate;
 mod stop_texts;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 mod writer;
 
 pub use embed::normalize;

@@ -14,9 +14,9 @@
 use super::error::SessionError;
 use super::output::Output;
 use super::speculate::{MAX_DRAFT, Speculate};
-use crate::grammar::{Allowed, Constrain, FirstToken, TokenBytes};
+use crate::grammar::{Allowed, Constrain};
 use crate::sampler::Sampler;
-use crate::tokenizer::{Decoder, TokenKind, Tokenizer};
+use crate::tokenizer::{Decoder, Tokenizer};
 
 /// Most tokens that wait for their pass.
 const MAX_WAITING: usize = 32;
@@ -24,9 +24,6 @@ const MAX_WAITING: usize = 32;
 /// When asked to stop early, a constrained text is finished anyway if at most this many tokens
 /// complete it.
 const LAST_TOKENS: u32 = 32;
-
-/// Bytes of a token and of what may follow it that are tokenized together.
-const MAX_HEALED: usize = 64;
 
 /// How tokens are chosen and spelled.
 pub struct Policy<'p, 't, 's> {
@@ -333,47 +330,5 @@ impl Writer {
             speculation.judge(rows.offered, rows.accepted, rows.duration_ns);
         }
         (rows.drafted - rows.accepted) as u32
-    }
-}
-
-/// A grammar sees the text of a token; structure has none.
-impl TokenBytes for Tokenizer<'_> {
-    fn len(&self) -> u32 {
-        self.vocabulary_len()
-    }
-
-    fn bytes(&self, token: u32, out: &mut dyn FnMut(&[u8])) {
-        let is_text = !matches!(
-            self.kind(token),
-            TokenKind::Control | TokenKind::Unknown | TokenKind::Unused
-        );
-        if is_text && !self.is_end_of_generation(token) {
-            self.token_bytes(token, out);
-        }
-    }
-}
-
-impl FirstToken for Tokenizer<'_> {
-    fn first_token(&self, last: Option<u32>, text: &[u8]) -> Option<u32> {
-        let mut bytes = heapless::Vec::<u8, MAX_HEALED>::new();
-        let mut fits = true;
-        if let Some(last) = last {
-            self.bytes(last, &mut |piece| fits &= bytes.extend_from_slice(piece).is_ok());
-        }
-        let last = last.filter(|_| fits && !bytes.is_empty());
-        let mut scratch = [0; Self::scratch_words(MAX_HEALED)];
-        let mut nth = |text: &[u8], place: usize, before: Option<u32>| {
-            let (mut count, mut found, mut is_behind) = (0, None, true);
-            let mut emit = |token: u32| {
-                is_behind &= count > 0 || before.is_none_or(|before| token == before);
-                found = if count == place { Some(token) } else { found };
-                count += 1;
-            };
-            self.encode_within(text, &mut scratch, &mut emit).ok()?;
-            found.filter(|_| is_behind)
-        };
-        let behind = last.filter(|_| bytes.extend_from_slice(text).is_ok());
-        let behind = behind.and_then(|last| nth(&bytes, 1, Some(last)));
-        behind.or_else(|| nth(text, 0, None))
     }
 }

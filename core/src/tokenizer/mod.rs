@@ -267,7 +267,6 @@ impl<'m> Tokenizer<'m> {
         Ok(())
     }
 
-    /// Tokenizes `text[start..end]`, which holds no special token.
     /// Tokenizes text that stands within another: nothing is put before it, and what looks like a
     /// special token is text.
     pub fn encode_within(
@@ -281,6 +280,7 @@ impl<'m> Tokenizer<'m> {
         self.encode_text(&text, (0, text.len()), false, scratch, emit)
     }
 
+    /// Tokenizes `text[start..end]`, which holds no special token.
     fn encode_text(
         &self,
         text: &Joined<'_>,
