@@ -405,6 +405,7 @@ impl Subset<'_, '_> {
             if known {
                 continue;
             }
+            self.work.spend((edges + length - index) as u64)?;
             self.begin_set();
             for index in index..length {
                 if let State::Call { call, target } = self.member(record, index)

@@ -96,6 +96,7 @@ mod names;
 mod notes;
 mod number;
 mod object;
+mod ordered;
 mod reference;
 mod regex;
 mod shared;
@@ -260,7 +261,8 @@ fn attempt<'w>(
             oldest: 0,
             newest: 0,
             sets: 0,
-            unordered: 0,
+            stacks: 0,
+            put_off: (0, 0),
             once: None,
         };
         if is_whole {
@@ -320,8 +322,11 @@ struct Compiler<'s, 'b, 'w> {
     oldest: usize,
     newest: usize,
     sets: u32,
-    /// Named members in any order of the set that is being expanded.
-    unordered: u32,
+    /// Stacks that objects of the set that is being expanded take, but for those put off.
+    stacks: u32,
+    /// The first and the last of its objects whose members may come in any order, where there is
+    /// room.
+    put_off: (usize, usize),
     /// Why its values are written in one way only.
     once: Option<Value>,
 }
@@ -364,9 +369,10 @@ impl Compiler<'_, '_, '_> {
                 set.push(Literal::from_word(word))?;
             }
             let mut list = self.builder.alternatives_list();
-            self.unordered = 0;
+            (self.stacks, self.put_off) = (0, (0, 0));
             self.once = set.as_slice().iter().find_map(|literal| literal.once());
             self.expand(&mut Facts::new(set), 0, &mut list)?;
+            self.make_put_off(&mut list)?;
             let tree = list.finish(self.builder)?;
             let rule = Rule(self.builder.space.get(record + 2));
             self.builder.define(rule, tree);
@@ -465,8 +471,7 @@ impl Compiler<'_, '_, '_> {
             );
         }
         if types & OBJECT != 0 {
-            let node = self.object(set, &limits)?;
-            list.push(self.builder, node)?;
+            self.object(set, &limits, list)?;
         }
         if types & ARRAY != 0 {
             let node = self.array(set, &limits)?;

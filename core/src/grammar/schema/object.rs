@@ -2,13 +2,13 @@
 //!
 //! The named members are those of all schemas of the set. Which of them have come is kept with the
 //! text in progress, a bit each ([`super::unordered`]). Where there are many, or their
-//! number matters, they are in the schema's order and before the others: what may follow one then
-//! depends on which it was and on how many there have been, a rule for each. Names of
+//! number matters, they are in the schema's order and before the others ([`super::ordered`]).
+//! Names of
 //! other members are told apart by the patterns that they match: a kind of member for each
 //! combination. Where several of them must be there, each begins with a letter of another group, so
 //! that none is there twice.
 
-use super::super::ast::{Node, Rule};
+use super::super::ast::{List, Node, Rule};
 use super::super::error::GrammarError;
 use super::array::less;
 use super::expand::Facts;
@@ -25,13 +25,6 @@ const MAX_PATTERNS: usize = 16;
 
 /// Of so few all combinations are taken for possible.
 const FEW_PATTERNS: usize = 2;
-
-/// Optional members that a rule tells apart by itself. More stand for one more stack each that
-/// many.
-const AT_ONCE: u32 = 8;
-
-/// Named members, where how many there have been matters.
-const MAX_COUNTED: u32 = 64;
 
 /// Groups of names without one in common.
 const GROUPS: [&str; 8] = [
@@ -57,11 +50,20 @@ struct Others {
     groups: heapless::Vec<Rule, { GROUPS.len() }>,
 }
 
-/// The named members, in words of the space: of each its name, its tree, whether it is required.
+/// The named members, in words of the space: of each its name, its tree, whether it is required and
+/// whether its values are listed.
 #[derive(Clone, Copy)]
 pub(super) struct Named {
-    at: usize,
+    pub(super) at: usize,
     pub(super) count: u32,
+}
+
+/// One of the named members.
+pub(super) struct NamedMember {
+    pub(super) tree: Node,
+    pub(super) is_required: bool,
+    /// By its value alternatives may be told apart.
+    pub(super) is_listed: bool,
 }
 
 /// What other members are asked for.
@@ -216,19 +218,27 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         Value::from_word(self.builder.space.get(named.at + index as usize * NAMED_WORDS))
     }
 
-    /// A named member's tree, and whether it is required.
-    pub(super) fn named_member(&self, named: Named, index: u32) -> (Node, bool) {
+    /// A named member's tree, and what there is to know of it.
+    pub(super) fn named_member(&self, named: Named, index: u32) -> NamedMember {
         let at = named.at + index as usize * NAMED_WORDS;
-        (Node::from_word(self.builder.space.get(at + 1)), self.builder.space.get(at + 2) == 1)
+        let [tree, flags] = [1, 2].map(|word| self.builder.space.get(at + word));
+        let tree = Node::from_word(tree);
+        NamedMember { tree, is_required: flags & 1 != 0, is_listed: flags & 2 != 0 }
     }
 
-    pub(super) fn object(&mut self, set: &Set, limits: &Limits) -> Result<Node, GrammarError> {
+    /// Appends the objects that a set without choices allows.
+    pub(super) fn object(
+        &mut self,
+        set: &Set,
+        limits: &Limits,
+        list: &mut List,
+    ) -> Result<(), GrammarError> {
         let all = self.gather_names(set)?;
         let any = self.other_members(set, all, None, NameKind::Any)?;
         let mut others = Others { any, wrong: None, groups: heapless::Vec::new() };
         match self.wrong_others(set, all, any.is_some())? {
             None => {}
-            Some(None) => return self.builder.alternatives(&[]),
+            Some(None) => return Ok(()),
             Some(wrong) => others.wrong = wrong,
         }
         // Those that there can be; the others stay names that no other member has.
@@ -239,19 +249,21 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             let is_required = self.is_required(set, name)?;
             let Some(members) = self.leaf_member_set(set, name)? else {
                 if is_required {
-                    return self.builder.alternatives(&[]);
+                    return Ok(());
                 }
                 continue;
             };
             let mut writer = super::evaluate::Writer::new(self.builder);
             writer.text(self.builder, self.name(name))?;
             let key = writer.finish(self.builder)?;
+            let is_listed = self.finite(&members).is_some();
             let value = self.node_of(members)?;
             let member = self.parts.member(self.builder, key, value)?;
             let at = named.at + named.count as usize * NAMED_WORDS;
             self.builder.space.set(at, name.to_word());
             self.builder.space.set(at + 1, member.to_word());
-            self.builder.space.set(at + 2, u32::from(is_required));
+            let flags = u32::from(is_required) | u32::from(is_listed) << 1;
+            self.builder.space.set(at + 2, flags);
             named.count += 1;
             required += u32::from(is_required);
         }
@@ -263,24 +275,23 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                 }
             }
         }
-        self.members(set, limits, named, required, &others)
+        self.members((set, limits), (named, required), &others, list)
     }
 
-    /// The object of these members.
+    /// Appends the object of these members, now or with all that are put off.
     fn members(
         &mut self,
-        set: &Set,
-        limits: &Limits,
-        named: Named,
-        required: u32,
+        (set, limits): (&Set, &Limits),
+        (named, required): (Named, u32),
         others: &Others,
-    ) -> Result<Node, GrammarError> {
+        list: &mut List,
+    ) -> Result<(), GrammarError> {
         let (mut min, mut max) = limits.members;
         if others.any.is_none() {
             max = max.min(named.count);
         }
         if min > max {
-            return self.builder.alternatives(&[]);
+            return Ok(());
         }
         // Limits that hold anyway need not be counted.
         if min <= required {
@@ -289,58 +300,15 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         if others.any.is_none() && max >= named.count {
             max = u32::MAX;
         }
-        if (min, max) == (0, u32::MAX)
-            && others.wrong.is_none()
-            && let Some(object) = self.unordered_members(named, others.any)?
-        {
-            return Ok(object);
+        let others_stack = u32::from(others.any.is_some());
+        if (min, max) == (0, u32::MAX) && others.wrong.is_none() && named.count > 0 {
+            return self.put_off(named, others.any);
         }
-        let limit = if max == u32::MAX { min } else { max };
-        let counts = limit.max(1).min(named.count);
-        if counts > MAX_COUNTED {
-            return Err(too_complex());
-        }
-        let rows = named.count + 1;
-        let table = self.builder.rules();
-        for _ in 0..rows * (counts + 1) {
-            self.builder.rule(0, 0)?;
-        }
-        let rule = |index: u32, count: u32| Rule(table + index * (counts + 1) + count.min(counts));
-        for count in 0..=counts {
-            // Fewer than are required never get so far.
-            let tree = if count < required.min(counts) {
-                self.builder.alternatives(&[])?
-            } else {
-                self.tail(set, others, (min, max), count)?
-            };
-            self.builder.define(rule(named.count, count), tree);
-        }
-        for index in (0..named.count).rev() {
-            for count in 0..=counts {
-                self.work.spend(64)?;
-                let mut list = self.builder.alternatives_list();
-                let (mut at, mut required) = (index, false);
-                while at < named.count && at < index + AT_ONCE && !required {
-                    let member;
-                    (member, required) = self.named_member(named, at);
-                    if count < max {
-                        let before = self.separator(count > 0)?;
-                        let rest = self.builder.call(rule(at + 1, count + 1))?;
-                        let tree = self.builder.sequence(&[before, member, rest])?;
-                        list.push(self.builder, tree)?;
-                    }
-                    at += 1;
-                }
-                if !required {
-                    let rest = self.builder.call(rule(at, count))?;
-                    list.push(self.builder, rest)?;
-                }
-                let tree = list.finish(self.builder)?;
-                self.builder.define(rule(index, count), tree);
-            }
-        }
-        let content = self.builder.call(rule(0, 0))?;
-        self.parts.bracketed(self.builder, (b'{', b'}'), content, false)
+        self.stacks += super::unordered::stacks_in_order(named.count) + others_stack;
+        let node = self.ordered_members(named, required, (min, max), &mut |this, count| {
+            this.tail(set, others, (min, max), count)
+        })?;
+        list.push(self.builder, node)
     }
 
     /// The members without names, after `count` with names.

@@ -4,10 +4,12 @@
 //! A rule has the members twice: the first one, and each after a comma. What must still come and
 //! what may not come again is the matcher's to know.
 
-use super::super::ast::{Node, Rule, UNLIMITED};
+use super::super::ast::{List, Node, Rule, UNLIMITED};
 use super::super::error::GrammarError;
+use super::super::matcher::MAX_STACKS;
 use super::Compiler;
 use super::object::Named;
+use super::ordered::AT_ONCE;
 
 /// Named members of an object in any order: each that may come next is a stack of its own.
 const MAX_UNORDERED: u32 = 24;
@@ -15,32 +17,151 @@ const MAX_UNORDERED: u32 = 24;
 /// The same of all alternatives together, which may be gone through side by side.
 const MAX_UNORDERED_TOGETHER: u32 = 28;
 
+/// Stacks of all alternatives together: more would have some left out.
+const MAX_TOGETHER: u32 = MAX_STACKS as u32;
+
+/// An object that is put off, in words of the space: the next one, its named members, how many
+/// they are, the other members (0: none), whether they come in any order.
+const PUT_OFF_WORDS: usize = 5;
+
+const IS_UNORDERED: usize = 4;
+
+/// Stacks that an object may take whose named members come in the schema's order: it begins with
+/// others in one, and is then told apart from them, or not.
+pub(super) const fn stacks_in_order(named: u32) -> u32 {
+    if named > AT_ONCE { 2 } else { 1 }
+}
+
+/// An object that is put off.
+#[derive(Clone, Copy)]
+struct PutOff {
+    at: usize,
+    next: usize,
+    named: Named,
+    other: Option<Node>,
+    is_unordered: bool,
+}
+
+impl PutOff {
+    fn others(&self) -> u32 {
+        u32::from(self.other.is_some())
+    }
+}
+
 impl Compiler<'_, '_, '_> {
-    /// The object of these members, in any order; `None` where they are too many, or too few for an
-    /// order.
-    pub(super) fn unordered_members(
+    /// Puts an object off until all alternatives are known: only then it is known how many of them
+    /// may have their members in any order.
+    pub(super) fn put_off(
         &mut self,
         named: Named,
         other: Option<Node>,
-    ) -> Result<Option<Node>, GrammarError> {
-        let kinds = named.count + u32::from(other.is_some());
-        let together = self.unordered + named.count;
-        if named.count == 0
-            || kinds == 1
-            || named.count > MAX_UNORDERED
-            || together > MAX_UNORDERED_TOGETHER
-        {
-            return Ok(None);
+    ) -> Result<(), GrammarError> {
+        self.work.spend(128 * (1 + u64::from(named.count)))?;
+        let at = self.builder.space.take_low(PUT_OFF_WORDS)?;
+        let other = other.map_or(0, Node::to_word);
+        let words = [0, named.at as u32, named.count, other, 0];
+        (at..).zip(words).for_each(|(at, word)| self.builder.space.set(at, word));
+        match self.put_off {
+            (0, _) => self.put_off = (at, at),
+            (first, last) => {
+                self.builder.space.set(last, at as u32);
+                self.put_off = (first, at);
+            }
         }
-        self.unordered = together;
+        Ok(())
+    }
+
+    fn put_off_at(&self, at: usize) -> Option<PutOff> {
+        if at == 0 {
+            return None;
+        }
+        let [next, members, count, other, is_unordered] =
+            [0, 1, 2, 3, IS_UNORDERED].map(|word| self.builder.space.get(at + word));
+        Some(PutOff {
+            at,
+            next: next as usize,
+            named: Named { at: members as usize, count },
+            other: (other != 0).then(|| Node::from_word(other)),
+            is_unordered: is_unordered != 0,
+        })
+    }
+
+    /// Appends the objects that have been put off.
+    pub(super) fn make_put_off(&mut self, list: &mut List) -> Result<(), GrammarError> {
+        self.choose_unordered()?;
+        let mut at = self.put_off.0;
+        while let Some(object) = self.put_off_at(at) {
+            let PutOff { named, other, .. } = object;
+            let node = if object.is_unordered {
+                self.unordered_members(named, other)?
+            } else {
+                self.members_in_order(named, other)?
+            };
+            list.push(self.builder, node)?;
+            at = object.next;
+        }
+        Ok(())
+    }
+
+    /// Chooses the objects whose members come in any order: as many as there is room for, beside
+    /// what the others take in the schema's order.
+    fn choose_unordered(&mut self) -> Result<(), GrammarError> {
+        let (mut stacks, mut together, mut most) = (self.stacks, 0, 0);
+        let mut at = self.put_off.0;
+        while let Some(object) = self.put_off_at(at) {
+            let PutOff { named, next, .. } = object;
+            stacks += stacks_in_order(named.count) + object.others();
+            most = most.max(named.count);
+            at = next;
+        }
+        for count in 1..=most.min(MAX_UNORDERED) {
+            let mut at = self.put_off.0;
+            while let Some(object) = self.put_off_at(at) {
+                self.work.spend(1)?;
+                let after = stacks + count - stacks_in_order(count).min(count);
+                let has_order = count + object.others() > 1;
+                if object.named.count == count
+                    && has_order
+                    && after <= MAX_TOGETHER
+                    && together + count <= MAX_UNORDERED_TOGETHER
+                {
+                    (stacks, together) = (after, together + count);
+                    self.builder.space.set(object.at + IS_UNORDERED, 1);
+                }
+                at = object.next;
+            }
+        }
+        Ok(())
+    }
+
+    /// The object of these members, in the schema's order.
+    fn members_in_order(
+        &mut self,
+        named: Named,
+        other: Option<Node>,
+    ) -> Result<Node, GrammarError> {
+        let members = (0..named.count).map(|index| self.named_member(named, index));
+        let required = members.filter(|member| member.is_required).count() as u32;
+        self.ordered_members(named, required, (0, UNLIMITED), &mut |this, count| match other {
+            Some(other) => this.repeated(other, count > 0, (0, UNLIMITED)),
+            None => this.builder.empty(),
+        })
+    }
+
+    /// The object of these members, in any order.
+    fn unordered_members(
+        &mut self,
+        named: Named,
+        other: Option<Node>,
+    ) -> Result<Node, GrammarError> {
         let mut first = self.builder.alternatives_list();
         let mut further = self.builder.alternatives_list();
         let mut required = 0;
         for index in 0..named.count {
-            let (member, is_required) = self.named_member(named, index);
+            let member = self.named_member(named, index);
             let bit = 1 << index;
-            required |= if is_required { bit } else { 0 };
-            let (alone, after) = self.member_rules(member)?;
+            required |= if member.is_required { bit } else { 0 };
+            let (alone, after) = self.member_rules(member.tree)?;
             let (alone, after) =
                 (self.builder.member(alone, bit)?, self.builder.member(after, bit)?);
             first.push(self.builder, alone)?;
@@ -60,7 +181,7 @@ impl Compiler<'_, '_, '_> {
         if required == 0 {
             content = self.builder.optional(content)?;
         }
-        self.parts.bracketed(self.builder, (b'{', b'}'), content, false).map(Some)
+        self.parts.bracketed(self.builder, (b'{', b'}'), content, false)
     }
 
     /// The rule of a member, and the one of it after another.

@@ -1,0 +1,156 @@
+//! Objects whose named members come in the schema's order, and before others: what may follow one
+//! depends on which it was and on how many there have been, a row for each.
+//!
+//! A row is a rule. The first one is not, nor are those after members that every text of the object
+//! begins with: they are in the tree of the value, so that alternatives that begin alike are one
+//! stack until a member tells them apart.
+
+use super::super::ast::{Node, Rule};
+use super::super::error::GrammarError;
+use super::object::{Named, NamedMember};
+use super::{Compiler, too_complex};
+
+/// Optional members that a rule tells apart by itself. More stand for one more stack each that
+/// many.
+pub(super) const AT_ONCE: u32 = 8;
+
+/// Named members, where how many there have been matters.
+const MAX_COUNTED: u32 = 64;
+
+/// Rows that are no rules, and members with listed values before them: sets of alternatives grow
+/// with the values that tell some of them apart.
+const MAX_ROWS: u32 = 16;
+const MAX_LISTED: u32 = 2;
+
+/// The rows of an object.
+struct Rows {
+    named: Named,
+    /// Most members that may be there.
+    max: u32,
+    /// Numbers of members that are told apart: the last one stands for all from it on.
+    counts: u32,
+    /// The first rule: a row for each place and number from 1 on.
+    table: u32,
+    /// Where a word for each of them says whether it is called.
+    called: usize,
+}
+
+impl Rows {
+    const fn index(&self, place: u32, count: u32) -> u32 {
+        let count = if count < self.counts { count } else { self.counts };
+        place * self.counts + count.saturating_sub(1)
+    }
+}
+
+impl Compiler<'_, '_, '_> {
+    /// The object of these members, of which so many are required; `tail` is what comes after
+    /// `count` of them.
+    pub(super) fn ordered_members(
+        &mut self,
+        named: Named,
+        required: u32,
+        (min, max): (u32, u32),
+        tail: &mut dyn FnMut(&mut Self, u32) -> Result<Node, GrammarError>,
+    ) -> Result<Node, GrammarError> {
+        let limit = if max == u32::MAX { min } else { max };
+        let counts = limit.min(named.count).max(1);
+        if counts > MAX_COUNTED {
+            return Err(too_complex());
+        }
+        let table = self.builder.rules();
+        let places = (named.count + 1) * counts;
+        for _ in 0..places {
+            self.builder.rule(0, 0)?;
+        }
+        let called = self.builder.space.take_low(places as usize)?;
+        let rows = Rows { named, max, counts, table, called };
+        let begin = if required == 0 {
+            let tree = tail(self, 0)?;
+            Some(self.rule_of_tree(tree)?)
+        } else {
+            None
+        };
+        let content = self.first_row(&rows, (0, 0, 0), begin)?;
+        for place in 0..=named.count {
+            for count in 1..=counts {
+                let index = rows.index(place, count);
+                let is_called = self.builder.space.get(called + index as usize) != 0;
+                let tree = if !is_called {
+                    self.builder.alternatives(&[])?
+                } else if place < named.count {
+                    self.row(&rows, place, count)?
+                } else {
+                    tail(self, count)?
+                };
+                self.builder.define(Rule(table + index), tree);
+            }
+        }
+        self.parts.bracketed(self.builder, (b'{', b'}'), content, false)
+    }
+
+    fn call_row(&mut self, rows: &Rows, place: u32, count: u32) -> Result<Node, GrammarError> {
+        let index = rows.index(place, count);
+        self.builder.space.set(rows.called + index as usize, 1);
+        self.builder.call(Rule(rows.table + index))
+    }
+
+    /// A row as a rule has it: it tells a few members apart, and leaves further ones to another.
+    fn row(&mut self, rows: &Rows, place: u32, count: u32) -> Result<Node, GrammarError> {
+        self.work.spend(64)?;
+        let mut list = self.builder.alternatives_list();
+        let (mut at, mut is_required) = (place, false);
+        while at < rows.named.count && at < place + AT_ONCE && !is_required {
+            let member = self.named_member(rows.named, at);
+            is_required = member.is_required;
+            if count < rows.max {
+                let rest = self.call_row(rows, at + 1, count + 1)?;
+                let tree = self.builder.sequence(&[self.marks.comma, member.tree, rest])?;
+                list.push(self.builder, tree)?;
+            }
+            at += 1;
+        }
+        if !is_required {
+            let rest = self.call_row(rows, at, count)?;
+            list.push(self.builder, rest)?;
+        }
+        list.finish(self.builder)
+    }
+
+    /// A row that an object begins with, after `count` members, of which so many have listed
+    /// values; `end` is what it may be instead, where nothing is required.
+    fn first_row(
+        &mut self,
+        rows: &Rows,
+        (place, count, listed): (u32, u32, u32),
+        end: Option<Rule>,
+    ) -> Result<Node, GrammarError> {
+        let mut list = self.builder.alternatives_list();
+        let (mut at, mut is_last) = (place, count >= rows.max);
+        while at < rows.named.count && !is_last {
+            self.work.spend(64)?;
+            let NamedMember { tree, is_required, is_listed } = self.named_member(rows.named, at);
+            at += 1;
+            let listed = listed + u32::from(is_listed);
+            let is_written = is_required && count < MAX_ROWS && listed < MAX_LISTED;
+            let rest = if is_written && at < rows.named.count && self.is_more_required(rows, at) {
+                self.first_row(rows, (at, count + 1, listed), None)?
+            } else {
+                self.call_row(rows, at, count + 1)?
+            };
+            let before = self.separator(count > 0)?;
+            let tree = self.builder.sequence(&[before, tree, rest])?;
+            list.push(self.builder, tree)?;
+            is_last = is_required;
+        }
+        if let Some(end) = end {
+            let end = self.builder.call(end)?;
+            list.push(self.builder, end)?;
+        }
+        list.finish(self.builder)
+    }
+
+    /// Whether a member from this place on is required.
+    fn is_more_required(&self, rows: &Rows, place: u32) -> bool {
+        (place..rows.named.count).any(|at| self.named_member(rows.named, at).is_required)
+    }
+}
