@@ -10,9 +10,10 @@ use super::super::error::GrammarError;
 use super::object::{Named, NamedMember};
 use super::{Compiler, too_complex};
 
-/// Optional members that a rule tells apart by itself. More stand for one more stack each that
-/// many.
+/// Optional members that a rule tells apart by itself, up to a place that this divides; from a place
+/// that a power of it divides, as many as that. So rows one after the other are few.
 pub(super) const AT_ONCE: u32 = 8;
+const MAX_AT_ONCE: u32 = AT_ONCE * AT_ONCE * AT_ONCE;
 
 /// Named members, where how many there have been matters.
 const MAX_COUNTED: u32 = 64;
@@ -98,8 +99,13 @@ impl Compiler<'_, '_, '_> {
     fn row(&mut self, rows: &Rows, place: u32, count: u32) -> Result<Node, GrammarError> {
         self.work.spend(64)?;
         let mut list = self.builder.alternatives_list();
+        let mut step = AT_ONCE;
+        while step < MAX_AT_ONCE && place.is_multiple_of(step * AT_ONCE) {
+            step *= AT_ONCE;
+        }
+        let end = (place / step + 1) * step;
         let (mut at, mut is_required) = (place, false);
-        while at < rows.named.count && at < place + AT_ONCE && !is_required {
+        while at < rows.named.count && at < end && !is_required {
             let member = self.named_member(rows.named, at);
             is_required = member.is_required;
             if count < rows.max {
@@ -117,7 +123,7 @@ impl Compiler<'_, '_, '_> {
     }
 
     /// A row that an object begins with, after `count` members, of which so many have listed
-    /// values; `end` is what it may be instead, where nothing is required.
+    /// values; `end` is what comes after none.
     fn first_row(
         &mut self,
         rows: &Rows,
@@ -125,14 +131,18 @@ impl Compiler<'_, '_, '_> {
         end: Option<Rule>,
     ) -> Result<Node, GrammarError> {
         let mut list = self.builder.alternatives_list();
-        let (mut at, mut is_last) = (place, count >= rows.max);
+        let (mut at, mut is_last) = (place, false);
         while at < rows.named.count && !is_last {
             self.work.spend(64)?;
             let NamedMember { tree, is_required, is_listed } = self.named_member(rows.named, at);
             at += 1;
+            is_last = is_required;
+            if count >= rows.max {
+                continue;
+            }
             let listed = listed + u32::from(is_listed);
             let is_written = is_required && count < MAX_ROWS && listed < MAX_LISTED;
-            let rest = if is_written && at < rows.named.count && self.is_more_required(rows, at) {
+            let rest = if is_written && at < rows.named.count {
                 self.first_row(rows, (at, count + 1, listed), None)?
             } else {
                 self.call_row(rows, at, count + 1)?
@@ -140,17 +150,14 @@ impl Compiler<'_, '_, '_> {
             let before = self.separator(count > 0)?;
             let tree = self.builder.sequence(&[before, tree, rest])?;
             list.push(self.builder, tree)?;
-            is_last = is_required;
         }
-        if let Some(end) = end {
-            let end = self.builder.call(end)?;
+        if !is_last {
+            let end = match end {
+                Some(end) => self.builder.call(end)?,
+                None => self.call_row(rows, rows.named.count, count)?,
+            };
             list.push(self.builder, end)?;
         }
         list.finish(self.builder)
-    }
-
-    /// Whether a member from this place on is required.
-    fn is_more_required(&self, rows: &Rows, place: u32) -> bool {
-        (place..rows.named.count).any(|at| self.named_member(rows.named, at).is_required)
     }
 }
