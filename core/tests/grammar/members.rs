@@ -217,6 +217,13 @@ fn sets_are_closed_within_any_budget() {
     }
 }
 
+fn taken(schema: &Value, text: &str) -> bool {
+    with_automaton(
+        |words| schema_as(schema.to_string().as_bytes(), Reading::Open, false, words),
+        |automaton| verdict(&automaton.unwrap(), text.as_bytes()) == Verdict::Accepted,
+    )
+}
+
 /// Every order of an object's members is taken, also where alternatives are gone through side by
 /// side, and beyond the stated number the schema's order alone.
 #[test]
@@ -230,16 +237,6 @@ fn every_order_is_taken_up_to_the_stated_number() {
     let text = |names: &[usize]| {
         let members: Vec<String> = names.iter().map(|n| format!("\"m{n}\": 1")).collect();
         format!("{{{}}}", members.join(", "))
-    };
-    let taken = |schema: &Value, text: &str| {
-        let mut is_taken = false;
-        with_automaton(
-            |words| schema_as(schema.to_string().as_bytes(), Reading::Open, false, words),
-            |automaton| {
-                is_taken = verdict(&automaton.unwrap(), text.as_bytes()) == Verdict::Accepted;
-            },
-        );
-        is_taken
     };
     let backwards: Vec<usize> = (10..34).rev().collect();
     assert!(taken(&object(10..34), &text(&backwards)));
@@ -258,5 +255,98 @@ fn every_order_is_taken_up_to_the_stated_number() {
     let value = json!({"name": "tool7", "arguments": {"x": 1}});
     for text in spellings(&value) {
         assert!(taken(&json!({"anyOf": tools}), &text), "{text}");
+    }
+}
+
+/// A closed object with members of any value, these and those that are required.
+fn closed(names: &[String], required: &[&str], tag: Option<&str>) -> Value {
+    let mut properties: Map<String, Value> =
+        names.iter().map(|name| (name.clone(), json!({}))).collect();
+    if let Some(tag) = tag {
+        properties.insert("t".into(), json!({"const": tag}));
+    }
+    json!({"type": "object", "properties": properties, "required": required,
+        "additionalProperties": false})
+}
+
+/// Large alternatives leave small ones all their orders, and have the schema's order themselves.
+#[test]
+fn small_alternatives_beside_large_ones_have_every_order() {
+    let names = |kind: &str| (0..13).map(|n| format!("{kind}{n:02}")).collect::<Vec<_>>();
+    let large = |kind: &str| closed(&names(kind), &["t"], Some(kind));
+    let mut small = closed(&["b", "end", "next"].map(String::from), &["t", "b"], Some("p"));
+    small["oneOf"] = json!([{"required": ["next"]}, {"required": ["end"]}]);
+    let schema = json!({"oneOf": [large("k"), large("l"), large("m"), large("n"), small]});
+    for name in ["next", "end"] {
+        for text in spellings(&json!({name: 1, "b": 2, "t": "p"})) {
+            assert!(taken(&schema, &text), "{text}");
+        }
+        for text in spellings(&json!({name: 1, "b": 2, "t": "k"})) {
+            assert!(!taken(&schema, &text), "{text}");
+        }
+    }
+    for text in spellings(&json!({"next": 1, "end": 1, "b": 2, "t": "p"})) {
+        assert!(!taken(&schema, &text), "{text}");
+    }
+    for kind in ["k", "l", "m", "n"] {
+        let text = format!("{{\"{kind}03\": 1, \"{kind}12\": 2, \"t\": \"{kind}\"}}");
+        assert!(taken(&schema, &text), "{text}");
+        assert!(!taken(&schema, &text.replace(&format!("\"{kind}\""), "\"o\"")), "{text}");
+    }
+}
+
+/// However many alternatives there are, each has the schema's order: told apart by names, by what
+/// comes after members that all have, or after some that not all texts have.
+#[test]
+fn many_alternatives_have_the_schema_s_order() {
+    const COUNT: usize = 100;
+    let union = |object: &dyn Fn(usize) -> Value| json!({"anyOf": (0..COUNT).map(object).collect::<Vec<_>>()});
+    let own = |n: usize| format!("x{n}");
+    let by_names = union(&|n| {
+        let names: Vec<String> = (0..9).map(|k| format!("k{n}_{k}")).collect();
+        closed(&names, &[], None)
+    });
+    let shared = |n: usize| ["a", "b", "c", &own(n)].map(String::from);
+    let by_the_last = union(&|n| closed(&shared(n), &["a", "b", "c"], None));
+    let by_a_tag = union(&|n| closed(&shared(n)[..2], &["t"], Some(&own(n))));
+    for n in [0, 31, 50, COUNT - 1] {
+        for text in [
+            format!("{{\"k{n}_0\": 1}}"),
+            format!("{{\"k{n}_8\": 1}}"),
+            format!("{{\"k{n}_2\": 1, \"k{n}_7\": {{}}}}"),
+        ] {
+            assert!(taken(&by_names, &text), "{text}");
+        }
+        let text = format!("{{\"k{n}_2\": 1, \"k{}_7\": 1}}", (n + 1) % COUNT);
+        assert!(!taken(&by_names, &text), "{text}");
+        let text = format!("{{\"a\": 1, \"b\": 2, \"c\": 3, \"x{n}\": 4}}");
+        assert!(taken(&by_the_last, &text), "{text}");
+        assert!(!taken(&by_the_last, &text.replace("\"b\": 2, ", "")), "{text}");
+        for before in ["", "\"a\": 1, ", "\"b\": 1, ", "\"a\": 1, \"b\": 1, "] {
+            let text = format!("{{{before}\"t\": \"x{n}\"}}");
+            assert!(taken(&by_a_tag, &text), "{text}");
+            assert!(!taken(&by_a_tag, &text.replace('x', "y")), "{text}");
+        }
+    }
+}
+
+/// Any two of many members are taken in the schema's order, and none twice.
+#[test]
+fn any_of_many_members_may_follow_another() {
+    let names: Vec<String> = (0..700).map(|n| format!("m{n:03}")).collect();
+    for required in [&[][..], &["m400"]] {
+        let schema = closed(&names, required, None);
+        let text = |numbers: &[usize]| {
+            let members: Vec<String> = numbers.iter().map(|n| format!("\"m{n:03}\": 1")).collect();
+            format!("{{{}}}", members.join(", "))
+        };
+        for (first, last) in [(0, 699), (1, 640), (63, 512), (64, 511), (399, 450), (512, 699)] {
+            let middle: &[usize] = if required.is_empty() { &[] } else { &[400] };
+            let mut numbers = [&[first], middle, &[last]].concat();
+            numbers.sort_unstable();
+            assert!(taken(&schema, &text(&numbers)), "{numbers:?}");
+            assert!(!taken(&schema, &text(&[first, first, 400, last])), "{numbers:?}");
+            assert!(required.is_empty() || !taken(&schema, &text(&[first, last])), "{numbers:?}");
+        }
     }
 }

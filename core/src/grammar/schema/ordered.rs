@@ -2,8 +2,8 @@
 //! depends on which it was and on how many there have been, a row for each.
 //!
 //! A row is a rule. The first one is not, nor are those after members that every text of the object
-//! begins with: they are in the tree of the value, so that alternatives that begin alike are one
-//! stack until a member tells them apart.
+//! begins with, or after a few that come before one of these: they are in the tree of the value, so
+//! that alternatives that begin alike are one stack until a member tells them apart.
 
 use super::super::ast::{Node, Rule};
 use super::super::error::GrammarError;
@@ -23,6 +23,10 @@ const MAX_COUNTED: u32 = 64;
 const MAX_ROWS: u32 = 16;
 const MAX_LISTED: u32 = 2;
 
+/// Optional members before one that is required, after which rows are no rules: any of them may be
+/// there, and each choice is a row of its own.
+const MAX_OPTIONAL: u32 = 4;
+
 /// The rows of an object.
 struct Rows {
     named: Named,
@@ -34,6 +38,18 @@ struct Rows {
     table: u32,
     /// Where a word for each of them says whether it is called.
     called: usize,
+}
+
+/// Where a row that is no rule is.
+#[derive(Clone, Copy)]
+struct First {
+    place: u32,
+    /// Members before it.
+    count: u32,
+    /// Those of them with listed values.
+    listed: u32,
+    /// All of them are required.
+    is_sure: bool,
 }
 
 impl Rows {
@@ -71,7 +87,8 @@ impl Compiler<'_, '_, '_> {
         } else {
             None
         };
-        let content = self.first_row(&rows, (0, 0, 0), begin)?;
+        let first = First { place: 0, count: 0, listed: 0, is_sure: true };
+        let content = self.first_row(&rows, first, begin)?;
         for place in 0..=named.count {
             for count in 1..=counts {
                 let index = rows.index(place, count);
@@ -122,15 +139,17 @@ impl Compiler<'_, '_, '_> {
         list.finish(self.builder)
     }
 
-    /// A row that an object begins with, after `count` members, of which so many have listed
-    /// values; `end` is what comes after none.
+    /// A row that an object begins with; `end` is what comes after no member at all.
     fn first_row(
         &mut self,
         rows: &Rows,
-        (place, count, listed): (u32, u32, u32),
+        first: First,
         end: Option<Rule>,
     ) -> Result<Node, GrammarError> {
+        let First { place, count, .. } = first;
         let mut list = self.builder.alternatives_list();
+        let near = rows.named.count.min(place + MAX_OPTIONAL + 1);
+        let is_near = (place..near).any(|at| self.named_member(rows.named, at).is_required);
         let (mut at, mut is_last) = (place, false);
         while at < rows.named.count && !is_last {
             self.work.spend(64)?;
@@ -140,10 +159,15 @@ impl Compiler<'_, '_, '_> {
             if count >= rows.max {
                 continue;
             }
-            let listed = listed + u32::from(is_listed);
-            let is_written = is_required && count < MAX_ROWS && listed < MAX_LISTED;
-            let rest = if is_written && at < rows.named.count {
-                self.first_row(rows, (at, count + 1, listed), None)?
+            let is_sure = first.is_sure && is_required;
+            let listed = first.listed + u32::from(is_listed);
+            let is_written = (is_sure || is_near && !is_required)
+                && at < rows.named.count
+                && count < MAX_ROWS
+                && listed < MAX_LISTED;
+            let rest = if is_written {
+                let after = First { place: at, count: count + 1, listed, is_sure };
+                self.first_row(rows, after, None)?
             } else {
                 self.call_row(rows, at, count + 1)?
             };
