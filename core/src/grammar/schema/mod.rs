@@ -122,6 +122,7 @@ use literal::{Literal, Says, Set};
 use names::Names;
 pub use notes::{Note, NoteKind, Notes};
 use text::Texts;
+use unordered::InOrder;
 use value::{Json, Value};
 
 /// Sets of literals in all.
@@ -265,7 +266,7 @@ fn attempt<'w>(
             oldest: 0,
             newest: 0,
             sets: 0,
-            stacks: 0,
+            in_order: InOrder::default(),
             put_off: (0, 0),
             once: None,
         };
@@ -326,8 +327,8 @@ struct Compiler<'s, 'b, 'w> {
     oldest: usize,
     newest: usize,
     sets: u32,
-    /// Stacks that objects of the set that is being expanded take, but for those put off.
-    stacks: u32,
+    /// Stacks of the objects in order of the set that is being expanded, but for those put off.
+    in_order: InOrder,
     /// The first and the last of its objects whose members may come in any order, where there is
     /// room.
     put_off: (usize, usize),
@@ -373,7 +374,7 @@ impl Compiler<'_, '_, '_> {
                 set.push(Literal::from_word(word))?;
             }
             let mut list = self.builder.alternatives_list();
-            (self.stacks, self.put_off) = (0, (0, 0));
+            (self.in_order, self.put_off) = (InOrder::default(), (0, 0));
             self.once = set.as_slice().iter().find_map(|literal| literal.once());
             self.expand(&mut Facts::new(set), 0, &mut list)?;
             self.make_put_off(&mut list)?;

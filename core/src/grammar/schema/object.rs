@@ -17,6 +17,7 @@ use super::limits::Limits;
 use super::literal::{Literal, Says, Set};
 use super::member::Wrong;
 use super::text::{Combinations, Texts};
+use super::unordered::InOrder;
 use super::value::{Json, Text, Value};
 use super::{Compiler, too_complex};
 
@@ -300,11 +301,11 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         if others.any.is_none() && max >= named.count {
             max = u32::MAX;
         }
-        let others_stack = u32::from(others.any.is_some());
         if (min, max) == (0, u32::MAX) && others.wrong.is_none() && named.count > 0 {
             return self.put_off(named, others.any);
         }
-        self.stacks += super::unordered::stacks_in_order(named.count) + others_stack;
+        let stacks = InOrder::of(named.count, required, u32::from(others.any.is_some()));
+        self.in_order.add(stacks);
         let node = self.ordered_members(named, required, (min, max), &mut |this, count| {
             this.tail(set, others, (min, max), count)
         })?;

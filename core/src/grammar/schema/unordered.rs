@@ -26,10 +26,34 @@ const PUT_OFF_WORDS: usize = 5;
 
 const IS_UNORDERED: usize = 4;
 
-/// Stacks that an object may take whose named members come in the schema's order: it begins with
-/// others in one, and is then told apart from them, or not.
-pub(super) const fn stacks_in_order(named: u32) -> u32 {
-    if named > AT_ONCE { 2 } else { 1 }
+/// Stacks that objects may take whose named members come in the schema's order.
+#[derive(Clone, Copy, Default)]
+pub(super) struct InOrder {
+    /// As the first member, but for one that all of them share.
+    first: u32,
+    /// As further ones.
+    further: u32,
+}
+
+impl InOrder {
+    /// Those of an object: named members, those of them that are required, kinds of others.
+    pub(super) const fn of(named: u32, required: u32, others: u32) -> Self {
+        let further = if named > AT_ONCE { 2 } else { 1 };
+        Self { first: if required == 0 { others } else { 0 }, further: further + others }
+    }
+
+    pub(super) const fn add(&mut self, other: Self) {
+        self.first += other.first;
+        self.further += other.further;
+    }
+
+    /// Whether there is room for them beside objects in any order that take so many.
+    const fn fits(self, objects: u32, unordered: u32) -> bool {
+        let shared = if self.further > 0 { 1 } else { 0 };
+        // Each object has had a member then.
+        let further = self.further + unordered - objects;
+        self.first + shared + unordered <= MAX_TOGETHER && further <= MAX_TOGETHER
+    }
 }
 
 /// An object that is put off.
@@ -106,32 +130,48 @@ impl Compiler<'_, '_, '_> {
     /// Chooses the objects whose members come in any order: as many as there is room for, beside
     /// what the others take in the schema's order.
     fn choose_unordered(&mut self) -> Result<(), GrammarError> {
-        let (mut stacks, mut together, mut most) = (self.stacks, 0, 0);
+        let (mut in_order, mut most) = (self.in_order, 0);
         let mut at = self.put_off.0;
         while let Some(object) = self.put_off_at(at) {
-            let PutOff { named, next, .. } = object;
-            stacks += stacks_in_order(named.count) + object.others();
-            most = most.max(named.count);
-            at = next;
+            in_order.add(self.in_order_of(object));
+            most = most.max(object.named.count);
+            at = object.next;
         }
+        let (mut objects, mut together, mut stacks) = (0, 0, 0);
         for count in 1..=most.min(MAX_UNORDERED) {
             let mut at = self.put_off.0;
             while let Some(object) = self.put_off_at(at) {
                 self.work.spend(1)?;
-                let after = stacks + count - stacks_in_order(count).min(count);
-                let has_order = count + object.others() > 1;
-                if object.named.count == count
-                    && has_order
-                    && after <= MAX_TOGETHER
-                    && together + count <= MAX_UNORDERED_TOGETHER
+                at = object.next;
+                let kinds = count + object.others();
+                if object.named.count != count
+                    || kinds == 1
+                    || together + count > MAX_UNORDERED_TOGETHER
                 {
-                    (stacks, together) = (after, together + count);
+                    continue;
+                }
+                let own = self.in_order_of(object);
+                let others = InOrder {
+                    first: in_order.first - own.first,
+                    further: in_order.further - own.further,
+                };
+                if others.fits(objects + 1, stacks + kinds) {
+                    in_order = others;
+                    (objects, together, stacks) = (objects + 1, together + count, stacks + kinds);
                     self.builder.space.set(object.at + IS_UNORDERED, 1);
                 }
-                at = object.next;
             }
         }
         Ok(())
+    }
+
+    fn in_order_of(&self, object: PutOff) -> InOrder {
+        InOrder::of(object.named.count, self.required_of(object.named), object.others())
+    }
+
+    fn required_of(&self, named: Named) -> u32 {
+        let members = (0..named.count).map(|index| self.named_member(named, index));
+        members.filter(|member| member.is_required).count() as u32
     }
 
     /// The object of these members, in the schema's order.
@@ -140,8 +180,7 @@ impl Compiler<'_, '_, '_> {
         named: Named,
         other: Option<Node>,
     ) -> Result<Node, GrammarError> {
-        let members = (0..named.count).map(|index| self.named_member(named, index));
-        let required = members.filter(|member| member.is_required).count() as u32;
+        let required = self.required_of(named);
         self.ordered_members(named, required, (0, UNLIMITED), &mut |this, count| match other {
             Some(other) => this.repeated(other, count > 0, (0, UNLIMITED)),
             None => this.builder.empty(),
