@@ -225,6 +225,15 @@ fn texts_are_as_their_patterns_say() {
         ("^$", &[""], &["a"]),
         ("a^", &[], &["a", "aa"]),
         ("(^|,)a(,|$)", &["a", "b,a", "a,b", "b,a,c"], &["ab", "b,ab"]),
+        ("^(?i:abort|warn)x$", &["ABORTx", "aBortx", "Warnx"], &["warnX", "abor", "abortwarnx"]),
+        ("^(?i:a(?-i:b)){2}c$", &["AbAbc", "abAbc"], &["aBabc", "AbAbC"]),
+        // Two letters that are no ASCII ones are the same as an ASCII letter in another case.
+        (
+            "^(?i:[^k-m])\\\\w(?i:\\\\w)s$",
+            &["jaas", "éaſs"],
+            &["kaas", "Maas", "\u{212a}aas", "jaaS", "jſas"],
+        ),
+        ("^(?i:\\\\W[j-l])$", &["-K", "é\u{212a}"], &["kk", "ſk", "-m"]),
     ] {
         let source = format!("{{\"type\":\"string\",\"pattern\":\"{pattern}\"}}");
         let quoted = |texts: &[&str]| -> Vec<String> {
@@ -253,6 +262,9 @@ fn texts_are_as_their_patterns_say() {
         ("(a)\\\\1", "reference to a group"),
         ("\\\\bword", "word boundary"),
         ("\\\\p{L}", "Unicode property"),
+        ("(?i)a", "such a group"),
+        ("(?i:é)", "other than ASCII"),
+        ("(?i:[a-é])", "other than ASCII"),
     ] {
         let error = refusal(&format!("{{\"pattern\":\"{pattern}\"}}")).unwrap();
         assert!(error.to_string().contains(what), "{pattern}: {error}");

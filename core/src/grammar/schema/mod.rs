@@ -64,7 +64,7 @@
 //!   unevaluated ones beside `enum` or `const` with objects or arrays.
 //! - `$dynamicRef` and `$recursiveRef` to one of several anchors, of which none is the root's.
 //! - `pattern` that looks behind, or ahead but at its start (`^(?!a)...`), references to groups,
-//!   word boundaries, Unicode properties.
+//!   word boundaries, Unicode properties, flags of groups but for `i` around ASCII letters.
 //! - `multipleOf` with more than 15 digits after the point, or above 250 units of its last digit
 //!   without near limits (trailing zeros aside).
 //! - What would negate (`not`, `if` with `else`, a `oneOf` whose schemas might hold together)

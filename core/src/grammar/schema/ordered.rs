@@ -10,8 +10,8 @@ use super::super::error::GrammarError;
 use super::object::{Named, NamedMember};
 use super::{Compiler, too_complex};
 
-/// Optional members that a rule tells apart by itself, up to a place that this divides; from a place
-/// that a power of it divides, as many as that. So rows one after the other are few.
+/// Optional members that a rule tells apart by itself, up to a place that this divides; from a
+/// place that a power of it divides, as many as that. So rows one after the other are few.
 pub(super) const AT_ONCE: u32 = 8;
 const MAX_AT_ONCE: u32 = AT_ONCE * AT_ONCE * AT_ONCE;
 

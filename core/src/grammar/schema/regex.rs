@@ -1,9 +1,10 @@
 //! Regular expressions of ECMA-262 over characters, as a non-deterministic automaton.
 //!
-//! Understood: characters, `.`, classes, `\d \w \s` and their opposites, groups (named or not),
-//! `|`, `* + ? {m} {m,} {m,n}` (lazy ones match the same texts), `^`, `$`, and the escapes of
-//! characters. Refused by name: what looks ahead or behind, word boundaries, references to groups,
-//! Unicode properties. As with the flag `u`, a character is a code point.
+//! Understood: characters, `.`, classes, `\d \w \s` and their opposites, groups (named or not, or
+//! with the flag `i` around ASCII letters), `|`, `* + ? {m} {m,} {m,n}` (lazy ones match the same
+//! texts), `^`, `$`, and the escapes of characters. Refused by name: what looks ahead or behind,
+//! word boundaries, references to groups, Unicode properties. As with the flag `u`, a character is
+//! a code point.
 //!
 //! A repetition is its atom so many times, read again for each: memory bounds them all.
 
@@ -55,6 +56,11 @@ type Ranges = heapless::Vec<(u32, u32), MAX_RANGES>;
 
 const DIGIT: &[(u32, u32)] = &[(0x30, 0x39)];
 const WORD: &[(u32, u32)] = &[(0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)];
+/// The same where case is ignored: two letters are folded to ASCII ones.
+const WORD_FOLDED: &[(u32, u32)] =
+    &[(0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A), (LONG_S, LONG_S), (KELVIN, KELVIN)];
+const LONG_S: u32 = 0x17F;
+const KELVIN: u32 = 0x212A;
 /// White space and line terminators.
 const SPACE: &[(u32, u32)] = &[
     (0x09, 0x0D),
@@ -156,7 +162,7 @@ impl Regex {
         offset: u32,
     ) -> Result<u32, GrammarError> {
         let characters = source.characters();
-        let mut parser = Parser { regex: self, builder, characters, offset };
+        let mut parser = Parser { regex: self, builder, characters, offset, ignores_case: false };
         let end = parser.disjunction(from, 0)?;
         match parser.peek() {
             None => Ok(end),
@@ -234,6 +240,8 @@ struct Parser<'t, 'r, 'b, 'w> {
     characters: Characters<'t>,
     /// Where the pattern is in the schema.
     offset: u32,
+    /// In a group with the flag `i`.
+    ignores_case: bool,
 }
 
 const fn code(character: char) -> u32 {
@@ -379,11 +387,17 @@ impl Parser<'_, '_, '_, '_> {
         match self.advance() {
             Some('[') => self.class(&mut ranges)?,
             Some('.') => self.add(&mut ranges, LINE_ENDS, true)?,
-            Some('\\') => self.escape(&mut ranges, false)?,
+            Some('\\') => {
+                self.escape(&mut ranges, false)?;
+                self.fold(&mut ranges)?;
+            }
             Some('*' | '+' | '?' | '{') => {
                 return Err(self.syntax("there is nothing to repeat in the pattern"));
             }
-            Some(c) => self.add(&mut ranges, &[(code(c), code(c))], false)?,
+            Some(c) => {
+                self.add_one(&mut ranges, code(c))?;
+                self.fold(&mut ranges)?;
+            }
             None => return Err(self.syntax("the pattern ends in the middle")),
         }
         let end = self.state()?;
@@ -398,9 +412,12 @@ impl Parser<'_, '_, '_, '_> {
     }
 
     fn group(&mut self, from: u32, nesting: u32) -> Result<u32, GrammarError> {
+        let ignored_case = self.ignores_case;
         if self.take('?') {
             match self.advance() {
                 Some(':') => {}
+                Some('i') if self.take(':') => self.ignores_case = true,
+                Some('-') if self.take('i') && self.take(':') => self.ignores_case = false,
                 Some('=' | '!') => return Err(self.unsupported("a pattern that looks ahead")),
                 Some('<') => {
                     if matches!(self.peek(), Some('=' | '!')) {
@@ -413,6 +430,7 @@ impl Parser<'_, '_, '_, '_> {
             }
         }
         let end = self.disjunction(from, nesting + 1)?;
+        self.ignores_case = ignored_case;
         if !self.take(')') {
             return Err(self.syntax(") is missing in the pattern"));
         }
@@ -443,6 +461,38 @@ impl Parser<'_, '_, '_, '_> {
         Ok(())
     }
 
+    fn add_one(&self, ranges: &mut Ranges, point: u32) -> Result<(), GrammarError> {
+        if self.ignores_case && point > 0x7F {
+            return Err(self.unsupported("a pattern that ignores the case of other than ASCII"));
+        }
+        self.add(ranges, &[(point, point)], false)
+    }
+
+    /// Where case is ignored, adds what is folded to the same as these: simple case folding, of
+    /// ASCII letters alone.
+    #[inline(never)]
+    fn fold(&self, ranges: &mut Ranges) -> Result<(), GrammarError> {
+        if !self.ignores_case {
+            return Ok(());
+        }
+        for (low, high) in ranges.clone() {
+            for (first, last) in [(0x41, 0x5A), (0x61, 0x7A)] {
+                let (low, high) = (low.max(first), high.min(last));
+                if low > high {
+                    continue;
+                }
+                // The case is one bit.
+                self.add(ranges, &[(low ^ 0x20, high ^ 0x20)], false)?;
+                for (letter, folded) in [('k', KELVIN), ('s', LONG_S)] {
+                    if (low | 0x20..=high | 0x20).contains(&code(letter)) {
+                        self.add(ranges, &[(folded, folded)], false)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// `[a-z0-9_]` or `[^"]`, behind the bracket.
     fn class(&mut self, ranges: &mut Ranges) -> Result<(), GrammarError> {
         let negated = self.take('^');
@@ -465,6 +515,7 @@ impl Parser<'_, '_, '_, '_> {
                 _ => return Err(self.syntax("not a range in the pattern")),
             }
         }
+        self.fold(&mut inside)?;
         inside.sort_unstable();
         // Ranges that touch or overlap as one.
         let mut merged = Ranges::new();
@@ -482,7 +533,7 @@ impl Parser<'_, '_, '_, '_> {
         let before = ranges.len();
         match self.advance() {
             Some('\\') => self.escape(ranges, true)?,
-            Some(c) => self.add(ranges, &[(code(c), code(c))], false)?,
+            Some(c) => self.add_one(ranges, code(c))?,
             None => return Err(self.syntax("] is missing in the pattern")),
         }
         let added = ranges.get(before..).unwrap_or_default();
@@ -495,6 +546,7 @@ impl Parser<'_, '_, '_, '_> {
         let c = self.advance().ok_or(wrong)?;
         let point = match c {
             'd' | 'D' => return self.add(ranges, DIGIT, c == 'D'),
+            'w' | 'W' if self.ignores_case => return self.add(ranges, WORD_FOLDED, c == 'W'),
             'w' | 'W' => return self.add(ranges, WORD, c == 'W'),
             's' | 'S' => return self.add(ranges, SPACE, c == 'S'),
             't' => 9,
@@ -518,7 +570,7 @@ impl Parser<'_, '_, '_, '_> {
             c if c.is_ascii_alphanumeric() => return Err(wrong),
             c => code(c),
         };
-        self.add(ranges, &[(point, point)], false)
+        self.add_one(ranges, point)
     }
 
     fn hex(&mut self, digits: u32) -> Option<u32> {
