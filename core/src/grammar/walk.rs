@@ -256,18 +256,20 @@ impl Walk<'_, '_> {
             let nests = |byte: u8| class_of(byte) != 0;
             let others = lists.iter().filter(|list| nests(byte) || nests(list.byte()));
             let others = others.map(first_of).min().unwrap_or(u32::MAX);
-            // A subtree that left the run may have had others.
-            self.is_in_run(self.levels.level(base).set);
-            if !nests(byte) && !self.run.bytes.stays.has(byte) {
-                exits.skip_before(done);
-                self.leave(&mut exits, others, base);
-            }
-            while let Some(exit) = exits.peek().filter(|exit| exit.index < others) {
+            loop {
+                // A subtree that left the run may have had others.
+                self.is_in_run(self.levels.level(base).set);
+                if !nests(byte) && !self.run.bytes.stays.has(byte) {
+                    exits.skip_before(done);
+                    self.leave(&mut exits, others, base);
+                }
+                let Some(exit) = exits.peek().filter(|exit| exit.index < others) else { break };
                 exits.skip();
                 // What is below another has been looked at.
                 if exit.index >= done {
-                    done = exit.index + self.trie.node(exit.index).size;
-                    self.exit(byte, exit, done, base);
+                    let end = exit.index + self.trie.node(exit.index).size;
+                    done = if nests(byte) { end } else { done };
+                    self.exit(byte, exit, end, base);
                 }
             }
             if exits.first().is_some() {
