@@ -3,7 +3,7 @@
 //! A node is [`NODE_WORDS`] words: kind, three arguments, the next of the same parent. Heights are
 //! kept and limited, so that what walks a tree may call itself.
 
-use super::automaton::{ITEM, LIST, MAX_SHIFT, MEMBER, MOST_BITS, SET, TOO_COSTLY};
+use super::automaton::{ITEM, LIST, MEMBER, SET, TOO_COSTLY, item_word, list_word};
 use super::error::{GrammarError, GrammarErrorKind};
 use super::space::Space;
 
@@ -223,12 +223,12 @@ impl<'w> Builder<'w> {
 
     /// A call of a list: `min` to `max` items, all different.
     pub(super) fn list(&mut self, rule: Rule, min: u32, max: u32) -> Result<Node, GrammarError> {
-        self.add(CALL, rule.0, min | max << MAX_SHIFT, LIST, 1)
+        self.add(CALL, rule.0, list_word(min, max, 0), LIST, 1)
     }
 
     /// A call of a rule that is such an item; what it may cost is found later.
     pub(super) fn item(&mut self, rule: Rule) -> Result<Node, GrammarError> {
-        self.add(CALL, rule.0, TOO_COSTLY << MOST_BITS, ITEM, 1)
+        self.add(CALL, rule.0, item_word(0, 0, TOO_COSTLY), ITEM, 1)
     }
 
     /// The tree of a graph that is written at `table`.

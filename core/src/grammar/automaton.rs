@@ -63,11 +63,26 @@ pub(super) const MEMBER: u32 = u32::MAX - 1;
 pub(super) const LIST: u32 = u32::MAX - 2;
 pub(super) const ITEM: u32 = u32::MAX - 3;
 
-/// An item's cost and how many there may be are one word: this is a cost that is too high.
-pub(super) const MOST_BITS: u32 = 8;
-pub(super) const TOO_COSTLY: u32 = u32::MAX >> MOST_BITS;
-/// The fewest and the most items of an array are one word.
-pub(super) const MAX_SHIFT: u32 = 16;
+/// A number of items, and how often the bytes of each are doubled.
+const ITEMS_BITS: u32 = 7;
+const SHARE_BITS: u32 = 2;
+const fn bits(word: u32, from: u32, count: u32) -> u32 {
+    word >> from & ((1 << count) - 1)
+}
+
+/// A cost that is too high for the word of an item.
+pub(super) const TOO_COSTLY: u32 = u32::MAX >> (ITEMS_BITS + SHARE_BITS);
+
+/// The word of an item.
+pub(super) const fn item_word(most: u32, share: u32, cost: u32) -> u32 {
+    let cost = if cost < TOO_COSTLY { cost } else { TOO_COSTLY };
+    most | share << ITEMS_BITS | cost << (ITEMS_BITS + SHARE_BITS)
+}
+
+/// The word of a list.
+pub(super) const fn list_word(min: u32, max: u32, share: u32) -> u32 {
+    min | max << ITEMS_BITS | share << (2 * ITEMS_BITS)
+}
 
 /// What a call has to do with what comes at most once.
 ///
@@ -90,16 +105,19 @@ pub(super) enum Role {
     Member {
         bit: u32,
     },
-    /// Calls a list of `min` to `max` items.
+    /// Calls a list of `min` to `max` items, each of which has a `share` of the memory
+    /// ([`super::unique::share`]).
     List {
         min: u32,
         max: u32,
+        share: u32,
     },
     /// Calls an item. After fewer than `most`, whatever they are, there is a new one that costs
-    /// `cost` or less.
+    /// `cost` or less, and differs within its share.
     Item {
         most: u32,
         cost: u32,
+        share: u32,
     },
 }
 
@@ -245,13 +263,17 @@ impl<'w> Automaton<'w> {
                     SET => (1, 1, Role::Set { required: min }),
                     MEMBER => (1, 1, Role::Member { bit: min }),
                     LIST => {
-                        let (max, min) = (min >> MAX_SHIFT, min & ((1 << MAX_SHIFT) - 1));
-                        (1, 1, Role::List { min, max })
+                        let share = bits(min, 2 * ITEMS_BITS, SHARE_BITS);
+                        let (max, min) =
+                            (bits(min, ITEMS_BITS, ITEMS_BITS), bits(min, 0, ITEMS_BITS));
+                        (1, 1, Role::List { min, max, share })
                     }
                     ITEM => {
-                        let (cost, most) = (min >> MOST_BITS, min & ((1 << MOST_BITS) - 1));
+                        let share = bits(min, ITEMS_BITS, SHARE_BITS);
+                        let (most, cost) =
+                            (bits(min, 0, ITEMS_BITS), min >> (ITEMS_BITS + SHARE_BITS));
                         let cost = if cost == TOO_COSTLY { NEVER } else { cost };
-                        (1, 1, Role::Item { most, cost })
+                        (1, 1, Role::Item { most, cost, share })
                     }
                     _ => (min, max, Role::None),
                 };

@@ -33,7 +33,7 @@ pub(super) fn in_bytes(
         set(words, state + STATE_BYTES_TO_CLOSE, NEVER);
     }
     if Automaton::from_words(words).has_items() {
-        // An item has no parts, so what closes it does not depend on what it is an item of.
+        // No part of an item is another one, so what closes it does not depend on such items.
         ways::forget(words);
         settle(words, cost, work)?;
         ways::find(words, cost, work)?;

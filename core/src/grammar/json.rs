@@ -84,6 +84,8 @@ pub(super) fn document_parts(
 #[derive(Clone, Copy)]
 pub(super) struct Parts {
     space: Space,
+    /// There is none where it means nothing.
+    is_dense: bool,
     /// A character of a string, escaped or not.
     character: Node,
 }
@@ -93,12 +95,18 @@ impl Parts {
         let plain = plain_character(builder)?;
         let escape = escape(builder)?;
         let character = builder.alternatives(&[plain, escape])?;
-        Ok(Self { space, character })
+        Ok(Self { space, is_dense: false, character })
+    }
+
+    /// The same without white space.
+    pub(super) const fn dense(self) -> Self {
+        Self { is_dense: true, ..self }
     }
 
     /// White space where it may be before a token.
     pub(super) fn white(self, builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
         match self.space {
+            _ if self.is_dense => builder.empty(),
             Space::Compact => builder.empty(),
             Space::Any => {
                 let (tab, line) = (builder.bytes(b'\t', b'\n')?, builder.bytes(b'\r', b'\r')?);
@@ -119,6 +127,7 @@ impl Parts {
     pub(super) fn gap(self, builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
         let space = builder.bytes(b' ', b' ')?;
         match self.space {
+            _ if self.is_dense => builder.empty(),
             Space::Any => self.white(builder),
             Space::Compact => builder.optional(space),
             Space::Pretty => {

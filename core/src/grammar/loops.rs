@@ -66,6 +66,13 @@ impl Bytes {
         }
     }
 
+    /// The only byte, if there is one.
+    pub(super) fn only(&self) -> Option<u8> {
+        let count: u32 = self.0.iter().map(|word| word.count_ones()).sum();
+        let (index, word) = (0u8..).zip(self.0).find(|&(_, word)| word != 0)?;
+        (count == 1).then_some(index * 32 + word.trailing_zeros() as u8)
+    }
+
     fn add_all(&mut self, words: &[u32]) {
         self.0.iter_mut().zip(words).for_each(|(word, more)| *word |= more);
     }

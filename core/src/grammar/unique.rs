@@ -1,10 +1,10 @@
 //! Arrays whose items are all different: the items so far, and what may not come again.
 //!
-//! An item is a value without parts, written in the one way that its grammar has for it, so that
-//! equal values are equal bytes. The memory is the text's, not a stack's: whatever the stacks take
-//! it for, the text has the same array and the same items. How far the item being written is like
-//! earlier ones is the count of its call's frame, a [`Trail`]: from the byte on with which it
-//! differs from all of them it is as free as any other value.
+//! An item is written in the one way that its grammar has for it, and so are its parts, of which
+//! none is such an array: equal values are equal bytes. The memory is the text's, not a stack's:
+//! whatever the stacks take it for, the text has the same array and the same items. How far the
+//! item being written is like earlier ones is the count of its call's frame, a [`Trail`]: from the
+//! byte on with which it differs from all of them it is as free as any other value.
 //!
 //! # No dead end
 //!
@@ -12,11 +12,11 @@
 //! byte that differs, or the same again behind a byte that does not ([`Pool::way_out`]). Taking
 //! that way is possible by the same rule, so it is there until it has been taken, and what it costs
 //! is what the frame says that the text needs to be closed. Before an item begins, it costs at most
-//! what [`super::ways`] has found for so many items, whatever they are. Each item has at least
-//! [`SHARE`] bytes, as far as that looks; of one that does not fit, what does not fit is taken for
-//! anything, so that a later one must differ before.
+//! what [`super::ways`] has found for so many items, whatever they are. Each item has at least a
+//! [`share`] of the bytes, as far as that looks; of one that does not fit, what does not fit is
+//! taken for anything, so that a later one must differ before.
 
-use super::automaton::{Automaton, CallEdge, NEVER, Role, plus};
+use super::automaton::{Automaton, CallEdge, MAX_DEPTH, NEVER, Role, plus};
 use super::loops::Bytes;
 use super::matcher::{Frame, MAX_STACKS, Pool, Stack};
 
@@ -24,16 +24,24 @@ use super::matcher::{Frame, MAX_STACKS, Pool, Stack};
 pub(super) const MAX_ITEMS: usize = 64;
 
 /// Bytes of all items together.
-const MAX_BYTES: usize = 4096;
+pub(super) const MAX_BYTES: usize = 4096;
 
-/// Bytes that are left for each further item.
-pub(super) const SHARE: usize = 32;
+/// Numbers of bytes that may be left for each further item.
+pub(super) const SHARES: u32 = 4;
+
+/// Bytes that are left for each further item, by their number.
+pub(super) const fn share(number: u32) -> usize {
+    32 << number
+}
+
+/// Items of an array of which each has such a share.
+pub(super) const fn max_items(share: u32) -> usize {
+    let fit = MAX_BYTES / self::share(share);
+    if fit < MAX_ITEMS { fit } else { MAX_ITEMS }
+}
 
 /// Set in the count of an array's frame that has begun after the last byte of the text.
 const IS_NEW: u32 = 1 << 31;
-
-/// Calls between a value without parts and a byte of it.
-const MAX_ABOVE: usize = 8;
 
 /// How far an item is like earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +156,7 @@ impl Memory {
     }
 
     /// Takes a byte of the text, after which it is inside an item or not.
-    fn take(&mut self, byte: u8, is_inside: bool) {
+    fn take(&mut self, byte: u8, is_inside: bool, share: u32) {
         if !self.is_writing && !is_inside {
             return;
         }
@@ -156,8 +164,8 @@ impl Memory {
             (self.is_writing, self.is_cut, self.end) = (true, false, self.start(self.items.len()));
         }
         if is_inside {
-            let further = MAX_ITEMS.saturating_sub(self.items.len() + 1);
-            match self.bytes.get_mut(..MAX_BYTES - further * SHARE) {
+            let further = max_items(share).saturating_sub(self.items.len() + 1);
+            match self.bytes.get_mut(..MAX_BYTES - further * self::share(share)) {
                 Some(bytes) if self.end < bytes.len() && !self.is_cut => {
                     bytes.get_mut(self.end).into_iter().for_each(|place| *place = byte);
                     self.end += 1;
@@ -195,6 +203,13 @@ impl Pool {
             }
         }
         None
+    }
+
+    /// Bytes within which an item differs from earlier ones.
+    fn share(&self, automaton: Automaton<'_>, item: u16) -> usize {
+        let list = self.frame(self.frame(item).parent);
+        let Role::List { share, .. } = automaton.call(list.edge).role else { return 0 };
+        self::share(share)
     }
 
     /// Whether what may follow depends on the items so far.
@@ -305,7 +320,8 @@ impl Pool {
         if next == Trail::Off {
             return Some(after);
         }
-        let way_out = self.way_out(automaton, after, next, SHARE);
+        let share = self.share(automaton, frame);
+        let way_out = self.way_out(automaton, after, next, share);
         if way_out.tokens >= NEVER {
             return None;
         }
@@ -345,7 +361,7 @@ impl Pool {
         item: u16,
         (trail, extra): (Trail, u32),
     ) -> Option<Stack> {
-        let mut above = heapless::Vec::<u16, MAX_ABOVE>::new();
+        let mut above = heapless::Vec::<u16, { MAX_DEPTH as usize }>::new();
         let mut index = stack.frame;
         while index != item {
             let is_full = above.push(index).is_err();
@@ -373,16 +389,51 @@ impl Pool {
     fn way_out(
         &mut self,
         automaton: Automaton<'_>,
+        mut stack: Stack,
+        mut trail: Trail,
+        mut bytes: usize,
+    ) -> WayOut {
+        let (len, mut first, mut before) = (self.len(), None, 0);
+        let mut stacks = [Stack::default(); MAX_STACKS];
+        loop {
+            let (best, alike) = self.way_off(automaton, stack, trail, &mut stacks);
+            let only = alike.only().filter(|_| best.tokens >= NEVER && bytes > 0);
+            // Where there is no choice, none has to be come back to.
+            let led = only.and_then(|byte| {
+                let next = self.trail_after(trail, byte)?;
+                let count = self.step_one(automaton, stack, byte, &mut stacks);
+                let &after = stacks.first().filter(|_| count == 1)?;
+                self.item_of(automaton, after).map(|_| (byte, after, next))
+            });
+            let Some((byte, after, next)) = led else {
+                let best = match best.tokens < NEVER {
+                    true => best,
+                    false => self.way_on(automaton, (stack, trail), (&alike, bytes), &mut stacks),
+                };
+                self.truncate(len);
+                return WayOut {
+                    tokens: plus(before, best.tokens),
+                    byte: first.unwrap_or(best.byte),
+                };
+            };
+            first = first.or(Some(byte));
+            (stack, trail, bytes, before) = (after, next, bytes - 1, before + 1);
+        }
+    }
+
+    /// How it becomes another one with the next byte, and with which bytes it does not.
+    fn way_off(
+        &mut self,
+        automaton: Automaton<'_>,
         stack: Stack,
         trail: Trail,
-        bytes: usize,
-    ) -> WayOut {
+        stacks: &mut [Stack],
+    ) -> (WayOut, Bytes) {
         let len = self.len();
         let nexts = Bytes::after(automaton, self, &[stack]);
         // What ends an item first, then what models have tokens for.
         let order = b"\",]".iter().copied().chain(b'a'..=b'z').chain(0..=u8::MAX);
         let (mut best, mut alike) = (WayOut { tokens: NEVER, byte: 0 }, Bytes::EMPTY);
-        let mut stacks = [Stack::default(); MAX_STACKS];
         for byte in order.filter(|&byte| nexts.has(byte) && automaton.is_single(byte)) {
             let next = self.trail_after(trail, byte);
             let is_off = next == Some(Trail::Off);
@@ -393,7 +444,7 @@ impl Pool {
             if !is_off && !may_end {
                 continue;
             }
-            let count = self.step_one(automaton, stack, byte, &mut stacks);
+            let count = self.step_one(automaton, stack, byte, stacks);
             for &after in stacks.get(..count).unwrap_or_default() {
                 let tokens = match self.item_of(automaton, after) {
                     Some(_) if is_off => plus(1, self.tokens_to_close(automaton, after)),
@@ -408,15 +459,24 @@ impl Pool {
             self.truncate(len);
             // One more byte is what it costs at least, but where the closing is another item.
             if best.tokens <= plus(1, self.tokens_to_close(automaton, stack)) {
-                return best;
+                break;
             }
         }
-        if best.tokens < NEVER {
-            return best;
-        }
+        (best, alike)
+    }
+
+    /// How it becomes another one behind one of these bytes.
+    fn way_on(
+        &mut self,
+        automaton: Automaton<'_>,
+        (stack, trail): (Stack, Trail),
+        (alike, bytes): (&Bytes, usize),
+        stacks: &mut [Stack],
+    ) -> WayOut {
+        let (len, mut best) = (self.len(), WayOut { tokens: NEVER, byte: 0 });
         for byte in (0..=u8::MAX).filter(|&byte| bytes > 0 && alike.has(byte)) {
             let Some(next @ Trail::On { .. }) = self.trail_after(trail, byte) else { continue };
-            let count = self.step_one(automaton, stack, byte, &mut stacks);
+            let count = self.step_one(automaton, stack, byte, stacks);
             for &after in stacks.get(..count).unwrap_or_default() {
                 if self.item_of(automaton, after).is_some() {
                     let further = self.way_out(automaton, after, next, bytes - 1);
@@ -440,18 +500,22 @@ impl Pool {
         // What that costs is counted anew.
         let len = self.len();
         let stack = self.with_trail(automaton, stack, item, (trail, 0))?;
-        let way_out = self.way_out(automaton, stack, trail, SHARE);
+        let way_out = self.way_out(automaton, stack, trail, self.share(automaton, item));
         self.truncate(len);
         (way_out.tokens < NEVER).then_some(way_out.byte)
     }
 
     /// Remembers what `byte`, which has led to these stacks, is to the items.
     pub(super) fn remember(&mut self, automaton: Automaton<'_>, stacks: &[Stack], byte: u8) {
-        let (mut is_inside, mut is_new) = (false, false);
+        let (mut is_inside, mut is_new, mut share) = (false, false, 0);
         for &stack in stacks {
             let Some((item, _)) = self.item_of(automaton, stack) else { continue };
             is_inside = true;
             let list = self.frame(item).parent;
+            // It is the same of all arrays.
+            if let Role::List { share: own, .. } = automaton.call(self.frame(list).edge).role {
+                share = own;
+            }
             is_new |= self.update(list, |list| {
                 let is_new = list.count & IS_NEW != 0;
                 list.count &= !IS_NEW;
@@ -461,7 +525,7 @@ impl Pool {
         if is_new {
             self.memory.clear();
         }
-        self.memory.take(byte, is_inside);
+        self.memory.take(byte, is_inside, share);
     }
 }
 

@@ -209,6 +209,11 @@ fn equal(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// Whether a value validates by the newest draft.
+pub(crate) fn validates(schema: &Value, value: &Value) -> bool {
+    Validator { root: schema, draft: "draft2020-12" }.accepts(schema, value)
+}
+
 struct Validator<'v> {
     root: &'v Value,
     draft: &'v str,
@@ -268,7 +273,10 @@ impl<'v> Validator<'v> {
     fn general(&self, name: &str, of: &Value, all: &Map<String, Value>, value: &Value) -> bool {
         let held = || of.as_array().unwrap().iter().filter(|s| self.accepts(s, value)).count();
         match name {
-            "type" => of.as_array().unwrap().iter().any(|t| has_type(t.as_str().unwrap(), value)),
+            "type" => match of {
+                Value::Array(types) => types.iter().any(|t| has_type(t.as_str().unwrap(), value)),
+                one => has_type(one.as_str().unwrap(), value),
+            },
             "enum" => of.as_array().unwrap().iter().any(|other| equal(other, value)),
             "const" => equal(of, value),
             "allOf" => held() == of.as_array().unwrap().len(),

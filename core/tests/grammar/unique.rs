@@ -2,6 +2,7 @@
 //! chosen; every text ends within its budget; bytes are allowed where a text can go on with them.
 
 use crate::common::{Verdict, effort, verdict, with_automaton};
+use crate::schema_random::validates;
 use crate::vocabulary::{END, Random, Tokens};
 use picolm_core::grammar::{
     Automaton, Constrain, Constraint, Grammar, GrammarError, Matcher, Reading, TokenBytes,
@@ -11,6 +12,10 @@ use serde_json::Value;
 
 fn compile<'w>(source: &str, words: &'w mut [u32]) -> Result<Grammar<'w>, GrammarError> {
     schema_as(source.as_bytes(), Reading::Open, false, words)
+}
+
+fn compile_closed<'w>(source: &str, words: &'w mut [u32]) -> Result<Grammar<'w>, GrammarError> {
+    schema_as(source.as_bytes(), Reading::Closed, false, words)
 }
 
 /// Schemas all of whose arrays of values without parts have each of them once.
@@ -42,6 +47,64 @@ const UNIQUE: [&str; 18] = [
         {"type":"array","items":{"type":"array","items":{"type":"string"},"uniqueItems":true}}]}"#,
     r#"{"type":"array","uniqueItems":true,"items":{"oneOf":[{"type":"integer","minimum":5},
         {"type":"string","not":{"enum":["a","b"]}}]}}"#,
+];
+
+/// Schemas of arrays whose items may have parts.
+const PARTS: [&str; 21] = [
+    r#"{"type":"array","items":{"type":"object","properties":{"a":{"type":"integer"}}},
+        "uniqueItems":true}"#,
+    r#"{"type":"array","items":{"type":"object","properties":{"a":{"type":"string"},
+        "b":{"type":"integer"}},"required":["a"]},"uniqueItems":true,"minItems":3}"#,
+    r#"{"type":"array","items":{"type":"object","properties":{"b":{"type":"boolean"},
+        "a":{"type":"boolean"},"ab":{"type":"boolean"}}},"uniqueItems":true,"minItems":2}"#,
+    r#"{"type":"array","items":{"type":"object","required":["b","a"],"properties":{
+        "a":{"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"number"}}},
+        "b":{"type":"boolean"}}},"uniqueItems":true,"minItems":2}"#,
+    r#"{"type":"array","items":{"type":"array","items":{"type":"integer"}},"uniqueItems":true,
+        "minItems":2}"#,
+    r#"{"type":"array","items":{"type":"array","items":{"type":"array","items":{
+        "type":"boolean"}}},"uniqueItems":true}"#,
+    r#"{"type":"array","items":{"type":"array","minItems":2,"maxItems":2,
+        "items":{"type":"number"}},"uniqueItems":true,"minItems":2}"#,
+    r#"{"type":"array","items":{"type":"array","prefixItems":[{"type":"boolean"},
+        {"type":"string"}],"items":false,"minItems":1},"uniqueItems":true,"minItems":2}"#,
+    r#"{"type":"array","items":{"oneOf":[{"type":"number"},{"type":"string"},{"type":"object"}]},
+        "uniqueItems":true}"#,
+    r#"{"type":"array","items":{"oneOf":[{"type":"integer"},{"type":"string"},{"type":"object",
+        "properties":{"a":{"type":"integer"}}},{"type":"array"}]},"uniqueItems":true,
+        "minItems":2}"#,
+    r#"{"type":"array","items":{"type":"object","additionalProperties":{"type":"integer"}},
+        "uniqueItems":true,"minItems":2}"#,
+    r#"{"type":"array","items":{"anyOf":[{"type":"object","properties":{"a":{"type":"integer"},
+        "b":{"type":"integer"}}},{"type":"object","properties":{"b":{"type":"integer"},
+        "a":{"type":"integer"}},"required":["b"]},{"type":"object"}]},"uniqueItems":true}"#,
+    r#"{"type":"array","uniqueItems":true}"#,
+    r#"{"type":"array","items":{"enum":[{"a":1,"b":2},{"b":2.0,"a":1},{"b":2},{"a":1},[1,2],[1],
+        [2,1],[],{},1,"a",true,[[1]],[{"a":1}]]},"uniqueItems":true,"minItems":1}"#,
+    r#"{"type":"array","items":{"anyOf":[{"enum":[{"b":1,"a":0},{"b":1},[0]]},
+        {"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}}},
+        {"type":"array","items":{"type":"integer"}}]},"uniqueItems":true}"#,
+    r#"{"type":"array","items":{"type":"object","required":["a"],"properties":{"a":{"type":"array",
+        "items":{"type":"string"},"uniqueItems":true},"b":{"type":"array","uniqueItems":true,
+        "items":{"enum":[0,1]}}}},"uniqueItems":true}"#,
+    r#"{"type":"array","items":{"type":"object","required":["a_name_that_is_longer_than_others",
+        "another_name_as_long_as_that_was","b"],"properties":{"a_name_that_is_longer_than_others":
+        {"type":"boolean"},"another_name_as_long_as_that_was":{"type":"boolean"},
+        "b":{"type":"integer"}}},"uniqueItems":true,"minItems":2}"#,
+    r#"{"type":"object","required":["a","b"],"additionalProperties":false,"properties":{
+        "a":{"type":"array","items":{"type":"object","properties":{"a":{"type":"integer"}}},
+        "uniqueItems":true,"minItems":2},
+        "b":{"type":"array","items":{"type":"integer"},"uniqueItems":true,"minItems":2}}}"#,
+    r#"{"anyOf":[{"type":"array","items":{"type":"object","properties":{"a":{"type":"integer"}}},
+        "uniqueItems":true,"minItems":1},{"type":"array","items":{"type":"array",
+        "items":{"type":"integer"}},"uniqueItems":true,"minItems":2},
+        {"type":"array","uniqueItems":true,"items":{"type":"object","properties":{
+        "a":{"type":"integer"},"b":{"type":"string"}}}}]}"#,
+    r##"{"$defs":{"x":{"type":"object","properties":{"a":{"type":"integer"},
+        "b":{"$ref":"#/$defs/x"}}}},"type":"array","items":{"$ref":"#/$defs/x"},
+        "uniqueItems":true,"minItems":2}"##,
+    r#"{"type":"array","items":{"type":"object","patternProperties":{"^a":{"type":"integer"},
+        "b":{"type":["string","integer"]}},"additionalProperties":false},"uniqueItems":true}"#,
 ];
 
 fn vocabulary() -> Tokens {
@@ -76,6 +139,24 @@ fn vocabulary() -> Tokens {
         "\\\"\",\"",
         "-1,",
         "\u{e9}\",\"\u{e9}",
+        "{\"a\":",
+        "{\"a\":1}",
+        "{\"a\":1},{\"a\":1",
+        "{\"a\":1},{\"a\":",
+        "1},{",
+        ",\"b\":",
+        "1,\"b\":1}",
+        "{},",
+        "{},{}",
+        "[],[",
+        "[1],[1",
+        "],[1,",
+        "0]]",
+        "1}]",
+        "},{\"",
+        "_",
+        "name_",
+        "that_",
     ];
     tokens.0.extend(more.iter().map(|token| token.as_bytes().to_vec()));
     tokens
@@ -123,7 +204,7 @@ fn walk(
             let follows = constraint.follow(&[token], tokens);
             assert_eq!(follows, 1, "{:?} {token}", String::from_utf8_lossy(&text));
         }
-        if is_wide && left > 20 {
+        if is_wide && left > constraint.tokens_to_close() + 80 {
             // What is one byte is allowed where the text can go on with it.
             for byte in 0..=255u8 {
                 let may = matcher.clone().push(automaton, byte);
@@ -151,41 +232,56 @@ fn walk(
 
 #[test]
 fn no_item_comes_twice_and_every_text_ends() {
-    let tokens = vocabulary();
     for source in UNIQUE {
-        with_automaton(
-            |words| compile(source, words),
-            |automaton| {
-                let automaton = automaton.unwrap_or_else(|error| panic!("{source}: {error}"));
-                tokens.with_constraint(
-                    |words| compile(source, words),
-                    20,
-                    |constraint| {
-                        let mut constraint = constraint.unwrap();
-                        let least = constraint.tokens_to_close();
-                        let mut random = Random(3);
-                        let mut most = 0;
-                        for round in 0..effort(60, 2000) as u32 {
-                            let more = if round % 4 == 0 { 150 } else { round % 23 };
-                            let text = walk(
-                                &mut constraint,
-                                &mut Matcher::new(&automaton),
-                                &automaton,
-                                &tokens,
-                                &mut random,
-                                least + more,
-                            );
-                            assert_eq!(verdict(&automaton, &text), Verdict::Accepted);
-                            let value: Value = serde_json::from_slice(&text).unwrap();
-                            assert!(is_unique(&value), "{source}: {value}");
-                            most = most.max(value.as_array().map_or(0, Vec::len));
-                        }
-                        println!("{most} items: {source}");
-                    },
-                );
-            },
-        );
+        walks(source, compile, |value| is_unique(value));
     }
+}
+
+#[test]
+fn items_with_parts_are_all_different() {
+    for source in PARTS {
+        let schema: Value = serde_json::from_str(source).unwrap();
+        walks(source, compile_closed, |value| validates(&schema, value));
+    }
+}
+
+type Compile = for<'w> fn(&str, &'w mut [u32]) -> Result<Grammar<'w>, GrammarError>;
+
+/// Walks through a schema's texts, all of which are to be right.
+fn walks(source: &str, compile: Compile, is_right: impl Fn(&Value) -> bool) {
+    let tokens = vocabulary();
+    with_automaton(
+        |words| compile(source, words),
+        |automaton| {
+            let automaton = automaton.unwrap_or_else(|error| panic!("{source}: {error}"));
+            tokens.with_constraint(
+                |words| compile(source, words),
+                20,
+                |constraint| {
+                    let mut constraint = constraint.unwrap();
+                    let least = constraint.tokens_to_close();
+                    let mut random = Random(3);
+                    let mut most = 0;
+                    for round in 0..effort(60, 2000) as u32 {
+                        let more = if round % 4 == 0 { 150 } else { round % 23 };
+                        let text = walk(
+                            &mut constraint,
+                            &mut Matcher::new(&automaton),
+                            &automaton,
+                            &tokens,
+                            &mut random,
+                            least + more,
+                        );
+                        assert_eq!(verdict(&automaton, &text), Verdict::Accepted);
+                        let value: Value = serde_json::from_slice(&text).unwrap();
+                        assert!(is_right(&value), "{source}: {value}");
+                        most = most.max(value.as_array().map_or(0, Vec::len));
+                    }
+                    println!("{most} items: {source}");
+                },
+            );
+        },
+    );
 }
 
 /// What is equal however it is written, and what is not.
@@ -271,6 +367,29 @@ fn the_memory_has_bounds() {
             assert!(!taken(format!("[{}]", twice.join(","))));
         },
     );
+    // Objects that begin alike for long have a larger share, and there may be fewer.
+    let names: Vec<String> = (0..3).map(|n| format!("\"{}{n}\"", "a".repeat(40))).collect();
+    let names = names.join(",");
+    let source = format!(
+        r#"{{"type":"array","uniqueItems":true,"items":{{"type":"object","required":[{names},"z"],
+        "properties":{{"z":{{"type":"string"}}}},"additionalProperties":{{"const":0}}}}}}"#
+    );
+    with_automaton(
+        |words| compile_closed(&source, words),
+        |automaton| {
+            let automaton = automaton.unwrap();
+            let head = names.replace(',', ":0,");
+            let list = |count: usize| {
+                let items: Vec<String> =
+                    (0..count).map(|n| format!("{{{head}:0,\"z\":\"{n}\"}}")).collect();
+                format!("[{}]", items.join(","))
+            };
+            assert_eq!(verdict(&automaton, list(16).as_bytes()), Verdict::Accepted);
+            assert!(matches!(verdict(&automaton, list(17).as_bytes()), Verdict::Refused(_)));
+            let twice = list(2).replace("\"1\"", "\"0\"");
+            assert!(matches!(verdict(&automaton, twice.as_bytes()), Verdict::Refused(_)));
+        },
+    );
 }
 
 /// What has too few values for the items asked for, or parts, is refused by name.
@@ -283,6 +402,7 @@ fn what_cannot_be_remembered_is_refused() {
         r#"{"type":"array","items":{"type":"object"},"uniqueItems":true}"#,
         r#"{"type":"array","items":{"anyOf":[{"type":"array"},{"type":"string"}]},
             "uniqueItems":true}"#,
+        r#"{"uniqueItems":true}"#,
     ] {
         with_automaton(
             |words| compile(source, words),

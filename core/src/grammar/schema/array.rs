@@ -243,6 +243,15 @@ impl Compiler<'_, '_, '_> {
         keyword: Value,
         (min, max): Range,
     ) -> Result<Node, GrammarError> {
+        if self.once.is_some() {
+            let inner = "this keyword within items of another, but for one item at most";
+            self.may_narrow(inner, keyword)?;
+            if min > 1 {
+                return Err(self.unsupported(inner, keyword));
+            }
+            let content = self.further_items(set, 0, (min, 1))?;
+            return self.parts.bracketed(self.builder, (b'[', b']'), content, false);
+        }
         let mut item = self.leaf_item_set(set, 0)?;
         item.push(Literal::written_once(keyword))?;
         let rule = self.rule_of(item)?;

@@ -365,6 +365,35 @@ impl<'s> Compiler<'s, '_, '_> {
         Ok(None)
     }
 
+    /// Where the source has a name, or a string like it, first: the order of names that objects
+    /// share which are written in one way only.
+    pub(super) fn rank(&mut self, named: Value) -> Result<u32, GrammarError> {
+        let mut values = (self.source_root.0..self.source_end as u32).step_by(VALUE_WORDS);
+        let first = values.find(|&value| self.same_name(Value(value), named));
+        let first = first.ok_or(GrammarError::whole(GrammarErrorKind::TooComplex))?;
+        self.work.spend(1 + u64::from(first) / 64)?;
+        Ok(first)
+    }
+
+    /// The member of an object that is the first from a rank on, and the rank behind it; of several
+    /// with the same name the last.
+    pub(super) fn next_ranked(
+        &mut self,
+        object: Value,
+        least: u32,
+    ) -> Result<(Option<Value>, u32), GrammarError> {
+        let (mut found, mut lowest) = (None, u32::MAX);
+        let mut next = self.first(object);
+        while let Some(member) = next {
+            let rank = self.rank(member)?;
+            if rank >= least && rank <= lowest {
+                (found, lowest) = (next, rank);
+            }
+            next = self.after(member);
+        }
+        Ok((found, lowest.saturating_add(1)))
+    }
+
     /// Whether two values are equal: numbers by value, objects in any order.
     pub(super) fn equal(&mut self, a: Value, b: Value) -> Result<bool, GrammarError> {
         self.work.spend(8)?;

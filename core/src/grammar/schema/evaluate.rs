@@ -147,6 +147,9 @@ impl<'s> Compiler<'s, '_, '_> {
             Json::Number => {
                 let mut text = heapless::Vec::<u8, 40>::new();
                 let number = self.number(value);
+                if let Some(keyword) = self.once.filter(|_| !number.is_exact) {
+                    return Err(self.unsupported("this keyword with such numbers", keyword));
+                }
                 let mut is_whole = true;
                 number.write(&mut |byte| is_whole &= text.push(byte).is_ok());
                 if is_whole && self.once.is_some() {
@@ -167,6 +170,11 @@ impl<'s> Compiler<'s, '_, '_> {
         };
         writer.bytes(self.builder, if object { b"{" } else { b"[" })?;
         let mut next = self.first(value);
+        let is_ranked = object && self.once.is_some();
+        let mut least = 0;
+        if is_ranked {
+            (next, least) = self.next_ranked(value, least)?;
+        }
         let is_empty = next.is_none();
         if !is_empty {
             writer.node(self.builder, self.marks.white)?;
@@ -178,6 +186,9 @@ impl<'s> Compiler<'s, '_, '_> {
             }
             self.write(item, writer)?;
             next = self.after(item);
+            if is_ranked {
+                (next, least) = self.next_ranked(value, least)?;
+            }
             if next.is_some() {
                 writer.node(self.builder, self.marks.comma)?;
             }

@@ -12,6 +12,7 @@ use super::value::{Json, Value};
 pub(super) type Range = (u32, u32);
 
 /// Limits that are merged by taking the narrower.
+#[derive(Clone, Copy)]
 pub(super) struct Limits {
     pub(super) types: u32,
     /// A `type` has said so.
@@ -79,8 +80,8 @@ impl<'s> Compiler<'s, '_, '_> {
                 | Says::OtherFails
                 | Says::OtherPatternFails => limits.types &= OBJECT,
                 Says::ItemFails => limits.types &= ARRAY,
-                Says::Types if literal.once().is_none() => limits.types &= literal.bits(),
-                Says::Types => {}
+                Says::Types if literal.once().is_some() => continue,
+                Says::Types => limits.types &= literal.bits(),
                 _ => continue,
             }
             limits.is_free = false;

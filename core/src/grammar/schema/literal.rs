@@ -83,7 +83,7 @@ impl Literal {
         Self((Says::Types as u32) << SAYS_SHIFT | types)
     }
 
-    /// The value is written in one way only, and has no parts, for the sake of this keyword.
+    /// The value is written in one way only for the sake of this keyword, and so are its parts.
     pub(super) const fn written_once(keyword: Value) -> Self {
         Self::types(IS_ONCE | keyword.to_word())
     }

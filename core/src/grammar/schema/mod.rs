@@ -43,9 +43,15 @@
 //!   what needs no escape has none. Numbers may also be spelled as in the schema.
 //! - `uniqueItems`, but for items of up to 10 values (`enum`, `true`, `null`): up to 64 items, or
 //!   as many as leave another one whatever they are; each written in one way, as texts with
-//!   `pattern` are, numbers without exponent and without zeros at the end. Of items that are long,
-//!   so much is remembered as 4,096 bytes hold, 32 at least of each: others differ in that part.
-//!   After them the array can only end.
+//!   `pattern` are, numbers without exponent and without zeros at the end, objects and arrays
+//!   without white space, members in the schema's order. Of items that are long, so much is
+//!   remembered as 4,096 bytes hold, 32 at least of each (64, 128 or 256, and of 16 items at least,
+//!   where they begin alike for so long): others differ in that part. After them the array can only
+//!   end.
+//! - Such items that are objects have the members with names alone, or one member where there are
+//!   no names; what may be anything has no parts; an array in one with `uniqueItems` of its own
+//!   has one item at most, but for items of up to 10 values (by [`Reading::Open`] these three are
+//!   refused).
 //! - A text with `pattern` or `format` and `maxLength` has at most 1024 characters; `minLength`,
 //!   `maxLength` and the like count up to 1048576.
 //! - `format`: `date`, `time`, `date-time`, `duration`, `email`, `hostname`, `ipv4`, `ipv6`,
@@ -58,8 +64,8 @@
 //! Refused where it is not simple, by name:
 //!
 //! - `minProperties` that asks for five members or more beyond those with names; `uniqueItems` for
-//!   items that are arrays or objects, or items with places of their own, but for up to 10 values
-//!   in all or one item; more than 16 patterns of names for one object.
+//!   items with places of their own, but for up to 10 values in all or one item, and for objects
+//!   that must have two members without names; more than 16 patterns of names for one object.
 //! - More than four of `contains` and of its like for one array, or beside `uniqueItems`;
 //!   unevaluated ones beside `enum` or `const` with objects or arrays.
 //! - `$dynamicRef` and `$recursiveRef` to one of several anchors, of which none is the root's.
@@ -234,23 +240,24 @@ fn attempt<'w>(
 ) -> Result<Grammar<'w>, GrammarError> {
     compile_with(words, work, |builder, work| {
         let root = document::read(source, builder)?;
+        let source_end = builder.space.low();
         let space = if options.pretty { Space::Pretty } else { Space::Compact };
         let (parts, any) = document_parts(builder, space)?;
-        let marks = Marks {
-            white: parts.white(builder)?,
-            comma: parts.separator(builder, b',')?,
-            colon: parts.separator(builder, b':')?,
-        };
+        let dense = parts.dense();
+        let styles = [(parts, Marks::new(parts, builder)?), (dense, Marks::new(dense, builder)?)];
+        let [(parts, marks), _] = styles;
         let buckets = builder.space.take_low(BUCKETS)?;
         let is_relaxed = notes.has_any_widened();
         let is_whole = notes.has_widened_whole();
         let mut compiler = Compiler {
             source,
             source_root: root,
+            source_end,
             builder,
             notes,
             parts,
             marks,
+            styles,
             any,
             draft: Draft::Draft202012,
             open,
@@ -300,13 +307,27 @@ struct Marks {
     colon: Node,
 }
 
+impl Marks {
+    fn new(parts: Parts, builder: &mut Builder<'_>) -> Result<Self, GrammarError> {
+        Ok(Self {
+            white: parts.white(builder)?,
+            comma: parts.separator(builder, b',')?,
+            colon: parts.separator(builder, b':')?,
+        })
+    }
+}
+
 struct Compiler<'s, 'b, 'w> {
     source: &'s [u8],
     source_root: Value,
+    /// Where the words of the source's values end.
+    source_end: usize,
     builder: &'b mut Builder<'w>,
     notes: &'b mut Notes,
     parts: Parts,
     marks: Marks,
+    /// The same of values that are written in several ways, and of those that are in one.
+    styles: [(Parts, Marks); 2],
     /// Any value.
     any: Rule,
     draft: Draft,
@@ -376,6 +397,8 @@ impl Compiler<'_, '_, '_> {
             let mut list = self.builder.alternatives_list();
             (self.in_order, self.put_off) = (InOrder::default(), (0, 0));
             self.once = set.as_slice().iter().find_map(|literal| literal.once());
+            let [usual, dense] = self.styles;
+            (self.parts, self.marks) = if self.once.is_some() { dense } else { usual };
             self.expand(&mut Facts::new(set), 0, &mut list)?;
             self.make_put_off(&mut list)?;
             let tree = list.finish(self.builder)?;
@@ -389,6 +412,9 @@ impl Compiler<'_, '_, '_> {
     /// The rule of a set, to be expanded later.
     fn rule_of(&mut self, set: Set) -> Result<Rule, GrammarError> {
         let mut set = self.with_first_alike(set)?;
+        if let Some(keyword) = self.once {
+            set.push(Literal::written_once(keyword))?;
+        }
         set.sort();
         if set.as_slice().iter().all(|literal| {
             literal.says() == Says::Holds && self.json(literal.value()) == Json::True
@@ -461,20 +487,19 @@ impl Compiler<'_, '_, '_> {
     #[inline(never)]
     fn leaf(&mut self, set: &Set, list: &mut List) -> Result<(), GrammarError> {
         let limits = self.limits(set)?;
-        if limits.is_free {
-            let any = self.builder.call(self.any)?;
-            return list.push(self.builder, any);
-        }
         let mut types = limits.types;
+        if limits.is_free {
+            let Some(keyword) = self.once else {
+                let any = self.builder.call(self.any)?;
+                return list.push(self.builder, any);
+            };
+            self.may_narrow("this keyword with items that may be anything", keyword)?;
+            types &= !(OBJECT | ARRAY);
+        }
         if !self.open && !limits.is_typed && limits.about != 0 {
             types &= limits.about;
         }
         self.require_negatable(set, types)?;
-        if let Some(keyword) = self.once.filter(|_| types & (OBJECT | ARRAY) != 0) {
-            return Err(
-                self.unsupported("this keyword with items that may be arrays or objects", keyword)
-            );
-        }
         if types & OBJECT != 0 {
             self.object(set, &limits, list)?;
         }
@@ -511,6 +536,11 @@ impl Compiler<'_, '_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether less may be allowed than a schema says, where a keyword would be refused otherwise.
+    fn may_narrow(&self, what: &'static str, keyword: Value) -> Result<(), GrammarError> {
+        if self.open { Err(self.unsupported(what, keyword)) } else { Ok(()) }
     }
 
     /// A string of the gathered expressions, of a range of lengths.

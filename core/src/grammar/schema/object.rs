@@ -235,7 +235,11 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         list: &mut List,
     ) -> Result<(), GrammarError> {
         let all = self.gather_names(set)?;
-        let any = self.other_members(set, all, None, NameKind::Any)?;
+        let mut limits = *limits;
+        let mut any = self.other_members(set, all, None, NameKind::Any)?;
+        if let Some(keyword) = self.once {
+            any = self.order_once(all, any, &mut limits, keyword)?;
+        }
         let mut others = Others { any, wrong: None, groups: heapless::Vec::new() };
         match self.wrong_others(set, all, any.is_some())? {
             None => {}
@@ -268,7 +272,8 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             named.count += 1;
             required += u32::from(is_required);
         }
-        if others.any.is_some() && limits.members.0 > required + 1 && !self.open {
+        let is_once = self.once.is_some();
+        if others.any.is_some() && limits.members.0 > required + 1 && !self.open && !is_once {
             for pattern in GROUPS {
                 if let Some(member) = self.other_members(set, all, Some(pattern), NameKind::Any)? {
                     let rule = self.rule_of_tree(member)?;
@@ -276,7 +281,47 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                 }
             }
         }
-        self.members((set, limits), (named, required), &others, list)
+        self.members((set, &limits), (named, required), &others, list)
+    }
+
+    /// Puts names in the order that all objects share that are written in one way only; those
+    /// others that such an object may have: one where it has no names.
+    fn order_once(
+        &mut self,
+        all: Named,
+        any: Option<Node>,
+        limits: &mut Limits,
+        keyword: Value,
+    ) -> Result<Option<Node>, GrammarError> {
+        let at = |index: u32| all.at + index as usize * NAMED_WORDS;
+        for index in 0..all.count {
+            let name = self.named(all, index);
+            let rank = self.rank(name)?;
+            let mut place = index;
+            while let Some(before) = place.checked_sub(1) {
+                self.work.spend(1)?;
+                let [other, own] = [0, 1].map(|word| self.builder.space.get(at(before) + word));
+                if own < rank {
+                    break;
+                }
+                self.builder.space.set(at(place), other);
+                self.builder.space.set(at(place) + 1, own);
+                place = before;
+            }
+            self.builder.space.set(at(place), name.to_word());
+            self.builder.space.set(at(place) + 1, rank);
+        }
+        let most = if all.count == 0 { 1 } else { all.count };
+        if any.is_some() && (all.count > 0 || limits.members.1 > 1) {
+            let what = "this keyword with objects of several members without names";
+            self.may_narrow(what, keyword)?;
+            if limits.members.0 > most && limits.members.0 <= limits.members.1 {
+                return Err(self.unsupported(what, keyword));
+            }
+        }
+        let any = any.filter(|_| all.count == 0);
+        limits.members.1 = limits.members.1.min(most);
+        Ok(any)
     }
 
     /// Appends the object of these members, now or with all that are put off.
@@ -301,7 +346,8 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         if others.any.is_none() && max >= named.count {
             max = u32::MAX;
         }
-        if (min, max) == (0, u32::MAX) && others.wrong.is_none() && named.count > 0 {
+        let is_any = (min, max) == (0, u32::MAX) && others.wrong.is_none();
+        if is_any && self.once.is_none() && named.count > 0 {
             return self.put_off(named, others.any);
         }
         let stacks = InOrder::of(named.count, required, u32::from(others.any.is_some()));
