@@ -226,9 +226,10 @@ impl<'w> Builder<'w> {
         self.add(CALL, rule.0, list_word(min, max, 0), LIST, 1)
     }
 
-    /// A call of a rule that is such an item; what it may cost is found later.
-    pub(super) fn item(&mut self, rule: Rule) -> Result<Node, GrammarError> {
-        self.add(CALL, rule.0, item_word(0, 0, TOO_COSTLY), ITEM, 1)
+    /// A call of a rule that is such an item, of which there are so many, or as many as there can
+    /// be where that is 0; what it may cost is found later.
+    pub(super) fn item(&mut self, rule: Rule, most: u32) -> Result<Node, GrammarError> {
+        self.add(CALL, rule.0, item_word(most, 0, TOO_COSTLY), ITEM, 1)
     }
 
     /// The tree of a graph that is written at `table`.

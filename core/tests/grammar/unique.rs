@@ -50,7 +50,7 @@ const UNIQUE: [&str; 18] = [
 ];
 
 /// Schemas of arrays whose items may have parts.
-const PARTS: [&str; 21] = [
+const PARTS: [&str; 25] = [
     r#"{"type":"array","items":{"type":"object","properties":{"a":{"type":"integer"}}},
         "uniqueItems":true}"#,
     r#"{"type":"array","items":{"type":"object","properties":{"a":{"type":"string"},
@@ -103,6 +103,13 @@ const PARTS: [&str; 21] = [
     r##"{"$defs":{"x":{"type":"object","properties":{"a":{"type":"integer"},
         "b":{"$ref":"#/$defs/x"}}}},"type":"array","items":{"$ref":"#/$defs/x"},
         "uniqueItems":true,"minItems":2}"##,
+    r#"{"type":"array","items":{"type":"string"},"contains":{"const":"a"},"uniqueItems":true}"#,
+    r#"{"type":"array","items":{"type":"integer"},"contains":{"minimum":5},"uniqueItems":true,
+        "minItems":3}"#,
+    r#"{"type":"array","items":{"type":"object","properties":{"a":{"type":"integer"}}},
+        "contains":{"required":["a"]},"uniqueItems":true}"#,
+    r#"{"oneOf":[{"type":"array","uniqueItems":true,"items":{"type":"integer"},"minItems":1},
+        {"type":"array","items":{"type":"integer"},"maxItems":2}]}"#,
     r#"{"type":"array","items":{"type":"object","patternProperties":{"^a":{"type":"integer"},
         "b":{"type":["string","integer"]}},"additionalProperties":false},"uniqueItems":true}"#,
 ];
@@ -403,6 +410,8 @@ fn what_cannot_be_remembered_is_refused() {
         r#"{"type":"array","items":{"anyOf":[{"type":"array"},{"type":"string"}]},
             "uniqueItems":true}"#,
         r#"{"uniqueItems":true}"#,
+        r#"{"contains":{"const":1},"uniqueItems":true}"#,
+        r#"{"items":{"enum":[1e300,10e299]},"uniqueItems":true}"#,
     ] {
         with_automaton(
             |words| compile(source, words),

@@ -4,6 +4,7 @@ use super::super::ast::{Node, Rule, UNLIMITED};
 use super::super::error::GrammarError;
 use super::super::unique::MAX_ITEMS;
 use super::Compiler;
+use super::contains::{Demand, Demands};
 use super::expand::Facts;
 use super::keyword::{BOOLEAN, Keyword, NULL};
 use super::limits::{Limits, Range};
@@ -112,7 +113,8 @@ impl Compiler<'_, '_, '_> {
         }
         if let Some(keyword) = limits.unique.filter(|_| max > 1) {
             if !demands.is_empty() {
-                return Err(self.unsupported("this keyword beside `contains`", keyword));
+                let rest = (places, (min, max));
+                return self.unique_containing(set, keyword, &demands, rest);
             }
             return self.unique(set, keyword, places, (min, max));
         }
@@ -199,7 +201,7 @@ impl Compiler<'_, '_, '_> {
                 false => Ok(0),
             };
             if places == 0 && bits == Err(error) {
-                return self.remembered(set, keyword, (min, max));
+                return self.remembered(set, keyword, None, (min, max));
             }
             allowed.push(bits?).map_err(|_| error)?;
         }
@@ -236,11 +238,32 @@ impl Compiler<'_, '_, '_> {
         self.parts.bracketed(self.builder, (b'[', b']'), content, false)
     }
 
+    /// Arrays whose items are all different, the first of which is one that must be there.
+    fn unique_containing(
+        &mut self,
+        set: &Set,
+        keyword: Value,
+        demands: &Demands,
+        (places, (min, max)): (u32, Range),
+    ) -> Result<Node, GrammarError> {
+        let beside = "this keyword beside `contains`";
+        let is_one = demands.len() == 1 && demands.iter().all(Demand::is_for_any);
+        if !is_one || places > 0 || self.once.is_some() {
+            return Err(self.unsupported(beside, keyword));
+        }
+        self.may_narrow(beside, keyword)?;
+        match self.demanded_item(set, demands, 1, 0)? {
+            Some(first) => self.remembered(set, keyword, Some(first), (min.max(1), max)),
+            None => self.builder.alternatives(&[]),
+        }
+    }
+
     /// Arrays whose items are all different, which the text in progress remembers.
     fn remembered(
         &mut self,
         set: &Set,
         keyword: Value,
+        first: Option<Set>,
         (min, max): Range,
     ) -> Result<Node, GrammarError> {
         if self.once.is_some() {
@@ -255,10 +278,18 @@ impl Compiler<'_, '_, '_> {
         let mut item = self.leaf_item_set(set, 0)?;
         item.push(Literal::written_once(keyword))?;
         let rule = self.rule_of(item)?;
-        let item = self.builder.item(rule)?;
+        let item = self.builder.item(rule, 0)?;
+        let first = match first {
+            Some(mut first) => {
+                first.push(Literal::written_once(keyword))?;
+                let rule = self.rule_of(first)?;
+                self.builder.item(rule, 1)?
+            }
+            None => item,
+        };
         let further = self.builder.sequence(&[self.marks.comma, item])?;
         let further = self.builder.repeat(further, 0, UNLIMITED)?;
-        let items = self.builder.sequence(&[item, further])?;
+        let items = self.builder.sequence(&[first, further])?;
         let rule = self.rule_of_tree(items)?;
         const { assert!(MAX_ITEMS == 64, "the text of the error") };
         let most = MAX_ITEMS as u32;
@@ -284,6 +315,16 @@ impl Compiler<'_, '_, '_> {
         }
         let mut bits = 0;
         let mut keep = |this: &mut Self, one: Few| {
+            // Of two numbers that are not known exactly none knows whether they are equal.
+            let is_inexact = |this: &Self, few: Few| match few {
+                Few::Value(value) if this.json(value) == Json::Number => {
+                    !this.number(value).is_exact
+                }
+                _ => false,
+            };
+            if is_inexact(this, one) && kept.iter().any(|&(other, _)| is_inexact(this, other)) {
+                return Err(error);
+            }
             for (index, &(other, _)) in kept.iter().enumerate() {
                 let is_same = match (one, other) {
                     (Few::Value(one), Few::Value(other)) => this.equal(one, other)?,

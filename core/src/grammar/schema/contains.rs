@@ -35,6 +35,11 @@ pub(super) struct Demand {
 pub(super) type Demands = heapless::Vec<Demand, MAX_DEMANDS>;
 
 impl Demand {
+    /// Whether it is no more than that there is one, wherever.
+    pub(super) fn is_for_any(&self) -> bool {
+        (self.least, self.most, self.from, self.contains) == (1, u32::MAX, 0, None)
+    }
+
     /// An item that does not count.
     fn otherwise(&self) -> Literal {
         let says = if self.kind.says() == Says::Holds { Says::Fails } else { Says::Holds };

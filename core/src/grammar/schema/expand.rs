@@ -361,6 +361,15 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             // Draft 4 has it say something about another keyword, which fails for it.
             Keyword::ExclusiveMinimum | Keyword::ExclusiveMaximum if !is_number => Ok(()),
             Keyword::Then | Keyword::Else => Ok(()),
+            Keyword::UniqueItems if self.json(member) == Json::False => Ok(()),
+            // Not told are arrays with equal items: there may be enough without them.
+            Keyword::UniqueItems => {
+                let what = "the negation of this keyword";
+                self.may_narrow(what, member)?;
+                let error = self.unsupported(what, member);
+                self.left_out.get_or_insert(error);
+                Ok(())
+            }
             keyword if keyword.is_silent() => Ok(()),
             Keyword::Ref | Keyword::DynamicRef | Keyword::RecursiveRef => {
                 let target = self.resolve(member)?;

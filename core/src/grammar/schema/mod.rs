@@ -50,8 +50,9 @@
 //!   end.
 //! - Such items that are objects have the members with names alone, or one member where there are
 //!   no names; what may be anything has no parts; an array in one with `uniqueItems` of its own
-//!   has one item at most, but for items of up to 10 values (by [`Reading::Open`] these three are
-//!   refused).
+//!   has one item at most, but for items of up to 10 values. With `contains` the first item is
+//!   one of its kind. Where `uniqueItems` must not hold, no array is there for having equal items.
+//!   (By [`Reading::Open`] all of this is refused.)
 //! - A text with `pattern` or `format` and `maxLength` has at most 1024 characters; `minLength`,
 //!   `maxLength` and the like count up to 1048576.
 //! - `format`: `date`, `time`, `date-time`, `duration`, `email`, `hostname`, `ipv4`, `ipv6`,
@@ -64,17 +65,19 @@
 //! Refused where it is not simple, by name:
 //!
 //! - `minProperties` that asks for five members or more beyond those with names; `uniqueItems` for
-//!   items with places of their own, but for up to 10 values in all or one item, and for objects
-//!   that must have two members without names; more than 16 patterns of names for one object.
-//! - More than four of `contains` and of its like for one array, or beside `uniqueItems`;
-//!   unevaluated ones beside `enum` or `const` with objects or arrays.
+//!   items with places of their own, but for up to 10 values in all or one item, for objects that
+//!   must have two members without names, and for values of `enum` and `const` with more digits
+//!   than are counted; more than 16 patterns of names for one object.
+//! - More than four of `contains` and of its like for one array, or beside `uniqueItems` more than
+//!   that one item is there; unevaluated ones beside `enum` or `const` with objects or arrays.
 //! - `$dynamicRef` and `$recursiveRef` to one of several anchors, of which none is the root's.
 //! - `pattern` that looks behind, or ahead but at its start (`^(?!a)...`), references to groups,
 //!   word boundaries, Unicode properties, flags of groups but for `i` around ASCII letters.
 //! - `multipleOf` with more than 15 digits after the point, or above 250 units of its last digit
 //!   without near limits (trailing zeros aside).
 //! - What would negate (`not`, `if` with `else`, a `oneOf` whose schemas might hold together)
-//!   `uniqueItems`, an unevaluated one, or an array or object of `enum` and `const`.
+//!   an unevaluated one, or an array or object of `enum` and `const`; or `uniqueItems`, where
+//!   nothing else is left.
 //! - References to elsewhere, or to a schema's own value without end; other drafts.
 //!
 //! By [`Reading::Relaxed`] nothing of this is refused: the keyword is left out, and noted.
@@ -238,7 +241,8 @@ fn attempt<'w>(
     work: &mut Work,
     words: &'w mut [u32],
 ) -> Result<Grammar<'w>, GrammarError> {
-    compile_with(words, work, |builder, work| {
+    let mut left_out = None;
+    let made = compile_with(words, work, |builder, work| {
         let root = document::read(source, builder)?;
         let source_end = builder.space.low();
         let space = if options.pretty { Space::Pretty } else { Space::Compact };
@@ -276,6 +280,7 @@ fn attempt<'w>(
             in_order: InOrder::default(),
             put_off: (0, 0),
             once: None,
+            left_out: None,
         };
         if is_whole {
             return compiler.any_of_type(root);
@@ -284,7 +289,14 @@ fn attempt<'w>(
         compiler.list_names()?;
         compiler.begin_sharing()?;
         compiler.has_unevaluated = compiler.has_unevaluated();
-        compiler.root(root)
+        let rule = compiler.root(root);
+        left_out = compiler.left_out;
+        rule
+    });
+    // Where nothing is left, it is for that.
+    made.map_err(|error| match error.kind {
+        GrammarErrorKind::MatchesNothing => left_out.unwrap_or(error),
+        _ => error,
     })
 }
 
@@ -355,6 +367,8 @@ struct Compiler<'s, 'b, 'w> {
     put_off: (usize, usize),
     /// Why its values are written in one way only.
     once: Option<Value>,
+    /// What is not allowed only because it cannot be told, if there is something.
+    left_out: Option<GrammarError>,
 }
 
 impl Compiler<'_, '_, '_> {
