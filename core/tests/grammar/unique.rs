@@ -344,6 +344,61 @@ fn equal_values_are_equal_bytes() {
     check(r#"{"enum":[1,2.0,3,4,5,6,7,8,9,10,11,2]}"#, &[("[2,1,2]", false), ("[1,11]", true)]);
 }
 
+/// Objects are equal in any order of their members, so that only one is written.
+#[test]
+fn equal_objects_and_arrays_are_equal_bytes() {
+    let check = |items: &str, texts: &[(&str, bool)]| {
+        let source = format!(r#"{{"type":"array","items":{items},"uniqueItems":true}}"#);
+        with_automaton(
+            |words| compile_closed(&source, words),
+            |automaton| {
+                let automaton = automaton.unwrap();
+                for &(text, expected) in texts {
+                    let is_taken = verdict(&automaton, text.as_bytes()) == Verdict::Accepted;
+                    assert_eq!(is_taken, expected, "{source} {text}");
+                }
+            },
+        );
+    };
+    check(
+        r#"{"anyOf":[{"type":"object","properties":{"b":{"type":"number"},"a":{"type":"number"}}},
+            {"type":"object","properties":{"a":{"type":"number"},"b":{"type":"number"},"c":{}}},
+            {"enum":[{"a":5,"b":"x"},{"c":[0, 1.0],"b":2,"a":1}]},{"type":"object"}]}"#,
+        &[
+            (r#"[{"b":1,"a":2},{"b":2,"a":1}]"#, true),
+            (r#"[{"b":1}, {"a":1}]"#, true),
+            (r#"[{},{"b":1,"c":null}]"#, true),
+            (r#"[{"a":2,"b":1}]"#, false),
+            (r#"[{"b":1,"a":2},{"a":2,"b":1}]"#, false),
+            (r#"[{"b":1,"a":2},{"b":1,"a":2}]"#, false),
+            (r#"[{"b":1,"a":2},{"b":1.0,"a":2}]"#, false),
+            (r#"[{"b":1},{"b":1}]"#, false),
+            (r#"[{"d":1},{"d":1}]"#, false),
+            (r#"[{"d":1},{"d":"1"}]"#, true),
+            (r#"[{"d":1,"e":1}]"#, false),
+            (r#"[{},{}]"#, false),
+            (r#"[{"b": 1}]"#, false),
+            (r#"[{"b":"x","a":5}]"#, true),
+            (r#"[{"a":5,"b":"x"}]"#, false),
+            (r#"[{"b":2,"a":1,"c":[0,1]},{"b":2,"a":1,"c":1}]"#, true),
+            (r#"[{"b":2,"a":1,"c":[0,1]},{"b":2,"a":1,"c":[0,1]}]"#, false),
+            (r#"[{"b":2,"a":1,"c":[0,1.0]}]"#, false),
+        ],
+    );
+    check(
+        r#"{"type":"array","items":{"type":["array","number"],"items":{"type":"string"}}}"#,
+        &[
+            (r#"[[],[1],[[]],[1,2],[2,1],[["a"],1], [["a","b"]]]"#, true),
+            ("[[1,2],[1,2]]", false),
+            ("[[],[]]", false),
+            ("[[[]],[[]]]", false),
+            ("[[1, 2]]", false),
+            ("[[1],[1.0]]", false),
+            (r#"[[["a"]],[["\u0061"]]]"#, false),
+        ],
+    );
+}
+
 /// Sixty-four items, and items that do not fit the memory, are all that there is.
 #[test]
 fn the_memory_has_bounds() {

@@ -361,15 +361,6 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             // Draft 4 has it say something about another keyword, which fails for it.
             Keyword::ExclusiveMinimum | Keyword::ExclusiveMaximum if !is_number => Ok(()),
             Keyword::Then | Keyword::Else => Ok(()),
-            Keyword::UniqueItems if self.json(member) == Json::False => Ok(()),
-            // Not told are arrays with equal items: there may be enough without them.
-            Keyword::UniqueItems => {
-                let what = "the negation of this keyword";
-                self.may_narrow(what, member)?;
-                let error = self.unsupported(what, member);
-                self.left_out.get_or_insert(error);
-                Ok(())
-            }
             keyword if keyword.is_silent() => Ok(()),
             Keyword::Ref | Keyword::DynamicRef | Keyword::RecursiveRef => {
                 let target = self.resolve(member)?;
@@ -419,6 +410,14 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             Keyword::MaxContains if self.value_of(schema, Keyword::Contains).is_none() => Ok(()),
             Keyword::MinContains => Ok(()),
             Keyword::UniqueItems if self.json(member) == Json::False => Ok(()),
+            // Not told are arrays with equal items: there may be enough without them.
+            Keyword::UniqueItems => {
+                let what = "the negation of this keyword";
+                self.may_narrow(what, member)?;
+                let error = self.unsupported(what, member);
+                self.left_out.get_or_insert(error);
+                Ok(())
+            }
             Keyword::Format if super::format::is_silent(self.string(member)) => Ok(()),
             Keyword::Format if super::format::outline(self.string(member)).is_some() => {
                 way(self, &[Literal::new(Says::Not, member), Literal::types(STRING)])
