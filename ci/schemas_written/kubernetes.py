@@ -344,7 +344,8 @@ CASES["volume_claim"] = (
         "conditions": array(ref("Condition"))})}, "spec"),
     [one, but(one, "status", {"phase": "Bound", "capacity": {"storage": "8Gi"}, "conditions": [
         {"type": "Resizing", "status": "True", "lastTransitionTime": "2024-11-05T10:00:00Z"}]})],
-    [but(one, "spec|accessModes", ["ReadWrite"]), but(one, "spec|resources|requests|storage", "8 G"),
+    [but(one, "spec|accessModes", ["ReadWrite"]), but(one, "spec|resources|requests|storage",
+        "8 G"),
      without(one, "spec|accessModes")])
 
 one = made("v1", "PersistentVolume", spec={
@@ -532,7 +533,8 @@ CASES["certificate"] = (
             "rotationPolicy": choice("Never Always")},
             "allOf": [{"if": {"properties": {"algorithm": {"const": "ECDSA"}}, "required":
                               ["algorithm"]}, "then": {"properties": {"size":
-                                                                      {"enum": [256, 384, 521]}}}}]},
+                                                                      {"enum": [256, 384,
+                                                                      521]}}}}]},
     }, "secretName issuerRef", anyOf=[{"required": ["dnsNames"]}, {"required": ["commonName"]},
                                       {"required": ["ipAddresses"]}])}, "spec"),
     [one, but(one, "spec|privateKey", {"algorithm": "RSA", "size": 2048})],
@@ -595,7 +597,8 @@ CASES["virtual_service"] = (
 
 one = made("monitoring.coreos.com/v1", "PrometheusRule", spec={"groups": [{
     "name": "web", "interval": "30s", "rules": [
-        {"alert": "Down", "expr": 'up{job="web"} == 0', "for": "5m", "labels": {"severity": "page"}},
+        {"alert": "Down", "expr": 'up{job="web"} == 0', "for": "5m", "labels": {
+        "severity": "page"}},
         {"record": "job:errors:rate5m", "expr": "sum(rate(errors[5m]))"}]}]})
 promrule = {"oneOf": [
     closed({"alert": text(), "expr": {"oneOf": [text(), whole()]}, "for": text(
@@ -632,7 +635,8 @@ CASES["http_route"] = (
                 "method": choice("GET HEAD POST PUT DELETE OPTIONS PATCH")}), maxItems=8),
             "filters": array({"type": "object", "properties": {
                 "type": choice("RequestHeaderModifier RequestRedirect URLRewrite"),
-                "requestHeaderModifier": record({"set": headers, "add": headers, "remove": texts()}),
+                "requestHeaderModifier": record({"set": headers, "add": headers, "remove": texts(
+                )}),
                 "requestRedirect": record({"scheme": choice("http https"), "statusCode": {
                     "enum": [301, 302]}, "hostname": text()})}, "required": ["type"], "allOf": [
                 {"if": {"properties": {"type": {"const": t}}}, "then": {"required": [m]}}
@@ -665,7 +669,8 @@ CASES["event"] = (
      without(one, "involvedObject|name")])
 
 one = {"apiVersion": "v1", "kind": "Config", "current-context": "dev", "clusters": [
-    {"name": "c", "cluster": {"server": "https://10.0.0.1:6443", "insecure-skip-tls-verify": True}}],
+    {"name": "c", "cluster": {"server": "https://10.0.0.1:6443",
+        "insecure-skip-tls-verify": True}}],
     "users": [{"name": "u", "user": {"token": "abc"}}], "preferences": {},
     "contexts": [{"name": "dev", "context": {"cluster": "c", "user": "u", "namespace": "dev"}}]}
 CASES["kubeconfig"] = (

@@ -128,7 +128,8 @@ CASES["browser_navigate"] = (
             minimum=1, maximum=8192), "deviceScaleFactor": number(exclusiveMinimum=0)},
             "width height"),
         "headers": table(), "cookies": array(record({
-            "name": text(), "value": text(), "domain": text(), "sameSite": choice("Strict Lax None"),
+            "name": text(), "value": text(), "domain": text(), "sameSite": choice(
+            "Strict Lax None"),
             "expires": number()}, "name value"))}, "url"),
     [one, but(one, "wait_until", {"selector": "#main"})],
     [but(one, "url", "file:///etc/passwd"), but(one, "viewport|width", 0),
@@ -228,7 +229,8 @@ CASES["metrics_query"] = (
             number(exclusiveMinimum=0), text(pattern="^[0-9]+(ms|[smhdwy])$")]}}, "start end step"),
         "datasource": {"type": "object", "properties": {"uid": text(), "name": text()},
                        "minProperties": 1, "unevaluatedProperties": False}}, "query",
-        oneOf=[{"required": ["instant"]}, {"required": ["range"]}]), **{"$defs": {"moment": moment}}),
+        oneOf=[{"required": ["instant"]}, {"required": ["range"]}]), **{"$defs": {
+        "moment": moment}}),
     [one, {"query": "up", "instant": {"time": "now-5m"}, "datasource": {"uid": "x"}}],
     [but(one, "instant", {}), but(one, "range|step", 0), but(one, "datasource", {}),
      but(one, "range|start", "yesterday")])
@@ -240,7 +242,8 @@ CASES["create_container"] = (
         "name": text(pattern="^[a-zA-Z0-9][a-zA-Z0-9_.-]+$"), "image": text(), "env": {"oneOf": [
             table(), array(text(pattern="^[^=]+=.*$"))]},
         "ports": {"type": "object", "patternProperties": {"^[0-9]{1,5}/(tcp|udp|sctp)$": {
-            "oneOf": [whole(minimum=1, maximum=65535), {"type": "null"}, array(whole(), minItems=1)]}
+            "oneOf": [whole(minimum=1, maximum=65535), {"type": "null"}, array(whole(),
+            minItems=1)]}
         }, "additionalProperties": False},
         "mounts": array(record({"type": choice("bind volume tmpfs"), "source": text(),
                                 "target": text(pattern="^/"), "read_only": flag()}, "type target",
@@ -377,7 +380,8 @@ CASES["elicit"] = (
             "type properties")}, "message requestedSchema")),
     [one, but(one, "params|requestedSchema|properties", {"ok": {"type": "boolean"}})],
     [but(one, "params|requestedSchema|properties|name", {"type": "object"}), but(
-        one, "params|requestedSchema|properties|name|format", "ipv4"), without(one, "params|message")])
+        one, "params|requestedSchema|properties|name|format", "ipv4"), without(one,
+        "params|message")])
 
 one = rpc(9, result={"description": "A review", "messages": [
     {"role": "assistant", "content": {"type": "image", "data": "aGk=", "mimeType": "image/png"}}]})

@@ -81,7 +81,8 @@ events = choice("push pull_request workflow_dispatch release schedule issues mer
 one = {"name": "CI", "on": {"push": {"branches": ["main"]}, "pull_request": None}, "permissions": {
     "contents": "read"}, "jobs": {"test": {
         "runs-on": "${{ matrix.os }}", "strategy": {"matrix": {"os": ["ubuntu-latest", "macos-14"],
-                                                               "include": [{"os": "x", "fast": 1}]}},
+                                                               "include": [{"os": "x",
+                                                               "fast": 1}]}},
         "steps": [{"uses": "actions/checkout@v4", "with": {"fetch-depth": 0}},
                   {"name": "Test", "run": "cargo test", "env": {"CI": True}}]},
     "call": {"uses": "./.github/workflows/lint.yml", "needs": "test", "secrets": "inherit"}}}
@@ -160,7 +161,8 @@ CASES["dependabot"] = (
     document(D7, "dependabot", closed({
         "version": {"const": 2}, "enable-beta-ecosystems": flag(), "registries": {
             "type": "object", "minProperties": 1, "additionalProperties": {"oneOf": [
-                closed({"type": choice("docker-registry git npm-registry"), "url": text(format="uri"),
+                closed({"type": choice("docker-registry git npm-registry"), "url": text(
+                format="uri"),
                         "username": text(), "password": text()}, "type url username password"),
                 closed({"type": {"const": "npm-registry"}, "url": text(format="uri"),
                         "token": text()}, "type url token")]}},
@@ -170,7 +172,8 @@ CASES["dependabot"] = (
             "directory": text(), "directories": texts(), "schedule": closed({
                 "interval": choice("daily weekly monthly"), "day": choice(
                     "monday tuesday wednesday thursday friday saturday sunday"), "time": text(
-                        pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$"), "timezone": text()}, "interval"),
+                        pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$"), "timezone": text()},
+                        "interval"),
             "allow": array(record({"dependency-name": text(), "dependency-type": choice(
                 "direct indirect all production development")})),
             "ignore": array(closed({"dependency-name": text(), "versions": {"oneOf": [
@@ -201,7 +204,8 @@ GITLAB = {
     "image": {"oneOf": [text(minLength=1), closed({"name": text(minLength=1), "entrypoint": array(
         text(), minItems=1), "pull_policy": choice("always never if-not-present")}, "name")]},
     "rules": {"type": ["array", "null"], "items": rule},
-    "retry": {"oneOf": [{"$ref": "#/definitions/retry_max"}, closed({"max": ref("retry_max"), "when":
+    "retry": {"oneOf": [{"$ref": "#/definitions/retry_max"}, closed({"max": ref("retry_max"),
+        "when":
               {"oneOf": [text(), texts()]}})]},
     "retry_max": whole(minimum=0, maximum=2, default=0),
     "artifacts": {"type": ["object", "null"], "additionalProperties": False, "properties": {
@@ -305,9 +309,11 @@ CASES["circleci"] = (
             "steps": array(ref("step"), minItems=1)}, "required": ["steps"], "oneOf": [
                 {"required": [k]} for k in ("docker", "machine", "macos")]}),
         "workflows": {"type": "object", "properties": {"version": {"enum": [2]}},
-                      "additionalProperties": record({"jobs": array({"oneOf": [text(), table(record({
+                      "additionalProperties": record({"jobs": array({"oneOf": [text(), table(record(
+                      {
                           "requires": texts(), "context": pattern_list, "filters": filters, "type":
-                          {"enum": ["approval"]}}), minProperties=1, maxProperties=1)]}), "triggers":
+                          {"enum": ["approval"]}}), minProperties=1, maxProperties=1)]}),
+                          "triggers":
                           array(record({"schedule": record({"cron": text(), "filters": filters},
                                                            "cron filters")}))}, "jobs")}},
         "version"), definitions={"step": step}),
@@ -330,14 +336,16 @@ steps = {"anyOf": [closed({k: text()} | common | {"workingDirectory": text()}, k
                    for k in ("script", "bash", "pwsh")] + [
     closed({"task": text(pattern="^[^\\s@]+@\\d+(\\.\\d+){0,2}$"), "inputs": table()} | common,
            "task"),
-    closed({"checkout": text(), "fetchDepth": {"type": ["string", "integer"]}} | common, "checkout"),
+    closed({"checkout": text(), "fetchDepth": {"type": ["string", "integer"]}} | common,
+        "checkout"),
     closed({"template": text(), "parameters": {"type": "object"}}, "template")]}
 CASES["azure_pipelines"] = (
     document(D7, "pipeline", {"type": "object", "properties": {
         "trigger": {"anyOf": [choice("none"), texts(), closed({"batch": flag(), **{
             k: closed({"include": texts(), "exclude": texts()}) for k in (
                 "branches", "tags", "paths")}})]},
-        "pool": {"anyOf": [text(), record({"name": text(), "vmImage": text(), "demands": texts()})]},
+        "pool": {"anyOf": [text(), record({"name": text(), "vmImage": text(), "demands": texts(
+        )})]},
         "variables": {"anyOf": [table({"type": ["string", "number", "boolean"]}), array({"anyOf": [
             closed({"name": text(), "value": {"type": ["string", "number", "boolean"]}, "readonly":
                     flag()}, "name value"), closed({"group": text()}, "group")]})]},
@@ -414,7 +422,8 @@ CASES["buildkite"] = (
                         "manual": {"anyOf": [flag(), record({"allowed": flag(), "reason": text()})]}
                     })}, anyOf=[{"required": ["command"]}, {"required": ["commands"]}])}),
     [one, {"steps": [{"wait": None}]}],
-    [but(one, "steps|0|parallelism", 0), but(one, "steps|1", "pause"), but(one, "steps|3|steps", []),
+    [but(one, "steps|0|parallelism", 0), but(one, "steps|1", "pause"), but(one, "steps|3|steps", [
+        ]),
      but(one, "steps|2|fields|1|options", [])])
 
 one = {"language": "python", "python": ["3.11", 3.12], "os": "linux", "jobs": {"include": [
@@ -441,7 +450,8 @@ CASES["travis"] = (
         definitions={"os": choice("linux osx windows freebsd"), "version": {
             "type": ["string", "number"]}, "deploy": record({"provider": text(), "skip_cleanup":
                                                              flag(), "on": record({
-                                                                 "branch": text(), "tags": flag()})},
+                                                                 "branch": text(), "tags": flag(
+                                                                 )})},
                                                             "provider")}),
     [one, {"language": "rust", "os": ["linux", "osx"], "script": ["cargo test"]}],
     [but(one, "os", "beos"), but(one, "jobs|include|0|language", "cobol"),
@@ -606,7 +616,8 @@ output = {"anyOf": [text(), table(closed({"cache": flag(), "persist": flag(), "d
                                           "remote": text(), "push": flag()}), minProperties=1,
                                   maxProperties=1)]}
 stage = closed({
-    "cmd": {"anyOf": [text(), texts()]}, "wdir": text(), "deps": texts(), "params": array({"anyOf": [
+    "cmd": {"anyOf": [text(), texts()]}, "wdir": text(), "deps": texts(), "params": array({
+        "anyOf": [
         text(), table({"anyOf": [texts(), {"type": "null"}]})]}), "outs": array(output), "metrics":
     array(output), "frozen": flag(), "always_changed": flag(), "desc": text(), "meta": {}}, "cmd")
 CASES["dvc"] = (
@@ -619,7 +630,8 @@ CASES["dvc"] = (
         "plots": array({"anyOf": [text(), table({"type": ["object", "null"], "properties": {
             "x": {"anyOf": [text(), table()]}, "y": {"anyOf": [text(), texts(), table({"anyOf": [
                 text(), texts()]})]}, "template": text(), "title": text()}})]}),
-        "artifacts": {"type": "object", "propertyNames": {"pattern": "^[a-z0-9]([a-z0-9-/]*[a-z0-9])?$"
+        "artifacts": {"type": "object", "propertyNames": {
+        "pattern": "^[a-z0-9]([a-z0-9-/]*[a-z0-9])?$"
                                                           }, "additionalProperties": closed({
             "path": text(), "type": text(), "labels": array(text(), uniqueItems=True)}, "path")}}),
         definitions={"stage": stage}),
