@@ -486,7 +486,8 @@ CASES["sbom"] = (
                 minLength=1), "group": text(), "name": text(), "version": text(), "purl": text(),
             "scope": choice("required optional excluded", default="required"), "hashes": array(
                 closed({"alg": text(enum=["MD5", "SHA-1", "SHA-256", "SHA-512"]), "content": text(
-                    pattern="^([a-fA-F0-9]{32}|[a-fA-F0-9]{40}|[a-fA-F0-9]{64}|[a-fA-F0-9]{128})$")},
+                    pattern=("^([a-fA-F0-9]{32}|[a-fA-F0-9]{40}|[a-fA-F0-9]{64}|"
+                             "[a-fA-F0-9]{128})$"))},
                     "alg content")),
             "licenses": array({"oneOf": [closed({"license": {"type": "object", "oneOf": [
                 {"required": ["id"]}, {"required": ["name"]}], "properties": {
@@ -503,7 +504,8 @@ one = {"manifest_version": 3, "name": "Mill", "version": "1.0.2", "action": {
     "content_scripts": [{"matches": ["https://*.example.com/*"], "js": ["c.js"], "run_at":
                          "document_idle"}], "background": {"service_worker": "b.js"}}
 CASES["browser_extension"] = (
-    document(D4, "extension manifest", {"type": "object", "additionalProperties": True, "required": [
+    document(D4, "extension manifest", {"type": "object", "additionalProperties": True,
+        "required": [
         "manifest_version", "name", "version"], "properties": {
             "manifest_version": {"type": "number", "minimum": 2, "maximum": 3}, "name": text(
                 maxLength=45), "version": text(pattern="^(?:\\d{1,5}\\.){0,3}\\d{1,5}$"),
@@ -543,7 +545,8 @@ CASES["web_manifest"] = (
         "orientation": choice("any natural landscape portrait landscape-primary"), "dir": choice(
             "ltr rtl auto"), "lang": text(), "background_color": text(), "theme_color": text(
                 format="color"), "icons": array(ref("image")), "screenshots": array({"allOf": [
-                    ref("image"), record({"form_factor": choice("wide narrow"), "label": text()})]}),
+                    ref("image"), record({"form_factor": choice("wide narrow"), "label": text(
+                    )})]}),
         "related_applications": array(record({"platform": choice("play itunes webapp windows"),
                                               "url": text(format="uri"), "id": text()},
                                              "platform", anyOf=[{"required": ["url"]}, {
@@ -555,7 +558,8 @@ CASES["web_manifest"] = (
                 "action params")}), definitions={"image": record({
                     "src": text(), "sizes": {"oneOf": [text(pattern=(
                         "^[1-9][0-9]*[xX][1-9][0-9]*( [1-9][0-9]*[xX][1-9][0-9]*)*$")), {
-                            "enum": ["any"]}]}, "type": text(pattern="^image/[\\w.+-]+$"), "purpose":
+                            "enum": ["any"]}]}, "type": text(pattern="^image/[\\w.+-]+$"),
+                            "purpose":
                     text(pattern="^(any|maskable|monochrome)( (any|maskable|monochrome))*$")},
                     "src")}),
     [one, {"name": "a", "icons": [{"src": "a.svg", "sizes": "any"}]}],
@@ -564,7 +568,8 @@ CASES["web_manifest"] = (
 
 one = {"name": "mill", "version": "1.0", "dependencies": ["fmt", {
     "name": "boost", "version>=": "1.80.0", "features": ["json"], "platform": "!windows"}],
-    "builtin-baseline": "a" * 40, "overrides": [{"name": "zlib", "version": "1.2.8", "port-version": 1}]}
+    "builtin-baseline": "a" * 40, "overrides": [{"name": "zlib", "version": "1.2.8",
+        "port-version": 1}]}
 name = text(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")
 CASES["vcpkg"] = (
     document(D7, "vcpkg.json", closed({
@@ -579,7 +584,8 @@ CASES["vcpkg"] = (
                        "description"), "propertyNames": {"allOf": [{"pattern":
                            "^[a-z0-9]+(-[a-z0-9]+)*$"}, {"not": {"const": "core"}}]}}},
         patternProperties={"^\\$": {}}, **{"not": {"anyOf": [
-            {"required": ["version", "version-semver"]}, {"required": ["version", "version-date"]}]}}
+            {"required": ["version", "version-semver"]}, {"required": ["version",
+            "version-date"]}]}}
         ), definitions={"identifier": name, "dependency": {"oneOf": [ref("identifier"), closed({
             "name": ref("identifier"), "features": array(name), "default-features": flag(), "host":
             flag(), "platform": text(), "version>=": text(pattern="^[^#]+(#\\d+)?$")}, "name")]}}),
@@ -601,7 +607,8 @@ CASES["helm_chart"] = (
                     "application library"), "keywords": texts(), "home": text(), "sources": texts(),
             "icon": text(), "appVersion": {"type": ["string", "number"]}, "deprecated": flag(),
             "annotations": table(), "maintainers": array(closed({"name": text(), "email": text(
-                format="email"), "url": text(format="uri")}, "name")), "dependencies": array(closed({
+                format="email"), "url": text(format="uri")}, "name")), "dependencies": array(closed(
+                {
                     "name": text(), "version": text(), "repository": text(pattern=(
                         "^((https?|oci|file)://|@|alias:).*$")), "condition": text(), "tags":
                     texts(), "enabled": flag(), "alias": text(), "import-values": array({"oneOf": [
@@ -644,7 +651,8 @@ CASES["citation"] = (
             "entity": closed({"name": text(minLength=1), "city": text(), "date-start": ref("date")},
                              "name")}),
     [one, but(one, "version", 1.2)],
-    [but(one, "authors", []), but(one, "doi", "zenodo.1234"), but(one, "date-released", "2023-02-29"),
+    [but(one, "authors", []), but(one, "doi", "zenodo.1234"), but(one, "date-released",
+        "2023-02-29"),
      but(one, "identifiers|0|type", "url")])
 
 one = {"name": "com.acme.mill", "displayName": "Mill", "version": "2.1.0", "unity": "2022.3",
