@@ -282,10 +282,13 @@ CASES["iam_policy"] = (
             "Resource":
             one_or_more(ref("arn")), "NotResource": one_or_more(ref("arn")), "Condition": {
                 "type": "object", "patternProperties": {
-                    "^(ForAnyValue:|ForAllValues:)?(String|Numeric|Date|Arn)(Not)?(Equals|Like)": table(
+                    "^(ForAnyValue:|ForAllValues:)?(String|Numeric|Date|Arn)(Not)?(Equals|Like)"
+                    "": table(
                         {"oneOf": [{"type": ["string", "number", "boolean"]}, texts()]}),
-                    "^(Bool|Null|IpAddress)$": table()}, "additionalProperties": False}}, "Effect", allOf=[
-                        {"oneOf": [{"required": ["Action"]}, {"required": ["NotAction"]}]}, {"not": {
+                    "^(Bool|Null|IpAddress)$": table()}, "additionalProperties": False}}, "Effect",
+                    allOf=[
+                        {"oneOf": [{"required": ["Action"]}, {"required": ["NotAction"]}]}, {
+                        "not": {
                             "required": ["Resource", "NotResource"]}}])}),
     [one, {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "NotAction": "*", "Principal": {
         "Service": "ec2.amazonaws.com"}}}],
@@ -303,17 +306,21 @@ CASES["arm_template"] = (
         "$schema", "contentVersion", "resources"], "properties": {
             "$schema": text(pattern="deploymentTemplate\\.json#?$"), "contentVersion": text(
                 pattern=r"(^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$)"), "parameters": {
-                    "type": "object", "maxProperties": 256, "additionalProperties": ref("parameter")},
+                    "type": "object", "maxProperties": 256, "additionalProperties": ref(
+                    "parameter")},
             "variables": {"type": "object"}, "resources": array(ref("resource")), "outputs": {
                 "type": "object", "maxProperties": 64, "additionalProperties": {"type": "object",
-                    "required": ["type"], "properties": {"type": ref("types"), "value": ref("any")}}}},
+                    "required": ["type"], "properties": {"type": ref("types"), "value": ref(
+                    "any")}}}},
         "additionalProperties": False}, definitions={
             "any": {"type": ["boolean", "string", "number", "object", "array", "null"]},
             "types": {"enum": ["string", "securestring", "int", "bool", "object", "array"]},
             "parameter": {"type": "object", "required": ["type"], "properties": {
-                "type": ref("types"), "defaultValue": ref("any"), "allowedValues": {"type": "array"},
+                "type": ref("types"), "defaultValue": ref("any"), "allowedValues": {
+                "type": "array"},
                 "minLength": whole(), "minValue": whole(), "metadata": {"type": "object"}}},
-            "resource": {"allOf": [{"$ref": "#/definitions/base"}, {"type": "object", "properties": {
+            "resource": {"allOf": [{"$ref": "#/definitions/base"}, {"type": "object",
+            "properties": {
                 "sku": {"oneOf": [record({"name": text()}, "name"), text(pattern="^\\[.*\\]$")]},
                 "tags": {"oneOf": [{"type": "object", "additionalProperties": text(maxLength=256)},
                                    text(pattern="^\\[.*\\]$")]}, "properties": {"type": "object"},
@@ -335,20 +342,25 @@ limit = {"only": texts(), "except": texts(), "pause_before": text(pattern="^[0-9
 CASES["packer"] = (
     document(D6, "template", record({
         "min_packer_version": text(pattern="^[0-9]+\\.[0-9]+\\.[0-9]+$"), "description": text(),
-        "variables": table({"type": ["string", "null"]}), "sensitive-variables": texts(), "builders":
-        array({"type": "object", "required": ["type"], "properties": {"type": text(), "name": text(),
+        "variables": table({"type": ["string", "null"]}), "sensitive-variables": texts(),
+        "builders":
+        array({"type": "object", "required": ["type"], "properties": {"type": text(), "name": text(
+        ),
                                                                       "communicator": choice(
             "none ssh winrm"), "ssh_port": whole(minimum=1, maximum=65535)}}, minItems=1),
         "provisioners": array({"oneOf": [
-            closed(limit | {"type": {"const": "shell"}, "inline": texts(), "script": text(), "scripts":
+            closed(limit | {"type": {"const": "shell"}, "inline": texts(), "script": text(),
+            "scripts":
                             texts(), "environment_vars": array(text(pattern="^[^=]+=")),
                             "valid_exit_codes": array(whole())}, "type", oneOf=[{"required": [k]}
                             for k in ("inline", "script", "scripts")]),
             closed(limit | {"type": {"const": "file"}, "source": text(), "destination": text(),
                             "direction": choice("upload download")}, "type source destination"),
-            closed(limit | {"type": {"const": "ansible"}, "playbook_file": text(), "extra_arguments":
+            closed(limit | {"type": {"const": "ansible"}, "playbook_file": text(),
+            "extra_arguments":
                             texts()}, "type playbook_file")]}), "post-processors": array({"oneOf": [
-                                text(), {"type": "object"}, array({"type": ["string", "object"]})]})},
+                                text(), {"type": "object"}, array({"type": ["string",
+                                "object"]})]})},
         "builders")),
     [one, {"builders": [{"type": "qemu"}], "post-processors": ["a", ["b", {"type": "c"}]]}],
     [but(one, "builders", []), but(one, "provisioners|0|script", "x"), but(
@@ -359,32 +371,40 @@ one = {"job": {"web": {"datacenters": ["dc1"], "type": "service", "group": {"app
         "cpu": 500, "memory": 256}}}, "network": {"port": {"http": {"to": 80}}}}]}}}}
 CASES["nomad_job"] = (
     document(D7, "job", record({"job": table(record({
-        "datacenters": texts(minItems=1), "type": choice("service batch system sysbatch"), "priority":
+        "datacenters": texts(minItems=1), "type": choice("service batch system sysbatch"),
+        "priority":
         whole(minimum=1, maximum=100, default=50), "periodic": record({"cron": {"oneOf": [
             text(), texts()]}, "prohibit_overlap": flag()}, "cron"), "constraint": array(record({
                 "attribute": text(), "operator": {"enum": ["=", "!=", ">", "<", "regexp", "version",
                                                            "set_contains"]}, "value": text()})),
-        "update": record({"max_parallel": whole(minimum=0), "canary": whole(minimum=0), "min_healthy_"
+        "update": record({"max_parallel": whole(minimum=0), "canary": whole(minimum=0),
+        "min_healthy_"
                           "time": text(pattern="^[0-9]+[smh]$")}), "group": table(array(record({
-            "count": whole(minimum=0), "network": record({"mode": choice("none bridge host"), "port":
+            "count": whole(minimum=0), "network": record({"mode": choice("none bridge host"),
+            "port":
                 table(record({"static": whole(minimum=1), "to": whole()}))}), "task": table(record({
-                    "driver": choice("docker exec java raw_exec qemu"), "config": {"type": "object"},
+                    "driver": choice("docker exec java raw_exec qemu"), "config": {
+                    "type": "object"},
                     "env": table(), "resources": record({"cpu": whole(minimum=1), "cores": whole(
                         minimum=1), "memory": whole(minimum=10)}, **{"not": {"required": [
-                            "cpu", "cores"]}}), "kill_timeout": text()}, "driver"), minProperties=1)},
+                            "cpu", "cores"]}}), "kill_timeout": text()}, "driver"),
+                            minProperties=1)},
             "task")))}, "group"), minProperties=1, maxProperties=1)}, "job")),
     [one, {"job": {"a": {"type": "batch", "periodic": {"cron": "@daily"}, "group": {}}}}],
     [but(one, "job|b", {"group": {}}), but(one, "job|web|priority", 0), but(
         one, "job|web|group|app|0|task|server|resources|cores", 1), but(
             one, "job|web|group|app|0|task", {})])
 
-one = {"network": {"version": 2, "ethernets": {"eth0": {"dhcp4": False, "addresses": ["10.0.0.2/24"],
-       "routes": [{"to": "default", "via": "10.0.0.1"}], "nameservers": {"addresses": ["1.1.1.1"]}}},
+one = {"network": {"version": 2, "ethernets": {"eth0": {"dhcp4": False, "addresses": [
+    "10.0.0.2/24"],
+       "routes": [{"to": "default", "via": "10.0.0.1"}], "nameservers": {"addresses": [
+       "1.1.1.1"]}}},
        "bonds": {"b0": {"interfaces": ["eth1", "eth2"], "parameters": {"mode": "active-backup"}}}}}
 device = {"dhcp4": flag(), "dhcp6": flag(), "addresses": array(ref("prefix")), "mtu": whole(
     minimum=68, maximum=65535), "macaddress": text(pattern="^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$"),
     "routes": array(closed({"to": {"anyOf": [{"const": "default"}, ref("prefix")]}, "via": text(
-        format="ipv4"), "metric": whole(minimum=0)}, "to")), "nameservers": closed({"addresses": array({
+        format="ipv4"), "metric": whole(minimum=0)}, "to")), "nameservers": closed({
+        "addresses": array({
             "anyOf": [text(format="ipv4"), text(format="ipv6")]}), "search": texts()})}
 CASES["network_plan"] = (
     document(D7, "netplan", closed({"network": closed({
@@ -392,18 +412,21 @@ CASES["network_plan"] = (
             closed(device | {"match": record({"name": text(), "macaddress": text()}), "wakeonlan":
                              flag()})), "bonds": table(closed(device | {"interfaces": texts(
                                  minItems=1), "parameters": record({"mode": choice(
-                                     "balance-rr active-backup balance-xor 802.3ad"), "primary": text(),
+                                     "balance-rr active-backup balance-xor 802.3ad"),
+                                     "primary": text(),
                                      "mii-monitor-interval": whole(minimum=0)})}, "interfaces")),
         "vlans": table(closed(device | {"id": whole(minimum=0, maximum=4094), "link": text()},
                               "id link"))}, "version")}, "network"), definitions={
         "prefix": text(pattern="^[0-9a-fA-F.:]+/[0-9]{1,3}$")}),
     [one, {"network": {"version": 2, "vlans": {"v": {"id": 12, "link": "eth0", "mtu": 9000}}}}],
-    [but(one, "network|version", 1), but(one, "network|ethernets|eth0|addresses|0", "10.0.0.2"), but(
+    [but(one, "network|version", 1), but(one, "network|ethernets|eth0|addresses|0", "10.0.0.2"),
+        but(
         one, "network|bonds|b0|interfaces", []), but(
             one, "network|ethernets|eth0|nameservers|addresses|0", "one")])
 
 one = {"hostname": "node", "users": ["default", {"name": "jo", "sudo": "ALL=(ALL) NOPASSWD:ALL",
-       "ssh_authorized_keys": ["ssh-ed25519 AAAA x"]}], "packages": ["git", ["curl", "8.0"]], "runcmd":
+       "ssh_authorized_keys": ["ssh-ed25519 AAAA x"]}], "packages": ["git", ["curl", "8.0"]],
+       "runcmd":
        ["ls", ["a", "b"]], "write_files": [{"path": "/a", "content": "x", "permissions": "0644"}]}
 CASES["cloud_init"] = (
     document(D4, "cloud-config", {"type": "object", "properties": {
@@ -418,17 +441,21 @@ CASES["cloud_init"] = (
         "packages": array({"oneOf": [text(), array(text(), minItems=2, maxItems=2)]}, minItems=1),
         "package_update": flag(), "timezone": text(), "runcmd": array({"oneOf": [
             text(), array({"oneOf": [{"type": "string"}, {"type": "integer"}]}), {"type": "null"}]},
-            minItems=1), "write_files": array({"type": "object", "required": ["path"], "properties": {
+            minItems=1), "write_files": array({"type": "object", "required": ["path"],
+            "properties": {
                 "path": text(), "content": text(default=""), "owner": text(default="root:root"),
                 "permissions": text(default="0644"), "encoding": choice("gz gzip b64 base64 "
-                                                                       "text/plain"), "append": flag(),
+                                                                       "text/plain"),
+                                                                       "append": flag(),
                 "defer": flag()}, "additionalProperties": False}, minItems=1), "power_state": {
                     "type": "object", "required": ["mode"], "properties": {
-                        "mode": choice("poweroff reboot halt"), "delay": {"oneOf": [whole(minimum=0), {
+                        "mode": choice("poweroff reboot halt"), "delay": {"oneOf": [whole(
+                        minimum=0), {
                             "enum": ["now"]}, text(pattern="^\\+?[0-9]+$")]}, "timeout": whole(),
                         "condition": {"oneOf": [text(), flag(), {"type": "array"}]}}}}}),
     [one, {"power_state": {"mode": "reboot", "delay": "+5"}, "users": {"name": "x"}}],
-    [but(one, "packages|1", ["curl"]), but(one, "users|1|password", "x"), but(one, "runcmd", []), but(
+    [but(one, "packages|1", ["curl"]), but(one, "users|1|password", "x"), but(one, "runcmd", []),
+        but(
         one, "write_files|0", {"content": "x"}), but(one, "hostname", "a..b")])
 
 one = {"static_resources": {"listeners": [{"name": "l", "address": {"socket_address": {
@@ -437,7 +464,8 @@ one = {"static_resources": {"listeners": [{"name": "l", "address": {"socket_addr
             "name": "c", "connect_timeout": "0.25s", "type": "STRICT_DNS"}]}}
 CASES["proxy_bootstrap"] = (
     document(D20, "bootstrap", record({
-        "node": record({"id": text(), "cluster": text()}), "admin": record({"address": ref2("address")}),
+        "node": record({"id": text(), "cluster": text()}), "admin": record({"address": ref2(
+        "address")}),
         "static_resources": record({"listeners": array(record({
             "name": text(), "address": ref2("address"), "filter_chains": array(record({
                 "filters": array(record({"name": text(), "typed_config": ref2("any")}, "name")),
@@ -445,7 +473,8 @@ CASES["proxy_bootstrap"] = (
             "address")), "clusters": array(record({
                 "name": text(), "type": choice("STATIC STRICT_DNS LOGICAL_DNS EDS ORIGINAL_DST"),
                 "connect_timeout": ref2("duration"), "lb_policy": choice(
-                    "ROUND_ROBIN LEAST_REQUEST RING_HASH RANDOM MAGLEV"), "circuit_breakers": record({
+                    "ROUND_ROBIN LEAST_REQUEST RING_HASH RANDOM MAGLEV"),
+                    "circuit_breakers": record({
                         "thresholds": array(record({"max_connections": whole(minimum=0), "priority":
                             {"enum": ["DEFAULT", "HIGH"]}}))}), "health_checks": array(record({
                                 "timeout": ref2("duration"), "interval": ref2("duration"),
@@ -457,7 +486,8 @@ CASES["proxy_bootstrap"] = (
             "address": {"type": "object", "properties": {"socket_address": closed({
                 "protocol": choice("TCP UDP"), "address": text(), "port_value": whole(
                     minimum=0, maximum=65535), "named_port": text()}, "address", oneOf=[
-                        {"required": ["port_value"]}, {"required": ["named_port"]}]), "pipe": closed({
+                        {"required": ["port_value"]}, {"required": ["named_port"]}]),
+                        "pipe": closed({
                             "path": text()}, "path")}, "minProperties": 1, "maxProperties": 1}}}),
     [one, {"admin": {"address": {"pipe": {"path": "/run/a"}}}}],
     [but(one, "static_resources|clusters|0|connect_timeout", "250ms"), but(
@@ -469,12 +499,15 @@ one = {"apps": {"http": {"servers": {"s": {"listen": [":443"], "routes": [{"matc
         "dial": "localhost:8080"}]}, {"handler": "subroute", "routes": [{"handle": [{
             "handler": "static_response", "status_code": 404}]}]}], "terminal": True}]}}}}}
 CASES["web_server"] = (
-    document(D19, "server configuration", record({"admin": record({"disabled": flag(), "listen": text()}),
+    document(D19, "server configuration", record({"admin": record({"disabled": flag(),
+        "listen": text()}),
         "apps": record({"http": record({"http_port": whole(), "servers": table(record({
             "listen": array(text(pattern="^([a-z]+/)?[^:/]*:[0-9]+(-[0-9]+)?$")), "routes": array(
-                ref2("route")), "automatic_https": record({"disable": flag(), "skip": texts()})}))})})}),
+                ref2("route")), "automatic_https": record({"disable": flag(), "skip": texts(
+                )})}))})})}),
         **{"$defs": {
-            "route": record({"match": array(record({"host": texts(), "path": texts(), "method": array(
+            "route": record({"match": array(record({"host": texts(), "path": texts(),
+            "method": array(
                 choice("GET HEAD POST PUT DELETE PATCH OPTIONS")), "header": table(texts())})),
                 "handle": array(ref2("handler")), "terminal": flag(), "group": text()}),
             "handler": {"oneOf": [
@@ -482,18 +515,21 @@ CASES["web_server"] = (
                     "dial": text(), "max_requests": whole(minimum=0)}, "dial")), "load_balancing":
                     record({"selection_policy": record({"policy": choice(
                         "random least_conn round_robin first ip_hash")}, "policy")})}, "handler"),
-                record({"handler": {"const": "file_server"}, "root": text(), "hide": texts(), "browse":
+                record({"handler": {"const": "file_server"}, "root": text(), "hide": texts(),
+                "browse":
                         {"type": "object"}}, "handler"),
                 record({"handler": {"const": "static_response"}, "status_code": {"anyOf": [
                     whole(minimum=100, maximum=599), text(pattern="^\\{.+\\}$|^[1-5][0-9]{2}$")]},
                     "body": text()}, "handler"),
-                record({"handler": {"const": "subroute"}, "routes": array(ref2("route"))}, "handler")]}}}),
+                record({"handler": {"const": "subroute"}, "routes": array(ref2("route"))},
+                "handler")]}}}),
     [one, {"admin": {"disabled": True}, "apps": {}}],
     [but(one, "apps|http|servers|s|listen|0", "443"), but(
         one, "apps|http|servers|s|routes|0|handle|0|handler", "proxy"), but(
             one, "apps|http|servers|s|routes|0|handle|1|routes|0|handle|0|status_code", 99)])
 
-one = {"AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}], "TableName": "orders",
+one = {"AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+    "TableName": "orders",
        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}], "BillingMode": "PROVISIONED",
        "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}}
 CASES["table_definition"] = (
@@ -505,14 +541,17 @@ CASES["table_definition"] = (
         ref("throughput"), "GlobalSecondaryIndexes": array(record({
             "IndexName": text(), "KeySchema": ref("keys"), "Projection": record({
                 "ProjectionType": choice("ALL KEYS_ONLY INCLUDE"), "NonKeyAttributes": array(
-                    text(), minItems=1, maxItems=20)})}, "IndexName KeySchema Projection"), maxItems=20)},
+                    text(), minItems=1, maxItems=20)})}, "IndexName KeySchema Projection"),
+                    maxItems=20)},
         "TableName AttributeDefinitions KeySchema", **{
             "if": {"properties": {"BillingMode": {"const": "PAY_PER_REQUEST"}}, "required": [
                 "BillingMode"]}, "then": {"not": {"required": ["ProvisionedThroughput"]}}, "else": {
                     "required": ["ProvisionedThroughput"]}}), definitions={
         "keys": {"type": "array", "minItems": 1, "items": [
-            closed({"AttributeName": text(), "KeyType": {"const": "HASH"}}, "AttributeName KeyType"),
-            closed({"AttributeName": text(), "KeyType": {"const": "RANGE"}}, "AttributeName KeyType")],
+            closed({"AttributeName": text(), "KeyType": {"const": "HASH"}},
+            "AttributeName KeyType"),
+            closed({"AttributeName": text(), "KeyType": {"const": "RANGE"}},
+            "AttributeName KeyType")],
             "additionalItems": False}, "throughput": closed({
                 "ReadCapacityUnits": whole(minimum=1), "WriteCapacityUnits": whole(minimum=1)},
                 "ReadCapacityUnits WriteCapacityUnits")}),

@@ -63,7 +63,8 @@ CASES["eslintrc"] = (
                       "additionalProperties": ref("rule")}, "overrides": {
                           "type": "array", "items": {"allOf": [ref("base"), {
                               "required": ["files"], "properties": {"files": STRINGS,
-                                                                    "excludedFiles": STRINGS}}]}}}}}),
+                                                                    "excludedFiles"
+                                                                    "": STRINGS}}]}}}}}),
     [one, {"extends": "standard", "parserOptions": {"ecmaVersion": "latest"}}],
     [but(one, "rules|no-var", 3), but(one, "rules|semi", []), but(
         one, "overrides|0", {"rules": {}}), but(one, "globals|x", "rw")])
@@ -93,12 +94,14 @@ CASES["prettierrc"] = (
 
 one = {"presets": [["@babel/preset-env", {"targets": "> 1%"}], "a"], "env": {"test": {"plugins": [
     "x"]}}, "sourceMaps": "inline"}
-plugin = {"type": ["string", "array"], "items": [{"type": "string"}, {"type": ["object", "boolean"]},
+plugin = {"type": ["string", "array"], "items": [{"type": "string"}, {"type": ["object",
+    "boolean"]},
                                                  {"type": "string"}], "minItems": 1, "maxItems": 3}
 CASES["babelrc"] = (
     document(D7, "babel", {"type": "object", "allOf": [ref("main"), {"properties": {
         "env": {"type": "object", "additionalProperties": ref("main")}, "overrides": array({
-            "allOf": [ref("main"), record({"test": text(format="regex"), "include": STRINGS})]})}}]},
+            "allOf": [ref("main"), record({"test": text(format="regex"),
+            "include": STRINGS})]})}}]},
         definitions={"main": {"type": "object", "properties": {
             "presets": array(plugin), "plugins": array(plugin), "sourceMaps": {"anyOf": [
                 {"enum": ["inline", "both"]}, flag()]}, "comments": flag(default=True), "compact": {
@@ -143,7 +146,8 @@ rules = {"automerge": flag(), "enabled": flag(), "labels": texts(), "schedule": 
 CASES["renovate"] = (
     document(D4, "renovate", {"type": "object", "properties": rules | {
         "extends": texts("Other configurations"), "timezone": text(), "prHourlyLimit": whole(
-            minimum=0), "dependencyDashboard": flag(), "ignorePaths": texts(), "packageRules": array({
+            minimum=0), "dependencyDashboard": flag(), "ignorePaths": texts(),
+            "packageRules": array({
                 "allOf": [{"type": "object", "properties": rules | {
                     "description": STRINGS, **{f"match{k}": STRINGS for k in (
                         "PackageNames", "Managers", "UpdateTypes", "DepTypes", "FileNames")}}}, {
@@ -151,7 +155,8 @@ CASES["renovate"] = (
                                 "PackageNames", "Managers", "UpdateTypes", "DepTypes")]}]}),
         "hostRules": array(record({"hostType": text(), "matchHost": text(), "token": text(
             minLength=1), "timeout": whole(minimum=1), "concurrentRequestLimit": {
-                "type": ["integer", "null"]}}, additionalProperties=False)), "customManagers": array(
+                "type": ["integer", "null"]}}, additionalProperties=False)),
+                "customManagers": array(
                     record({"customType": {"enum": ["regex"]}, "fileMatch": texts(minItems=1),
                             "matchStrings": array(text(format="regex"), minItems=1)},
                            "customType fileMatch matchStrings"))}}),
@@ -159,7 +164,8 @@ CASES["renovate"] = (
     [but(one, "packageRules|0", {"automerge": True}), but(one, "prHourlyLimit", -1), but(
         one, "rangeStrategy", "loose"), but(one, "hostRules", [{"host": "x"}])])
 
-one = {"version": "2.0.0", "tasks": [{"label": "build", "type": "shell", "command": "make", "group": {
+one = {"version": "2.0.0", "tasks": [{"label": "build", "type": "shell", "command": "make",
+    "group": {
     "kind": "build", "isDefault": True}, "problemMatcher": "$gcc", "presentation": {
         "reveal": "silent"}, "dependsOn": ["gen"]}], "inputs": [{
             "id": "x", "type": "pickString", "description": "Which?", "options": ["a", "b"]}]}
@@ -186,10 +192,12 @@ CASES["editor_tasks"] = (
                                 "boolean", "string"]}}, "kind")]}, "dependsOn": STRINGS,
                         "dependsOrder": choice("parallel sequence"), "isBackground": flag(),
                         "options": record({"cwd": text(), "env": table()}), "problemMatcher": {
-                            "anyOf": [ref("matcher"), array(ref("matcher"))]}, "presentation": closed({
+                            "anyOf": [ref("matcher"), array(ref("matcher"))]},
+                            "presentation": closed({
                                 "reveal": choice("always silent never"), "panel": choice(
                                     "shared dedicated new"), "echo": flag(), "focus": flag()})})}),
-    [one, {"version": "2.0.0", "tasks": [{"problemMatcher": [{"pattern": {"regexp": "^e:(.*)$"}}]}]}],
+    [one, {"version": "2.0.0", "tasks": [{"problemMatcher": [{"pattern": {
+        "regexp": "^e:(.*)$"}}]}]}],
     [but(one, "version", "1.0"), but(one, "inputs|0|type", "promptString"), but(
         one, "tasks|0|presentation|reveal", "on"), but(one, "tasks|0|problemMatcher", "gcc")])
 
@@ -259,10 +267,12 @@ CASES["color_theme"] = (
         "tokenColors": {"anyOf": [text("A file"), array(closed({
             "name": text(), "scope": {"anyOf": [text(), texts()]}, "settings": record({
                 "foreground": ref("color"), "background": ref("color"), "fontStyle": text(pattern=(
-                    "^(\\s*(-?italic|-?bold|-?underline|-?strikethrough))*\\s*$"))})}, "settings"))]},
+                    "^(\\s*(-?italic|-?bold|-?underline|-?strikethrough))*\\s*$"))})},
+                    "settings"))]},
         "semanticHighlighting": flag(), "semanticTokenColors": {
             "type": "object", "patternProperties": {
-                "^(\\w+[-_\\w+]*|\\*)(\\.\\w+[-_\\w+]*)*(:\\w+)?$": {"oneOf": [ref("color"), record({
+                "^(\\w+[-_\\w+]*|\\*)(\\.\\w+[-_\\w+]*)*(:\\w+)?$": {"oneOf": [ref("color"), record(
+                {
                     "foreground": ref("color"), "bold": flag(), "italic": flag()})]}}}}},
         definitions={"color": color}),
     [one, {"tokenColors": "a.tmTheme", "semanticTokenColors": {"*.readonly": "#fff"}}],
@@ -298,7 +308,8 @@ severity = {"severity": choice("warning error"), "message": text(), "reportDisab
 CASES["stylelint"] = (
     document(D6, "stylelint", {"type": "object", "properties": {
         "extends": STRINGS, "plugins": texts(), "ignoreFiles": STRINGS, "defaultSeverity": choice(
-            "warning error"), "rules": {"type": "object", "additionalProperties": True, "properties": {
+            "warning error"), "rules": {"type": "object", "additionalProperties": True,
+            "properties": {
                 "block-no-empty": ref("boolean"), "color-named": {"oneOf": [
                     {"type": "null"}, choice("never always-where-possible"), {
                         "type": "array", "minItems": 1, "maxItems": 2, "items": [choice(
@@ -319,7 +330,8 @@ CASES["stylelint"] = (
 one = {"global": {"scrape_interval": "15s", "external_labels": {"a": "b"}}, "scrape_configs": [
     {"job_name": "web", "static_configs": [{"targets": ["localhost:9090"]}], "relabel_configs": [{
         "source_labels": ["__address__"], "regex": "(.*):.*", "target_label": "host", "action":
-        "replace"}], "basic_auth": {"username": "u", "password_file": "/p"}}], "rule_files": ["r.yml"]}
+        "replace"}], "basic_auth": {"username": "u", "password_file": "/p"}}], "rule_files": [
+        "r.yml"]}
 duration = text(pattern="^((([0-9]+)y)?(([0-9]+)w)?(([0-9]+)d)?(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?"
                 "(([0-9]+)ms)?|0)$", minLength=1)
 CASES["prometheus"] = (
@@ -329,7 +341,8 @@ CASES["prometheus"] = (
             "evaluation_interval": ref("duration"), "external_labels": ref("labels")},
             "additionalProperties": False}, "rule_files": array(text()), "scrape_configs": array({
                 "type": "object", "required": ["job_name"], "properties": {
-                    "job_name": text(minLength=1), "scrape_interval": ref("duration"), "metrics_path":
+                    "job_name": text(minLength=1), "scrape_interval": ref("duration"),
+                    "metrics_path":
                     text(default="/metrics"), "scheme": {"enum": ["http", "https"]}, "params": {
                         "type": "object", "additionalProperties": texts()}, "basic_auth": {
                             "type": "object", "properties": {k: text() for k in (
@@ -394,7 +407,8 @@ CASES["dashboard"] = (
         "uid": {"type": ["string", "null"], "maxLength": 40}, "title": text(minLength=1), "tags":
         texts(), "style": choice("dark light"), "timezone": text(), "refresh": {"oneOf": [
             flag(), text(pattern="^[0-9]+[smhd]$")]}, "schemaVersion": whole(minimum=16), "time":
-        record({"from": text(), "to": text()}, "from to"), "templating": record({"list": array(record({
+        record({"from": text(), "to": text()}, "from to"), "templating": record({"list": array(
+        record({
             "name": text(pattern="^\\w+$"), "type": choice(
                 "query custom textbox constant interval datasource"), "query": {}, "multi": flag(),
             "current": {"type": "object"}}, "name type"))}), "panels": array({"anyOf": [
@@ -407,13 +421,15 @@ CASES["dashboard"] = (
             "panel": record({"type": {"type": "string", "not": {"const": "row"}}, "id": whole(),
                              "title": text(), "gridPos": ref("grid"), "datasource": {"anyOf": [
                                  NULLABLE, record({"type": text(), "uid": text()})]}, "targets":
-                             array(record({"refId": text(pattern="^[A-Z]+$"), "expr": text(), "hide":
+                             array(record({"refId": text(pattern="^[A-Z]+$"), "expr": text(),
+                             "hide":
                                            flag()}, "refId")), "fieldConfig": record({
                                                "defaults": record({"unit": text(), "thresholds":
                                                 record({"mode": choice("absolute percentage"),
                                                         "steps": array(record({
                                                             "color": text(), "value": {"type": [
-                                                                "number", "null"]}}, "color"))})})})},
+                                                                "number", "null"]}},
+                                                                "color"))})})})},
                             "type gridPos")}),
     [one, but(one, "refresh", "5s")],
     [but(one, "panels|0|gridPos|w", 25), but(one, "panels|0|type", "row"), but(
@@ -432,12 +448,15 @@ CASES["python_logging"] = (
             "class": text(), "()": text(), "format": text(), "datefmt": NULLABLE, "style": {
                 "enum": ["%", "{", "$"]}}}), "filters": table({"type": "object", "properties": {
                     "()": text(), "name": text(default="")}}), "handlers": table({
-                        "type": "object", "properties": {"class": text(pattern="^[\\w.]+$"), "level":
-                            ref("level"), "formatter": text(), "filters": texts(), "filename": text(),
+                        "type": "object", "properties": {"class": text(pattern="^[\\w.]+$"),
+                        "level":
+                            ref("level"), "formatter": text(), "filters": texts(), "filename": text(
+                            ),
                             "maxBytes": whole(minimum=0), "()": text()}, "anyOf": [
                                 {"required": ["class"]}, {"required": ["()"]}]}), "loggers": table(
             {"type": "object", "properties": logger | {"propagate": flag()}, "additionalProperties":
-             False}), "root": {"type": "object", "properties": logger, "additionalProperties": False}},
+             False}), "root": {"type": "object", "properties": logger,
+             "additionalProperties": False}},
         "additionalProperties": False}, definitions={"level": level}),
     [one, {"version": 1, "handlers": {"a": {"()": "x.make", "level": 15}}}],
     [but(one, "version", 2), but(one, "handlers|console", {"level": "INFO"}), but(
@@ -452,8 +471,10 @@ CASES["process_manager"] = (
         "apps": array({"type": "object", "required": ["script"], "properties": {
             "name": text(), "script": text(), "cwd": text(), "args": {"oneOf": [text(), texts()]},
             "instances": {"oneOf": [whole(minimum=-1), {"const": "max"}]}, "exec_mode": choice(
-                "fork cluster"), "watch": {"oneOf": [flag(), text(), texts()]}, "max_memory_restart": {
-                    "oneOf": [text(pattern="^[0-9]+[KMG]?$"), whole(minimum=0)]}, "autorestart": flag(),
+                "fork cluster"), "watch": {"oneOf": [flag(), text(), texts()]},
+                "max_memory_restart": {
+                    "oneOf": [text(pattern="^[0-9]+[KMG]?$"), whole(minimum=0)]},
+                    "autorestart": flag(),
             "cron_restart": text(pattern=r"^(\S+ ){4}\S+$"), "min_uptime": {"anyOf": [
                 whole(minimum=100), text(pattern="^[0-9]+(h|m|s)?$")]}, "env": ref("env")},
             "patternProperties": {"^env_\\w+$": ref("env")}, "additionalProperties": False}),
@@ -467,9 +488,11 @@ CASES["process_manager"] = (
 
 one = {"hosting": {"public": "dist", "rewrites": [{"source": "**", "destination": "/index.html"}, {
     "source": "/api", "function": {"functionId": "api", "region": "eu"}}], "headers": [{
-        "source": "**/*.js", "headers": [{"key": "Cache-Control", "value": "no-store"}]}], "redirects":
+        "source": "**/*.js", "headers": [{"key": "Cache-Control", "value": "no-store"}]}],
+        "redirects":
     [{"regex": "^/a$", "destination": "/b", "type": 301}]}, "functions": [{
-        "source": "fn", "runtime": "nodejs20"}], "emulators": {"ui": {"enabled": True, "port": 4000}}}
+        "source": "fn", "runtime": "nodejs20"}], "emulators": {"ui": {"enabled": True,
+        "port": 4000}}}
 by = [{"required": ["source"]}, {"required": ["glob"]}, {"required": ["regex"]}]
 where = {"source": text(), "glob": text(), "regex": text()}
 CASES["hosting"] = (
@@ -479,10 +502,12 @@ CASES["hosting"] = (
                 ref("function"), array(ref("function"))]}, "emulators": {
                     "type": "object", "properties": {"ui": closed({"enabled": flag(), "port": ref(
                         "port"), "host": text()}), "singleProjectMode": flag()},
-                    "additionalProperties": {"type": "object", "properties": {"port": ref("port")}}}}),
+                    "additionalProperties": {"type": "object", "properties": {"port": ref(
+                    "port")}}}}),
         definitions={
             "port": number(minimum=1, maximum=65535), "function": closed({
-                "source": text(), "runtime": choice("nodejs18 nodejs20 python312"), "codebase": text(
+                "source": text(), "runtime": choice("nodejs18 nodejs20 python312"),
+                "codebase": text(
                     pattern="^[a-z0-9_-]{1,63}$"), "ignore": texts()}),
             "site": record({
                 "public": text(), "target": text(), "site": text(), "ignore": texts(), "cleanUrls":
@@ -491,7 +516,8 @@ CASES["hosting"] = (
                 "redirects": array(closed(where | {"destination": text(), "type": {
                     "enum": [301, 302]}}, "destination", oneOf=by)), "rewrites": array(record(
                         where | {"destination": text(), "function": {"anyOf": [text(), record({
-                            "functionId": text(), "region": text()}, "functionId")]}, "run": record({
+                            "functionId": text(), "region": text()}, "functionId")]}, "run": record(
+                            {
                                 "serviceId": text()}, "serviceId"), "dynamicLinks": flag()}, allOf=[
                                     {"oneOf": by}, {"oneOf": [{"required": [k]} for k in (
                                         "destination", "function", "run", "dynamicLinks")]}]))})}),
@@ -513,7 +539,8 @@ CASES["keyboard"] = (
                         minimum=1, maximum=500)}, "vid pid"),
         "matrix_pins": closed({"cols": ref2("pins"), "rows": ref2("pins"), "direct": array(
             ref2("pins"))}, oneOf=[{"required": ["direct"], "maxProperties": 1}, {
-                "required": ["cols", "rows"]}]), "diode_direction": {"enum": ["COL2ROW", "ROW2COL"]},
+                "required": ["cols", "rows"]}]), "diode_direction": {"enum": ["COL2ROW",
+                "ROW2COL"]},
         "features": {"type": "object", "propertyNames": {"pattern": "^[a-z_0-9]+$"},
                      "additionalProperties": flag()}, "debounce": ref2("byte"), "layouts": {
             "type": "object", "propertyNames": {"pattern": "^LAYOUT[0-9a-z_]*$"},
@@ -542,7 +569,8 @@ CASES["yamllint"] = (
             {"level": level, "ignore": text()} | options)]} for k, options in {
                 "braces": {"min-spaces-inside": whole(minimum=-1), "forbid": {"enum": [
                     True, False, "non-empty"]}}, "line-length": {"max": whole(minimum=0),
-                                                                 "allow-non-breakable-words": flag()},
+                                                                 "allow-non-breakable-words": flag(
+                                                                 )},
                 "indentation": {"spaces": {"anyOf": [whole(minimum=0), {"const": "consistent"}]}},
                 "truthy": {"allowed-values": array(choice("YES Yes yes NO No no true false on off"),
                                                    uniqueItems=True)},
@@ -557,11 +585,13 @@ selector = text(pattern="^(ALL|[A-Z]{1,4}[0-9]{0,4})$")
 CASES["ruff"] = (
     document(D7, "ruff", closed({
         "line-length": {"description": "Columns", "anyOf": [ref("LineLength"), {"type": "null"}]},
-        "target-version": {"anyOf": [choice("py38 py39 py310 py311 py312 py313"), {"type": "null"}]},
+        "target-version": {"anyOf": [choice("py38 py39 py310 py311 py312 py313"), {
+        "type": "null"}]},
         "exclude": {"type": ["array", "null"], "items": {"type": "string"}}, "fix": {"type": [
             "boolean", "null"]}, "lint": {"anyOf": [ref("Lint"), {"type": "null"}]}, "format": {
                 "anyOf": [closed({"quote-style": choice("single double preserve"), "docstring-code-"
-                                  "line-length": {"anyOf": [ref("LineLength"), {"const": "dynamic"}]}
+                                  "line-length": {"anyOf": [ref("LineLength"), {
+                                  "const": "dynamic"}]}
                                   }), {"type": "null"}]}}), definitions={
             "LineLength": whole(format="uint16", minimum=1, maximum=320), "Selector": selector,
             "Lint": closed({"select": array(ref("Selector")), "ignore": array(ref("Selector")),
@@ -577,33 +607,40 @@ CASES["ruff"] = (
         one, "target-version", "py27")])
 
 one = {"mounts": ["source=a,target=/b,type=volume"], "name": "dev", "build": {
-    "dockerfile": "Dockerfile", "args": {"V": "1"}}, "forwardPorts": [3000, "db:5432"], "features": {
-        "ghcr.io/devcontainers/features/node:1": {"version": "20"}}, "postCreateCommand": ["npm", "ci"],
+    "dockerfile": "Dockerfile", "args": {"V": "1"}}, "forwardPorts": [3000, "db:5432"],
+        "features": {
+        "ghcr.io/devcontainers/features/node:1": {"version": "20"}}, "postCreateCommand": ["npm",
+        "ci"],
     "remoteUser": "me", "portsAttributes": {"3000": {"label": "web", "onAutoForward": "notify"}}}
 command = {"type": ["string", "array", "object"], "items": {"type": "string"},
            "additionalProperties": {"type": ["string", "array"], "items": {"type": "string"}}}
 CASES["dev_container"] = (
     document(D19, "devcontainer.json", {"oneOf": [
         {"allOf": [{"oneOf": [ref2("dockerfile"), ref2("image")]}, ref2("common")]},
-        {"allOf": [ref2("compose"), ref2("common")]}], "unevaluatedProperties": False}, **{"$defs": {
+        {"allOf": [ref2("compose"), ref2("common")]}], "unevaluatedProperties": False}, **{
+        "$defs": {
             "common": {"type": "object", "properties": {
                 "name": text(), "features": {"type": "object", "additionalProperties": {
                     "type": ["object", "string", "boolean"]}}, "forwardPorts": array({"oneOf": [
-                        whole(maximum=65535, minimum=0), text(pattern="^([a-z0-9-]+):(\\d{1,5})$")]}),
+                        whole(maximum=65535, minimum=0), text(
+                        pattern="^([a-z0-9-]+):(\\d{1,5})$")]}),
                 "portsAttributes": {"type": "object", "patternProperties": {
                     "(^\\d+(-\\d+)?$)|(.+)": {"type": "object", "properties": {
-                        "onAutoForward": choice("notify openBrowser silent ignore"), "label": text(),
+                        "onAutoForward": choice("notify openBrowser silent ignore"), "label": text(
+                        ),
                         "protocol": choice("http https")}}}, "additionalProperties": False},
                 "postCreateCommand": command, "postStartCommand": command, "remoteUser": text(),
                 "remoteEnv": {"type": "object", "additionalProperties": {"type": [
                     "string", "null"]}}, "mounts": array({"anyOf": [text(), closed({
                         "type": choice("bind volume"), "source": text(), "target": text()},
-                        "type target")]}), "shutdownAction": choice("none stopContainer stopCompose"),
+                        "type target")]}), "shutdownAction": choice(
+                        "none stopContainer stopCompose"),
                 "customizations": {"type": "object"}}},
             "dockerfile": {"type": "object", "properties": {"build": {
                 "type": "object", "properties": {"dockerfile": text(), "context": text(), "target":
                                                  text(), "args": table(), "cacheFrom": STRINGS},
-                "required": ["dockerfile"], "unevaluatedProperties": False}}, "required": ["build"]},
+                "required": ["dockerfile"], "unevaluatedProperties": False}}, "required": [
+                "build"]},
             "image": {"type": "object", "properties": {"image": text()}, "required": ["image"]},
             "compose": {"type": "object", "properties": {"dockerComposeFile": STRINGS, "service":
                         text(), "runServices": texts(), "workspaceFolder": text()}, "required": [
@@ -628,7 +665,8 @@ CASES["angular_workspace"] = (
                 format="html-selector"), "projectType": choice("application library"), "architect":
                 table(ref("target")), "i18n": record({"sourceLocale": {"oneOf": [text(
                     pattern="^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$"), closed({"code": text(),
-                                                                           "baseHref": text()})]}})},
+                                                                           "baseHref": text(
+                                                                           )})]}})},
                 "root projectType"), "target": {"oneOf": [closed({
                     "builder": text(pattern="^[^:]+:[^:]+$"), "options": {"type": "object"},
                     "defaultConfiguration": text(), "configurations": table({"type": "object",
@@ -654,7 +692,8 @@ CASES["turbo"] = (
                             "extends tasks"),
         "task": closed({"dependsOn": texts(default=[]), "outputs": texts(), "cache": flag(
             default=True), "inputs": texts(), "env": array(ref("env")), "persistent": flag(),
-            "outputLogs": choice("full hash-only new-only errors-only none"), "interactive": flag()},
+            "outputLogs": choice("full hash-only new-only errors-only none"), "interactive": flag(
+            )},
             **{"not": {"required": ["persistent", "outputs"], "properties": {
                 "persistent": {"const": True}}}}),
         "env": text(pattern="^!?[A-Za-z_*][A-Za-z0-9_*]*$")}),
