@@ -1,4 +1,4 @@
-"""Seeds for the fuzz target `grammar`: the schemas of JSON-Schema-Test-Suite, each with an instance.
+"""Seeds for the fuzz target `grammar`: schemas of JSON-Schema-Test-Suite, each with an instance.
 
     schema_seeds.py TESTS CORPUS
 

@@ -1,8 +1,8 @@
 //! Nodes of the vocabulary's tree at which tokens stop being text.
 //!
 //! Inside a free string most tokens are allowed, and those are one mask. What is left are the nodes
-//! at which a token is text no longer: their exits, in lists, so that a walk reads them in a row and
-//! of most not even the node.
+//! at which a token is text no longer: their exits, in lists, so that a walk reads them in a row
+//! and of most not even the node.
 //!
 //! An exit is three words: index of its node | characters before it << 24, [`kind_of`] the bytes
 //! that follow it | depth << 24, the token that ends there ([`NONE`] or [`SEVERAL`]).

@@ -1,11 +1,11 @@
 //! Of the tokens that a grammar allows, those that the tokenizer would write.
 //!
-//! A model has learned from text as its tokenizer cuts it: where `{"` is a token, it has hardly seen
-//! `{` before a quote, and a name's first letter alone says little of the name. A grammar allows all
-//! of these, so where few texts may follow, each is tokenized behind the last token, and the first
-//! token of each is what may come. Text that is forced is then one token after the other without a
-//! choice. Where any text may follow, tokens that reach so far are as they were, but for a quote
-//! that a longer token would hold.
+//! A model has learned from text as its tokenizer cuts it: where `{"` is a token, it has hardly
+//! seen `{` before a quote, and a name's first letter alone says little of the name. A grammar
+//! allows all of these, so where few texts may follow, each is tokenized behind the last token, and
+//! the first token of each is what may come. Text that is forced is then one token after the other
+//! without a choice. Where any text may follow, tokens that reach so far are as they were, but for
+//! a quote that a longer token would hold.
 //!
 //! Source: Vieira et al. 2025, "Language Models over Canonical Byte-Pair Encodings" (arXiv
 //! 2506.07956).
@@ -43,8 +43,8 @@ impl Bytes {
 
 /// What cuts text into the tokens of a vocabulary.
 pub trait FirstToken {
-    /// The token that `text` begins with where it is tokenized behind the token `last` or, where
-    /// that would be another one then, by itself. `None` where that cannot be said.
+    /// The token that `text` begins with where it is tokenized behind the token `last`, or by
+    /// itself; `None` where `last` would be another one then.
     fn first_token(&self, last: Option<u32>, text: &[u8]) -> Option<u32>;
 }
 
@@ -134,15 +134,9 @@ struct Candidates {
 }
 
 impl Candidates {
-    /// Adds what begins with `text`; `None` where there is no room.
-    fn add(
-        &mut self,
-        trie: Trie<'_>,
-        first: Option<u32>,
-        text: &[u8],
-        is_open: bool,
-    ) -> Option<()> {
-        if let Some(first) = first.filter(|first| !self.tokens.contains(first)) {
+    /// Adds what begins with `text`, whose first token is `first`; `None` where there is no room.
+    fn add(&mut self, trie: Trie<'_>, first: u32, text: &[u8], is_open: bool) -> Option<()> {
+        if !self.tokens.contains(&first) {
             self.tokens.push(first).ok()?;
         }
         if is_open {
@@ -166,6 +160,31 @@ impl Constraint<'_> {
             self.drop_ends();
             return None;
         }
+        // Where the last token is that of no text that may follow, they are taken by themselves.
+        let mut left = self.narrow_behind(last, tokenizer)?;
+        if left.0 == 0 && last.is_some() {
+            left = self.narrow_behind(None, tokenizer)?;
+        }
+        let (count, mut only) = left;
+        if count == 0 {
+            return None;
+        }
+        for &end in &self.ends {
+            if has_bit(self.mask, end) {
+                set_bit(self.narrowed, end);
+                only = None;
+            }
+        }
+        core::mem::swap(&mut self.mask, &mut self.narrowed);
+        only.filter(|_| count == 1)
+    }
+
+    /// Finds the tokens that are left behind `last`: how many, and one of them.
+    fn narrow_behind(
+        &mut self,
+        last: Option<u32>,
+        tokenizer: &dyn FirstToken,
+    ) -> Option<(u32, Option<u32>)> {
         let trie = self.trie;
         let find = |most| {
             let (mut found, mut fits) = (Candidates::default(), Some(()));
@@ -173,33 +192,24 @@ impl Constraint<'_> {
                 // A character that is cut short would be tokenized as bytes.
                 let whole = text.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
                 let text = text.get(..whole).unwrap_or_default();
-                let first = tokenizer.first_token(last, text);
-                fits = fits.and_then(|()| found.add(trie, first, text, is_open));
+                if let (Some(first), Some(())) = (tokenizer.first_token(last, text), fits) {
+                    fits = found.add(trie, first, text, is_open);
+                }
             })?;
             fits.map(|()| found)
         };
         let Candidates { tokens, open } = BYTES.into_iter().find_map(find)?;
         let (mask, narrowed) = (&*self.mask, &mut *self.narrowed);
-        let is_allowed = |token: u32| has_bit(mask, token);
         narrowed.fill(0);
         let open = open.iter().flat_map(|&(first, end)| trie.tokens_between(first, end));
         let (mut count, mut only) = (0, None);
         for &token in tokens.iter().chain(open) {
-            if is_allowed(token) && !has_bit(narrowed, token) {
+            if has_bit(mask, token) && !has_bit(narrowed, token) {
                 set_bit(narrowed, token);
                 (count, only) = (count + 1, Some(token));
             }
         }
-        if count == 0 {
-            return None;
-        }
-        let ends = self.ends.iter().filter(|&&end| is_allowed(end));
-        for &end in ends {
-            set_bit(narrowed, end);
-            only = None;
-        }
-        core::mem::swap(&mut self.mask, &mut self.narrowed);
-        only.filter(|_| count == 1)
+        Some((count, only))
     }
 
     /// In a free string: takes away what ends with the string's quote where each byte that may come
@@ -209,7 +219,14 @@ impl Constraint<'_> {
         let mut behind = self.matcher.clone();
         let comes = behind.push(&self.automaton, QUOTE);
         let next = behind.next_bytes(self.automaton);
-        if !comes || !(1..=MAX_BEHIND).contains(&next.count()) {
+        if !comes || next.count() > MAX_BEHIND {
+            return;
+        }
+        // By counts some may not.
+        let may_come = |&byte: &u8| behind.clone().push(&self.automaton, byte);
+        let next: heapless::Vec<u8, { MAX_BEHIND as usize }> =
+            next.iter().filter(may_come).collect();
+        if next.is_empty() {
             return;
         }
         let trie = self.trie;
@@ -223,7 +240,7 @@ impl Constraint<'_> {
                 let tokens = joined.map_or(&[][..], |node| trie.tokens(node));
                 tokens.iter().any(|&token| has_bit(self.mask, token))
             };
-            if has_bit(self.mask, token) && next.iter().all(is_joined) {
+            if has_bit(self.mask, token) && next.iter().copied().all(is_joined) {
                 clear_bit(self.mask, token);
             }
         }

@@ -30,12 +30,12 @@ impl FirstToken for Tokenizer<'_> {
         if let Some(last) = last {
             self.bytes(last, &mut |bytes| fits &= together.extend_from_slice(bytes).is_ok());
         }
-        // A token that is no text has no influence on what follows.
-        fits &= !together.is_empty() && together.extend_from_slice(text).is_ok();
-        match first_two(self, &together) {
-            [first, Some(second)] if fits && first == last => Some(second),
-            _ => first_two(self, text)[0],
+        // A token that is no text has no influence on what follows; one that is long, hardly any.
+        if together.is_empty() || !fits || together.extend_from_slice(text).is_err() {
+            return first_two(self, text)[0];
         }
+        let [first, second] = first_two(self, &together);
+        second.filter(|_| first == last)
     }
 }
 

@@ -166,7 +166,7 @@ fn every_text_ends_and_is_whole_whatever_the_budget() {
     });
 }
 
-/// Of a text that goes on nothing is taken away; an end stays where a longer token does not hold it.
+/// Of a text that goes on nothing is taken away; an end is where a longer token holds it.
 #[test]
 fn where_any_text_may_follow_only_cut_ends_are_taken_away() {
     with_tokenizer("llama-bpe", |tokenizer| {
