@@ -58,6 +58,7 @@ mod compile;
 #[deny(clippy::indexing_slicing)]
 mod constraint;
 mod error;
+#[deny(clippy::indexing_slicing)]
 mod exits;
 #[deny(clippy::indexing_slicing)]
 mod gbnf;

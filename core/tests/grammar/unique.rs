@@ -240,7 +240,7 @@ fn walk(
 #[test]
 fn no_item_comes_twice_and_every_text_ends() {
     for source in UNIQUE {
-        walks(source, compile, |value| is_unique(value));
+        walks(source, compile, is_unique);
     }
 }
 
