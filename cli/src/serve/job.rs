@@ -103,6 +103,8 @@ pub(super) struct TextJob {
     pub(super) stop: Vec<Vec<u8>>,
     /// A compiled grammar that it keeps to.
     pub(super) grammar: Option<Vec<u32>>,
+    /// Whether that is of any JSON: the text is the command line's.
+    pub(super) is_json: bool,
     /// How the answer of a conversation is read; `None` for a text that goes on a prompt.
     pub(super) reading: Option<Reading>,
     /// How many alternatives of each token are reported; `None` where no scores are.

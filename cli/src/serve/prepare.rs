@@ -115,6 +115,8 @@ impl Prepare<'_, '_> {
         // The last token of a text is not evaluated, so it needs no position.
         let max_tokens = wanted.unwrap_or(u32::MAX).min(free as u32 + 1);
         let grammar = self.grammar(&request, max_tokens)?;
+        let format = request.response_format.as_ref();
+        let is_json = format.is_some_and(|format| format.kind == "json_object");
         if grammar.is_some() && !stop.is_empty() {
             return Err(ApiError::param("stop", "response_format says where the text ends"));
         }
@@ -137,6 +139,7 @@ impl Prepare<'_, '_> {
             sampling,
             stop,
             grammar,
+            is_json,
             reading,
             top_logprobs,
             events,

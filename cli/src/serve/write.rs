@@ -86,7 +86,8 @@ async fn try_write(
             let ends = constraint::ends(tokenizer);
             let constraint = Constraint::new(words, tree, n_vocab, ends, &mut masks);
             let constraint = constraint.map_err(ApiError::internal)?;
-            Some(Box::new(constraint.narrowed_by(tokenizer)))
+            let is_json = job.is_json;
+            Some(Box::new(if is_json { constraint } else { constraint.narrowed_by(tokenizer) }))
         }
         None => None,
     };

@@ -96,6 +96,9 @@ pub struct Constraint<'m> {
     pub(super) mask: &'m mut [u32],
     /// What [`Constrain::narrow`] leaves of it. `[n_vocab / 32]`
     pub(super) narrowed: &'m mut [u32],
+    /// Whether it chose the tokens that this mask, or the one before, has left.
+    pub(super) is_narrowed: bool,
+    pub(super) was_narrowed: bool,
     /// What it asks; without, it leaves all.
     tokenizer: Option<&'m dyn FirstToken>,
     pub(super) ends: heapless::Vec<u32, MAX_ENDS>,
@@ -134,6 +137,8 @@ impl<'m> Constraint<'m> {
             cache: Cache::new(cache, mask_words, trie.longest()),
             mask,
             narrowed,
+            is_narrowed: false,
+            was_narrowed: false,
             tokenizer: None,
             ends: ends.into_iter().filter(|&end| end < tokens).take(MAX_ENDS).collect(),
             closes: false,
@@ -156,6 +161,7 @@ impl<'m> Constraint<'m> {
     pub fn restart(&mut self) {
         self.matcher = Matcher::new(&self.automaton);
         self.closes = false;
+        self.is_narrowed = false;
     }
 
     fn find_mask(&mut self, left_after: u32) {
@@ -229,12 +235,17 @@ impl Constrain for Constraint<'_> {
         if !may_end && left > 0 && self.mask.iter().all(|&word| word == 0) {
             self.allow_closing();
         }
-        Allowed::of(self.mask, &self.ends, may_end)
+        let allowed = Allowed::of(self.mask, &self.ends, may_end);
+        self.was_narrowed = self.is_narrowed;
+        // Of one token nothing can be taken away.
+        self.is_narrowed = self.was_narrowed && allowed.only.is_some();
+        allowed
     }
 
     fn narrow(&mut self, last: Option<u32>) -> Option<u32> {
         // The closing's tokens are what they must be.
-        let tokenizer = self.tokenizer.filter(|_| !self.closes)?;
+        let has_room = self.narrowed.len() == self.mask.len();
+        let tokenizer = self.tokenizer.filter(|_| !self.closes && has_room)?;
         self.narrow_mask(last, tokenizer)
     }
 

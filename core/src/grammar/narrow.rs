@@ -68,18 +68,22 @@ impl<'a, 'w> Texts<'a, 'w> {
     }
 
     /// Calls `visit` with each text, as far as few may follow, and whether any may behind it.
-    /// `None` where there are too many.
-    fn each(&mut self, visit: &mut dyn FnMut(&[u8], bool)) -> Option<()> {
+    /// `None` where there are too many, or where `visit` says so.
+    fn each(&mut self, visit: &mut dyn FnMut(&[u8], bool) -> Option<()>) -> Option<()> {
         // Bytes below have been tried.
         let (mut least, mut steps) = (0u16, 0);
         loop {
+            // A text may end that others begin with.
+            if least == 0 && !self.text.is_empty() && self.at.is_complete(&self.automaton) {
+                visit(&self.text, false)?;
+            }
             let next = self.at.next_bytes(self.automaton);
             let is_open = next.is_any_text();
             let mut following = (least..256).map(|byte| byte as u8).filter(|&byte| next.has(byte));
             let ends = is_open || self.text.len() >= self.most;
             let Some(byte) = following.next().filter(|_| !ends) else {
                 if least == 0 {
-                    visit(&self.text, is_open);
+                    visit(&self.text, is_open)?;
                 }
                 match self.back() {
                     Some(byte) => least = u16::from(byte) + 1,
@@ -98,7 +102,7 @@ impl<'a, 'w> Texts<'a, 'w> {
                 self.text.push(byte).ok()?;
                 least = 0;
             } else {
-                // By its count it may not.
+                // A repetition's count forbids it.
                 self.begin_anew();
                 least = u16::from(byte) + 1;
             }
@@ -160,10 +164,17 @@ impl Constraint<'_> {
             self.drop_ends();
             return None;
         }
-        // Where the last token is that of no text that may follow, they are taken by themselves.
-        let mut left = self.narrow_behind(last, tokenizer)?;
-        if left.0 == 0 && last.is_some() {
-            left = self.narrow_behind(None, tokenizer)?;
+        // A text is taken by itself where the last token is not one of its own: where that was not
+        // chosen here, or where it is so with all texts.
+        let is_own = self.was_narrowed || last.is_none();
+        let mut left = self.narrow_behind(&|text| {
+            let by_itself = || if is_own { None } else { tokenizer.first_token(None, text) };
+            tokenizer.first_token(last, text).or_else(by_itself)
+        })?;
+        if left.0 == 0 && is_own {
+            left = self.narrow_behind(&|text| tokenizer.first_token(None, text))?;
+        } else {
+            self.is_narrowed = is_own;
         }
         let (count, mut only) = left;
         if count == 0 {
@@ -179,24 +190,21 @@ impl Constraint<'_> {
         only.filter(|_| count == 1)
     }
 
-    /// Finds the tokens that are left behind `last`: how many, and one of them.
+    /// Finds the tokens that are left where `first` is that of a text: how many, and one of them.
     fn narrow_behind(
         &mut self,
-        last: Option<u32>,
-        tokenizer: &dyn FirstToken,
+        first: &dyn Fn(&[u8]) -> Option<u32>,
     ) -> Option<(u32, Option<u32>)> {
         let trie = self.trie;
         let find = |most| {
-            let (mut found, mut fits) = (Candidates::default(), Some(()));
+            let mut found = Candidates::default();
             Texts::new(self.automaton, &self.matcher, most).each(&mut |text, is_open| {
                 // A character that is cut short would be tokenized as bytes.
                 let whole = text.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
                 let text = text.get(..whole).unwrap_or_default();
-                if let (Some(first), Some(())) = (tokenizer.first_token(last, text), fits) {
-                    fits = found.add(trie, first, text, is_open);
-                }
+                first(text).map_or(Some(()), |first| found.add(trie, first, text, is_open))
             })?;
-            fits.map(|()| found)
+            Some(found)
         };
         let Candidates { tokens, open } = BYTES.into_iter().find_map(find)?;
         let (mask, narrowed) = (&*self.mask, &mut *self.narrowed);
@@ -213,13 +221,13 @@ impl Constraint<'_> {
     }
 
     /// In a free string: takes away what ends with the string's quote where each byte that may come
-    /// next would be written with it, as one token that is allowed.
+    /// next could be written with it, as one token that is allowed.
     fn drop_ends(&mut self) {
         const QUOTE: u8 = b'"';
         let mut behind = self.matcher.clone();
         let comes = behind.push(&self.automaton, QUOTE);
         let next = behind.next_bytes(self.automaton);
-        if !comes || next.count() > MAX_BEHIND {
+        if !comes || next.count() > MAX_BEHIND || behind.is_complete(&self.automaton) {
             return;
         }
         // By counts some may not.

@@ -332,10 +332,11 @@ impl Walk<'_, '_> {
             exits.skip();
             let Some(level) = level else { continue };
             let counted = self.run.counts_to.min(level.used.into());
+            // Before a step, which may give sets other numbers.
+            self.levels.set(exit.depth.saturating_sub(1), level);
             let left = match last {
                 Some((used, left)) if used == counted => left,
                 _ => {
-                    self.levels.set(exit.depth.saturating_sub(1), level);
                     let left = self.left_by(level, byte, exit.depth);
                     // The step may have forgotten the run.
                     self.is_in_run(self.levels.level(base).set);
@@ -352,7 +353,6 @@ impl Walk<'_, '_> {
                 }
             }
             if exit.follows & next != 0 {
-                self.levels.set(exit.depth.saturating_sub(1), level);
                 self.levels.set(exit.depth, Level::new(set));
                 let end = exit.index + self.trie.node(exit.index).size;
                 let assumes_text = core::mem::replace(&mut self.assumes_text, false);

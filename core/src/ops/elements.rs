@@ -1,13 +1,13 @@
-//! Loops over elements that become vector instructions where code is compiled for size, too:
-//! compilers then make vectors only of loops whose count they know.
+//! Loops over elements, in steps where code is compiled for size: compilers then make vectors only
+//! of loops whose count they know.
 
-/// Elements a step where code is compiled for size: 128 bits, which most instruction sets with
-/// vectors have.
+/// Elements a step: 128 bits, which most instruction sets with vectors have.
 pub(super) const STEP: usize = 4;
 
-/// Replaces each `x[i]` by `f(x[i], y[i])`, as far as both go.
+/// Replaces each `x[i]` by `f(x[i], y[i])`; both are of one length.
 #[inline]
 pub(super) fn combine(x: &mut [f32], y: &[f32], f: impl Fn(f32, f32) -> f32) {
+    debug_assert!(x.len() == y.len());
     let plain = |x: &mut [f32], y: &[f32]| {
         for (x, y) in x.iter_mut().zip(y) {
             *x = f(*x, *y);

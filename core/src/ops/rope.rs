@@ -153,7 +153,7 @@ pub fn rotate(
     for head in row.chunks_exact_mut(head_dim.max(1)) {
         match pairing {
             Pairing::Adjacent => {
-                let (head, _) = head.as_chunks_mut::<2>();
+                let (head, _) = head.split_at_mut(2 * pairs).0.as_chunks_mut::<2>();
                 let (steps, rest) = head.as_chunks_mut::<STEP>();
                 let (cosines, last_cosines) = cosines.as_chunks::<STEP>();
                 let (sines, last_sines) = sines.as_chunks::<STEP>();
@@ -359,5 +359,30 @@ mod tests {
             assert_eq!(result, Err(OpError::Shape), "{head_dim}");
         }
         assert_eq!(rotate(&mut row, 6, Pairing::Halves, &angles, &angles), Ok(()));
+    }
+
+    /// What is behind the last pair stays, whatever the lengths are in steps of vectors.
+    #[test]
+    fn a_part_of_a_head_turns() {
+        for (head_dim, pairs) in [(80, 10), (14, 3), (64, 32), (22, 11), (16, 1), (30, 13)] {
+            let cosines: Vec<f32> = (0..pairs).map(|pair| 0.5 + pair as f32 * 0.01).collect();
+            let sines: Vec<f32> = (0..pairs).map(|pair| 0.25 - pair as f32 * 0.02).collect();
+            let row: Vec<f32> = (0..2 * head_dim).map(|at| at as f32 - 7.5).collect();
+            for pairing in [Pairing::Adjacent, Pairing::Halves] {
+                let mut expected = row.clone();
+                for head in expected.chunks_exact_mut(head_dim) {
+                    for pair in 0..pairs {
+                        let [x, y] = match pairing {
+                            Pairing::Adjacent => [2 * pair, 2 * pair + 1],
+                            Pairing::Halves => [pair, pairs + pair],
+                        };
+                        [head[x], head[y]] = turn([head[x], head[y]], cosines[pair], sines[pair]);
+                    }
+                }
+                let mut turned = row.clone();
+                rotate(&mut turned, head_dim, pairing, &cosines, &sines).unwrap();
+                assert_eq!(turned, expected, "{pairs} pairs of {head_dim}, {pairing:?}");
+            }
+        }
     }
 }

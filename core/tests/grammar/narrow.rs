@@ -187,3 +187,20 @@ fn where_any_text_may_follow_only_cut_ends_are_taken_away() {
         });
     });
 }
+
+/// A text that others begin with can come, too.
+#[test]
+fn every_text_of_few_can_come() {
+    with_tokenizer("llama-bpe", |tokenizer| {
+        let schema = r#"{"enum": [1, 12, 123, "a", "ab", "abc", null]}"#;
+        with_constraints(tokenizer, &[schema], |_, constraint| {
+            let mut random = Random(3);
+            let texts: HashSet<Vec<u8>> = (0..400)
+                .map(|_| text_of(tokenizer, &write(tokenizer, constraint, 20, &mut random)))
+                .collect();
+            for text in ["1", "12", "123", "\"a\"", "\"ab\"", "\"abc\"", "null"] {
+                assert!(texts.contains(text.as_bytes()), "{text}");
+            }
+        });
+    });
+}
