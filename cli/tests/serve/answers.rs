@@ -190,7 +190,9 @@ fn json_is_whole_and_what_a_schema_says() {
     };
     let (_, answer) = text(wanted(&schema), 60);
     let value = content(&answer);
-    assert!(value["a"].is_i64() && ["x", "y"].contains(&value["b"].as_str().unwrap()), "{value}");
+    // An integer of many digits is none of 64 bits.
+    let is_whole = value["a"].as_f64().is_some_and(|number| number.fract() == 0.0);
+    assert!(is_whole && ["x", "y"].contains(&value["b"].as_str().unwrap()), "{value}");
     let (status, answer) = text(wanted(&schema), 2);
     assert_eq!((status, answer.code()), (400, "invalid_value".into()));
     for (schema, word) in [
