@@ -99,7 +99,7 @@ pub struct Constraint<'m> {
     /// Whether it chose the tokens that this mask, or the one before, has left.
     pub(super) is_narrowed: bool,
     pub(super) was_narrowed: bool,
-    /// What it asks; without, it leaves all.
+    /// What `narrow` asks; without one, the mask stays as it is.
     tokenizer: Option<&'m dyn FirstToken>,
     pub(super) ends: heapless::Vec<u32, MAX_ENDS>,
     /// The next token is one of the closing, whatever else its bytes could mean.

@@ -11,7 +11,7 @@ use super::trie::{MAX_TOKEN_BYTES, MAX_TOKENS, NODE_WORDS, NONE, TEXT, WORD, cla
 use super::utf8::{self, Partial};
 
 pub(super) const EXIT_WORDS: usize = 3;
-/// Bits of an index, and of kinds.
+/// Bits of an index; kinds have as many.
 const SHIFT: u32 = 24;
 /// Several tokens with the same bytes.
 const SEVERAL: u32 = u32::MAX - 1;
@@ -50,7 +50,7 @@ pub(super) const fn kind_of(byte: u8) -> u32 {
     }
 }
 
-/// An exit of which nothing is known but its place.
+/// An exit before [`finish`]: only its place is known.
 pub(super) const fn exit(index: u32, characters: usize, depth: usize) -> [u32; EXIT_WORDS] {
     [index | (characters as u32) << SHIFT, (depth as u32) << SHIFT, NONE]
 }

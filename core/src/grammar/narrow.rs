@@ -22,10 +22,10 @@ use super::trie::{Trie, clear_bit, set_bit};
 const BYTES: [usize; 3] = [MAX_BYTES, 16, 10];
 const MAX_BYTES: usize = 28;
 
-/// With more bytes that may come next, any text may.
+/// If more bytes than these may come next, any text may.
 const MANY_BYTES: u32 = 40;
 
-/// Bytes of all texts together: of more, it takes too long to look at them.
+/// Most bytes taken in all: with more, the mask stays as it is.
 const MAX_STEPS: u32 = 256;
 
 /// Most bytes that may follow a string's end.
@@ -35,7 +35,8 @@ const MAX_BEHIND: u32 = 8;
 const MAX_TEXTS: usize = 64;
 
 impl Bytes {
-    /// Whether so many bytes may come that nothing is known of the text. Digits go on and on.
+    /// Whether so many bytes may come that nothing is known of the text. All ten digits mean a
+    /// number of any length.
     fn is_any_text(&self) -> bool {
         self.count() > MANY_BYTES || (b'0'..=b'9').all(|digit| self.has(digit))
     }
@@ -43,8 +44,8 @@ impl Bytes {
 
 /// What cuts text into the tokens of a vocabulary.
 pub trait FirstToken {
-    /// The token that `text` begins with where it is tokenized behind the token `last`, or by
-    /// itself; `None` where `last` would be another one then.
+    /// The first token of `text` behind the token `last`, or alone if that is `None`. `None` if
+    /// `last` itself would be tokenized differently then.
     fn first_token(&self, last: Option<u32>, text: &[u8]) -> Option<u32>;
 }
 

@@ -493,7 +493,7 @@ impl Walk<'_, '_> {
             || (self.levels.sets.get(set).begins_run != Some(false) && self.begin_run(set))
     }
 
-    // Asked of each node, and most often known: not a part of the caller.
+    // Asked of each node, and mostly known: kept out of line.
     #[inline(never)]
     fn begin_run(&mut self, set: u16) -> bool {
         let found = self.find_run(set);

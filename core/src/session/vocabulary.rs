@@ -1,4 +1,4 @@
-//! What grammars ask of a tokenizer, which they know nothing of: both are peers.
+//! What grammars ask of a tokenizer. Both are peers in layer 6, so it is implemented here.
 
 use crate::grammar::{FirstToken, TokenBytes};
 use crate::tokenizer::{TokenKind, Tokenizer};
@@ -30,7 +30,7 @@ impl FirstToken for Tokenizer<'_> {
         if let Some(last) = last {
             self.bytes(last, &mut |bytes| fits &= together.extend_from_slice(bytes).is_ok());
         }
-        // A token that is no text has no influence on what follows; one that is long, hardly any.
+        // A token without text does not affect what follows; a very long one hardly does.
         if together.is_empty() || !fits || together.extend_from_slice(text).is_err() {
             return first_two(self, text)[0];
         }

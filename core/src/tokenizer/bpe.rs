@@ -116,8 +116,8 @@ impl<'m> Bpe<'m> {
     }
 }
 
-/// What merges make, looked for where trainers put it: merges add tokens one after the other, so
-/// that most make the token behind that of the merge before.
+/// Finds the token that a merge makes. Trainers add tokens in the order of merges, so the next id
+/// is tried first.
 struct Products<'v, 'm> {
     vocabulary: &'v Vocabulary<'m>,
     /// The token that is expected.

@@ -211,7 +211,7 @@ impl SpecialTokens {
         self.ends.contains(&token)
     }
 
-    /// The tokens that may be something else than normal text, some of them twice.
+    /// Tokens that may not be normal text; some appear twice.
     pub(super) fn unusual(&self, vocabulary: &Vocabulary<'_>) -> impl Iterator<Item = u32> {
         self.overrides.iter().map(|&(token, _)| token).chain(vocabulary.unusual())
     }

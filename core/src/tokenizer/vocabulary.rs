@@ -212,7 +212,7 @@ impl<'m> Vocabulary<'m> {
     // Called from three places: one copy.
     #[inline(never)]
     pub(super) fn find_joined(&self, hash: Hasher, left: &[u8], right: &[u8]) -> Option<u32> {
-        // A call that compares nothing takes as long as one that does.
+        // Without a call to compare an empty rest.
         let is_it = |text: &[u8]| match text.strip_prefix(left) {
             Some(b"") => right.is_empty(),
             rest => rest == Some(right),
