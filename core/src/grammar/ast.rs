@@ -226,8 +226,8 @@ impl<'w> Builder<'w> {
         self.add(CALL, rule.0, list_word(min, max, 0), LIST, 1)
     }
 
-    /// A call of a rule that is such an item, of which there are so many, or as many as there can
-    /// be where that is 0; what it may cost is found later.
+    /// A call of an item of such a list: after fewer than `most` items there is a new one. 0 leaves
+    /// that to be found later, as the cost always is.
     pub(super) fn item(&mut self, rule: Rule, most: u32) -> Result<Node, GrammarError> {
         self.add(CALL, rule.0, item_word(most, 0, TOO_COSTLY), ITEM, 1)
     }

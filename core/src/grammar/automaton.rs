@@ -105,7 +105,7 @@ pub(super) enum Role {
     Member {
         bit: u32,
     },
-    /// Calls a list of `min` to `max` items, each of which has a `share` of the memory
+    /// Calls a list of `min` to `max` items; each has a `share` of the memory
     /// ([`super::unique::share`]).
     List {
         min: u32,

@@ -7,7 +7,7 @@ use super::compile::Grammar;
 use super::error::GrammarError;
 use super::matcher::Matcher;
 use super::narrow::FirstToken;
-use super::trie::{TokenBytes, Trie, set_bit};
+use super::trie::{TokenBytes, Trie, has_bit, set_bit};
 use super::walk::Levels;
 
 /// Most tokens that end a text.
@@ -205,7 +205,7 @@ impl<'m> Constraint<'m> {
 
     /// Whether a token was allowed.
     pub fn allows(&self, token: u32) -> bool {
-        self.mask.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1)
+        has_bit(self.mask, token)
     }
 
     /// Takes the bytes of a token that was allowed. `false` where no text begins so.

@@ -68,9 +68,8 @@ impl Bytes {
 
     /// The only byte, if there is one.
     pub(super) fn only(&self) -> Option<u8> {
-        let count: u32 = self.0.iter().map(|word| word.count_ones()).sum();
         let (index, word) = (0u8..).zip(self.0).find(|&(_, word)| word != 0)?;
-        (count == 1).then_some(index * 32 + word.trailing_zeros() as u8)
+        (self.count() == 1).then_some(index * 32 + word.trailing_zeros() as u8)
     }
 
     fn add_all(&mut self, words: &[u32]) {
@@ -189,8 +188,7 @@ impl Loop {
         partials: None,
     };
 
-    /// The bytes of ASCII by which a token is text no longer, or leaves: of those that are no part
-    /// of words.
+    /// The ASCII bytes, outside of words, at which a token stops being text or leaves the loop.
     pub(super) fn exits(&self) -> impl Iterator<Item = u8> + use<> {
         let [all, _, plain, words, ..] = CLASSES;
         let bytes = self.stays.0.iter().zip(self.leaves.0).zip(all.0).zip(plain.0).zip(words.0);

@@ -1,4 +1,4 @@
-//! Of the tokens that a grammar allows, those that the tokenizer would write.
+//! Keeps, of the tokens that a grammar allows, those that the tokenizer itself would write.
 //!
 //! A model has learned from text as its tokenizer cuts it: where `{"` is a token, it has hardly
 //! seen `{` before a quote, and a name's first letter alone says little of the name. A grammar
@@ -15,7 +15,7 @@ use super::constraint::Constraint;
 use super::exits::{Exit, kind_of};
 use super::loops::Bytes;
 use super::matcher::Matcher;
-use super::trie::{Trie, clear_bit, set_bit};
+use super::trie::{Trie, clear_bit, has_bit, set_bit};
 
 /// Bytes that are looked ahead for: longer than most names. Where texts are too many, fewer are
 /// enough to tell most first tokens.
@@ -35,8 +35,8 @@ const MAX_BEHIND: u32 = 8;
 const MAX_TEXTS: usize = 64;
 
 impl Bytes {
-    /// Whether so many bytes may come that nothing is known of the text. All ten digits mean a
-    /// number of any length.
+    /// Whether any text may follow: many bytes may come next, or all ten digits, as in a number of
+    /// any length.
     fn is_any_text(&self) -> bool {
         self.count() > MANY_BYTES || (b'0'..=b'9').all(|digit| self.has(digit))
     }
@@ -68,8 +68,8 @@ impl<'a, 'w> Texts<'a, 'w> {
         Self { automaton, from, at: from.clone(), text, most, branches: 0 }
     }
 
-    /// Calls `visit` with each text, as far as few may follow, and whether any may behind it.
-    /// `None` where there are too many, or where `visit` says so.
+    /// Calls `visit` with each possible text, and whether any text may follow it. `None` if there
+    /// are too many, or if `visit` returns it.
     fn each(&mut self, visit: &mut dyn FnMut(&[u8], bool) -> Option<()>) -> Option<()> {
         // Bytes below have been tried.
         let (mut least, mut steps) = (0u16, 0);
@@ -129,7 +129,7 @@ impl<'a, 'w> Texts<'a, 'w> {
     }
 }
 
-/// The tokens of which one may come.
+/// Tokens that may come next.
 #[derive(Default)]
 struct Candidates {
     /// The first tokens of texts.
@@ -254,8 +254,4 @@ impl Constraint<'_> {
             }
         }
     }
-}
-
-fn has_bit(mask: &[u32], token: u32) -> bool {
-    mask.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1)
 }

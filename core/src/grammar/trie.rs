@@ -388,6 +388,11 @@ pub(super) fn set_bit(set: &mut [u32], member: u32) {
     }
 }
 
+/// Whether one is set.
+pub(super) fn has_bit(set: &[u32], member: u32) -> bool {
+    set.get(member as usize / 32).is_some_and(|word| word >> (member % 32) & 1 == 1)
+}
+
 /// Clears one.
 pub(super) fn clear_bit(mask: &mut [u32], token: u32) {
     if let Some(word) = mask.get_mut(token as usize / 32) {

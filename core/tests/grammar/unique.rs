@@ -291,22 +291,25 @@ fn walks(source: &str, compile: Compile, is_right: impl Fn(&Value) -> bool) {
     );
 }
 
+/// Whether an array of unique items takes each of these texts.
+fn check_items(reading: Reading, items: &str, texts: &[(&str, bool)]) {
+    let source = format!(r#"{{"type":"array","items":{items},"uniqueItems":true}}"#);
+    with_automaton(
+        |words| schema_as(source.as_bytes(), reading, false, words),
+        |automaton| {
+            let automaton = automaton.unwrap();
+            for &(text, expected) in texts {
+                let is_taken = verdict(&automaton, text.as_bytes()) == Verdict::Accepted;
+                assert_eq!(is_taken, expected, "{source} {text}");
+            }
+        },
+    );
+}
+
 /// What is equal however it is written, and what is not.
 #[test]
 fn equal_values_are_equal_bytes() {
-    let check = |items: &str, texts: &[(&str, bool)]| {
-        let source = format!(r#"{{"type":"array","items":{items},"uniqueItems":true}}"#);
-        with_automaton(
-            |words| compile(&source, words),
-            |automaton| {
-                let automaton = automaton.unwrap();
-                for &(text, expected) in texts {
-                    let is_taken = verdict(&automaton, text.as_bytes()) == Verdict::Accepted;
-                    assert_eq!(is_taken, expected, "{source} {text}");
-                }
-            },
-        );
-    };
+    let check = |items: &str, texts: &[_]| check_items(Reading::Open, items, texts);
     check(
         r#"{"type":"string"}"#,
         &[
@@ -347,19 +350,7 @@ fn equal_values_are_equal_bytes() {
 /// Objects are equal in any order of their members, so that only one is written.
 #[test]
 fn equal_objects_and_arrays_are_equal_bytes() {
-    let check = |items: &str, texts: &[(&str, bool)]| {
-        let source = format!(r#"{{"type":"array","items":{items},"uniqueItems":true}}"#);
-        with_automaton(
-            |words| compile_closed(&source, words),
-            |automaton| {
-                let automaton = automaton.unwrap();
-                for &(text, expected) in texts {
-                    let is_taken = verdict(&automaton, text.as_bytes()) == Verdict::Accepted;
-                    assert_eq!(is_taken, expected, "{source} {text}");
-                }
-            },
-        );
-    };
+    let check = |items: &str, texts: &[_]| check_items(Reading::Closed, items, texts);
     check(
         r#"{"anyOf":[{"type":"object","properties":{"b":{"type":"number"},"a":{"type":"number"}}},
             {"type":"object","properties":{"a":{"type":"number"},"b":{"type":"number"},"c":{}}},

@@ -238,7 +238,7 @@ impl Compiler<'_, '_, '_> {
         self.parts.bracketed(self.builder, (b'[', b']'), content, false)
     }
 
-    /// Arrays whose items are all different, the first of which is one that must be there.
+    /// Arrays without equal items that begin with the item that `contains` asks for.
     fn unique_containing(
         &mut self,
         set: &Set,
