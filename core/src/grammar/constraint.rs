@@ -226,11 +226,11 @@ impl Constrain for Constraint<'_> {
     }
 
     fn allow(&mut self, left: u32) -> Allowed {
-        self.mask.fill(0);
         self.closes = false;
         let may_end = self.tokens_to_close() == 0;
-        if let Some(left_after) = left.checked_sub(1) {
-            self.find_mask(left_after);
+        match left.checked_sub(1) {
+            Some(left_after) => self.find_mask(left_after),
+            None => self.mask.fill(0),
         }
         if !may_end && left > 0 && self.mask.iter().all(|&word| word == 0) {
             self.allow_closing();

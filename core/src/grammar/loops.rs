@@ -68,8 +68,7 @@ impl Bytes {
 
     /// The only byte, if there is one.
     pub(super) fn only(&self) -> Option<u8> {
-        let (index, word) = (0u8..).zip(self.0).find(|&(_, word)| word != 0)?;
-        (self.count() == 1).then_some(index * 32 + word.trailing_zeros() as u8)
+        self.iter().next().filter(|_| self.count() == 1)
     }
 
     fn add_all(&mut self, words: &[u32]) {
@@ -80,8 +79,15 @@ impl Bytes {
         self.0.iter().skip(4).all(|&word| word == 0)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = u8> + use<'_> {
-        (0..=u8::MAX).filter(|&byte| self.has(byte))
+    /// The bytes, lowest first.
+    pub(super) fn iter(self) -> impl Iterator<Item = u8> {
+        let mut left = self.0;
+        core::iter::from_fn(move || {
+            let (word, index) = left.iter_mut().zip(0u8..).find(|(word, _)| **word != 0)?;
+            let bit = word.trailing_zeros() as u8;
+            *word &= *word - 1;
+            Some(32 * index + bit)
+        })
     }
 
     /// How many there are.
@@ -195,14 +201,9 @@ impl Loop {
         let words = bytes.map(|((((stays, leaves), all), plain), words)| {
             all & !plain & (stays | leaves) | plain & !words & !stays
         });
-        let mut left = [0; 4];
-        left.iter_mut().zip(words).for_each(|(left, word)| *left = word);
-        core::iter::from_fn(move || {
-            let (word, index) = left.iter_mut().zip(0u8..).find(|(word, _)| **word != 0)?;
-            let bit = word.trailing_zeros() as u8;
-            *word &= *word - 1;
-            Some(32 * index + bit)
-        })
+        let mut exits = Bytes::EMPTY;
+        exits.0.iter_mut().zip(words).take(4).for_each(|(exits, word)| *exits = word);
+        exits.iter()
     }
 
     /// Of two stacks: bytes stay that stay in both.

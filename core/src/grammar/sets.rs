@@ -141,8 +141,7 @@ impl Sets {
         let next = *self.next(automaton, pool, set);
         match self.nexts.get_mut(usize::from(set) % NEXTS) {
             Some((_, _, kinds @ 0)) => {
-                let bytes = (0..=u8::MAX).filter(|&byte| next.has(byte));
-                *kinds = bytes.fold(0, |kinds, byte| kinds | kind_of(byte));
+                *kinds = next.iter().fold(0, |kinds, byte| kinds | kind_of(byte));
                 *kinds
             }
             Some((_, _, kinds)) => *kinds,

@@ -175,7 +175,7 @@ impl<'s> SortedTokens<'s> {
         let needed = self.trie_words();
         let Some(words) = words.get_mut(..needed) else { return Err(too_small(needed)) };
         fill(self, vocabulary, words);
-        Ok(Trie { words })
+        Ok(Trie::from_words(words))
     }
 }
 
@@ -403,7 +403,11 @@ pub(super) fn clear_bit(mask: &mut [u32], token: u32) {
 /// A vocabulary's tree.
 #[derive(Clone, Copy, Debug)]
 pub struct Trie<'w> {
-    words: &'w [u32],
+    /// What is before the nodes.
+    head: &'w [u32],
+    nodes: &'w [[u32; NODE_WORDS]],
+    /// What is behind them.
+    rest: &'w [u32],
 }
 
 /// A node, which stands for the bytes on the way to it.
@@ -425,11 +429,17 @@ impl<'w> Trie<'w> {
     /// A tree built before, in these words: to give back what building took beside it. Words from
     /// elsewhere give a tree that means nothing.
     pub const fn from_words(words: &'w [u32]) -> Self {
-        Self { words }
+        let (head, rest) = words.split_at(if words.len() < NODES { words.len() } else { NODES });
+        let nodes = match head.first() {
+            Some(&nodes) => (nodes as usize).saturating_add(1).saturating_mul(NODE_WORDS),
+            None => 0,
+        };
+        let (nodes, rest) = rest.split_at(if rest.len() < nodes { rest.len() } else { nodes });
+        Self { head, nodes: nodes.as_chunks().0, rest }
     }
 
     fn word(self, at: usize) -> u32 {
-        self.words.get(at).copied().unwrap_or(0)
+        self.head.get(at).copied().unwrap_or(0)
     }
 
     /// Nodes; indices are below it.
@@ -444,7 +454,7 @@ impl<'w> Trie<'w> {
 
     /// Bytes of memory.
     pub const fn bytes(&self) -> usize {
-        4 * self.words.len()
+        4 * (self.head.len() + NODE_WORDS * self.nodes.len() + self.rest.len())
     }
 
     /// Whether a token is this byte alone.
@@ -454,8 +464,7 @@ impl<'w> Trie<'w> {
 
     #[inline]
     pub(super) fn node(self, index: u32) -> TrieNode {
-        let at = NODES + index as usize * NODE_WORDS;
-        match self.words.get(at..at + NODE_WORDS) {
+        match self.nodes.get(index as usize) {
             Some(&[head, place]) => TrieNode {
                 byte: head as u8,
                 size: subtree(head),
@@ -487,11 +496,7 @@ impl<'w> Trie<'w> {
     pub(super) fn tokens_between(self, index: u32, end: u32) -> &'w [u32] {
         let first = self.node(index).first_token as usize;
         let end = self.node(end).first_token as usize;
-        self.behind_nodes().get(first..end).unwrap_or_default()
-    }
-
-    fn behind_nodes(self) -> &'w [u32] {
-        self.words.get(NODES + (self.nodes() as usize + 1) * NODE_WORDS..).unwrap_or_default()
+        self.rest.get(first..end).unwrap_or_default()
     }
 
     /// How many exits are in lists below one.
@@ -502,7 +507,7 @@ impl<'w> Trie<'w> {
     /// The exits of a list from the node `first` to before `end`.
     pub(super) fn exits(self, list: usize, (first, end): (u32, u32)) -> Exits<'w> {
         let (from, to) = (self.exits_below(list), self.exits_below(list + 1));
-        let exits = self.behind_nodes().get(self.word(1) as usize..).unwrap_or_default();
+        let exits = self.rest.get(self.word(1) as usize..).unwrap_or_default();
         let exits = exits.as_chunks::<EXIT_WORDS>().0.get(from..to).unwrap_or_default();
         Exits::new(list, exits, (first, end))
     }
@@ -515,13 +520,13 @@ impl<'w> Trie<'w> {
     /// A bit for each token that is all text.
     pub(super) fn text_mask(self) -> &'w [u32] {
         let at = self.before_texts() + self.word(3) as usize;
-        self.behind_nodes().get(at..).unwrap_or_default()
+        self.rest.get(at..).unwrap_or_default()
     }
 
     /// The tokens that are all text and have more than so many characters, longest first.
     pub(super) fn texts_longer_than(self, characters: u32) -> &'w [u32] {
         let at = HEADER_WORDS + ROOTS + (characters as usize).min(LONGER - 1);
-        let texts = self.behind_nodes().get(self.before_texts()..).unwrap_or_default();
+        let texts = self.rest.get(self.before_texts()..).unwrap_or_default();
         texts.get(..self.word(at) as usize).unwrap_or_default()
     }
 

@@ -63,7 +63,7 @@ impl Levels {
         }
     }
 
-    /// Sets the bits of `mask` for the tokens after which a text can be closed with `left_after`
+    /// Makes `mask` the bits of the tokens after which a text can be closed with `left_after`
     /// tokens. The matcher is as before, but for its notes of the walk.
     pub(super) fn walk(
         &mut self,
@@ -149,10 +149,10 @@ impl Walk<'_, '_> {
         let words = (0..=0x7F).filter(|&byte| class_of(byte) >= WORD);
         let mut some = words.chain(FIRST_BYTES);
         self.assumes_text = is_text || some.all(|byte| self.may_come(0, byte));
-        if self.assumes_text {
-            let texts = self.mask.iter_mut().zip(self.trie.text_mask());
-            texts.for_each(|(word, texts)| *word |= texts);
-        }
+        let texts = if self.assumes_text { self.trie.text_mask() } else { &[] };
+        let (first, rest) = self.mask.split_at_mut(texts.len().min(self.mask.len()));
+        first.iter_mut().zip(texts).for_each(|(word, texts)| *word = *texts);
+        rest.fill(0);
         if is_text {
             let Run { room, counted, .. } = self.run;
             let longer = self.trie.texts_longer_than(room);
@@ -324,6 +324,7 @@ impl Walk<'_, '_> {
     /// come.
     fn leave(&mut self, exits: &mut Exits<'_>, end: u32, base: usize) {
         let byte = exits.byte();
+        let counts_none = self.run.counts_to == 0 && self.run.room >= self.trie.longest();
         // Where the byte has led, after so many characters.
         let mut last: Option<(u32, Option<Left>)> = None;
         while let Some(exit) = exits.peek().filter(|exit| exit.index < end) {
@@ -345,14 +346,16 @@ impl Walk<'_, '_> {
             };
             last = Some((counted, left));
             let Some(Left { set, closing, next }) = left else { continue };
-            if let Some(token) = token {
-                if closing <= self.left_after {
-                    self.allow(&[token], closing);
-                } else {
-                    self.walked.budgeted = true;
+            self.end(token, closing);
+            if exit.follows & next == 0 {
+                // Characters before mean nothing: what ends there, too, is all that counts.
+                let is_like = |exit: &Exit| exit.index < end && exit.follows & next == 0;
+                while counts_none && let Some(exit) = exits.peek().filter(is_like) {
+                    let Ok(token) = exit.token else { return };
+                    exits.skip();
+                    self.end(token, closing);
                 }
-            }
-            if exit.follows & next != 0 {
+            } else {
                 self.levels.set(exit.depth, Level::new(set));
                 let end = exit.index + self.trie.node(exit.index).size;
                 let assumes_text = core::mem::replace(&mut self.assumes_text, false);
@@ -362,6 +365,16 @@ impl Walk<'_, '_> {
                 last = None;
                 self.is_in_run(self.levels.level(base).set);
             }
+        }
+    }
+
+    /// Allows the token of an exit, if there is one and the text can be closed behind it.
+    fn end(&mut self, token: Option<u32>, closing: u32) {
+        let Some(token) = token else { return };
+        if closing <= self.left_after {
+            self.allow(&[token], closing);
+        } else {
+            self.walked.budgeted = true;
         }
     }
 
