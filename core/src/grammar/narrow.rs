@@ -1,4 +1,4 @@
-//! Keeps, of the tokens that a grammar allows, those that the tokenizer itself would write.
+//! Narrows the tokens that a grammar allows to those that the tokenizer would write.
 //!
 //! A model has learned from text as its tokenizer cuts it: where `{"` is a token, it has hardly
 //! seen `{` before a quote, and a name's first letter alone says little of the name. A grammar

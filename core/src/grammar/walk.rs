@@ -346,14 +346,14 @@ impl Walk<'_, '_> {
             };
             last = Some((counted, left));
             let Some(Left { set, closing, next }) = left else { continue };
-            self.end(token, closing);
+            self.allow_exit(token, closing);
             if exit.follows & next == 0 {
-                // Characters before mean nothing: what ends there, too, is all that counts.
+                // The run counts no characters, so that exits like this one differ only in tokens.
                 let is_like = |exit: &Exit| exit.index < end && exit.follows & next == 0;
                 while counts_none && let Some(exit) = exits.peek().filter(is_like) {
                     let Ok(token) = exit.token else { return };
                     exits.skip();
-                    self.end(token, closing);
+                    self.allow_exit(token, closing);
                 }
             } else {
                 self.levels.set(exit.depth, Level::new(set));
@@ -369,7 +369,7 @@ impl Walk<'_, '_> {
     }
 
     /// Allows the token of an exit, if there is one and the text can be closed behind it.
-    fn end(&mut self, token: Option<u32>, closing: u32) {
+    fn allow_exit(&mut self, token: Option<u32>, closing: u32) {
         let Some(token) = token else { return };
         if closing <= self.left_after {
             self.allow(&[token], closing);
