@@ -1,11 +1,11 @@
 //! Rules under construction: trees of nodes in the caller's memory, what every front end builds.
 //!
-//! A node is [`NODE_WORDS`] words: kind, three arguments, the next of the same parent. Heights are
-//! kept and limited, so that what walks a tree may call itself.
+//! Heights are kept and limited, so that what walks a tree may call itself.
 
 use super::automaton::{ITEM, LIST, MEMBER, SET, TOO_COSTLY, item_word, list_word};
 use super::error::{GrammarError, GrammarErrorKind};
-use super::space::Space;
+use super::graph::Written;
+use super::space::{At, Space, Table, Word, record};
 
 /// No upper limit of a repetition.
 pub(super) const UNLIMITED: u32 = u32::MAX;
@@ -17,33 +17,46 @@ const MAX_HEIGHT: u32 = 128;
 /// them; what is repeated more often is called and counted.
 const MAX_WRITTEN_OUT: u32 = 6;
 
-pub(super) const NODE_WORDS: usize = 5;
-
-/// Words of a rule's record: its tree, where its name is in the source, bytes of the name, flags.
-pub(super) const RULE_WORDS: usize = 4;
-
-/// The rule's tree is there.
-const DEFINED: u32 = 1;
-/// The rule matches the empty text.
-pub(super) const NULLABLE: u32 = 2;
-
-/// A tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Node(u32);
-
-impl Node {
-    pub(super) const fn to_word(self) -> u32 {
-        self.0
-    }
-
-    pub(super) const fn from_word(word: u32) -> Self {
-        Self(word)
+record! {
+    /// A node of a tree.
+    pub(super) struct NodeRecord {
+        /// The kind's number, whether the node has a parent, and its height.
+        head: u32,
+        a: u32,
+        b: u32,
+        c: u32,
+        /// The next child of the same parent.
+        next: Option<Node>,
     }
 }
+
+record! {
+    struct RuleRecord {
+        tree: Option<Node>,
+        /// Where its name is in the source.
+        name: u32,
+        name_bytes: u32,
+        /// Whether it matches the empty text.
+        is_nullable: bool,
+    }
+}
+
+/// A tree.
+pub(super) type Node = At<NodeRecord>;
 
 /// A rule by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rule(pub(super) u32);
+
+impl Word for Rule {
+    fn from_word(word: u32) -> Self {
+        Self(word)
+    }
+
+    fn to_word(self) -> u32 {
+        self.0
+    }
+}
 
 /// What a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +77,8 @@ pub(super) enum Kind {
     Repeat { min: u32, max: u32 },
     /// A rule, `min` to `max` times, called and counted; or as [`super::automaton::Role`] says.
     Call { rule: Rule, min: u32, max: u32 },
-    /// What a [`super::graph`] at `table` says.
-    Graph { table: usize, states: u32 },
+    /// What a graph says.
+    Graph(Written),
 }
 
 const EMPTY: u32 = 0;
@@ -85,8 +98,7 @@ const HEIGHT_SHIFT: u32 = 16;
 /// Trees and rules.
 pub(super) struct Builder<'w> {
     pub(super) space: Space<'w>,
-    rules_top: usize,
-    rules: u32,
+    rules: Table<RuleRecord>,
     /// Where the source asks for items that are all different: the first time.
     pub(super) lists: Option<(u32, u32)>,
     /// There are trees of graphs.
@@ -96,10 +108,10 @@ pub(super) struct Builder<'w> {
 impl<'w> Builder<'w> {
     pub(super) fn new(words: &'w mut [u32]) -> Result<Self, GrammarError> {
         let mut space = Space::new(words);
-        // Node 0 is no node, so that 0 ends a list.
-        space.take_low(NODE_WORDS)?;
-        let rules_top = space.high();
-        Ok(Self { space, rules_top, rules: 0, lists: None, has_graphs: false })
+        // No record is at the very front.
+        space.take_low(1)?;
+        let rules = Table::begin(&space);
+        Ok(Self { space, rules, lists: None, has_graphs: false })
     }
 
     fn add(
@@ -113,27 +125,23 @@ impl<'w> Builder<'w> {
         if height > MAX_HEIGHT {
             return Err(GrammarError::whole(GrammarErrorKind::TooDeep));
         }
-        let at = self.space.take_low(NODE_WORDS)?;
-        for (index, word) in [kind | height << HEIGHT_SHIFT, a, b, c].into_iter().enumerate() {
-            self.space.set(at + index, word);
-        }
-        Ok(Node(at as u32))
+        let head = kind | height << HEIGHT_SHIFT;
+        self.space.push_low(NodeRecord { head, a, b, c, next: None }, 0)
     }
 
     fn height(&self, node: Node) -> u32 {
-        self.space.get(node.0 as usize) >> HEIGHT_SHIFT
+        self.space.read(node).head >> HEIGHT_SHIFT
     }
 
     /// The node, or a wrapper of it where it has a parent already.
     fn link(&mut self, node: Node) -> Result<Node, GrammarError> {
-        let head = self.space.get(node.0 as usize);
-        if head & LINKED == 0 {
-            self.space.set(node.0 as usize, head | LINKED);
+        if self.space.read(node).head & LINKED == 0 {
+            self.space.update(node, |record| record.head |= LINKED);
             return Ok(node);
         }
         // Once, as a repetition: that has one child, whatever list the child is in.
         let height = self.height(node) + 1;
-        self.add(REPEAT | LINKED, node.0, 1, 1, height)
+        self.add(REPEAT | LINKED, Some(node).to_word(), 1, 1, height)
     }
 
     pub(super) fn empty(&mut self) -> Result<Node, GrammarError> {
@@ -162,11 +170,11 @@ impl<'w> Builder<'w> {
     }
 
     pub(super) const fn sequence_list(&self) -> List {
-        List { kind: SEQUENCE, first: 0, last: 0, height: 0 }
+        List { kind: SEQUENCE, first: None, last: None, height: 0 }
     }
 
     pub(super) const fn alternatives_list(&self) -> List {
-        List { kind: ALTERNATIVES, first: 0, last: 0, height: 0 }
+        List { kind: ALTERNATIVES, first: None, last: None, height: 0 }
     }
 
     pub(super) fn sequence(&mut self, nodes: &[Node]) -> Result<Node, GrammarError> {
@@ -190,7 +198,7 @@ impl<'w> Builder<'w> {
         if most <= MAX_WRITTEN_OUT {
             let height = self.height(node) + 1;
             let child = self.link(node)?;
-            return self.add(REPEAT, child.0, min, max, height);
+            return self.add(REPEAT, Some(child).to_word(), min, max, height);
         }
         let rule = match self.kind(node) {
             Kind::Call { rule, min: 1, max: 1 } => rule,
@@ -232,63 +240,55 @@ impl<'w> Builder<'w> {
         self.add(CALL, rule.0, item_word(most, 0, TOO_COSTLY), ITEM, 1)
     }
 
-    /// The tree of a graph that is written at `table`.
-    pub(super) fn graph(&mut self, table: usize, states: u32) -> Result<Node, GrammarError> {
+    /// The tree of a graph.
+    pub(super) fn graph(&mut self, graph: Written) -> Result<Node, GrammarError> {
         self.has_graphs = true;
-        self.add(GRAPH, table as u32, states, 0, 1)
+        self.add(GRAPH, Some(graph.first).to_word(), graph.states, 0, 1)
     }
 
     /// A new rule without a tree; its name is in the source.
     pub(super) fn rule(&mut self, offset: usize, length: usize) -> Result<Rule, GrammarError> {
-        let at = self.space.take_high(RULE_WORDS)?;
-        self.space.set(at + 1, offset as u32);
-        self.space.set(at + 2, length as u32);
-        self.rules += 1;
-        Ok(Rule(self.rules - 1))
+        let (name, name_bytes) = (offset as u32, length as u32);
+        let record = RuleRecord { tree: None, name, name_bytes, is_nullable: false };
+        self.rules.push(&mut self.space, record).map(Rule)
+    }
+
+    fn update_rule(&mut self, rule: Rule, change: impl FnOnce(&mut RuleRecord)) {
+        let mut record = self.rules.get(&self.space, rule.0);
+        change(&mut record);
+        self.rules.set(&mut self.space, rule.0, record);
     }
 
     pub(super) fn define(&mut self, rule: Rule, node: Node) {
-        let at = self.record(rule);
-        self.space.set(at, node.0);
-        self.space.set(at + 3, DEFINED);
-    }
-
-    pub(super) fn is_defined(&self, rule: Rule) -> bool {
-        self.space.get(self.record(rule) + 3) & DEFINED != 0
+        self.update_rule(rule, |record| record.tree = Some(node));
     }
 
     /// Where in the source the rule's name is, and its length.
     pub(super) fn name(&self, rule: Rule) -> (usize, usize) {
-        let at = self.record(rule);
-        (self.space.get(at + 1) as usize, self.space.get(at + 2) as usize)
+        let record = self.rules.get(&self.space, rule.0);
+        (record.name as usize, record.name_bytes as usize)
     }
 
-    pub(super) fn tree(&self, rule: Rule) -> Node {
-        Node(self.space.get(self.record(rule)))
+    /// The rule's tree, where it is defined.
+    pub(super) fn tree(&self, rule: Rule) -> Option<Node> {
+        self.rules.get(&self.space, rule.0).tree
     }
 
     pub(super) fn is_nullable_rule(&self, rule: Rule) -> bool {
-        self.space.get(self.record(rule) + 3) & NULLABLE != 0
+        self.rules.get(&self.space, rule.0).is_nullable
     }
 
     pub(super) fn set_nullable(&mut self, rule: Rule) {
-        let at = self.record(rule) + 3;
-        let flags = self.space.get(at);
-        self.space.set(at, flags | NULLABLE);
-    }
-
-    fn record(&self, rule: Rule) -> usize {
-        self.rules_top.saturating_sub((rule.0 as usize + 1) * RULE_WORDS)
+        self.update_rule(rule, |record| record.is_nullable = true);
     }
 
     pub(super) const fn rules(&self) -> u32 {
-        self.rules
+        self.rules.len()
     }
 
     pub(super) fn kind(&self, node: Node) -> Kind {
-        let at = node.0 as usize;
-        let [a, b, c] = [1, 2, 3].map(|index| self.space.get(at + index));
-        match self.space.get(at) & 0xFF {
+        let NodeRecord { head, a, b, c, .. } = self.space.read(node);
+        match head & 0xFF {
             LITERAL => Kind::Literal { bytes: a.to_le_bytes(), count: b as usize },
             BYTES => Kind::Bytes { low: a as u8, high: b as u8 },
             CHARACTERS => Kind::Characters { low: a, high: b },
@@ -296,21 +296,22 @@ impl<'w> Builder<'w> {
             ALTERNATIVES => Kind::Alternatives,
             REPEAT => Kind::Repeat { min: b, max: c },
             CALL => Kind::Call { rule: Rule(a), min: b, max: c },
-            GRAPH => Kind::Graph { table: a as usize, states: b },
+            GRAPH => match Word::from_word(a) {
+                Some(first) => Kind::Graph(Written { first, states: b }),
+                None => Kind::Empty,
+            },
             _ => Kind::Empty,
         }
     }
 
     /// The first child of a sequence, of alternatives or of a repetition.
     pub(super) fn first_child(&self, node: Node) -> Option<Node> {
-        let first = self.space.get(node.0 as usize + 1);
-        (first != 0).then_some(Node(first))
+        Word::from_word(self.space.read(node).a)
     }
 
     /// The child after `node`.
     pub(super) fn next(&self, node: Node) -> Option<Node> {
-        let next = self.space.get(node.0 as usize + 4);
-        (next != 0).then_some(Node(next))
+        self.space.read(node).next
     }
 
     /// Whether a tree matches the empty text, as far as rules are known to.
@@ -333,7 +334,7 @@ impl<'w> Builder<'w> {
             Kind::Call { rule, min, max } => {
                 (min == 0 && max != SET) || self.is_nullable_rule(rule)
             }
-            Kind::Graph { table, .. } => self.space.get(table) & 1 == 1,
+            Kind::Graph(graph) => graph.is_nullable(&self.space),
         }
     }
 }
@@ -342,8 +343,8 @@ impl<'w> Builder<'w> {
 #[derive(Clone, Copy)]
 pub(super) struct List {
     kind: u32,
-    first: u32,
-    last: u32,
+    first: Option<Node>,
+    last: Option<Node>,
     height: u32,
 }
 
@@ -354,18 +355,17 @@ impl List {
         node: Node,
     ) -> Result<(), GrammarError> {
         let node = builder.link(node)?;
-        if self.last == 0 {
-            self.first = node.0;
-        } else {
-            builder.space.set(self.last as usize + 4, node.0);
+        match self.last {
+            Some(last) => builder.space.update(last, |record| record.next = Some(node)),
+            None => self.first = Some(node),
         }
-        self.last = node.0;
+        self.last = Some(node);
         self.height = self.height.max(builder.height(node));
         Ok(())
     }
 
     /// The sequence or alternatives of what was pushed; a sequence of nothing is empty.
     pub(super) fn finish(self, builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
-        builder.add(self.kind, self.first, 0, 0, self.height + 1)
+        builder.add(self.kind, self.first.to_word(), 0, 0, self.height + 1)
     }
 }

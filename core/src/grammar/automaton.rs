@@ -42,6 +42,9 @@ pub(super) const BYTE_EDGE_WORDS: usize = 2;
 /// Rule, fewest and most times, target.
 pub(super) const CALL_EDGE_WORDS: usize = 4;
 
+/// What a byte costs where no token is that byte alone: more than any way around it.
+const RARE: u32 = 1000;
+
 /// A closing that does not exist. Sums of two stay below 2^32.
 pub(super) const NEVER: u32 = 1 << 30;
 
@@ -179,6 +182,23 @@ impl<'w> Automaton<'w> {
     /// Whether a byte is a token by itself.
     pub(super) fn is_single(self, byte: u8) -> bool {
         self.word(HEADER_SINGLES + usize::from(byte / 32)) >> (byte % 32) & 1 == 1
+    }
+
+    /// What a byte costs a closing: 1, or [`RARE`].
+    #[inline]
+    pub(super) fn cost(self, byte: u8) -> u32 {
+        if self.is_single(byte) { 1 } else { RARE }
+    }
+
+    /// The byte of a range that a closing takes.
+    #[inline]
+    pub(super) fn cheapest(self, low: u8, high: u8) -> u8 {
+        if self.is_single(low) { low } else { self.cheapest_of(low, high) }
+    }
+
+    #[inline(never)]
+    fn cheapest_of(self, low: u8, high: u8) -> u8 {
+        (low..=high).find(|&byte| self.is_single(byte)).unwrap_or(low)
     }
 
     /// The fewest bytes of a text that matches.

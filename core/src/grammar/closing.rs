@@ -16,16 +16,8 @@ use super::unique::missing_items;
 use super::ways;
 use super::work::Work;
 
-/// What a byte costs where no token is that byte alone: more than any way around it.
-pub(super) const RARE: u32 = 1000;
-
-/// Finds closings in bytes, in which `cost` counts a byte (1, or [`RARE`]); tokens are taken for
-/// single bytes.
-pub(super) fn in_bytes(
-    words: &mut [u32],
-    cost: &dyn Fn(u8) -> u32,
-    work: &mut Work,
-) -> Result<(), GrammarError> {
+/// Finds closings in bytes; tokens are taken for single bytes.
+pub(super) fn in_bytes(words: &mut [u32], work: &mut Work) -> Result<(), GrammarError> {
     let order = word(words, HEADER_ORDER) as usize;
     let count = word(words, HEADER_STATES) as usize;
     for index in 0..count {
@@ -35,10 +27,10 @@ pub(super) fn in_bytes(
     if Automaton::from_words(words).has_items() {
         // No part of an item is another one, so what closes it does not depend on such items.
         ways::forget(words);
-        settle(words, cost, work)?;
-        ways::find(words, cost, work)?;
+        settle(words, work)?;
+        ways::find(words, work)?;
     }
-    settle(words, cost, work)?;
+    settle(words, work)?;
     sort_by_closing(words, order, count);
     for index in 0..count {
         let state = word(words, order + index);
@@ -48,20 +40,19 @@ pub(super) fn in_bytes(
     Ok(())
 }
 
-/// Passes over all states until one finds no shorter closing. The edges that it finds are the first
-/// of those as short, whatever the order in which closings were found.
-fn settle(
-    words: &mut [u32],
-    cost: &dyn Fn(u8) -> u32,
-    work: &mut Work,
-) -> Result<(), GrammarError> {
+/// Passes over all states, forwards and backwards in turn, until one finds no shorter closing. The
+/// edges that it finds are the first of those as short, whatever the order in which closings were
+/// found.
+fn settle(words: &mut [u32], work: &mut Work) -> Result<(), GrammarError> {
     let order = word(words, HEADER_ORDER) as usize;
     let count = word(words, HEADER_STATES) as usize;
+    let mut backwards = false;
     loop {
         let mut changed = false;
         for index in 0..count {
+            let index = if backwards { count - 1 - index } else { index };
             let state = word(words, order + index);
-            let (closing, edge, edges) = shortest(Automaton::from_words(words), state, cost);
+            let (closing, edge, edges) = shortest(Automaton::from_words(words), state);
             work.spend(edges)?;
             let at = state as usize;
             set(words, at + STATE_CLOSING_EDGE, edge);
@@ -76,6 +67,7 @@ fn settle(
         if !changed {
             return Ok(());
         }
+        backwards = !backwards;
     }
 }
 
@@ -99,16 +91,19 @@ fn sort_by_closing(words: &mut [u32], order: usize, count: usize) {
 }
 
 /// A state's closing by what is known of the others, its edge, and how many edges there are.
-fn shortest(automaton: Automaton<'_>, state: u32, cost: &dyn Fn(u8) -> u32) -> (u32, u32, u64) {
+fn shortest(automaton: Automaton<'_>, state: u32) -> (u32, u32, u64) {
     if automaton.accepts(state) {
         return (0, 0, 1);
     }
     let (mut best, mut best_edge, mut edge) = (NEVER, 0, 0);
     for (low, high, target) in automaton.byte_edges(state) {
-        let byte = cheapest(low, high, cost);
-        let closing = plus(cost(byte), automaton.bytes_to_close(target));
-        if closing < best {
-            (best, best_edge) = (closing, edge);
+        let closing = automaton.bytes_to_close(target);
+        // Not even the cheapest byte makes it shorter.
+        if closing.saturating_add(1) < best {
+            let closing = plus(automaton.cost(automaton.cheapest(low, high)), closing);
+            if closing < best {
+                (best, best_edge) = (closing, edge);
+            }
         }
         edge += 1;
     }
@@ -135,11 +130,6 @@ fn shortest(automaton: Automaton<'_>, state: u32, cost: &dyn Fn(u8) -> u32) -> (
         edge += 1;
     }
     (best, best_edge, u64::from(edge) + 1)
-}
-
-/// The byte of a range that a closing takes.
-pub(super) fn cheapest(low: u8, high: u8, cost: &dyn Fn(u8) -> u32) -> u8 {
-    (low..=high).find(|&byte| cost(byte) == 1).unwrap_or(low)
 }
 
 /// What a state's closing does next.
@@ -203,8 +193,7 @@ fn members(automaton: Automaton<'_>, set: CallEdge, is_first: bool) -> impl Iter
 fn further_item(automaton: Automaton<'_>, list: CallEdge, closing: impl Fn(u32) -> u32) -> u32 {
     let first = automaton.calls(automaton.entry(list.rule)).next();
     let after = first.and_then(|edge| automaton.target(automaton.call(edge).target, b','));
-    let comma = if automaton.is_single(b',') { 1 } else { RARE };
-    after.map_or(NEVER, |state| plus(comma, closing(state)))
+    after.map_or(NEVER, |state| plus(automaton.cost(b','), closing(state)))
 }
 
 /// The rules of the members that a set has still to have, each after another one.
@@ -252,25 +241,19 @@ pub(super) fn tokens_after(automaton: Automaton<'_>, call: CallEdge, count: u32)
     plus(times(more, automaton.tokens_to_close(automaton.entry(call.rule))), target)
 }
 
-/// What a byte costs with a vocabulary.
-pub(super) fn cost_in(trie: Trie<'_>) -> impl Fn(u8) -> u32 {
-    move |byte| if trie.has_single(byte) { 1 } else { RARE }
-}
-
 /// Finds all closings for the tokens of a vocabulary.
 pub(super) fn in_tokens(words: &mut [u32], trie: Trie<'_>) -> Result<(), GrammarError> {
-    let cost = cost_in(trie);
     for index in 0..8 {
         let bytes = (0..32).filter(|bit| trie.has_single(index * 32 + bit));
         let singles = bytes.fold(0, |singles, bit| singles | 1 << bit);
         set(words, HEADER_SINGLES + usize::from(index), singles);
     }
-    in_bytes(words, &cost, &mut Work::new())?;
+    in_bytes(words, &mut Work::new())?;
     let order = word(words, HEADER_ORDER) as usize;
     for index in 0..word(words, HEADER_STATES) as usize {
         // What remains after a byte of a closing is shorter, so it has been found already.
         let state = word(words, order + index);
-        let tokens = Closing::new(Automaton::from_words(words), state).fewest(trie, &cost);
+        let tokens = Closing::new(Automaton::from_words(words), state).fewest(trie);
         set(words, state as usize + STATE_TOKENS_TO_CLOSE, tokens);
     }
     let automaton = Automaton::from_words(words);
@@ -298,12 +281,12 @@ impl<'w> Closing<'w> {
 
     /// The next byte; `None` at the end, and where more calls lie on top of each other than a text
     /// may have.
-    fn next(&mut self, cost: &dyn Fn(u8) -> u32) -> Option<u8> {
+    fn next(&mut self) -> Option<u8> {
         loop {
             match closing_step(self.automaton, self.state) {
                 ClosingStep::Byte { low, high, target } => {
                     self.state = target;
-                    return Some(cheapest(low, high, cost));
+                    return Some(self.automaton.cheapest(low, high));
                 }
                 ClosingStep::Call { edge } => {
                     if let Role::Item { cost, .. } = self.automaton.call(edge).role {
@@ -363,12 +346,12 @@ impl<'w> Closing<'w> {
 
     /// The fewest tokens of the whole: for each token that the closing begins with, that one and
     /// what is left after it.
-    fn fewest(mut self, trie: Trie<'_>, cost: &dyn Fn(u8) -> u32) -> u32 {
+    fn fewest(mut self, trie: Trie<'_>) -> u32 {
         if self.automaton.accepts(self.state) {
             return 0;
         }
         let (mut best, mut node, mut begins) = (NEVER, None, true);
-        while let Some(byte) = self.next(cost) {
+        while let Some(byte) = self.next() {
             node = trie.child(node, byte);
             let Some(node) = node else { break };
             if !trie.tokens(node).is_empty() {

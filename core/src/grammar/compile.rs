@@ -34,7 +34,7 @@ pub(super) fn compile_with<'w>(
     let mut builder = Builder::new(words)?;
     let root = define(&mut builder, work)?;
     for rule in (0..builder.rules()).map(Rule) {
-        if !builder.is_defined(rule) {
+        if builder.tree(rule).is_none() {
             let (offset, length) = builder.name(rule);
             return Err(GrammarError::new(GrammarErrorKind::UnknownRule, offset, length));
         }
@@ -49,7 +49,8 @@ pub(super) fn compile_with<'w>(
     let mut shared = Shared::new(&mut builder)?;
     for rule in (0..rules).map(Rule) {
         shared.next_rule();
-        let made = determinise(builder.tree(rule), &mut builder, (base, shared), work)?;
+        let Some(tree) = builder.tree(rule) else { continue };
+        let made = determinise(tree, &mut builder, (base, shared), work)?;
         let Determinised { entry, first: start, .. } = made;
         builder.space.set(starts + rule.0 as usize, start);
         builder.space.set(base + HEADER_WORDS + rule.0 as usize * RULE_WORDS, entry);
@@ -83,7 +84,7 @@ pub(super) fn compile_with<'w>(
         *total = length as u32;
     }
     find_beginnings(compiled, work)?;
-    closing::in_bytes(compiled, &|_| 1, work)?;
+    closing::in_bytes(compiled, work)?;
     if let Some((offset, length)) = lists
         && !ways::limit(compiled)
     {
@@ -134,7 +135,8 @@ fn find_nullable(builder: &mut Builder<'_>, work: &mut Work) -> Result<(), Gramm
         let mut changed = false;
         for index in 0..rules {
             let rule = Rule(if backwards { rules - 1 - index } else { index });
-            if !builder.is_nullable_rule(rule) && builder.is_nullable(builder.tree(rule)) {
+            let tree = builder.tree(rule).filter(|_| !builder.is_nullable_rule(rule));
+            if tree.is_some_and(|tree| builder.is_nullable(tree)) {
                 builder.set_nullable(rule);
                 changed = true;
             }

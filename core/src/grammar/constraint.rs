@@ -2,7 +2,7 @@
 
 use super::automaton::Automaton;
 use super::cache::Cache;
-use super::closing::{cost_in, in_tokens};
+use super::closing::in_tokens;
 use super::compile::Grammar;
 use super::error::GrammarError;
 use super::matcher::Matcher;
@@ -180,10 +180,9 @@ impl<'m> Constraint<'m> {
     fn allow_closing(&mut self) {
         let Some(shortest) = self.matcher.shortest(&self.automaton) else { return };
         self.matcher.keep_only(shortest);
-        let cost = cost_in(self.trie);
         let mut ahead = self.matcher.clone();
         let (mut node, mut best) = (None, None);
-        while let Some(byte) = ahead.push_closing(&self.automaton, &cost) {
+        while let Some(byte) = ahead.push_closing(&self.automaton) {
             node = self.trie.child(node, byte);
             let Some(node) = node else { break };
             let Some(&token) = self.trie.tokens(node).first() else { continue };
@@ -211,10 +210,9 @@ impl<'m> Constraint<'m> {
     /// Takes the bytes of a token that was allowed. `false` where no text begins so.
     pub fn accept(&mut self, bytes: &[u8]) -> bool {
         if self.closes {
-            let cost = cost_in(self.trie);
             return bytes
                 .iter()
-                .all(|&byte| self.matcher.push_closing(&self.automaton, &cost) == Some(byte));
+                .all(|&byte| self.matcher.push_closing(&self.automaton) == Some(byte));
         }
         bytes.iter().all(|&byte| self.matcher.push(&self.automaton, byte))
     }

@@ -49,7 +49,7 @@ impl Parser<'_, '_, '_> {
             self.rule()?;
         }
         match self.find(b"root") {
-            Some(root) if self.builder.is_defined(root) => Ok(root),
+            Some(root) if self.builder.tree(root).is_some() => Ok(root),
             _ => Err(GrammarError::whole(GrammarErrorKind::Syntax("there is no rule root"))),
         }
     }

@@ -6,9 +6,7 @@
 //! looked at only when a byte has been consumed.
 
 use super::automaton::{Automaton, MAX_DEPTH, NEVER, Role, plus};
-use super::closing::{
-    ClosingStep, cheapest, closing_step, depth_inside, next_member, tokens_after,
-};
+use super::closing::{ClosingStep, closing_step, depth_inside, next_member, tokens_after};
 use super::loops::Bytes;
 use super::margin::{Margins, is_repeated};
 use super::unique::{Memory, missing_items};
@@ -488,11 +486,7 @@ impl Matcher {
 
     /// Takes the next byte of the closing of the only stack, and of no other text: this cannot fail
     /// for want of room. `None` at the end.
-    pub(super) fn push_closing(
-        &mut self,
-        automaton: &Automaton<'_>,
-        cost: &dyn Fn(u8) -> u32,
-    ) -> Option<u8> {
+    pub(super) fn push_closing(&mut self, automaton: &Automaton<'_>) -> Option<u8> {
         let automaton = *automaton;
         let &stack = self.stacks().first()?;
         let Stack { mut state, mut frame } = stack;
@@ -505,7 +499,7 @@ impl Matcher {
             match closing_step(automaton, state) {
                 ClosingStep::Byte { low, high, target } => {
                     state = target;
-                    break cheapest(low, high, cost);
+                    break automaton.cheapest(low, high);
                 }
                 ClosingStep::Call { edge } => {
                     let call = automaton.call(edge);

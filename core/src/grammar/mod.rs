@@ -70,6 +70,8 @@ mod json_constraint;
 #[deny(clippy::indexing_slicing)]
 mod json_text;
 #[deny(clippy::indexing_slicing)]
+mod keys;
+#[deny(clippy::indexing_slicing)]
 mod loops;
 #[deny(clippy::indexing_slicing)]
 mod margin;

@@ -1,21 +1,29 @@
 //! A rule's tree as a non-deterministic automaton: the first half of Thompson's construction
 //! ("Regular expression search algorithm", 1968), with calls as one more kind of edge.
 //!
-//! A state is three words at the high end of the space. One that has not been given an edge yet is
-//! an empty one that leads nowhere.
+//! One that has not been given an edge yet is an empty one that leads nowhere.
 
 use super::ast::{Builder, Kind, Node, UNLIMITED};
 use super::error::GrammarError;
-use super::graph::EDGE_WORDS;
-use super::spelling;
+use super::graph::{Edge, Written};
+use super::space::{At, Record, Rows, Space, Table, Word, record};
+use super::spelling::{self, Spelled};
 use super::utf8;
 
-const STATE_WORDS: usize = 3;
+record! {
+    /// A state's kind, with the range of its byte, and what the kind says that the words are.
+    struct StateRecord {
+        head: u32,
+        x: u32,
+        y: u32,
+    }
+}
 
 const JOIN: u32 = 0;
 const BYTES: u32 = 1;
 const CALL: u32 = 2;
 const ACCEPT: u32 = 3;
+const FAN: u32 = 4;
 
 /// What a state waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,49 +32,126 @@ pub(super) enum State {
     Join { targets: [Option<u32>; 2] },
     /// A byte of a range.
     Bytes { low: u8, high: u8, target: u32 },
+    /// Any of so many states that wait for bytes, one behind the other.
+    Fan { first: u32, count: u32 },
     /// A call node's rule.
     Call { call: Node, target: u32 },
     /// The rule has matched.
     Accept,
 }
 
+impl State {
+    const EMPTY: Self = Self::Join { targets: [None; 2] };
+
+    fn record(self) -> StateRecord {
+        let (head, x, y) = match self {
+            Self::Join { targets: [x, y] } => {
+                let [x, y] = [x, y].map(|target| target.map_or(0, |target| target + 1));
+                (JOIN, x, y)
+            }
+            Self::Bytes { low, high, target } => {
+                (BYTES | u32::from(low) << 8 | u32::from(high) << 16, target, 0)
+            }
+            Self::Fan { first, count } => (FAN, first, count),
+            Self::Call { call, target } => (CALL, target, Some(call).to_word()),
+            Self::Accept => (ACCEPT, 0, 0),
+        };
+        StateRecord { head, x, y }
+    }
+
+    #[inline]
+    fn of(StateRecord { head, x, y }: StateRecord) -> Self {
+        match head & 0xFF {
+            BYTES => Self::Bytes { low: (head >> 8) as u8, high: (head >> 16) as u8, target: x },
+            FAN => Self::Fan { first: x, count: y },
+            CALL => Self::Call { call: At::new(y as usize), target: x },
+            ACCEPT => Self::Accept,
+            _ => Self::Join { targets: [x, y].map(|target| target.checked_sub(1)) },
+        }
+    }
+}
+
 /// States by number.
 pub(super) struct Nfa {
-    top: usize,
-    states: u32,
+    states: Table<StateRecord>,
     shared: Shared,
+}
+
+record! {
+    /// A state that is shared, by what it waits for and where that leads.
+    struct SharedRecord {
+        range: u32,
+        next: u32,
+        rule: u32,
+        state: u32,
+    }
 }
 
 /// States that wait for the rest of a character: one for all edges with the same rest that lead to
 /// the same state, as long as there is a place for it.
 #[derive(Clone, Copy)]
 pub(super) struct Shared {
-    at: usize,
+    places: Rows<SharedRecord>,
     /// Entries of other rules mean nothing.
     rule: u32,
 }
 
-const SHARED: usize = 1024;
+const SHARED: u32 = 1024;
 
 /// Characters of several bytes.
 const ALL: (u32, u32) = (0x80, 0x10_FFFF);
 
 /// Places that are looked at for one.
-const PROBES: usize = 8;
+const PROBES: u32 = 8;
 
-/// The range of its byte, where that leads, the rule, the state.
-const SHARED_WORDS: usize = 4;
+/// Edges that are gathered at once.
+const MAX_FAN: usize = 64;
+
+type Fan = heapless::Vec<State, MAX_FAN>;
+
+/// What a graph's state waits for. Escapes are apart, for most states have the same ones, and then
+/// what follows the backslash is one state.
+#[derive(Default)]
+struct Ways {
+    open: u32,
+    fan: Fan,
+    /// Behind the backslash, and behind the zeros of a number.
+    escapes: Fan,
+    digits: Fan,
+}
 
 impl Shared {
     /// Room for the states of one rule after the other, where there are graphs.
     pub(super) fn new(builder: &mut Builder<'_>) -> Result<Self, GrammarError> {
         let places = if builder.has_graphs { SHARED } else { 0 };
-        let at = builder.space.take_high(places * SHARED_WORDS)?;
-        Ok(Self { at, rule: 0 })
+        let at = builder.space.take_high(places as usize * SharedRecord::WORDS)?;
+        Ok(Self { places: Rows::new(at, places), rule: 0 })
     }
 
     pub(super) const fn next_rule(&mut self) {
         self.rule += 1;
+    }
+
+    /// A shared state, or a place for it where there is one.
+    fn find(
+        &self,
+        space: &Space<'_>,
+        range: u32,
+        next: u32,
+    ) -> Result<u32, Option<At<SharedRecord>>> {
+        // Multiplication by the golden ratio (Knuth, vol. 3, 6.4).
+        let mixed = (range ^ next.wrapping_mul(0x0100_0193)).wrapping_mul(0x9E37_79B1);
+        for probe in 0..PROBES.min(self.places.len()) {
+            let at = self.places.at(((mixed >> 16) + probe) % SHARED);
+            let known = space.read(at);
+            if known.rule != self.rule {
+                return Err(Some(at));
+            }
+            if (known.range, known.next) == (range, next) {
+                return Ok(known.state);
+            }
+        }
+        Err(None)
     }
 }
 
@@ -77,48 +162,37 @@ impl Nfa {
         shared: Shared,
         builder: &mut Builder<'_>,
     ) -> Result<Self, GrammarError> {
-        let mut nfa = Self { top: builder.space.high(), states: 0, shared };
+        let mut nfa = Self { states: Table::begin(&builder.space), shared };
         let start = nfa.state(builder)?;
         let end = nfa.attach(tree, start, builder)?;
-        nfa.set(builder, end, [ACCEPT, 0, 0]);
+        nfa.set(builder, end, State::Accept);
         Ok(nfa)
     }
 
     pub(super) const fn len(&self) -> usize {
-        self.states as usize
+        self.states.len() as usize
     }
 
+    #[inline]
     pub(super) fn get(&self, state: u32, builder: &Builder<'_>) -> State {
-        let at = self.at(state);
-        let [head, x, y] = [0, 1, 2].map(|index| builder.space.get(at + index));
-        match head & 0xFF {
-            BYTES => State::Bytes { low: (head >> 8) as u8, high: (head >> 16) as u8, target: x },
-            CALL => State::Call { call: Node::from_word(y), target: x },
-            ACCEPT => State::Accept,
-            _ => State::Join { targets: [x, y].map(|target| target.checked_sub(1)) },
-        }
+        State::of(self.states.get(&builder.space, state))
     }
 
-    fn at(&self, state: u32) -> usize {
-        self.top.saturating_sub((state as usize + 1) * STATE_WORDS)
+    fn push(&mut self, builder: &mut Builder<'_>, state: State) -> Result<u32, GrammarError> {
+        self.states.push(&mut builder.space, state.record())
     }
 
+    /// A state that is open.
     fn state(&mut self, builder: &mut Builder<'_>) -> Result<u32, GrammarError> {
-        builder.space.take_high(STATE_WORDS)?;
-        self.states += 1;
-        Ok(self.states - 1)
+        self.push(builder, State::EMPTY)
     }
 
-    fn set(&self, builder: &mut Builder<'_>, state: u32, words: [u32; STATE_WORDS]) {
-        let at = self.at(state);
-        for (index, word) in words.into_iter().enumerate() {
-            builder.space.set(at + index, word);
-        }
+    fn set(&self, builder: &mut Builder<'_>, state: u32, value: State) {
+        self.states.set(&mut builder.space, state, value.record());
     }
 
     fn join(&self, builder: &mut Builder<'_>, state: u32, targets: [Option<u32>; 2]) {
-        let [x, y] = targets.map(|target| target.map_or(0, |target| target + 1));
-        self.set(builder, state, [JOIN, x, y]);
+        self.set(builder, state, State::Join { targets });
     }
 
     fn byte(
@@ -128,7 +202,7 @@ impl Nfa {
         (low, high): (u8, u8),
     ) -> Result<u32, GrammarError> {
         let target = self.state(builder)?;
-        self.set(builder, from, [BYTES | u32::from(low) << 8 | u32::from(high) << 16, target, 0]);
+        self.set(builder, from, State::Bytes { low, high, target });
         Ok(target)
     }
 
@@ -146,7 +220,7 @@ impl Nfa {
                 bytes.try_fold(from, |from, byte| self.byte(builder, from, (byte, byte)))
             }
             Kind::Bytes { low, high } => self.byte(builder, from, (low, high)),
-            Kind::Characters { low, high } => self.characters(builder, from, low, high),
+            Kind::Characters { low, high } => self.characters(from, (low, high), builder),
             Kind::Sequence => {
                 let (mut from, mut child) = (from, builder.first_child(node));
                 while let Some(node) = child {
@@ -155,103 +229,241 @@ impl Nfa {
                 }
                 Ok(from)
             }
-            Kind::Alternatives => {
-                let end = self.state(builder)?;
-                let (mut fork, mut child) = (from, builder.first_child(node));
-                while let Some(node) = child {
-                    fork = self.branch(fork, end, builder, |nfa, builder, start| {
-                        nfa.attach(node, start, builder)
-                    })?;
-                    child = builder.next(node);
-                }
-                Ok(end)
-            }
+            Kind::Alternatives => self.alternatives(node, from, builder),
             Kind::Repeat { min, max } => match builder.first_child(node) {
                 Some(child) => self.repeat(child, min, max, from, builder),
                 None => Ok(from),
             },
             Kind::Call { .. } => {
                 let target = self.state(builder)?;
-                self.set(builder, from, [CALL, target, node.to_word()]);
+                self.set(builder, from, State::Call { call: node, target });
                 Ok(target)
             }
-            Kind::Graph { table, states } => self.graph(table, states, from, builder),
+            Kind::Graph(graph) => self.graph(graph, from, builder),
         }
     }
 
-    /// Another way from the open state `fork` to `end`; the open state for the next one.
-    fn branch(
+    /// Alternatives: those that begin with a byte are one fan.
+    fn alternatives(
         &mut self,
-        fork: u32,
-        end: u32,
+        node: Node,
+        from: u32,
         builder: &mut Builder<'_>,
-        way: impl FnOnce(&mut Self, &mut Builder<'_>, u32) -> Result<u32, GrammarError>,
     ) -> Result<u32, GrammarError> {
-        let (start, next) = (self.state(builder)?, self.state(builder)?);
-        self.join(builder, fork, [Some(start), Some(next)]);
-        let exit = way(self, builder, start)?;
-        self.join(builder, exit, [Some(end), None]);
-        Ok(next)
+        let end = self.state(builder)?;
+        let first = builder.first_child(node);
+        let (mut count, mut child) = (0, first);
+        while let Some(node) = child {
+            count += leads(node, builder).unwrap_or(0);
+            child = builder.next(node);
+        }
+        let mut fork = from;
+        if count > 0 {
+            let fan = self.state(builder)?;
+            fork = self.fork(from, fan, builder)?;
+            let mut edge = self.states.len();
+            self.set(builder, fan, State::Fan { first: edge, count });
+            for _ in 0..count {
+                self.state(builder)?;
+            }
+            child = first;
+            while let Some(node) = child {
+                if leads(node, builder).is_some() {
+                    let exit = self.attach_leads(node, &mut edge, builder)?;
+                    self.join(builder, exit, [Some(end), None]);
+                }
+                child = builder.next(node);
+            }
+        }
+        child = first;
+        while let Some(node) = child {
+            if leads(node, builder).is_none() {
+                let start = self.state(builder)?;
+                fork = self.fork(fork, start, builder)?;
+                let exit = self.attach(node, start, builder)?;
+                self.join(builder, exit, [Some(end), None]);
+            }
+            child = builder.next(node);
+        }
+        Ok(end)
+    }
+
+    /// Lets a node begin that has [`leads`], which become the states from `edge` on; the open state
+    /// where it ends.
+    fn attach_leads(
+        &mut self,
+        node: Node,
+        edge: &mut u32,
+        builder: &mut Builder<'_>,
+    ) -> Result<u32, GrammarError> {
+        match builder.kind(node) {
+            Kind::Bytes { low, high } => self.lead((low, high), edge, builder),
+            Kind::Literal { bytes, count } => {
+                let mut bytes = bytes.into_iter().take(count);
+                let first = bytes.next().unwrap_or_default();
+                let start = self.lead((first, first), edge, builder)?;
+                bytes.try_fold(start, |from, byte| self.byte(builder, from, (byte, byte)))
+            }
+            Kind::Characters { low, high } => {
+                let end = self.state(builder)?;
+                utf8::sequences(low, high, &mut |(ranges, length)| {
+                    let ranges = ranges.get(..length).unwrap_or_default();
+                    let Some((&first, rest)) = ranges.split_first() else { return Ok(()) };
+                    let start = self.lead(first, edge, builder)?;
+                    let rest = self.rest(rest, end, builder)?;
+                    self.join(builder, start, [Some(rest), None]);
+                    Ok(())
+                })?;
+                Ok(end)
+            }
+            Kind::Alternatives => {
+                let end = self.state(builder)?;
+                let mut child = builder.first_child(node);
+                while let Some(node) = child {
+                    let exit = self.attach_leads(node, edge, builder)?;
+                    self.join(builder, exit, [Some(end), None]);
+                    child = builder.next(node);
+                }
+                Ok(end)
+            }
+            _ => {
+                let Some(head) = head(node, builder) else { return self.state(builder) };
+                let mut exit = self.attach_leads(head, edge, builder)?;
+                let mut child = rest_of(node, head, builder);
+                while let Some(node) = child {
+                    exit = self.attach(node, exit, builder)?;
+                    child = builder.next(node);
+                }
+                Ok(exit)
+            }
+        }
+    }
+
+    /// The open state behind a byte that a fan waits for.
+    fn lead(
+        &mut self,
+        (low, high): (u8, u8),
+        edge: &mut u32,
+        builder: &mut Builder<'_>,
+    ) -> Result<u32, GrammarError> {
+        let target = self.state(builder)?;
+        self.set(builder, *edge, State::Bytes { low, high, target });
+        *edge += 1;
+        Ok(target)
     }
 
     fn characters(
         &mut self,
-        builder: &mut Builder<'_>,
         from: u32,
-        low: u32,
-        high: u32,
+        (low, high): (u32, u32),
+        builder: &mut Builder<'_>,
     ) -> Result<u32, GrammarError> {
         let end = self.state(builder)?;
-        let mut fork = from;
+        let (mut open, mut fan) = (from, Fan::new());
         utf8::sequences(low, high, &mut |(ranges, length)| {
-            fork = self.branch(fork, end, builder, |nfa, builder, start| {
-                let mut ranges = ranges.into_iter().take(length);
-                ranges.try_fold(start, |from, range| nfa.byte(builder, from, range))
-            })?;
-            Ok(())
+            let ranges = ranges.get(..length).unwrap_or_default();
+            self.add_way(ranges, end, (&mut open, &mut fan), builder)
         })?;
+        self.close_fan(open, &mut fan, builder)?;
         Ok(end)
     }
 
     /// A graph's states and edges, which lead to states that are there before them.
     fn graph(
         &mut self,
-        table: usize,
-        states: u32,
+        graph: Written,
         from: u32,
         builder: &mut Builder<'_>,
     ) -> Result<u32, GrammarError> {
         let end = self.state(builder)?;
-        let first = self.states;
-        for _ in 0..states {
+        let first = self.states.len();
+        for _ in 0..graph.states {
             self.state(builder)?;
         }
         self.join(builder, from, [Some(first), None]);
-        let mut at = table;
-        for state in first..first + states {
-            let head = builder.space.get(at);
-            at += 1;
-            let mut fork = state;
-            for _ in 0..head / 2 {
-                let [low, high, target] = [0, 1, 2].map(|index| builder.space.get(at + index));
-                at += EDGE_WORDS;
-                let mut high = high;
-                if low < 0x80 && high == ALL.1 {
-                    high = ALL.0 - 1;
-                    let start = self.all_further(first + target, builder)?;
-                    fork = self.fork(fork, start, builder)?;
-                }
-                spelling::sequences(low, high, &mut |ranges| {
-                    let start = self.rest(ranges, first + target, builder)?;
-                    fork = self.fork(fork, start, builder)?;
-                    Ok(())
-                })?;
+        let mut at = graph.first;
+        for state in first..first + graph.states {
+            let record = builder.space.read(at);
+            let edges = record.edges(at);
+            at = At::new(edges.end());
+            let mut ways = Ways { open: state, ..Ways::default() };
+            if record.accepts {
+                ways.open = self.fork(state, end, builder)?;
             }
-            if head & 1 == 1 {
-                self.join(builder, fork, [Some(end), None]);
+            for edge in 0..edges.len() {
+                let edge = builder.space.read(edges.at(edge));
+                let edge = Edge { target: first + edge.target, ..edge };
+                self.spread(edge, &mut ways, builder)?;
             }
+            self.close_ways(ways, builder)?;
         }
         Ok(end)
+    }
+
+    /// Adds what a graph's edge waits for.
+    fn spread(
+        &mut self,
+        Edge { low, mut high, target }: Edge,
+        Ways { open, fan, escapes, digits }: &mut Ways,
+        builder: &mut Builder<'_>,
+    ) -> Result<(), GrammarError> {
+        if low < 0x80 && high == ALL.1 {
+            high = ALL.0 - 1;
+            let further = self.all_further(target, builder)?;
+            if let State::Fan { first, count } = self.get(further, builder) {
+                for state in first..first + count {
+                    let edge = self.get(state, builder);
+                    self.add_edge(edge, (open, fan), builder)?;
+                }
+            }
+        }
+        spelling::sequences(low, high, &mut |ranges| {
+            let (rest, edges) = match spelling::split(ranges) {
+                Spelled::Plain => return self.add_way(ranges, target, (open, fan), builder),
+                Spelled::Escape(rest) => (rest, &mut *escapes),
+                Spelled::Digits(rest) => (rest, &mut *digits),
+            };
+            let Some((&(low, high), rest)) = rest.split_first() else { return Ok(()) };
+            if edges.is_full() {
+                return self.add_way(ranges, target, (open, fan), builder);
+            }
+            let target = self.rest(rest, target, builder)?;
+            let _ = edges.push(State::Bytes { low, high, target });
+            Ok(())
+        })
+    }
+
+    /// Makes an open state what waits for these ways.
+    fn close_ways(
+        &mut self,
+        Ways { mut open, mut fan, mut escapes, mut digits }: Ways,
+        builder: &mut Builder<'_>,
+    ) -> Result<(), GrammarError> {
+        let edges = (&mut open, &mut fan);
+        for (ways, prefix) in
+            [(&mut digits, spelling::DIGITS_PREFIX), (&mut escapes, spelling::ESCAPE_PREFIX)]
+        {
+            if !ways.is_empty() {
+                let after = self.shared_fan(ways, builder)?;
+                self.add_way(prefix, after, (&mut *edges.0, &mut *edges.1), builder)?;
+            }
+        }
+        let fan = self.shared_fan(&mut fan, builder)?;
+        self.join(builder, open, [Some(fan), None]);
+        Ok(())
+    }
+
+    /// Adds bytes that lead to a state.
+    fn add_way(
+        &mut self,
+        ranges: &[(u8, u8)],
+        target: u32,
+        edges: (&mut u32, &mut Fan),
+        builder: &mut Builder<'_>,
+    ) -> Result<(), GrammarError> {
+        let Some((&(low, high), rest)) = ranges.split_first() else { return Ok(()) };
+        let target = self.rest(rest, target, builder)?;
+        self.add_edge(State::Bytes { low, high, target }, edges, builder)
     }
 
     /// Another way from an open state; the open state for the next one.
@@ -266,58 +478,98 @@ impl Nfa {
         Ok(next)
     }
 
+    fn add_edge(
+        &mut self,
+        edge: State,
+        (open, fan): (&mut u32, &mut Fan),
+        builder: &mut Builder<'_>,
+    ) -> Result<(), GrammarError> {
+        if let Err(edge) = fan.push(edge) {
+            let (full, next) = (self.state(builder)?, self.state(builder)?);
+            self.join(builder, *open, [Some(full), Some(next)]);
+            self.close_fan(full, fan, builder)?;
+            *open = next;
+            let _ = fan.push(edge);
+        }
+        Ok(())
+    }
+
+    /// Makes an open state what waits for these edges.
+    fn close_fan(
+        &mut self,
+        open: u32,
+        fan: &mut Fan,
+        builder: &mut Builder<'_>,
+    ) -> Result<(), GrammarError> {
+        let (first, count) = (self.states.len(), fan.len() as u32);
+        for &edge in fan.iter() {
+            self.push(builder, edge)?;
+        }
+        fan.clear();
+        self.set(builder, open, State::Fan { first, count });
+        Ok(())
+    }
+
+    /// The state that waits for these edges: states of a graph that lead alike are one.
+    fn shared_fan(
+        &mut self,
+        fan: &mut Fan,
+        builder: &mut Builder<'_>,
+    ) -> Result<u32, GrammarError> {
+        let words = fan.iter().flat_map(|edge| {
+            let StateRecord { head, x, .. } = edge.record();
+            [head, x]
+        });
+        // FNV-1a over words.
+        let mix = |hash: u32, word: u32| (hash ^ word).wrapping_mul(0x0100_0193);
+        // No edge is shared that leads here.
+        let key = (words.fold(0x811C_9DC5, mix), u32::MAX);
+        let mut place = None;
+        match self.shared.find(&builder.space, key.0, key.1) {
+            Ok(known) if self.is_fan(known, fan, builder) => return Ok(known),
+            Ok(_) => {}
+            Err(free) => place = free,
+        }
+        let state = self.state(builder)?;
+        self.close_fan(state, fan, builder)?;
+        self.share(place, key, state, builder);
+        Ok(state)
+    }
+
+    fn is_fan(&self, state: u32, fan: &Fan, builder: &Builder<'_>) -> bool {
+        let State::Fan { first, count } = self.get(state, builder) else { return false };
+        let edges = (first..first + count).map(|edge| self.get(edge, builder));
+        edges.eq(fan.iter().copied())
+    }
+
     /// The state that waits for any character of several bytes, and then leads to `target`.
     fn all_further(&mut self, target: u32, builder: &mut Builder<'_>) -> Result<u32, GrammarError> {
         // No range of bytes is this.
-        let key = [u32::MAX, target];
-        let (place, is_free) = match self.find_shared(key, builder) {
+        let range = u32::MAX;
+        let place = match self.shared.find(&builder.space, range, target) {
             Ok(known) => return Ok(known),
             Err(place) => place,
         };
         let state = self.state(builder)?;
-        let mut fork = state;
+        let (mut open, mut fan) = (state, Fan::new());
         spelling::sequences(ALL.0, ALL.1, &mut |ranges| {
-            let start = self.rest(ranges, target, builder)?;
-            fork = self.fork(fork, start, builder)?;
-            Ok(())
+            self.add_way(ranges, target, (&mut open, &mut fan), builder)
         })?;
-        self.share(place, is_free, (key, state), builder);
+        self.close_fan(open, &mut fan, builder)?;
+        self.share(place, (range, target), state, builder);
         Ok(state)
-    }
-
-    /// A shared state, or a place for it and whether that is free.
-    fn find_shared(
-        &self,
-        [range, next]: [u32; 2],
-        builder: &Builder<'_>,
-    ) -> Result<u32, (usize, bool)> {
-        // Multiplication by the golden ratio (Knuth, vol. 3, 6.4).
-        let mixed = (range ^ next.wrapping_mul(0x0100_0193)).wrapping_mul(0x9E37_79B1);
-        let key = [range, next, self.shared.rule];
-        let mut place = self.shared.at;
-        for probe in 0..PROBES {
-            let index = (mixed >> 16) as usize + probe;
-            place = self.shared.at + index % SHARED * SHARED_WORDS;
-            if builder.space.slice(place, key.len()) == key {
-                return Ok(builder.space.get(place + key.len()));
-            }
-            if builder.space.get(place + 2) != self.shared.rule {
-                return Err((place, true));
-            }
-        }
-        Err((place, false))
     }
 
     fn share(
         &self,
-        place: usize,
-        is_free: bool,
-        ([range, next], state): ([u32; 2], u32),
+        place: Option<At<SharedRecord>>,
+        (range, next): (u32, u32),
+        state: u32,
         builder: &mut Builder<'_>,
     ) {
-        let words = [range, next, self.shared.rule, state];
-        for (index, word) in words.into_iter().enumerate().filter(|_| is_free) {
-            builder.space.set(place + index, word);
+        let rule = self.shared.rule;
+        if let Some(at) = place {
+            builder.space.write(at, SharedRecord { range, next, rule, state });
         }
     }
 
@@ -331,14 +583,12 @@ impl Nfa {
         let Some((&(low, high), further)) = ranges.split_first() else { return Ok(target) };
         let next = self.rest(further, target, builder)?;
         let range = u32::from(low) | u32::from(high) << 8;
-        let key = [range, next];
-        let (place, is_free) = match self.find_shared(key, builder) {
+        let place = match self.shared.find(&builder.space, range, next) {
             Ok(known) => return Ok(known),
             Err(place) => place,
         };
-        let state = self.state(builder)?;
-        self.set(builder, state, [BYTES | range << 8, next, 0]);
-        self.share(place, is_free, (key, state), builder);
+        let state = self.push(builder, State::Bytes { low, high, target: next })?;
+        self.share(place, (range, next), state, builder);
         Ok(state)
     }
 
@@ -372,4 +622,36 @@ impl Nfa {
         self.join(builder, from, [Some(end), None]);
         Ok(end)
     }
+}
+
+/// The ranges of bytes that a node begins with; `None` where it may begin with something else.
+fn leads(node: Node, builder: &Builder<'_>) -> Option<u32> {
+    let children =
+        || core::iter::successors(builder.first_child(node), |&child| builder.next(child));
+    match builder.kind(node) {
+        Kind::Bytes { .. } | Kind::Literal { .. } => Some(1),
+        Kind::Characters { low, high } => {
+            let mut count = 0;
+            let counted = utf8::sequences(low, high, &mut |_| {
+                count += 1;
+                Ok::<(), core::convert::Infallible>(())
+            });
+            counted.ok().map(|()| count)
+        }
+        Kind::Alternatives => children().map(|child| leads(child, builder)).sum(),
+        Kind::Sequence | Kind::Repeat { min: 1, max: 1 } => leads(head(node, builder)?, builder),
+        _ => None,
+    }
+}
+
+/// The first child that is not the empty text.
+fn head(node: Node, builder: &Builder<'_>) -> Option<Node> {
+    let first = builder.first_child(node);
+    let mut children = core::iter::successors(first, |&child| rest_of(node, child, builder));
+    children.find(|&child| builder.kind(child) != Kind::Empty)
+}
+
+/// The child behind another one; a repetition has one, whatever list that is in.
+fn rest_of(node: Node, child: Node, builder: &Builder<'_>) -> Option<Node> {
+    if builder.kind(node) == Kind::Sequence { builder.next(child) } else { None }
 }

@@ -26,6 +26,26 @@ const LONG: [(u32, u32, u8, u8); 5] = [
 /// Characters that are written as they are.
 const PLAIN: [(u32, u32); 3] = [(0x20, 0x21), (0x23, 0x5B), (0x5D, 0x10_FFFF)];
 
+/// What escapes begin with, and those that are numbers.
+pub(super) const ESCAPE_PREFIX: &[(u8, u8)] = &[(b'\\', b'\\')];
+pub(super) const DIGITS_PREFIX: &[(u8, u8)] =
+    &[(b'\\', b'\\'), (b'u', b'u'), (b'0', b'0'), (b'0', b'0')];
+
+/// A spelling by what it begins with, and what is behind that.
+pub(super) enum Spelled<'r> {
+    Plain,
+    Escape(&'r [(u8, u8)]),
+    Digits(&'r [(u8, u8)]),
+}
+
+pub(super) fn split(ranges: &[(u8, u8)]) -> Spelled<'_> {
+    match (ranges.strip_prefix(DIGITS_PREFIX), ranges.strip_prefix(ESCAPE_PREFIX)) {
+        (Some(rest), _) => Spelled::Digits(rest),
+        (None, Some(rest)) => Spelled::Escape(rest),
+        (None, None) => Spelled::Plain,
+    }
+}
+
 /// What is shown a sequence of byte ranges.
 type Emit<'e> = &'e mut dyn FnMut(&[(u8, u8)]) -> Result<(), GrammarError>;
 

@@ -1,8 +1,7 @@
 //! The subset construction: a rule's non-deterministic automaton as a deterministic one, where
 //! calls are edges beside the bytes.
 //!
-//! A set of states is a record at the high end of the space, found again through buckets:
-//! `hash, next of its bucket, offset of its deterministic state, next in order, length, states...`.
+//! A set of states is a key, whose value is where its deterministic state is.
 
 use super::ast::{Builder, Kind, Node};
 use super::automaton::{
@@ -10,17 +9,13 @@ use super::automaton::{
     STATE_WORDS,
 };
 use super::error::GrammarError;
+use super::keys::{End, Key, Keys};
 use super::nfa::{Nfa, Shared, State};
+use super::space::{At, Word};
 use super::work::Work;
 
 /// Buckets of sets: as many as states, within these.
 const BUCKETS: (usize, usize) = (16, 4096);
-
-const RECORD_WORDS: usize = 5;
-const RECORD_BUCKET: usize = 1;
-const RECORD_STATE: usize = 2;
-const RECORD_NEXT: usize = 3;
-const RECORD_LENGTH: usize = 4;
 
 /// The deterministic states of a rule, as word offsets from the start of the compiled form.
 #[derive(Clone, Copy)]
@@ -32,17 +27,32 @@ pub(super) struct Determinised {
     pub(super) states: u32,
 }
 
-/// Most ranges of a set that are looked at all at once.
-const MAX_RANGES: usize = 64;
-
 /// The byte edges written so far for a state: how many, where the last one is, its target, and the
 /// byte after its range.
 #[derive(Default)]
 struct Edges {
     count: u32,
     last: usize,
-    target: usize,
+    target: Option<At<Key>>,
     end: u16,
+}
+
+/// What the states of a set wait for.
+#[derive(Clone, Copy, Default)]
+struct Waits {
+    /// Ranges of bytes.
+    ranges: usize,
+    calls: bool,
+    accepts: bool,
+}
+
+/// A range of bytes, lowest and highest, in one number to be sorted by.
+const fn range_word(low: u8, high: u8) -> u32 {
+    (low as u32) << 8 | high as u32
+}
+
+const fn range_of(word: u32) -> (u8, u8) {
+    ((word >> 8) as u8, word as u8)
 }
 
 struct Subset<'b, 'w> {
@@ -50,8 +60,10 @@ struct Subset<'b, 'w> {
     nfa: Nfa,
     /// Where the compiled form starts in the space.
     base: usize,
-    /// Where they are, and how many.
-    buckets: (usize, usize),
+    /// Sets, but for those of one state.
+    keys: Keys,
+    /// The set of each state alone. `[states]`
+    singles: usize,
     /// A word a state: the generation that has seen it.
     marks: usize,
     generation: u32,
@@ -60,10 +72,11 @@ struct Subset<'b, 'w> {
     /// The set being gathered. `[states]`
     set: usize,
     set_length: usize,
-    /// The record that each state alone leads to; 0: not looked up yet, 1: none. `[states]`
+    /// Ranges of bytes that the set being emitted waits for, each with the state that it leads to.
+    /// `[2 * states]`
+    ranges: usize,
+    /// The set that each state alone leads to, once it is known. `[states]`
     alone: usize,
-    /// The record that was made last.
-    newest: usize,
     /// A set can have as many successors as there are sets: that must end.
     work: &'b mut Work,
 }
@@ -79,24 +92,27 @@ pub(super) fn determinise(
     let nfa = Nfa::of(tree, shared, builder)?;
     let states = nfa.len();
     let bucket_count = states.next_power_of_two().clamp(BUCKETS.0, BUCKETS.1);
-    let buckets = builder.space.take_high(bucket_count)?;
+    let keys = Keys::begin(&mut builder.space, End::High, bucket_count)?;
+    let singles = builder.space.take_high(states)?;
     let marks = builder.space.take_high(states)?;
-    // A state is pushed at most once for each state that leads to it, and marked when popped.
-    let todo = builder.space.take_high(2 * states + 2)?;
-    let set = builder.space.take_high(states)?;
+    // A state is pushed at most once for each state that leads to it.
+    let todo = builder.space.reserve_high(states)?;
+    let set = builder.space.reserve_high(states)?;
+    let ranges = builder.space.reserve_high(2 * states)?;
     let alone = builder.space.take_high(states)?;
     let mut subset = Subset {
         builder,
         nfa,
         base,
-        buckets: (buckets, bucket_count),
+        keys,
+        singles,
         marks,
         generation: 0,
         todo,
         set,
         set_length: 0,
+        ranges,
         alone,
-        newest: 0,
         work,
     };
     let result = subset.run();
@@ -109,15 +125,18 @@ impl Subset<'_, '_> {
         let output = self.builder.space.low();
         self.begin_set();
         self.add(0);
-        let first_record = self.record()?;
-        let (mut record, mut states) = (first_record, 0);
-        while record != 0 {
-            self.emit(record)?;
+        let first = match self.record()? {
+            Some(first) => first,
+            None => self.keys.append(&mut self.builder.space, (0, 0))?,
+        };
+        let (mut next, mut states) = (Some(first), 0);
+        while let Some(set) = next {
+            self.emit(set)?;
             states += 1;
-            record = self.builder.space.get(record + RECORD_NEXT) as usize;
+            next = self.builder.space.read(set).next;
         }
         self.link(output);
-        let first = self.builder.space.get(first_record + RECORD_STATE);
+        let first = self.builder.space.read(first).value;
         let mut entry = first;
         if self.word_at(first) & ACCEPTS != 0 {
             entry = self.copy_of_first(first)?;
@@ -135,10 +154,7 @@ impl Subset<'_, '_> {
         let from = self.base + first as usize;
         let words = self.words_of(from);
         let at = self.builder.space.take_low(words)?;
-        for index in 0..words {
-            let word = self.builder.space.get(from + index);
-            self.builder.space.set(at + index, word);
-        }
+        self.builder.space.copy(from, at, words);
         let head = self.builder.space.get(at) & !(ACCEPTS | FINAL);
         self.builder.space.set(at, head);
         Ok((at - self.base) as u32)
@@ -156,32 +172,36 @@ impl Subset<'_, '_> {
     }
 
     /// Adds a state and all that it joins to the set being gathered.
-    fn add(&mut self, state: u32) {
-        let mut count = 1;
-        self.builder.space.set(self.todo, state);
-        while count > 0 {
-            count -= 1;
-            let state = self.builder.space.get(self.todo + count);
+    fn add(&mut self, mut state: u32) {
+        let mut waiting = 0;
+        loop {
+            let mut next = None;
             let mark = self.marks + state as usize;
-            if self.builder.space.get(mark) == self.generation {
-                continue;
-            }
-            self.builder.space.set(mark, self.generation);
-            let follow = match self.nfa.get(state, self.builder) {
-                State::Join { targets } => targets,
-                State::Call { call, target } => {
-                    self.keep(state);
-                    [self.builder.is_nullable(call).then_some(target), None]
+            if self.builder.space.get(mark) != self.generation {
+                self.builder.space.set(mark, self.generation);
+                match self.nfa.get(state, self.builder) {
+                    State::Join { targets: [first, second] } => {
+                        next = first;
+                        if let Some(second) = second {
+                            self.builder.space.set(self.todo + waiting, second);
+                            waiting += 1;
+                        }
+                    }
+                    State::Call { call, target } => {
+                        self.keep(state);
+                        next = self.builder.is_nullable(call).then_some(target);
+                    }
+                    State::Bytes { .. } | State::Fan { .. } | State::Accept => self.keep(state),
                 }
-                State::Bytes { .. } | State::Accept => {
-                    self.keep(state);
-                    [None, None]
+            }
+            state = match next {
+                Some(next) => next,
+                None if waiting == 0 => return,
+                None => {
+                    waiting -= 1;
+                    self.builder.space.get(self.todo + waiting)
                 }
             };
-            for target in follow.into_iter().flatten() {
-                self.builder.space.set(self.todo + count, target);
-                count += 1;
-            }
         }
     }
 
@@ -190,62 +210,54 @@ impl Subset<'_, '_> {
         self.set_length += 1;
     }
 
-    /// The record of the gathered set, an old one where there is one.
-    fn record(&mut self) -> Result<usize, GrammarError> {
-        let length = self.set_length;
-        let set = self.builder.space.slice_mut(self.set, length);
-        set.sort_unstable();
-        // FNV-1a over words.
-        let hash = set
-            .iter()
-            .fold(0x811C_9DC5_u32, |hash, &state| (hash ^ state).wrapping_mul(0x0100_0193));
-        let (buckets, count) = self.buckets;
-        let bucket = buckets + (hash >> 16) as usize % count;
-        let mut record = self.builder.space.get(bucket) as usize;
-        while record != 0 {
-            self.work.spend(12)?;
-            let space = &self.builder.space;
-            if space.get(record) == hash
-                && space.get(record + RECORD_LENGTH) as usize == length
-                && space.slice(record + RECORD_WORDS, length) == space.slice(self.set, length)
-            {
-                return Ok(record);
-            }
-            record = space.get(record + RECORD_BUCKET) as usize;
-        }
-        let record = self.builder.space.take_high(RECORD_WORDS + length)?;
+    /// The gathered set, an old one where there is one. `None` where it is empty, which only
+    /// alternatives are of which there are none.
+    fn record(&mut self) -> Result<Option<At<Key>>, GrammarError> {
+        let (from, length) = (self.set, self.set_length);
         let space = &mut self.builder.space;
-        let next_of_bucket = space.get(bucket);
-        space.set(record, hash);
-        space.set(record + RECORD_BUCKET, next_of_bucket);
-        space.set(record + RECORD_LENGTH, length as u32);
-        for index in 0..length {
-            let state = space.get(self.set + index);
-            space.set(record + RECORD_WORDS + index, state);
+        if length == 0 {
+            return Ok(None);
         }
-        space.set(bucket, record as u32);
-        if self.newest != 0 {
-            space.set(self.newest + RECORD_NEXT, record as u32);
+        if length == 1 {
+            let state = space.get(from);
+            let place = self.singles + state as usize;
+            let mut set: Option<At<Key>> = space.field(place);
+            if set.is_none() {
+                let new = self.keys.append(space, (1, 0))?;
+                space.set(new.behind(), state);
+                set = Some(new);
+                space.set_field(place, set);
+            }
+            return Ok(set);
         }
-        self.newest = record;
-        Ok(record)
+        space.slice_mut(from, length).sort_unstable();
+        let search = self.keys.find(space, space.slice(from, length).iter().copied());
+        self.work.spend(12 * search.steps)?;
+        if search.found.is_some() {
+            return Ok(search.found);
+        }
+        let set = self.keys.add(space, search, (length, 0))?;
+        space.copy(from, set.behind(), length);
+        Ok(Some(set))
     }
 
-    /// The states of a record.
-    fn member(&self, record: usize, index: usize) -> State {
-        let state = self.builder.space.get(record + RECORD_WORDS + index);
+    /// The states of a set, by their place in it.
+    fn member(&self, set: At<Key>, index: usize) -> State {
+        let state = self.builder.space.get(set.behind() + index);
         self.nfa.get(state, self.builder)
     }
 
-    /// Appends the deterministic state of a record; targets are records until [`Self::link`].
-    fn emit(&mut self, record: usize) -> Result<(), GrammarError> {
+    /// Appends the deterministic state of a set; targets are sets until [`Self::link`].
+    fn emit(&mut self, set: At<Key>) -> Result<(), GrammarError> {
         let at = self.builder.space.take_low(STATE_WORDS)?;
         let offset = (at - self.base) as u32;
-        self.builder.space.set(record + RECORD_STATE, offset);
-        let length = self.builder.space.get(record + RECORD_LENGTH) as usize;
-        let bytes = self.emit_bytes(record, length)?;
-        let calls = self.emit_calls(record, length)?;
-        let accepts = (0..length).any(|index| self.member(record, index) == State::Accept);
+        self.builder.space.update(set, |set| set.value = offset);
+        let length = self.builder.space.read(set).len as usize;
+        self.work.spend(16 + 6 * length as u64)?;
+        let Waits { ranges, calls, accepts } = self.waits(set, length);
+        self.work.spend(2 * ranges as u64)?;
+        let bytes = self.emit_bytes(ranges)?;
+        let calls = if calls { self.emit_calls(set, length)? } else { 0 };
         let flags = match (accepts, bytes + calls) {
             (true, 0) => ACCEPTS | FINAL,
             (true, _) => ACCEPTS,
@@ -256,57 +268,76 @@ impl Subset<'_, '_> {
         Ok(())
     }
 
-    /// The byte edges: one for each range, where no byte is in two different ones.
-    fn emit_bytes(&mut self, record: usize, length: usize) -> Result<u32, GrammarError> {
-        self.work.spend(16 + 6 * length as u64)?;
-        // Lowest and highest byte and target of each, in one number to be sorted by.
-        let mut ranges = heapless::Vec::<u64, MAX_RANGES>::new();
+    /// Gathers what a set waits for.
+    fn waits(&mut self, set: At<Key>, length: usize) -> Waits {
+        let mut waits = Waits::default();
         for index in 0..length {
-            if let State::Bytes { low, high, target } = self.member(record, index) {
-                let bytes = u64::from(low) << 40 | u64::from(high) << 32;
-                if ranges.push(bytes | u64::from(target)).is_err() {
-                    return self.emit_segments(record, length);
+            match self.member(set, index) {
+                State::Fan { first, count } => {
+                    for edge in first..first + count {
+                        let state = self.nfa.get(edge, self.builder);
+                        self.add_range(state, &mut waits);
+                    }
                 }
+                State::Call { .. } => waits.calls = true,
+                State::Accept => waits.accepts = true,
+                state => self.add_range(state, &mut waits),
             }
         }
-        ranges.sort_unstable();
-        let bytes_of = |range: u64| ((range >> 40) as u8, (range >> 32) as u8);
-        let overlap = |a: u64, b: u64| a >> 32 != b >> 32 && bytes_of(b).0 <= bytes_of(a).1;
-        if ranges.windows(2).any(|pair| matches!(pair, &[a, b] if overlap(a, b))) {
-            return self.emit_segments(record, length);
+        waits
+    }
+
+    fn add_range(&mut self, state: State, waits: &mut Waits) {
+        if let State::Bytes { low, high, target } = state {
+            let at = self.ranges + 2 * waits.ranges;
+            self.builder.space.set_all(at, [range_word(low, high), target]);
+            waits.ranges += 1;
         }
-        let mut edges = Edges::default();
-        for same in ranges.chunk_by(|a, b| a >> 32 == b >> 32) {
-            let &[first, ref others @ ..] = same else { continue };
-            let record = match others {
-                [] => self.record_alone(first as u32)?,
+    }
+
+    /// A range, and the state that it leads to.
+    fn range(&self, index: usize) -> [u32; 2] {
+        [0, 1].map(|word| self.builder.space.get(self.ranges + 2 * index + word))
+    }
+
+    /// The byte edges: one for each range, where no byte is in two different ones.
+    fn emit_bytes(&mut self, count: usize) -> Result<u32, GrammarError> {
+        let ranges = self.builder.space.slice_mut(self.ranges, 2 * count).as_chunks_mut::<2>().0;
+        ranges.sort_unstable();
+        let overlap = |a, b| a != b && range_of(b).0 <= range_of(a).1;
+        if ranges.windows(2).any(|pair| matches!(pair, &[[a, _], [b, _]] if overlap(a, b))) {
+            return self.emit_segments(count);
+        }
+        let (mut edges, mut index) = (Edges::default(), 0);
+        while index < count {
+            let [range, state] = self.range(index);
+            let alike = (index..count).take_while(|&index| self.range(index)[0] == range).count();
+            let target = match alike {
+                1 => self.after_one(state)?,
                 _ => {
-                    self.work.spend(10 * same.len() as u64)?;
+                    self.work.spend(10 * alike as u64)?;
                     self.begin_set();
-                    same.iter().for_each(|&range| self.add(range as u32));
-                    // Only alternatives of which there are none lead to an empty set.
-                    if self.set_length == 0 { None } else { self.record().map(Some)? }
+                    (index..index + alike).for_each(|index| self.add(self.range(index)[1]));
+                    self.record()?
                 }
             };
-            if let Some(record) = record {
-                self.emit_edge(&mut edges, bytes_of(first), record)?;
-            }
+            self.emit_edge(&mut edges, range_of(range), target)?;
+            index += alike;
         }
         Ok(edges.count)
     }
 
-    /// The record of what follows one state.
-    fn record_alone(&mut self, state: u32) -> Result<Option<usize>, GrammarError> {
+    /// The set of what follows one state.
+    fn after_one(&mut self, state: u32) -> Result<Option<At<Key>>, GrammarError> {
         let place = self.alone + state as usize;
-        let mut record = self.builder.space.get(place) as usize;
-        if record == 0 {
+        let mut set: Option<At<Key>> = self.builder.space.field(place);
+        if set.is_none() {
             self.begin_set();
             self.add(state);
-            // Only alternatives of which there are none lead to an empty set.
-            record = if self.set_length == 0 { 1 } else { self.record()? };
-            self.builder.space.set(place, record as u32);
+            set = self.record()?;
+            self.builder.space.set_field(place, set);
         }
-        Ok((record != 1).then_some(record))
+        Ok(set)
     }
 
     /// Appends a byte edge, or makes the one before it longer.
@@ -314,15 +345,18 @@ impl Subset<'_, '_> {
         &mut self,
         edges: &mut Edges,
         (low, high): (u8, u8),
-        target: usize,
+        target: Option<At<Key>>,
     ) -> Result<(), GrammarError> {
-        if edges.count > 0 && edges.target == target && edges.end == u16::from(low) {
+        if target.is_none() {
+            return Ok(());
+        }
+        if edges.target == target && edges.end == u16::from(low) {
             let range = self.builder.space.get(edges.last) & 0xFF | u32::from(high) << 8;
             self.builder.space.set(edges.last, range);
         } else {
             edges.last = self.builder.space.take_low(BYTE_EDGE_WORDS)?;
             self.builder.space.set(edges.last, u32::from(low) | u32::from(high) << 8);
-            self.builder.space.set(edges.last + 1, target as u32);
+            self.builder.space.set_field(edges.last + 1, target);
             edges.count += 1;
             edges.target = target;
         }
@@ -332,7 +366,7 @@ impl Subset<'_, '_> {
 
     /// The same for ranges that overlap: between two neighbouring limits of ranges, all bytes lead
     /// to the same set.
-    fn emit_segments(&mut self, record: usize, length: usize) -> Result<u32, GrammarError> {
+    fn emit_segments(&mut self, count: usize) -> Result<u32, GrammarError> {
         // Bit b: a range begins with b, or one ends with b - 1.
         let mut limits = [0u32; 8];
         let mut limit = |byte: u8| {
@@ -340,11 +374,10 @@ impl Subset<'_, '_> {
                 *word |= 1 << (byte % 32);
             }
         };
-        for index in 0..length {
-            if let State::Bytes { low, high, .. } = self.member(record, index) {
-                limit(low);
-                high.checked_add(1).into_iter().for_each(&mut limit);
-            }
+        for index in 0..count {
+            let (low, high) = range_of(self.range(index)[0]);
+            limit(low);
+            high.checked_add(1).into_iter().for_each(&mut limit);
         }
         let is_limit = |byte: u8| {
             limits.get(usize::from(byte / 32)).is_some_and(|w| w >> (byte % 32) & 1 == 1)
@@ -356,32 +389,24 @@ impl Subset<'_, '_> {
             while high < 255 && !is_limit(high as u8 + 1) {
                 high += 1;
             }
-            if let Some(target) = self.set_after(record, length, low as u8)? {
-                self.emit_edge(&mut edges, (low as u8, high as u8), target)?;
+            let segment = (low as u8, high as u8);
+            self.work.spend(16 + 10 * count as u64)?;
+            self.begin_set();
+            for index in 0..count {
+                let [range, state] = self.range(index);
+                let (first, last) = range_of(range);
+                if first > segment.0 {
+                    break;
+                }
+                if segment.0 <= last {
+                    self.add(state);
+                }
             }
+            let target = self.record()?;
+            self.emit_edge(&mut edges, segment, target)?;
             low = high + 1;
         }
         Ok(edges.count)
-    }
-
-    /// The record of the states after `byte`.
-    fn set_after(
-        &mut self,
-        record: usize,
-        length: usize,
-        byte: u8,
-    ) -> Result<Option<usize>, GrammarError> {
-        self.work.spend(16 + 10 * length as u64)?;
-        self.begin_set();
-        for index in 0..length {
-            if let State::Bytes { low, high, target } = self.member(record, index)
-                && (low..=high).contains(&byte)
-            {
-                self.add(target);
-            }
-        }
-        // Only alternatives of which there are none lead to an empty set.
-        if self.set_length == 0 { Ok(None) } else { self.record().map(Some) }
     }
 
     /// What a call node asks for, as its edge's words.
@@ -393,11 +418,11 @@ impl Subset<'_, '_> {
     }
 
     /// The call edges, one for all calls that ask for the same.
-    fn emit_calls(&mut self, record: usize, length: usize) -> Result<u32, GrammarError> {
+    fn emit_calls(&mut self, set: At<Key>, length: usize) -> Result<u32, GrammarError> {
         let first_edge = self.builder.space.low();
         let mut edges = 0;
         for index in 0..length {
-            let State::Call { call, .. } = self.member(record, index) else { continue };
+            let State::Call { call, .. } = self.member(set, index) else { continue };
             let words = self.call_words(call);
             let known = (0..edges).any(|edge| {
                 self.builder.space.slice(first_edge + edge * CALL_EDGE_WORDS, 3) == words
@@ -408,27 +433,24 @@ impl Subset<'_, '_> {
             self.work.spend((edges + length - index) as u64)?;
             self.begin_set();
             for index in index..length {
-                if let State::Call { call, target } = self.member(record, index)
+                if let State::Call { call, target } = self.member(set, index)
                     && self.call_words(call) == words
                 {
                     self.add(target);
                 }
             }
-            // Only alternatives of which there are none lead to an empty set.
-            if self.set_length == 0 {
+            let target = self.record()?;
+            if target.is_none() {
                 continue;
             }
-            let target = self.record()?;
             let at = self.builder.space.take_low(CALL_EDGE_WORDS)?;
-            for (index, word) in words.into_iter().chain([target as u32]).enumerate() {
-                self.builder.space.set(at + index, word);
-            }
+            self.builder.space.set_all(at, words.into_iter().chain([target.to_word()]));
             edges += 1;
         }
         Ok(edges as u32)
     }
 
-    /// Turns targets from records to offsets in the states from `at` on.
+    /// Turns targets from sets to offsets in the states from `at` on.
     fn link(&mut self, mut at: usize) {
         while at < self.builder.space.low() {
             let bytes = (self.builder.space.get(at) & 0xFFFF) as usize;
@@ -446,8 +468,8 @@ impl Subset<'_, '_> {
     }
 
     fn link_target(&mut self, at: usize) {
-        let record = self.builder.space.get(at) as usize;
-        let state = self.builder.space.get(record + RECORD_STATE);
+        let set: Option<At<Key>> = self.builder.space.field(at);
+        let state = set.map_or(0, |set| self.builder.space.read(set).value);
         self.builder.space.set(at, state);
     }
 }

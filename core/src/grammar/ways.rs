@@ -42,11 +42,7 @@ pub(super) fn forget(words: &mut [u32]) {
 
 /// Finds what an item costs at most, and the first time how many there may be, and within how many
 /// bytes they differ.
-pub(super) fn find(
-    words: &mut [u32],
-    cost: &dyn Fn(u8) -> u32,
-    work: &mut Work,
-) -> Result<(), GrammarError> {
+pub(super) fn find(words: &mut [u32], work: &mut Work) -> Result<(), GrammarError> {
     let mut index = 0;
     while let Some(edge) = nth_call(words, ITEM, index) {
         let automaton = Automaton::from_words(words);
@@ -54,7 +50,7 @@ pub(super) fn find(
         let Role::Item { most, share, .. } = call.role else { break };
         let entry = automaton.entry(call.rule);
         let mut worst = |most: u32, share: u32| {
-            let mut ways = Ways { automaton, cost, work: &mut *work };
+            let mut ways = Ways { automaton, work: &mut *work };
             ways.worst(entry, None, most.saturating_sub(1), unique::share(share))
         };
         let found = match most {
@@ -155,7 +151,6 @@ struct Choices {
 
 struct Ways<'a, 'w> {
     automaton: Automaton<'w>,
-    cost: &'a dyn Fn(u8) -> u32,
     work: &'a mut Work,
 }
 
@@ -254,7 +249,7 @@ impl Ways<'_, '_> {
         let mut edges = self.automaton.byte_edges(state);
         let (low, high, target) = edges.next()?;
         let is_only = low == high && edges.next().is_none() && self.automaton.is_plain(state);
-        (is_only && (self.cost)(low) == 1).then_some(target)
+        (is_only && self.automaton.is_single(low)).then_some(target)
     }
 
     /// What closes a state and the calls around it.
@@ -297,7 +292,7 @@ impl Ways<'_, '_> {
         for (low, high, target) in self.automaton.byte_edges(state) {
             let mut count = 0;
             for byte in low..=high {
-                count += u32::from(!found.seen.has(byte) && (self.cost)(byte) == 1);
+                count += u32::from(!found.seen.has(byte) && self.automaton.is_single(byte));
                 found.steps += 1;
             }
             found.seen.add(low, high);

@@ -1,49 +1,34 @@
 //! The schema's source as a tree of JSON values, in words: read once, then walked by links.
 //!
-//! ```text
-//! value   kind, where it starts and ends in the source, next of the same parent, first child,
-//!         parent, where its name starts and ends (quotes included; 0 in arrays), hash of the name
-//!         (of a string in an array, its own), keyword, mark (see the reference module)
-//! ```
-//!
 //! Strings stay where they are and are compared character by character, so that an escape is the
 //! character that it means.
 
 use super::super::ast::Builder;
 use super::super::error::{GrammarError, GrammarErrorKind};
+use super::super::space::{Record, Rows};
 use super::keyword::Keyword;
-use super::value::{Json, KINDS, Text, Value, hash_of, text_of};
+use super::value::{Json, Text, Value, ValueRecord, hash_of, text_of};
 use super::{Compiler, syntax};
 
 /// Values inside each other.
 const MAX_NESTING: u32 = 64;
 
-const KIND: usize = 0;
-const START: usize = 1;
-const END: usize = 2;
-const NEXT: usize = 3;
-const CHILD: usize = 4;
-const PARENT: usize = 5;
-const NAME: usize = 6;
-const NAME_END: usize = 7;
-const HASH: usize = 8;
-const KEYWORD: usize = 9;
-pub(super) const MARK: usize = 10;
-const VALUE_WORDS: usize = 11;
-
-/// Reads the source, which must be one value.
-pub(super) fn read(source: &[u8], builder: &mut Builder<'_>) -> Result<Value, GrammarError> {
+/// Reads the source, which must be one value: all its values, that one first.
+pub(super) fn read(
+    source: &[u8],
+    builder: &mut Builder<'_>,
+) -> Result<Rows<ValueRecord>, GrammarError> {
     if let Err(error) = core::str::from_utf8(source) {
         return Err(syntax("not UTF-8", error.valid_up_to()));
     }
     let mut parser = Parser { source, builder };
     let start = parser.space(0);
-    let (root, end) = parser.value(start, 0, 0)?;
+    let (root, end) = parser.value(start, None, 0)?;
     let end = parser.space(end);
     if end != source.len() {
         return Err(syntax("something follows the schema", end));
     }
-    Ok(root)
+    Ok(Rows::since(root, &builder.space))
 }
 
 struct Parser<'s, 'b, 'w> {
@@ -67,42 +52,40 @@ impl<'s> Parser<'s, '_, '_> {
         at
     }
 
-    fn set(&mut self, value: u32, field: usize, word: usize) {
-        self.builder.space.set(value as usize + field, word as u32);
-    }
-
     /// The value at `at`, and where it ends.
     fn value(
         &mut self,
         at: usize,
-        parent: u32,
+        parent: Option<Value>,
         nesting: u32,
     ) -> Result<(Value, usize), GrammarError> {
         if nesting > MAX_NESTING {
             return Err(GrammarError::new(GrammarErrorKind::TooDeep, at, 1));
         }
-        let value = self.builder.space.take_low(VALUE_WORDS)? as u32;
-        let (kind, end) = match self.byte(at) {
+        let value = self.builder.space.push_low(ValueRecord::read(&[]), 0)?;
+        let (json, end) = match self.byte(at) {
             b'"' => (Json::String, self.string(at)?),
             b'{' => (Json::Object, self.children(at, value, b'}', nesting)?),
             b'[' => (Json::Array, self.children(at, value, b']', nesting)?),
             _ => self.word(at)?,
         };
-        if kind == Json::String {
-            self.set(value, HASH, hash_of(text_of(self.source, at, end).characters()) as usize);
-        }
-        self.set(value, KIND, kind as usize);
-        self.set(value, START, at);
-        self.set(value, END, end);
-        self.set(value, PARENT, parent as usize);
-        Ok((Value(value), end))
+        let hash = match json {
+            Json::String => hash_of(text_of(self.source, at, end).characters()),
+            _ => 0,
+        };
+        self.builder.space.update(value, |record| {
+            (record.json, record.hash) = (json, hash);
+            (record.start, record.end) = (at as u32, end as u32);
+            record.parent = parent;
+        });
+        Ok((value, end))
     }
 
     /// What is between two brackets; where it ends.
     fn children(
         &mut self,
         at: usize,
-        parent: u32,
+        parent: Value,
         close: u8,
         nesting: u32,
     ) -> Result<usize, GrammarError> {
@@ -110,7 +93,7 @@ impl<'s> Parser<'s, '_, '_> {
         if self.byte(at) == close {
             return Ok(at + 1);
         }
-        let mut last = None;
+        let mut last: Option<Value> = None;
         loop {
             let name = at;
             let mut name_end = at;
@@ -122,17 +105,18 @@ impl<'s> Parser<'s, '_, '_> {
                 }
                 at = self.space(at + 1);
             }
-            let (Value(child), end) = self.value(at, parent, nesting + 1)?;
+            let (child, end) = self.value(at, Some(parent), nesting + 1)?;
             if name_end > name {
                 let text = text_of(self.source, name, name_end);
-                self.set(child, NAME, name);
-                self.set(child, NAME_END, name_end);
-                self.set(child, HASH, hash_of(text.characters()) as usize);
-                self.set(child, KEYWORD, Keyword::named(text) as usize);
+                self.builder.space.update(child, |record| {
+                    (record.name, record.name_end) = (name as u32, name_end as u32);
+                    record.hash = hash_of(text.characters());
+                    record.keyword = Keyword::named(text);
+                });
             }
             match last {
-                Some(last) => self.set(last, NEXT, child as usize),
-                None => self.set(parent, CHILD, child as usize),
+                Some(last) => self.builder.space.update(last, |last| last.next = Some(child)),
+                None => self.builder.space.update(parent, |parent| parent.child = Some(child)),
             }
             last = Some(child);
             at = self.space(end);
@@ -229,90 +213,76 @@ fn is_number(word: &[u8]) -> bool {
     rest.is_empty()
 }
 
-fn field(builder: &Builder<'_>, value: Value, field: usize) -> usize {
-    builder.space.get(value.0 as usize + field) as usize
-}
-
 pub(super) fn is_string(builder: &Builder<'_>, value: Value) -> bool {
-    field(builder, value, KIND) == Json::String as usize
+    builder.space.read(value).json == Json::String
 }
 
 /// The value after this one in its array.
 pub(super) fn next_of(builder: &Builder<'_>, value: Value) -> Option<Value> {
-    let next = field(builder, value, NEXT) as u32;
-    (next != 0).then_some(Value(next))
+    builder.space.read(value).next
 }
 
 pub(super) fn string_of<'s>(source: &'s [u8], builder: &Builder<'_>, value: Value) -> Text<'s> {
-    text_of(source, field(builder, value, START), field(builder, value, END))
+    let ValueRecord { start, end, .. } = builder.space.read(value);
+    text_of(source, start as usize, end as usize)
 }
 
 /// The name of an object's value, or the text of a string that is in an array.
 pub(super) fn name_of<'s>(source: &'s [u8], builder: &Builder<'_>, value: Value) -> Text<'s> {
-    match field(builder, value, NAME) {
-        0 => string_of(source, builder, value),
-        start => text_of(source, start, field(builder, value, NAME_END)),
-    }
+    let [start, end] = places_of_name(builder.space.read(value));
+    text_of(source, start as usize, end as usize)
+}
+
+/// Where the name is, or a value that has none.
+const fn places_of_name(record: ValueRecord) -> [u32; 2] {
+    let ValueRecord { start, end, name, name_end, .. } = record;
+    if name_end == 0 { [start, end] } else { [name, name_end] }
 }
 
 impl<'s> Compiler<'s, '_, '_> {
-    fn field(&self, value: Value, field: usize) -> usize {
-        self::field(self.builder, value, field)
+    fn value(&self, value: Value) -> ValueRecord {
+        self.builder.space.read(value)
     }
 
     /// A value that is in every way another, but for its name.
     pub(super) fn copy_named(&mut self, value: Value, named: Value) -> Result<Value, GrammarError> {
-        let at = self.builder.space.take_low(VALUE_WORDS)?;
         // A name that is a string of a list is its own.
-        let is_listed = self.field(named, NAME_END) == 0;
-        let (name, end) = if is_listed { (START, END) } else { (NAME, NAME_END) };
-        for word in 0..VALUE_WORDS {
-            let copied = match word {
-                NAME => self.field(named, name),
-                NAME_END => self.field(named, end),
-                HASH => self.field(named, HASH),
-                NEXT | KEYWORD => 0,
-                _ => self.field(value, word),
-            };
-            self.builder.space.set(at + word, copied as u32);
-        }
-        Ok(Value(at as u32))
+        let [name, name_end] = places_of_name(self.value(named));
+        let hash = self.name_hash(named);
+        let (next, keyword) = (None, Keyword::Unknown);
+        let copy = ValueRecord { name, name_end, hash, next, keyword, ..self.value(value) };
+        self.builder.space.push_low(copy, 0)
     }
 
     pub(super) fn mark(&self, value: Value) -> u32 {
-        self.field(value, MARK) as u32
+        self.value(value).mark
     }
 
     pub(super) fn set_mark(&mut self, value: Value, mark: u32) {
-        self.builder.space.set(value.0 as usize + MARK, mark);
+        self.builder.space.update(value, |record| record.mark = mark);
     }
 
     pub(super) fn json(&self, value: Value) -> Json {
-        KINDS.get(self.field(value, KIND)).copied().unwrap_or(Json::Null)
-    }
-
-    fn linked(&self, value: Value, field: usize) -> Option<Value> {
-        let linked = self.field(value, field) as u32;
-        (linked != 0).then_some(Value(linked))
+        self.value(value).json
     }
 
     /// The first of an array's or object's values.
     pub(super) fn first(&self, value: Value) -> Option<Value> {
-        self.linked(value, CHILD)
+        self.value(value).child
     }
 
     /// The value after this one in its array or object.
     pub(super) fn after(&self, value: Value) -> Option<Value> {
-        self.linked(value, NEXT)
+        self.value(value).next
     }
 
     pub(super) fn parent(&self, value: Value) -> Option<Value> {
-        self.linked(value, PARENT)
+        self.value(value).parent
     }
 
     /// What the draft takes a member's name for.
     pub(super) fn keyword(&self, member: Value) -> Keyword {
-        Keyword::from_number(self.field(member, KEYWORD)).of(self.draft)
+        self.value(member).keyword.of(self.draft)
     }
 
     pub(super) fn count(&self, value: Value) -> u32 {
@@ -326,7 +296,8 @@ impl<'s> Compiler<'s, '_, '_> {
 
     /// The value's own text, for numbers.
     pub(super) fn source_of(&self, value: Value) -> &'s [u8] {
-        self.source.get(self.field(value, START)..self.field(value, END)).unwrap_or_default()
+        let ValueRecord { start, end, .. } = self.value(value);
+        self.source.get(start as usize..end as usize).unwrap_or_default()
     }
 
     pub(super) fn string(&self, value: Value) -> Text<'s> {
@@ -340,7 +311,7 @@ impl<'s> Compiler<'s, '_, '_> {
 
     /// The hash of [`Self::name`].
     pub(super) fn name_hash(&self, value: Value) -> u32 {
-        self.field(value, HASH) as u32
+        self.value(value).hash
     }
 
     /// Whether two values have the same name.
@@ -368,10 +339,10 @@ impl<'s> Compiler<'s, '_, '_> {
     /// Where the source has a name, or a string like it, first: the order of names that objects
     /// share which are written in one way only.
     pub(super) fn rank(&mut self, named: Value) -> Result<u32, GrammarError> {
-        let mut values = (self.source_root.0..self.source_end as u32).step_by(VALUE_WORDS);
-        let first = values.find(|&value| self.same_name(Value(value), named));
-        let first = first.ok_or(GrammarError::whole(GrammarErrorKind::TooComplex))?;
-        self.work.spend(1 + u64::from(first) / 64)?;
+        let first = (0..self.values.len())
+            .find(|&index| self.same_name(self.values.at(index), named))
+            .ok_or(GrammarError::whole(GrammarErrorKind::TooComplex))?;
+        self.work.spend(1 + u64::from(first) / 8)?;
         Ok(first)
     }
 
@@ -422,23 +393,20 @@ impl<'s> Compiler<'s, '_, '_> {
 
     /// Where a value and its name are.
     pub(super) fn places(&self, value: Value) -> [usize; 2] {
-        let start = self.field(value, START);
-        [start, if self.field(value, NAME_END) == 0 { start } else { self.field(value, NAME) }]
+        let record = self.value(value);
+        [record.start, places_of_name(record)[0]].map(|place| place as usize)
     }
 
     /// An error about a value, or about its name where it has one.
     pub(super) fn error(&self, kind: GrammarErrorKind, value: Value) -> GrammarError {
-        let (mut start, mut end) = (self.field(value, NAME), self.field(value, NAME_END));
-        if start == 0 {
-            (start, end) = (self.field(value, START), self.field(value, END));
-        }
+        let [start, end] = places_of_name(self.value(value)).map(|place| place as usize);
         GrammarError::new(kind, start, end - start)
     }
 
     /// An error about a value itself.
     pub(super) fn value_error(&self, kind: GrammarErrorKind, value: Value) -> GrammarError {
-        let (start, end) = (self.field(value, START), self.field(value, END));
-        GrammarError::new(kind, start, end - start)
+        let ValueRecord { start, end, .. } = self.value(value);
+        GrammarError::new(kind, start as usize, (end - start) as usize)
     }
 
     pub(super) fn unsupported(&self, what: &'static str, value: Value) -> GrammarError {
@@ -447,6 +415,6 @@ impl<'s> Compiler<'s, '_, '_> {
 
     /// Where a value starts.
     pub(super) fn offset(&self, value: Value) -> usize {
-        self.field(value, START)
+        self.value(value).start as usize
     }
 }

@@ -1,6 +1,7 @@
 //! The keywords: their names, what types they are about, what their values must be.
 
 use super::super::error::{GrammarError, GrammarErrorKind};
+use super::super::space::Word;
 use super::decimal::{Decimal, ONE};
 use super::value::{Json, Text, Value};
 use super::{Compiler, syntax};
@@ -186,6 +187,20 @@ const ANNOTATIONS: [&str; 13] = [
     "$vocabulary",
 ];
 
+impl Word for Keyword {
+    fn from_word(word: u32) -> Self {
+        match (word as usize).checked_sub(Self::FIRST) {
+            Some(index) => KEYWORDS.get(index).map_or(Self::Unknown, |entry| entry.keyword),
+            None if word == 1 => Self::Annotation,
+            None => Self::Unknown,
+        }
+    }
+
+    fn to_word(self) -> u32 {
+        self as u32
+    }
+}
+
 impl Keyword {
     /// The first two have no entry.
     const FIRST: usize = 2;
@@ -199,14 +214,6 @@ impl Keyword {
             return Self::Annotation;
         }
         KEYWORDS.iter().find(|entry| name.is(entry.text)).map_or(Self::Unknown, |e| e.keyword)
-    }
-
-    pub(super) fn from_number(number: usize) -> Self {
-        match number.checked_sub(Self::FIRST) {
-            Some(index) => KEYWORDS.get(index).map_or(Self::Unknown, |entry| entry.keyword),
-            None if number == 1 => Self::Annotation,
-            None => Self::Unknown,
-        }
     }
 
     fn entry(self) -> Option<&'static Entry> {
@@ -246,19 +253,18 @@ impl Keyword {
 
 /// A schema's keywords: where the value of each is.
 #[derive(Clone, Copy)]
-pub(super) struct Keywords([u32; Keyword::FIRST + KEYWORDS.len()]);
+pub(super) struct Keywords([Option<Value>; Keyword::FIRST + KEYWORDS.len()]);
 
 impl Keywords {
     pub(super) fn get(&self, keyword: Keyword) -> Option<Value> {
-        let word = self.0.get(keyword as usize).copied().unwrap_or(0);
-        (word != 0).then_some(Value::from_word(word))
+        self.0.get(keyword as usize).copied().flatten()
     }
 }
 
 impl<'s> Compiler<'s, '_, '_> {
     /// The keywords of a schema that is an object.
     pub(super) fn keywords(&mut self, schema: Value) -> Result<Keywords, GrammarError> {
-        let none = Keywords([0; Keyword::FIRST + KEYWORDS.len()]);
+        let none = Keywords([None; Keyword::FIRST + KEYWORDS.len()]);
         let mut keywords = none;
         let mut next = self.first(schema);
         while let Some(member) = next {
@@ -266,10 +272,10 @@ impl<'s> Compiler<'s, '_, '_> {
             let keyword = self.keyword(member);
             let is_widened = self.is_widened(member);
             let Some(place) = keywords.0.get_mut(keyword as usize) else { break };
-            if *place != 0 && keyword.entry().is_some() {
+            if place.is_some() && keyword.entry().is_some() {
                 return Err(self.error(GrammarErrorKind::Syntax("a name is there twice"), member));
             }
-            *place = if is_widened { 0 } else { member.to_word() };
+            *place = (!is_widened).then_some(member);
             next = self.after(member);
         }
         if self.is_reference(schema) {
@@ -278,7 +284,7 @@ impl<'s> Compiler<'s, '_, '_> {
             if let (Some(reference), Some(place)) =
                 (reference, keywords.0.get_mut(Keyword::Ref as usize))
             {
-                *place = reference.to_word();
+                *place = Some(reference);
                 self.require_form(reference)?;
             }
             return Ok(keywords);

@@ -5,6 +5,7 @@
 //! another is never lost.
 
 use super::super::error::{GrammarError, GrammarErrorKind};
+use super::super::space::Word;
 use super::value::Value;
 
 /// Most literals of a set.
@@ -75,7 +76,7 @@ const SAYS_SHIFT: u32 = 28;
 const IS_ONCE: u32 = 1 << 27;
 
 impl Literal {
-    pub(super) const fn new(says: Says, value: Value) -> Self {
+    pub(super) fn new(says: Says, value: Value) -> Self {
         Self((says as u32) << SAYS_SHIFT | value.to_word())
     }
 
@@ -84,7 +85,7 @@ impl Literal {
     }
 
     /// The value is written in one way only for the sake of this keyword, and so are its parts.
-    pub(super) const fn written_once(keyword: Value) -> Self {
+    pub(super) fn written_once(keyword: Value) -> Self {
         Self::types(IS_ONCE | keyword.to_word())
     }
 
@@ -94,25 +95,27 @@ impl Literal {
         is_once.then_some(Value::from_word(self.bits() & !IS_ONCE))
     }
 
-    pub(super) const fn to_word(self) -> u32 {
-        self.0
-    }
-
-    pub(super) const fn from_word(word: u32) -> Self {
-        Self(word)
-    }
-
     pub(super) fn says(self) -> Says {
         SAYS.get((self.0 >> SAYS_SHIFT) as usize).copied().unwrap_or(Says::Holds)
     }
 
     /// The part of the source that it is about.
-    pub(super) const fn value(self) -> Value {
+    pub(super) fn value(self) -> Value {
         Value::from_word(self.0 & ((1 << SAYS_SHIFT) - 1))
     }
 
     pub(super) const fn bits(self) -> u32 {
         self.0 & ((1 << SAYS_SHIFT) - 1)
+    }
+}
+
+impl Word for Literal {
+    fn from_word(word: u32) -> Self {
+        Self(word)
+    }
+
+    fn to_word(self) -> u32 {
+        self.0
     }
 }
 

@@ -8,6 +8,7 @@
 
 use super::super::ast::Node;
 use super::super::error::GrammarError;
+use super::super::space::{At, record};
 use super::Compiler;
 use super::expand::{Facts, Way};
 use super::keyword::Keyword;
@@ -63,8 +64,8 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         let is_name = !is_pattern && self.keyword(own) == Keyword::PropertyNames;
         let mut names = heapless::Vec::<Value, { MAX_WAYS as usize }>::new();
         let all = self.gather_names(&facts.set)?;
-        for index in 0..all.count {
-            let name = self.named(all, index);
+        for index in 0..all.len() {
+            let name = self.named_member(all, index).name;
             let is_possible = if is_name {
                 let mut set = Set::new();
                 set.push(Literal::new(Says::Fails, own))?;
@@ -98,7 +99,8 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     /// A schema as the value of a member with another's name.
     fn renamed(&mut self, schema: Value, named: Value) -> Result<Value, GrammarError> {
         let mut known = self.renamed;
-        while let Some(Renamed { value, of, name, before }) = known.and_then(|at| self.record(at)) {
+        while let Some(at) = known {
+            let Renamed { value, of, name, before } = self.builder.space.read(at);
             self.work.spend(1)?;
             if (of, name) == (schema, named) {
                 return Ok(value);
@@ -106,18 +108,9 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             known = before;
         }
         let value = self.copy_named(schema, named)?;
-        let at = self.builder.space.take_low(RENAMED_WORDS)?;
-        let before = self.renamed.map_or(0, |at| at as u32);
-        let words = [value.to_word(), schema.to_word(), named.to_word(), before];
-        (at..).zip(words).for_each(|(at, word)| self.builder.space.set(at, word));
-        self.renamed = Some(at);
+        let record = Renamed { value, of: schema, name: named, before: self.renamed };
+        self.renamed = Some(self.builder.space.push_low(record, 0)?);
         Ok(value)
-    }
-
-    fn record(&self, at: usize) -> Option<Renamed> {
-        let [value, of, name, before] = [0, 1, 2, 3].map(|word| self.builder.space.get(at + word));
-        let before = (before != 0).then_some(before as usize);
-        Some(Renamed { value: Value(value), of: Value(of), name: Value(name), before })
     }
 
     /// The other members that have to be wrong, where some have to be.
@@ -219,12 +212,12 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
 /// Choices one within the other about a name.
 const MAX_NAME_CHOICES: u32 = 8;
 
-/// A schema that has been taken for a member's.
-struct Renamed {
-    value: Value,
-    of: Value,
-    name: Value,
-    before: Option<usize>,
+record! {
+    /// A schema that has been taken for a member's.
+    pub(super) struct Renamed {
+        value: Value,
+        of: Value,
+        name: Value,
+        before: Option<At<Renamed>>,
+    }
 }
-
-const RENAMED_WORDS: usize = 4;

@@ -123,24 +123,24 @@ use super::ast::{Builder, List, Node, Rule};
 use super::compile::{Grammar, compile_with};
 use super::error::{GrammarError, GrammarErrorKind};
 use super::json::{Parts, Space, document_parts};
+use super::keys::{self, End, Key, Keys};
+use super::space::{At, Rows, Word};
 use super::work::Work;
 use evaluate::Writer;
 use expand::Facts;
 use keyword::{ARRAY, BOOLEAN, Draft, FRACTION, INTEGER, Keyword, NULL, OBJECT, STRING};
 use literal::{Literal, Says, Set};
-use names::Names;
+use member::Renamed;
+use names::Named;
 pub use notes::{Note, NoteKind, Notes};
 use text::Texts;
-use unordered::InOrder;
-use value::{Json, Value};
+use unordered::{InOrder, PutOffs};
+use value::{Json, Value, ValueRecord};
 
 /// Sets of literals in all.
 const MAX_SETS: u32 = 4096;
 
 const BUCKETS: usize = 64;
-
-/// Words of a set before its literals: next of its bucket, next in order, rule, literals.
-const SET_WORDS: usize = 4;
 
 /// Values that are written where they are asked for: more are a rule of their own.
 const MAX_INLINE: u32 = 16;
@@ -243,20 +243,20 @@ fn attempt<'w>(
 ) -> Result<Grammar<'w>, GrammarError> {
     let mut left_out = None;
     let made = compile_with(words, work, |builder, work| {
-        let root = document::read(source, builder)?;
-        let source_end = builder.space.low();
+        let values = document::read(source, builder)?;
+        let root = values.at(0);
         let space = if options.pretty { Space::Pretty } else { Space::Compact };
         let (parts, any) = document_parts(builder, space)?;
         let dense = parts.dense();
         let styles = [(parts, Marks::new(parts, builder)?), (dense, Marks::new(dense, builder)?)];
         let [(parts, marks), _] = styles;
-        let buckets = builder.space.take_low(BUCKETS)?;
+        let sets = Keys::begin(&mut builder.space, End::Low, BUCKETS)?;
         let is_relaxed = notes.has_any_widened();
         let is_whole = notes.has_widened_whole();
         let mut compiler = Compiler {
             source,
             source_root: root,
-            source_end,
+            values,
             builder,
             notes,
             parts,
@@ -268,17 +268,15 @@ fn attempt<'w>(
             is_strict: options.is_strict && options.reading != Reading::Relaxed,
             is_relaxed,
             has_unevaluated: false,
-            names: Names::default(),
+            names: Rows::default(),
             shared: Default::default(),
             renamed: None,
             formats: Default::default(),
             work,
-            buckets,
-            oldest: 0,
-            newest: 0,
-            sets: 0,
+            sets,
+            set_count: 0,
             in_order: InOrder::default(),
-            put_off: (0, 0),
+            put_off: PutOffs::default(),
             once: None,
             left_out: None,
         };
@@ -332,8 +330,8 @@ impl Marks {
 struct Compiler<'s, 'b, 'w> {
     source: &'s [u8],
     source_root: Value,
-    /// Where the words of the source's values end.
-    source_end: usize,
+    /// The source's values.
+    values: Rows<ValueRecord>,
     builder: &'b mut Builder<'w>,
     notes: &'b mut Notes,
     parts: Parts,
@@ -349,22 +347,21 @@ struct Compiler<'s, 'b, 'w> {
     is_relaxed: bool,
     /// What schemas evaluate matters.
     has_unevaluated: bool,
-    names: Names,
+    /// What schemas are called.
+    names: Rows<Named>,
     shared: shared::Shared,
     /// The schema that was last taken for a member's.
-    renamed: Option<usize>,
+    renamed: Option<At<Renamed>>,
     formats: format::Rules,
     work: &'b mut Work,
-    /// Sets by hash, and in the order in which they were met.
-    buckets: usize,
-    oldest: usize,
-    newest: usize,
-    sets: u32,
+    /// Sets of literals, in the order in which they were met, each with its rule.
+    sets: Keys,
+    set_count: u32,
     /// Stacks of the objects in order of the set that is being expanded, but for those put off.
     in_order: InOrder,
     /// The first and the last of its objects whose members may come in any order, where there is
     /// room.
-    put_off: (usize, usize),
+    put_off: PutOffs,
     /// Why its values are written in one way only.
     once: Option<Value>,
     /// What is not allowed only because it cannot be told, if there is something.
@@ -401,24 +398,23 @@ impl Compiler<'_, '_, '_> {
         let mut set = Set::new();
         set.hold(root)?;
         let rule = self.rule_of(set)?;
-        let mut record = self.oldest;
-        while record != 0 {
+        let mut next = self.sets.first;
+        while let Some(at) = next {
             let mut set = Set::new();
-            for index in 0..self.builder.space.get(record + 3) as usize {
-                let word = self.builder.space.get(record + SET_WORDS + index);
+            for &word in keys::words(&self.builder.space, at) {
                 set.push(Literal::from_word(word))?;
             }
             let mut list = self.builder.alternatives_list();
-            (self.in_order, self.put_off) = (InOrder::default(), (0, 0));
+            (self.in_order, self.put_off) = (InOrder::default(), PutOffs::default());
             self.once = set.as_slice().iter().find_map(|literal| literal.once());
             let [usual, dense] = self.styles;
             (self.parts, self.marks) = if self.once.is_some() { dense } else { usual };
             self.expand(&mut Facts::new(set), 0, &mut list)?;
             self.make_put_off(&mut list)?;
             let tree = list.finish(self.builder)?;
-            let rule = Rule(self.builder.space.get(record + 2));
-            self.builder.define(rule, tree);
-            record = self.builder.space.get(record + 1) as usize;
+            let Key { value, next: after, .. } = self.builder.space.read(at);
+            self.builder.define(Rule(value), tree);
+            next = after;
         }
         Ok(rule)
     }
@@ -439,40 +435,20 @@ impl Compiler<'_, '_, '_> {
         if set.len() == 0 {
             return Ok(self.any);
         }
-        let hash = set.as_slice().iter().fold(0x811C_9DC5_u32, |hash, literal| {
-            (hash ^ literal.to_word()).wrapping_mul(0x0100_0193)
-        });
-        let bucket = self.buckets + (hash >> 16) as usize % BUCKETS;
-        let mut record = self.builder.space.get(bucket) as usize;
-        while record != 0 {
-            self.work.spend(1)?;
-            let space = &self.builder.space;
-            let length = space.get(record + 3) as usize;
-            let words = space.slice(record + SET_WORDS, length).iter();
-            if words.copied().eq(set.as_slice().iter().map(|literal| literal.to_word())) {
-                return Ok(Rule(space.get(record + 2)));
-            }
-            record = space.get(record) as usize;
+        let words = set.as_slice().iter().map(|literal| literal.to_word());
+        let search = self.sets.find(&self.builder.space, words.clone());
+        self.work.spend(search.steps)?;
+        if let Some(known) = search.found {
+            return Ok(Rule(self.builder.space.read(known).value));
         }
-        if self.sets == MAX_SETS {
+        if self.set_count == MAX_SETS {
             return Err(too_complex());
         }
-        self.sets += 1;
+        self.set_count += 1;
         let first = set.get(0).map_or(0, |literal| self.offset(literal.value()));
         let rule = self.builder.rule(first, 1)?;
-        let record = self.builder.space.take_low(SET_WORDS + set.len())?;
-        let head = [self.builder.space.get(bucket), 0, rule.0, set.len() as u32];
-        let literals = set.as_slice().iter().map(|literal| literal.to_word());
-        for (index, word) in head.into_iter().chain(literals).enumerate() {
-            self.builder.space.set(record + index, word);
-        }
-        self.builder.space.set(bucket, record as u32);
-        if self.newest == 0 {
-            self.oldest = record;
-        } else {
-            self.builder.space.set(self.newest + 1, record as u32);
-        }
-        self.newest = record;
+        let at = self.sets.add(&mut self.builder.space, search, (set.len(), rule.0))?;
+        self.builder.space.set_all(at.behind(), words);
         Ok(rule)
     }
 

@@ -3,6 +3,7 @@
 //! does not know is noted.
 
 use super::super::error::{GrammarError, GrammarErrorKind};
+use super::super::space::{Rows, Word, record};
 use super::keyword::Keyword;
 use super::notes::NoteKind;
 use super::uri::{self, Uri};
@@ -13,7 +14,7 @@ use super::{Compiler, format};
 const MAX_BASES: usize = 65;
 
 /// What a name of a schema is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Calls {
     /// An `$id`: a URI.
     Whole,
@@ -25,33 +26,35 @@ pub(super) enum Calls {
     Recursive,
 }
 
-/// The names of schemas, in words of the space.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Names {
-    at: usize,
-    count: u32,
-}
-
 const CALLS: [Calls; 4] = [Calls::Whole, Calls::Anchor, Calls::Dynamic, Calls::Recursive];
 
-/// A name of a schema.
-#[derive(Clone, Copy)]
-struct Named {
-    calls: Calls,
-    schema: Value,
-    /// The schema from which the name counts.
-    base: Value,
-    /// Where the name is.
-    member: Value,
-    hash: u32,
+impl Word for Calls {
+    fn from_word(word: u32) -> Self {
+        CALLS.get(word as usize).copied().unwrap_or(Self::Whole)
+    }
+
+    fn to_word(self) -> u32 {
+        self as u32
+    }
 }
 
-const NAMED_WORDS: usize = 5;
+record! {
+    /// A name of a schema.
+    pub(super) struct Named {
+        calls: Calls,
+        schema: Value,
+        /// The schema from which the name counts.
+        base: Value,
+        /// Where the name is.
+        member: Value,
+        hash: u32,
+    }
+}
 
 impl<'s> Compiler<'s, '_, '_> {
     /// Lists the names that schemas in the source have.
     pub(super) fn list_names(&mut self) -> Result<(), GrammarError> {
-        self.names = Names { at: self.builder.space.low(), count: 0 };
+        self.names = Rows::begin(&self.builder.space);
         self.list_names_in(self.source_root, self.source_root)
     }
 
@@ -110,11 +113,7 @@ impl<'s> Compiler<'s, '_, '_> {
             }
             _ => hash_of(self.anchor(calls, member)),
         };
-        let at = self.builder.space.take_low(NAMED_WORDS)?;
-        let words = [calls as u32, schema.0, base.0, member.0, hash];
-        (at..).zip(words).for_each(|(at, word)| self.builder.space.set(at, word));
-        self.names.count += 1;
-        Ok(())
+        self.names.push(&mut self.builder.space, Named { calls, schema, base, member, hash })
     }
 
     /// Notes what the draft does not know, or refuses it.
@@ -139,16 +138,12 @@ impl<'s> Compiler<'s, '_, '_> {
 
     /// Whether no schema has a name but the root.
     pub(super) fn names_only_root(&self) -> bool {
-        let mut listed = (0..self.names.count as usize).map(|index| self.listed(index));
+        let mut listed = self.names.iter(&self.builder.space);
         listed.all(|named| named.schema == self.source_root)
     }
 
-    fn listed(&self, index: usize) -> Named {
-        let at = self.names.at + index * NAMED_WORDS;
-        let [calls, schema, base, member, hash] =
-            [0, 1, 2, 3, 4].map(|word| self.builder.space.get(at + word));
-        let calls = CALLS.get(calls as usize).copied().unwrap_or(Calls::Whole);
-        Named { calls, schema: Value(schema), base: Value(base), member: Value(member), hash }
+    fn listed(&self, index: u32) -> Named {
+        self.builder.space.read(self.names.at(index))
     }
 
     /// The text of a name that is no URI.
@@ -186,7 +181,7 @@ impl<'s> Compiler<'s, '_, '_> {
     /// The schema with this URI.
     pub(super) fn schema_with(&mut self, uri: &Uri) -> Result<Option<Value>, GrammarError> {
         let hash = hash_of(uri.iter().map(|&byte| byte.into()));
-        for index in 0..self.names.count as usize {
+        for index in 0..self.names.len() {
             self.work.spend(1)?;
             let named = self.listed(index);
             if (named.calls, named.hash) == (Calls::Whole, hash)
@@ -208,7 +203,7 @@ impl<'s> Compiler<'s, '_, '_> {
         name: impl Iterator<Item = u32> + Clone,
     ) -> Result<Option<Value>, GrammarError> {
         let hash = hash_of(name.clone());
-        for index in 0..self.names.count as usize {
+        for index in 0..self.names.len() {
             self.work.spend(1)?;
             let named = self.listed(index);
             if (named.calls, named.hash, named.base) == (calls, hash, base)
@@ -235,7 +230,7 @@ impl<'s> Compiler<'s, '_, '_> {
             return Ok(outermost);
         }
         let (hash, mut count) = (hash_of(name), 0);
-        for index in 0..self.names.count as usize {
+        for index in 0..self.names.len() {
             self.work.spend(1)?;
             let named = self.listed(index);
             count += u32::from((named.calls, named.hash) == (calls, hash));

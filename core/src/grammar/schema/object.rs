@@ -10,6 +10,7 @@
 
 use super::super::ast::{List, Node, Rule};
 use super::super::error::GrammarError;
+use super::super::space::{Record, Rows, record};
 use super::array::less;
 use super::expand::Facts;
 use super::keyword::{Keyword, STRING};
@@ -51,21 +52,21 @@ struct Others {
     groups: heapless::Vec<Rule, { GROUPS.len() }>,
 }
 
-/// The named members, in words of the space: of each its name, its tree, whether it is required and
-/// whether its values are listed.
-#[derive(Clone, Copy)]
-pub(super) struct Named {
-    pub(super) at: usize,
-    pub(super) count: u32,
+record! {
+    /// One of the members with names.
+    pub(super) struct NamedMember {
+        pub(super) name: Value,
+        pub(super) tree: Node,
+        pub(super) is_required: bool,
+        /// By its value alternatives may be told apart.
+        pub(super) is_listed: bool,
+        /// Its place in the order of those that are written in one way only.
+        rank: u32,
+    }
 }
 
-/// One of the named members.
-pub(super) struct NamedMember {
-    pub(super) tree: Node,
-    pub(super) is_required: bool,
-    /// By its value alternatives may be told apart.
-    pub(super) is_listed: bool,
-}
+/// The named members.
+pub(super) type Named = Rows<NamedMember>;
 
 /// What other members are asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,8 +75,6 @@ pub(super) enum NameKind {
     /// Those by which an object is not what it must not be.
     Wrong,
 }
-
-const NAMED_WORDS: usize = 3;
 
 impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     /// Shows the names that an object of the set must have, some more than once.
@@ -182,7 +181,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
 
     /// All names that the set speaks of, each once.
     pub(super) fn gather_names(&mut self, set: &Set) -> Result<Named, GrammarError> {
-        let mut named = Named { at: self.builder.space.low(), count: 0 };
+        let mut named = Named::begin(&self.builder.space);
         for literal in set.as_slice() {
             let schema = match literal.says() {
                 Says::Holds => literal.value(),
@@ -205,26 +204,16 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     fn gather_name(&mut self, named: &mut Named, name: Value) -> Result<(), GrammarError> {
-        self.work.spend(1 + u64::from(named.count))?;
-        if (0..named.count).any(|index| self.same_name(self.named(*named, index), name)) {
+        self.work.spend(1 + u64::from(named.len()))?;
+        if named.iter(&self.builder.space).any(|other| self.same_name(other.name, name)) {
             return Ok(());
         }
-        let at = self.builder.space.take_low(NAMED_WORDS)?;
-        self.builder.space.set(at, name.to_word());
-        named.count += 1;
-        Ok(())
+        let member = NamedMember { name, ..NamedMember::read(&[]) };
+        named.push(&mut self.builder.space, member)
     }
 
-    pub(super) fn named(&self, named: Named, index: u32) -> Value {
-        Value::from_word(self.builder.space.get(named.at + index as usize * NAMED_WORDS))
-    }
-
-    /// A named member's tree, and what there is to know of it.
     pub(super) fn named_member(&self, named: Named, index: u32) -> NamedMember {
-        let at = named.at + index as usize * NAMED_WORDS;
-        let [tree, flags] = [1, 2].map(|word| self.builder.space.get(at + word));
-        let tree = Node::from_word(tree);
-        NamedMember { tree, is_required: flags & 1 != 0, is_listed: flags & 2 != 0 }
+        self.builder.space.read(named.at(index))
     }
 
     /// Appends the objects that a set without choices allows.
@@ -247,10 +236,10 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             Some(wrong) => others.wrong = wrong,
         }
         // Those that there can be; the others stay names that no other member has.
-        let at = self.builder.space.take_low(all.count as usize * NAMED_WORDS)?;
-        let (mut named, mut required) = (Named { at, count: 0 }, 0);
-        for index in 0..all.count {
-            let name = self.named(all, index);
+        let mut named = Named::reserve(&mut self.builder.space, all.len())?;
+        let mut required = 0;
+        for index in 0..all.len() {
+            let name = self.named_member(all, index).name;
             let is_required = self.is_required(set, name)?;
             let Some(members) = self.leaf_member_set(set, name)? else {
                 if is_required {
@@ -263,13 +252,9 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             let key = writer.finish(self.builder)?;
             let is_listed = self.finite(&members).is_some();
             let value = self.node_of(members)?;
-            let member = self.parts.member(self.builder, key, value)?;
-            let at = named.at + named.count as usize * NAMED_WORDS;
-            self.builder.space.set(at, name.to_word());
-            self.builder.space.set(at + 1, member.to_word());
-            let flags = u32::from(is_required) | u32::from(is_listed) << 1;
-            self.builder.space.set(at + 2, flags);
-            named.count += 1;
+            let tree = self.parts.member(self.builder, key, value)?;
+            let member = NamedMember { name, tree, is_required, is_listed, rank: 0 };
+            named.put(&mut self.builder.space, member);
             required += u32::from(is_required);
         }
         let is_once = self.once.is_some();
@@ -293,33 +278,30 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         limits: &mut Limits,
         keyword: Value,
     ) -> Result<Option<Node>, GrammarError> {
-        let at = |index: u32| all.at + index as usize * NAMED_WORDS;
-        for index in 0..all.count {
-            let name = self.named(all, index);
-            let rank = self.rank(name)?;
+        for index in 0..all.len() {
+            let mut member = self.named_member(all, index);
+            member.rank = self.rank(member.name)?;
             let mut place = index;
             while let Some(before) = place.checked_sub(1) {
                 self.work.spend(1)?;
-                let [other, own] = [0, 1].map(|word| self.builder.space.get(at(before) + word));
-                if own < rank {
+                let other = self.named_member(all, before);
+                if other.rank < member.rank {
                     break;
                 }
-                self.builder.space.set(at(place), other);
-                self.builder.space.set(at(place) + 1, own);
+                self.builder.space.write(all.at(place), other);
                 place = before;
             }
-            self.builder.space.set(at(place), name.to_word());
-            self.builder.space.set(at(place) + 1, rank);
+            self.builder.space.write(all.at(place), member);
         }
-        let most = if all.count == 0 { 1 } else { all.count };
-        if any.is_some() && (all.count > 0 || limits.members.1 > 1) {
+        let most = if all.len() == 0 { 1 } else { all.len() };
+        if any.is_some() && (all.len() > 0 || limits.members.1 > 1) {
             let what = "this keyword with objects of several members without names";
             self.may_narrow(what, keyword)?;
             if limits.members.0 > most && limits.members.0 <= limits.members.1 {
                 return Err(self.unsupported(what, keyword));
             }
         }
-        let any = any.filter(|_| all.count == 0);
+        let any = any.filter(|_| all.len() == 0);
         limits.members.1 = limits.members.1.min(most);
         Ok(any)
     }
@@ -334,7 +316,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     ) -> Result<(), GrammarError> {
         let (mut min, mut max) = limits.members;
         if others.any.is_none() {
-            max = max.min(named.count);
+            max = max.min(named.len());
         }
         if min > max {
             return Ok(());
@@ -343,14 +325,14 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         if min <= required {
             min = 0;
         }
-        if others.any.is_none() && max >= named.count {
+        if others.any.is_none() && max >= named.len() {
             max = u32::MAX;
         }
         let is_any = (min, max) == (0, u32::MAX) && others.wrong.is_none();
-        if is_any && self.once.is_none() && named.count > 0 {
+        if is_any && self.once.is_none() && named.len() > 0 {
             return self.put_off(named, others.any);
         }
-        let stacks = InOrder::of(named.count, required, u32::from(others.any.is_some()));
+        let stacks = InOrder::of(named.len(), required, u32::from(others.any.is_some()));
         self.in_order.add(stacks);
         let node = self.ordered_members(named, required, (min, max), &mut |this, count| {
             this.tail(set, others, (min, max), count)
@@ -623,15 +605,14 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
 
     /// None of the named ones.
     fn name_part(&mut self, texts: &mut Texts, named: Named) -> Result<(), GrammarError> {
-        if named.count == 0 {
+        if named.len() == 0 {
             return Ok(());
         }
         let (mut index, source) = (0, self.source);
         let mut next = |builder: &super::super::ast::Builder<'_>| {
-            let at = named.at + index * NAMED_WORDS;
-            let name = super::document::name_of(source, builder, Value(builder.space.get(at)));
+            let name = (index < named.len()).then(|| builder.space.read(named.at(index)).name);
             index += 1;
-            (index <= named.count as usize).then_some(name)
+            name.map(|name| super::document::name_of(source, builder, name))
         };
         texts.names(self.builder, &mut next, false)
     }

@@ -70,12 +70,12 @@ impl Compiler<'_, '_, '_> {
         tail: &mut dyn FnMut(&mut Self, u32) -> Result<Node, GrammarError>,
     ) -> Result<Node, GrammarError> {
         let limit = if max == u32::MAX { min } else { max };
-        let counts = limit.min(named.count).max(1);
+        let counts = limit.min(named.len()).max(1);
         if counts > MAX_COUNTED {
             return Err(too_complex());
         }
         let table = self.builder.rules();
-        let places = (named.count + 1) * counts;
+        let places = (named.len() + 1) * counts;
         for _ in 0..places {
             self.builder.rule(0, 0)?;
         }
@@ -89,13 +89,13 @@ impl Compiler<'_, '_, '_> {
         };
         let first = First { place: 0, count: 0, listed: 0, is_sure: true };
         let content = self.first_row(&rows, first, begin)?;
-        for place in 0..=named.count {
+        for place in 0..=named.len() {
             for count in 1..=counts {
                 let index = rows.index(place, count);
                 let is_called = self.builder.space.get(called + index as usize) != 0;
                 let tree = if !is_called {
                     self.builder.alternatives(&[])?
-                } else if place < named.count {
+                } else if place < named.len() {
                     self.row(&rows, place, count)?
                 } else {
                     tail(self, count)?
@@ -122,7 +122,7 @@ impl Compiler<'_, '_, '_> {
         }
         let end = (place / step + 1) * step;
         let (mut at, mut is_required) = (place, false);
-        while at < rows.named.count && at < end && !is_required {
+        while at < rows.named.len() && at < end && !is_required {
             let member = self.named_member(rows.named, at);
             is_required = member.is_required;
             if count < rows.max {
@@ -148,12 +148,13 @@ impl Compiler<'_, '_, '_> {
     ) -> Result<Node, GrammarError> {
         let First { place, count, .. } = first;
         let mut list = self.builder.alternatives_list();
-        let near = rows.named.count.min(place + MAX_OPTIONAL + 1);
+        let near = rows.named.len().min(place + MAX_OPTIONAL + 1);
         let is_near = (place..near).any(|at| self.named_member(rows.named, at).is_required);
         let (mut at, mut is_last) = (place, false);
-        while at < rows.named.count && !is_last {
+        while at < rows.named.len() && !is_last {
             self.work.spend(64)?;
-            let NamedMember { tree, is_required, is_listed } = self.named_member(rows.named, at);
+            let NamedMember { tree, is_required, is_listed, .. } =
+                self.named_member(rows.named, at);
             at += 1;
             is_last = is_required;
             if count >= rows.max {
@@ -162,7 +163,7 @@ impl Compiler<'_, '_, '_> {
             let is_sure = first.is_sure && is_required;
             let listed = first.listed + u32::from(is_listed);
             let is_written = (is_sure || is_near && !is_required)
-                && at < rows.named.count
+                && at < rows.named.len()
                 && count < MAX_ROWS
                 && listed < MAX_LISTED;
             let rest = if is_written {
@@ -178,7 +179,7 @@ impl Compiler<'_, '_, '_> {
         if !is_last {
             let end = match end {
                 Some(end) => self.builder.call(end)?,
-                None => self.call_row(rows, rows.named.count, count)?,
+                None => self.call_row(rows, rows.named.len(), count)?,
             };
             list.push(self.builder, end)?;
         }

@@ -10,6 +10,7 @@
 
 use super::super::ast::Builder;
 use super::super::error::{GrammarError, GrammarErrorKind};
+use super::super::space::{Table, record};
 use super::value::{Characters, Text};
 
 /// Most states of all expressions of one text.
@@ -28,7 +29,14 @@ const UNLIMITED: u32 = u32::MAX;
 
 pub(super) const MAX_CODE_POINT: u32 = 0x10_FFFF;
 
-const STATE_WORDS: usize = 3;
+record! {
+    /// A state's kind, with its lowest character, and what the kind says that the words are.
+    struct StateRecord {
+        head: u32,
+        x: u32,
+        y: u32,
+    }
+}
 
 const JOIN: u32 = 0;
 const RANGE: u32 = 1;
@@ -76,62 +84,71 @@ const SPACE: &[(u32, u32)] = &[
 ];
 const LINE_ENDS: &[(u32, u32)] = &[(0x0A, 0x0A), (0x0D, 0x0D), (0x2028, 0x2029)];
 
+impl State {
+    fn record(self) -> StateRecord {
+        let (kind, low, x, y) = match self {
+            Self::Join([x, y]) => {
+                let [x, y] = [x, y].map(|target| target.map_or(0, |target| target + 1));
+                (JOIN, 0, x, y)
+            }
+            Self::Range { low, high, target } => (RANGE, low, high, target),
+            Self::Start(target) => (START, 0, target, 0),
+            Self::End(target) => (END, 0, target, 0),
+            Self::Match => (MATCH, 0, 0, 0),
+        };
+        StateRecord { head: kind << OPERATION_SHIFT | low, x, y }
+    }
+
+    #[inline]
+    fn of(StateRecord { head, x, y }: StateRecord) -> Self {
+        match head >> OPERATION_SHIFT {
+            RANGE => Self::Range { low: head & ((1 << OPERATION_SHIFT) - 1), high: x, target: y },
+            START => Self::Start(x),
+            END => Self::End(x),
+            MATCH => Self::Match,
+            _ => Self::Join([x, y].map(|target| target.checked_sub(1))),
+        }
+    }
+}
+
 /// States by number, at the high end of the space.
 pub(super) struct Regex {
-    top: usize,
-    states: u32,
+    states: Table<StateRecord>,
 }
 
 impl Regex {
     pub(super) const fn begin(builder: &Builder<'_>) -> Self {
-        Self { top: builder.space.high(), states: 0 }
+        Self { states: Table::begin(&builder.space) }
     }
 
     pub(super) const fn len(&self) -> u32 {
-        self.states
+        self.states.len()
     }
 
     /// Gives the states back.
     pub(super) fn release(&self, builder: &mut Builder<'_>) {
-        builder.space.release_high(self.top);
+        builder.space.release_high(self.states.top());
     }
 
-    fn at(&self, state: u32) -> usize {
-        self.top.saturating_sub((state as usize + 1) * STATE_WORDS)
-    }
-
+    #[inline]
     pub(super) fn get(&self, builder: &Builder<'_>, state: u32) -> State {
-        let at = self.at(state);
-        let [head, x, y] = [0, 1, 2].map(|index| builder.space.get(at + index));
-        match head >> OPERATION_SHIFT {
-            RANGE => State::Range { low: head & ((1 << OPERATION_SHIFT) - 1), high: x, target: y },
-            START => State::Start(x),
-            END => State::End(x),
-            MATCH => State::Match,
-            _ => State::Join([x, y].map(|target| target.checked_sub(1))),
-        }
+        State::of(self.states.get(&builder.space, state))
+    }
+
+    pub(super) fn set(&self, builder: &mut Builder<'_>, state: u32, value: State) {
+        self.states.set(&mut builder.space, state, value.record());
     }
 
     /// A state that leads nowhere yet.
     pub(super) fn state(&mut self, builder: &mut Builder<'_>) -> Result<u32, GrammarError> {
-        if self.states == MAX_STATES {
+        if self.len() == MAX_STATES {
             return Err(GrammarError::whole(GrammarErrorKind::TooComplex));
         }
-        builder.space.take_high(STATE_WORDS)?;
-        self.states += 1;
-        Ok(self.states - 1)
-    }
-
-    fn set(&self, builder: &mut Builder<'_>, state: u32, words: [u32; STATE_WORDS]) {
-        let at = self.at(state);
-        for (index, word) in words.into_iter().enumerate() {
-            builder.space.set(at + index, word);
-        }
+        self.states.push(&mut builder.space, State::Join([None; 2]).record())
     }
 
     pub(super) fn join(&self, builder: &mut Builder<'_>, state: u32, targets: [Option<u32>; 2]) {
-        let [x, y] = targets.map(|target| target.map_or(0, |target| target + 1));
-        self.set(builder, state, [JOIN << OPERATION_SHIFT, x, y]);
+        self.set(builder, state, State::Join(targets));
     }
 
     pub(super) fn range(
@@ -141,16 +158,7 @@ impl Regex {
         (low, high): (u32, u32),
         target: u32,
     ) {
-        self.set(builder, state, [RANGE << OPERATION_SHIFT | low, high, target]);
-    }
-
-    /// Goes on where a text starts.
-    pub(super) fn start(&self, builder: &mut Builder<'_>, state: u32, target: u32) {
-        self.set(builder, state, [START << OPERATION_SHIFT, target, 0]);
-    }
-
-    pub(super) fn set_match(&self, builder: &mut Builder<'_>, state: u32) {
-        self.set(builder, state, [MATCH << OPERATION_SHIFT, 0, 0]);
+        self.set(builder, state, State::Range { low, high, target });
     }
 
     /// Lets an expression begin at the open state `from`; the open state where it ends.
@@ -305,10 +313,10 @@ impl Parser<'_, '_, '_, '_> {
 
     /// An assertion, or an atom with what repeats it.
     fn term(&mut self, from: u32, nesting: u32) -> Result<u32, GrammarError> {
-        for (mark, operation) in [('^', START), ('$', END)] {
+        for (mark, assertion) in [('^', State::Start as fn(u32) -> State), ('$', State::End)] {
             if self.take(mark) {
                 let target = self.state()?;
-                self.regex.set(self.builder, from, [operation << OPERATION_SHIFT, target, 0]);
+                self.regex.set(self.builder, from, assertion(target));
                 return Ok(target);
             }
         }

@@ -5,14 +5,21 @@
 //! mean the same everywhere as long as no schema but the root has a name.
 
 use super::super::error::GrammarError;
+use super::super::space::{At, record};
 use super::Compiler;
 use super::literal::{Says, Set};
 use super::value::{Json, Value};
 
 const BUCKETS: usize = 256;
 
-/// Words of a schema that is the first of its kind: hash, next of its bucket, where it is.
-const RECORD_WORDS: usize = 3;
+record! {
+    /// A schema that is the first of its kind.
+    struct First {
+        hash: u32,
+        in_bucket: Option<At<First>>,
+        schema: Value,
+    }
+}
 
 /// Where the first schemas of their kind are.
 #[derive(Clone, Copy, Default)]
@@ -37,21 +44,17 @@ impl Compiler<'_, '_, '_> {
         }
         let hash = self.hash_schema(schema, 0x811C_9DC5)?;
         let bucket = self.shared.buckets + (hash >> 16) as usize % BUCKETS;
-        let first = self.builder.space.get(bucket);
-        let mut record = first as usize;
-        while record != 0 {
-            let [other, next, known] = [0, 1, 2].map(|word| self.builder.space.get(record + word));
-            let known = Value::from_word(known);
+        let in_bucket = self.builder.space.field(bucket);
+        let mut next = in_bucket;
+        while let Some(at) = next {
+            let First { hash: other, in_bucket, schema: known } = self.builder.space.read(at);
             if other == hash && (known == schema || self.is_alike(known, schema, true)?) {
                 return Ok(known);
             }
-            record = next as usize;
+            next = in_bucket;
         }
-        let record = self.builder.space.take_low(RECORD_WORDS)?;
-        for (index, word) in [hash, first, schema.to_word()].into_iter().enumerate() {
-            self.builder.space.set(record + index, word);
-        }
-        self.builder.space.set(bucket, record as u32);
+        let at = self.builder.space.push_low(First { hash, in_bucket, schema }, 0)?;
+        self.builder.space.set_field(bucket, Some(at));
         Ok(schema)
     }
 

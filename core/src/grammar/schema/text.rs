@@ -157,11 +157,11 @@ impl Texts {
         let from = start;
         if begins {
             let inside = self.regex.state(builder)?;
-            self.regex.start(builder, start, inside);
+            self.regex.set(builder, start, State::Start(inside));
             start = inside;
         }
         let exit = self.regex.attach(builder, start, pattern, offset)?;
-        self.regex.set_match(builder, exit);
+        self.regex.set(builder, exit, State::Match);
         let mut later = None;
         if !self.begins_only_at_start(builder, from)? {
             // Any character, and the search begins again.
@@ -183,7 +183,7 @@ impl Texts {
     ) -> Result<(), GrammarError> {
         let begin = self.regex.len();
         let (first, end) = (self.regex.state(builder)?, self.regex.state(builder)?);
-        self.regex.set_match(builder, end);
+        self.regex.set(builder, end, State::Match);
         let mut fork = first;
         while let Some(name) = next(builder) {
             let (mut at, other) = (self.regex.state(builder)?, self.regex.state(builder)?);

@@ -7,8 +7,9 @@
 use super::super::ast::{List, Node, Rule, UNLIMITED};
 use super::super::error::GrammarError;
 use super::super::matcher::MAX_STACKS;
+use super::super::space::{At, record};
 use super::Compiler;
-use super::object::Named;
+use super::object::{Named, NamedMember};
 use super::ordered::AT_ONCE;
 
 /// Named members of an object in any order: each that may come next is a stack of its own.
@@ -19,12 +20,6 @@ const MAX_UNORDERED_TOGETHER: u32 = 28;
 
 /// Stacks of all alternatives together: more would have some left out.
 const MAX_TOGETHER: u32 = MAX_STACKS as u32;
-
-/// An object that is put off, in words of the space: the next one, its named members, how many
-/// they are, the other members (0: none), whether they come in any order.
-const PUT_OFF_WORDS: usize = 5;
-
-const IS_UNORDERED: usize = 4;
 
 /// Stacks that objects may take whose named members come in the schema's order.
 #[derive(Clone, Copy, Default)]
@@ -56,17 +51,25 @@ impl InOrder {
     }
 }
 
-/// An object that is put off.
-#[derive(Clone, Copy)]
-struct PutOff {
-    at: usize,
-    next: usize,
-    named: Named,
-    other: Option<Node>,
-    is_unordered: bool,
+record! {
+    /// An object that is put off.
+    pub(super) struct PutOff {
+        next: Option<At<PutOff>>,
+        first: At<NamedMember>,
+        count: u32,
+        other: Option<Node>,
+        is_unordered: bool,
+    }
 }
 
+/// The first and the last of them.
+pub(super) type PutOffs = Option<(At<PutOff>, At<PutOff>)>;
+
 impl PutOff {
+    const fn named(&self) -> Named {
+        Named::new(self.first.word(), self.count)
+    }
+
     fn others(&self) -> u32 {
         u32::from(self.other.is_some())
     }
@@ -80,49 +83,39 @@ impl Compiler<'_, '_, '_> {
         named: Named,
         other: Option<Node>,
     ) -> Result<(), GrammarError> {
-        self.work.spend(128 * (1 + u64::from(named.count)))?;
-        let at = self.builder.space.take_low(PUT_OFF_WORDS)?;
-        let other = other.map_or(0, Node::to_word);
-        let words = [0, named.at as u32, named.count, other, 0];
-        (at..).zip(words).for_each(|(at, word)| self.builder.space.set(at, word));
-        match self.put_off {
-            (0, _) => self.put_off = (at, at),
-            (first, last) => {
-                self.builder.space.set(last, at as u32);
-                self.put_off = (first, at);
-            }
+        self.work.spend(128 * (1 + u64::from(named.len())))?;
+        let object = PutOff {
+            next: None,
+            first: named.at(0),
+            count: named.len(),
+            other,
+            is_unordered: false,
+        };
+        let at = self.builder.space.push_low(object, 0)?;
+        if let Some((_, last)) = self.put_off {
+            self.builder.space.update(last, |last| last.next = Some(at));
         }
+        self.put_off = Some((self.put_off.map_or(at, |(first, _)| first), at));
         Ok(())
     }
 
-    fn put_off_at(&self, at: usize) -> Option<PutOff> {
-        if at == 0 {
-            return None;
-        }
-        let [next, members, count, other, is_unordered] =
-            [0, 1, 2, 3, IS_UNORDERED].map(|word| self.builder.space.get(at + word));
-        Some(PutOff {
-            at,
-            next: next as usize,
-            named: Named { at: members as usize, count },
-            other: (other != 0).then(|| Node::from_word(other)),
-            is_unordered: is_unordered != 0,
-        })
+    fn first_put_off(&self) -> Option<At<PutOff>> {
+        self.put_off.map(|(first, _)| first)
     }
 
     /// Appends the objects that have been put off.
     pub(super) fn make_put_off(&mut self, list: &mut List) -> Result<(), GrammarError> {
         self.choose_unordered()?;
-        let mut at = self.put_off.0;
-        while let Some(object) = self.put_off_at(at) {
-            let PutOff { named, other, .. } = object;
+        let mut next = self.first_put_off();
+        while let Some(at) = next {
+            let object = self.builder.space.read(at);
             let node = if object.is_unordered {
-                self.unordered_members(named, other)?
+                self.unordered_members(object.named(), object.other)?
             } else {
-                self.members_in_order(named, other)?
+                self.members_in_order(object.named(), object.other)?
             };
             list.push(self.builder, node)?;
-            at = object.next;
+            next = object.next;
         }
         Ok(())
     }
@@ -131,22 +124,22 @@ impl Compiler<'_, '_, '_> {
     /// what the others take in the schema's order.
     fn choose_unordered(&mut self) -> Result<(), GrammarError> {
         let (mut in_order, mut most) = (self.in_order, 0);
-        let mut at = self.put_off.0;
-        while let Some(object) = self.put_off_at(at) {
+        let mut next = self.first_put_off();
+        while let Some(at) = next {
+            let object = self.builder.space.read(at);
             in_order.add(self.in_order_of(object));
-            most = most.max(object.named.count);
-            at = object.next;
+            most = most.max(object.count);
+            next = object.next;
         }
         let (mut objects, mut together, mut stacks) = (0, 0, 0);
         for count in 1..=most.min(MAX_UNORDERED) {
-            let mut at = self.put_off.0;
-            while let Some(object) = self.put_off_at(at) {
+            let mut next = self.first_put_off();
+            while let Some(at) = next {
+                let object = self.builder.space.read(at);
                 self.work.spend(1)?;
-                at = object.next;
+                next = object.next;
                 let kinds = count + object.others();
-                if object.named.count != count
-                    || kinds == 1
-                    || together + count > MAX_UNORDERED_TOGETHER
+                if object.count != count || kinds == 1 || together + count > MAX_UNORDERED_TOGETHER
                 {
                     continue;
                 }
@@ -158,7 +151,7 @@ impl Compiler<'_, '_, '_> {
                 if others.fits(objects + 1, stacks + kinds) {
                     in_order = others;
                     (objects, together, stacks) = (objects + 1, together + count, stacks + kinds);
-                    self.builder.space.set(object.at + IS_UNORDERED, 1);
+                    self.builder.space.write(at, PutOff { is_unordered: true, ..object });
                 }
             }
         }
@@ -166,11 +159,11 @@ impl Compiler<'_, '_, '_> {
     }
 
     fn in_order_of(&self, object: PutOff) -> InOrder {
-        InOrder::of(object.named.count, self.required_of(object.named), object.others())
+        InOrder::of(object.count, self.required_of(object.named()), object.others())
     }
 
     fn required_of(&self, named: Named) -> u32 {
-        let members = (0..named.count).map(|index| self.named_member(named, index));
+        let members = named.iter(&self.builder.space);
         members.filter(|member| member.is_required).count() as u32
     }
 
@@ -196,7 +189,7 @@ impl Compiler<'_, '_, '_> {
         let mut first = self.builder.alternatives_list();
         let mut further = self.builder.alternatives_list();
         let mut required = 0;
-        for index in 0..named.count {
+        for index in 0..named.len() {
             let member = self.named_member(named, index);
             let bit = 1 << index;
             required |= if member.is_required { bit } else { 0 };

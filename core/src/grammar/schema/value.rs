@@ -1,18 +1,32 @@
 //! What a schema's source is made of: values, by where they are, and texts, by character.
 
-/// A value of the source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Value(pub(super) u32);
+use super::super::space::{At, Word, record};
+use super::keyword::Keyword;
 
-impl Value {
-    pub(super) const fn to_word(self) -> u32 {
-        self.0
-    }
-
-    pub(super) const fn from_word(word: u32) -> Self {
-        Self(word)
+record! {
+    /// A value of the source. A name, quotes included, is at 0 in arrays.
+    pub(super) struct ValueRecord {
+        pub(super) json: Json,
+        pub(super) start: u32,
+        pub(super) end: u32,
+        /// The next value of the same parent.
+        pub(super) next: Option<Value>,
+        /// The first one of its own.
+        pub(super) child: Option<Value>,
+        pub(super) parent: Option<Value>,
+        pub(super) name: u32,
+        pub(super) name_end: u32,
+        /// Of the name; of a string in an array, of the string.
+        pub(super) hash: u32,
+        /// What some draft takes the name for.
+        pub(super) keyword: Keyword,
+        /// See the reference module.
+        pub(super) mark: u32,
     }
 }
+
+/// A value of the source, by where it is.
+pub(super) type Value = At<ValueRecord>;
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +40,18 @@ pub(super) enum Json {
     Object,
 }
 
-pub(super) const KINDS: [Json; 7] =
+const KINDS: [Json; 7] =
     [Json::Null, Json::False, Json::True, Json::Number, Json::String, Json::Array, Json::Object];
+
+impl Word for Json {
+    fn from_word(word: u32) -> Self {
+        KINDS.get(word as usize).copied().unwrap_or(Json::Null)
+    }
+
+    fn to_word(self) -> u32 {
+        self as u32
+    }
+}
 
 /// The inside of a string.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,119 @@
+//! Keys of words, each once: found again by their hash, listed in the order in which they came.
+
+use super::error::GrammarError;
+use super::space::{At, Space, record};
+
+record! {
+    /// A key, whose words lie behind it.
+    pub(super) struct Key {
+        hash: u32,
+        in_bucket: Option<At<Key>>,
+        /// The key that came next.
+        pub(super) next: Option<At<Key>>,
+        pub(super) len: u32,
+        /// What the key stands for.
+        pub(super) value: u32,
+    }
+}
+
+/// From which end of the space keys are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Low,
+    High,
+}
+
+/// The keys, and the buckets that find them.
+#[derive(Clone, Copy)]
+pub(super) struct Keys {
+    end: End,
+    buckets: usize,
+    bucket_count: usize,
+    /// The key that came first.
+    pub(super) first: Option<At<Key>>,
+    last: Option<At<Key>>,
+}
+
+/// What a search has come to.
+#[derive(Clone, Copy)]
+pub(super) struct Search {
+    hash: u32,
+    pub(super) found: Option<At<Key>>,
+    /// Keys looked at.
+    pub(super) steps: u64,
+}
+
+impl Keys {
+    pub(super) fn begin(
+        space: &mut Space<'_>,
+        end: End,
+        bucket_count: usize,
+    ) -> Result<Self, GrammarError> {
+        let buckets = match end {
+            End::Low => space.take_low(bucket_count)?,
+            End::High => space.take_high(bucket_count)?,
+        };
+        Ok(Self { end, buckets, bucket_count, first: None, last: None })
+    }
+
+    const fn bucket(&self, hash: u32) -> usize {
+        // Multiplication by the golden ratio (Knuth, vol. 3, 6.4): by itself the hash has not
+        // brought its last word up to the high bits.
+        self.buckets + (hash.wrapping_mul(0x9E37_79B1) >> 16) as usize % self.bucket_count
+    }
+
+    pub(super) fn find(&self, space: &Space<'_>, key: impl Iterator<Item = u32> + Clone) -> Search {
+        // FNV-1a over words.
+        let mix = |hash: u32, word: u32| (hash ^ word).wrapping_mul(0x0100_0193);
+        let hash = key.clone().fold(0x811C_9DC5, mix);
+        let mut search = Search { hash, found: space.field(self.bucket(hash)), steps: 0 };
+        while let Some(at) = search.found {
+            search.steps += 1;
+            let other = space.read(at);
+            if other.hash == hash && words(space, at).iter().copied().eq(key.clone()) {
+                break;
+            }
+            search.found = other.in_bucket;
+        }
+        search
+    }
+
+    /// Adds a key that was not found, of so many words, which are then to be written.
+    pub(super) fn add(
+        &mut self,
+        space: &mut Space<'_>,
+        search: Search,
+        (len, value): (usize, u32),
+    ) -> Result<At<Key>, GrammarError> {
+        let bucket = self.bucket(search.hash);
+        let in_bucket = space.field(bucket);
+        let at = self.append(space, (len, value))?;
+        space.update(at, |key| (key.hash, key.in_bucket) = (search.hash, in_bucket));
+        space.set_field(bucket, Some(at));
+        Ok(at)
+    }
+
+    /// Adds a key that is not to be found, only listed.
+    pub(super) fn append(
+        &mut self,
+        space: &mut Space<'_>,
+        (len, value): (usize, u32),
+    ) -> Result<At<Key>, GrammarError> {
+        let key = Key { hash: 0, in_bucket: None, next: None, len: len as u32, value };
+        let at = match self.end {
+            End::Low => space.push_low(key, len)?,
+            End::High => space.push_high(key, len)?,
+        };
+        match self.last {
+            Some(last) => space.update(last, |key| key.next = Some(at)),
+            None => self.first = Some(at),
+        }
+        self.last = Some(at);
+        Ok(at)
+    }
+}
+
+/// The words of a key.
+pub(super) fn words<'s>(space: &'s Space<'_>, at: At<Key>) -> &'s [u32] {
+    space.slice(at.behind(), space.read(at).len as usize)
+}
