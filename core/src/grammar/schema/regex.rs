@@ -30,7 +30,8 @@ const UNLIMITED: u32 = u32::MAX;
 pub(super) const MAX_CODE_POINT: u32 = 0x10_FFFF;
 
 record! {
-    /// A state's kind, with its lowest character, and what the kind says that the words are.
+    /// A state's kind, with its lowest character and whether there are more ranges, and what the
+    /// kind says that the words are.
     struct StateRecord {
         head: u32,
         x: u32,
@@ -44,14 +45,16 @@ const START: u32 = 2;
 const END: u32 = 3;
 const MATCH: u32 = 4;
 const OPERATION_SHIFT: u32 = 24;
+const MORE: u32 = 1 << 23;
 
 /// What a state waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Nothing: goes on to up to two states.
     Join([Option<u32>; 2]),
-    /// A character of a range.
-    Range { low: u32, high: u32, target: u32 },
+    /// A character of a range; where there is `more`, also of those of the next state, which only
+    /// this one leads to.
+    Range { low: u32, high: u32, target: u32, more: bool },
     /// The start of the text.
     Start(u32),
     /// The end of the text.
@@ -91,7 +94,9 @@ impl State {
                 let [x, y] = [x, y].map(|target| target.map_or(0, |target| target + 1));
                 (JOIN, 0, x, y)
             }
-            Self::Range { low, high, target } => (RANGE, low, high, target),
+            Self::Range { low, high, target, more } => {
+                (RANGE, low | if more { MORE } else { 0 }, high, target)
+            }
             Self::Start(target) => (START, 0, target, 0),
             Self::End(target) => (END, 0, target, 0),
             Self::Match => (MATCH, 0, 0, 0),
@@ -102,7 +107,9 @@ impl State {
     #[inline]
     fn of(StateRecord { head, x, y }: StateRecord) -> Self {
         match head >> OPERATION_SHIFT {
-            RANGE => Self::Range { low: head & ((1 << OPERATION_SHIFT) - 1), high: x, target: y },
+            RANGE => {
+                Self::Range { low: head & (MORE - 1), high: x, target: y, more: head & MORE != 0 }
+            }
             START => Self::Start(x),
             END => Self::End(x),
             MATCH => Self::Match,
@@ -158,7 +165,32 @@ impl Regex {
         (low, high): (u32, u32),
         target: u32,
     ) {
-        self.set(builder, state, State::Range { low, high, target });
+        self.set(builder, state, State::Range { low, high, target, more: false });
+    }
+
+    /// The ranges of a state, each with where its characters lead.
+    #[inline]
+    pub(super) fn ranges(
+        &self,
+        builder: &Builder<'_>,
+        state: u32,
+    ) -> impl Iterator<Item = (u32, u32, u32)> {
+        let mut next = Some(state);
+        core::iter::from_fn(move || {
+            let state = next?;
+            let State::Range { low, high, target, more } = self.get(builder, state) else {
+                return None;
+            };
+            next = more.then_some(state + 1);
+            Some((low, high, target))
+        })
+    }
+
+    /// Where a character leads from a state.
+    pub(super) fn after(&self, builder: &Builder<'_>, state: u32, point: u32) -> Option<u32> {
+        let mut ranges = self.ranges(builder, state);
+        let of = ranges.find(|&(low, high, _)| low <= point && point <= high);
+        of.map(|(.., target)| target)
     }
 
     /// Lets an expression begin at the open state `from`; the open state where it ends.
@@ -289,6 +321,12 @@ impl Parser<'_, '_, '_, '_> {
         self.regex.join(self.builder, state, targets);
     }
 
+    /// Lets the open state `from` be as another, which nothing leads to.
+    fn replace(&mut self, from: u32, state: u32) {
+        let value = self.regex.get(self.builder, state);
+        self.regex.set(self.builder, from, value);
+    }
+
     fn disjunction(&mut self, from: u32, nesting: u32) -> Result<u32, GrammarError> {
         if nesting > MAX_NESTING {
             let kind = GrammarErrorKind::TooDeep;
@@ -297,17 +335,19 @@ impl Parser<'_, '_, '_, '_> {
         let end = self.state()?;
         let mut fork = from;
         loop {
-            let (start, next) = (self.state()?, self.state()?);
-            self.join(fork, [Some(start), Some(next)]);
+            let start = self.state()?;
             let mut exit = start;
             while self.peek().is_some_and(|c| !matches!(c, '|' | ')')) {
                 exit = self.term(exit, nesting)?;
             }
             self.join(exit, [Some(end), None]);
-            fork = next;
             if !self.take('|') {
+                self.replace(fork, start);
                 return Ok(end);
             }
+            let next = self.state()?;
+            self.join(fork, [Some(start), Some(next)]);
+            fork = next;
         }
     }
 
@@ -324,7 +364,7 @@ impl Parser<'_, '_, '_, '_> {
         let mut start = self.state()?;
         let mut exit = self.atom(start, nesting)?;
         let Some((min, max)) = self.quantifier()? else {
-            self.join(from, [Some(start), None]);
+            self.replace(from, start);
             return Ok(exit);
         };
         let behind = self.characters;
@@ -408,15 +448,20 @@ impl Parser<'_, '_, '_, '_> {
             }
             None => return Err(self.syntax("the pattern ends in the middle")),
         }
-        let end = self.state()?;
-        let mut fork = from;
-        for range in ranges {
-            let (start, next) = (self.state()?, self.state()?);
-            self.join(fork, [Some(start), Some(next)]);
-            self.regex.range(self.builder, start, range, end);
-            fork = next;
+        let target = self.state()?;
+        let count = ranges.len();
+        for (index, (low, high)) in ranges.into_iter().enumerate() {
+            let more = index + 1 < count;
+            let mut state = from;
+            if count > 1 {
+                state = self.state()?;
+            }
+            if index == 0 && count > 1 {
+                self.join(from, [Some(state), None]);
+            }
+            self.regex.set(self.builder, state, State::Range { low, high, target, more });
         }
-        Ok(end)
+        Ok(target)
     }
 
     fn group(&mut self, from: u32, nesting: u32) -> Result<u32, GrammarError> {

@@ -255,13 +255,13 @@ impl Texts {
         for part in &self.parts {
             let from = after.len();
             for state in states_of(key, part) {
-                match run.regex.get(builder, state) {
-                    State::Range { low, high, target } if (low..=high).contains(&point) => {
-                        run.add(builder, target, false, after)?;
-                    }
+                let target = match run.regex.get(builder, state) {
                     // What a search has found stays found.
-                    State::Match if part.searches => run.add(builder, state, false, after)?,
-                    _ => {}
+                    State::Match => part.searches.then_some(state),
+                    _ => run.regex.after(builder, state, point),
+                };
+                if let Some(target) = target {
+                    run.add(builder, target, false, after)?;
                 }
             }
             self.settle(builder, part, from, after);
@@ -346,7 +346,7 @@ impl Texts {
                 found.push(matched).map_err(|_| too_complex())?;
             }
             let mut low = 0;
-            self.ranges(builder, &key, &mut ranges);
+            self.ranges(builder, &key, &mut ranges)?;
             while low <= MAX_CODE_POINT {
                 work.spend(8 + 2 * key.len() as u64)?;
                 let high = segment_end(&ranges, low);
@@ -389,7 +389,7 @@ impl Texts {
             }
             let mut low = 0;
             known.clear();
-            self.ranges(builder, &key, &mut ranges);
+            self.ranges(builder, &key, &mut ranges)?;
             while low <= MAX_CODE_POINT && length < max {
                 work.spend(8 + 2 * key.len() as u64)?;
                 let high = segment_end(&ranges, low);
@@ -416,13 +416,16 @@ impl Texts {
     }
 
     /// The ranges of a key, for its characters to be looked up.
-    fn ranges(&self, builder: &Builder<'_>, key: &[u32], ranges: &mut Ranges) {
+    fn ranges(
+        &self,
+        builder: &Builder<'_>,
+        key: &[u32],
+        ranges: &mut Ranges,
+    ) -> Result<(), GrammarError> {
         ranges.clear();
-        for &state in key.get(KEY_HEAD..).unwrap_or_default() {
-            if let State::Range { low, high, target } = self.regex.get(builder, state) {
-                let _ = ranges.push((low, high, target));
-            }
-        }
+        let states = key.get(KEY_HEAD..).unwrap_or_default();
+        let mut all = states.iter().flat_map(|&state| self.regex.ranges(builder, state));
+        all.try_for_each(|range| ranges.push(range).map_err(|_| too_complex()))
     }
 
     /// Whether a text matches.
