@@ -382,11 +382,12 @@ impl Nfa {
         }
         self.join(builder, from, [Some(first), None]);
         let mut at = graph.first;
+        let mut ways = Ways::default();
         for state in first..first + graph.states {
             let record = builder.space.read(at);
             let edges = record.edges(at);
             at = At::new(edges.end());
-            let mut ways = Ways { open: state, ..Ways::default() };
+            ways.open = state;
             if record.accepts {
                 ways.open = self.fork(state, end, builder)?;
             }
@@ -395,7 +396,7 @@ impl Nfa {
                 let edge = Edge { target: first + edge.target, ..edge };
                 self.spread(edge, &mut ways, builder)?;
             }
-            self.close_ways(ways, builder)?;
+            self.close_ways(&mut ways, builder)?;
         }
         Ok(end)
     }
@@ -433,23 +434,22 @@ impl Nfa {
         })
     }
 
-    /// Makes an open state what waits for these ways.
+    /// Makes an open state what waits for these ways, which are empty then.
     fn close_ways(
         &mut self,
-        Ways { mut open, mut fan, mut escapes, mut digits }: Ways,
+        Ways { open, fan, escapes, digits }: &mut Ways,
         builder: &mut Builder<'_>,
     ) -> Result<(), GrammarError> {
-        let edges = (&mut open, &mut fan);
         for (ways, prefix) in
-            [(&mut digits, spelling::DIGITS_PREFIX), (&mut escapes, spelling::ESCAPE_PREFIX)]
+            [(digits, spelling::DIGITS_PREFIX), (escapes, spelling::ESCAPE_PREFIX)]
         {
             if !ways.is_empty() {
                 let after = self.shared_fan(ways, builder)?;
-                self.add_way(prefix, after, (&mut *edges.0, &mut *edges.1), builder)?;
+                self.add_way(prefix, after, (open, fan), builder)?;
             }
         }
-        let fan = self.shared_fan(&mut fan, builder)?;
-        self.join(builder, open, [Some(fan), None]);
+        let fan = self.shared_fan(fan, builder)?;
+        self.join(builder, *open, [Some(fan), None]);
         Ok(())
     }
 
@@ -510,7 +510,8 @@ impl Nfa {
         Ok(())
     }
 
-    /// The state that waits for these edges: states of a graph that lead alike are one.
+    /// The state that waits for these edges, which are taken: states of a graph that lead alike are
+    /// one.
     fn shared_fan(
         &mut self,
         fan: &mut Fan,
@@ -526,7 +527,10 @@ impl Nfa {
         let key = (words.fold(0x811C_9DC5, mix), u32::MAX);
         let mut place = None;
         match self.shared.find(&builder.space, key.0, key.1) {
-            Ok(known) if self.is_fan(known, fan, builder) => return Ok(known),
+            Ok(known) if self.is_fan(known, fan, builder) => {
+                fan.clear();
+                return Ok(known);
+            }
             Ok(_) => {}
             Err(free) => place = free,
         }

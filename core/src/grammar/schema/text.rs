@@ -349,7 +349,7 @@ impl Texts {
             self.ranges(builder, &key, &mut ranges)?;
             while low <= MAX_CODE_POINT {
                 work.spend(8 + 2 * key.len() as u64)?;
-                let high = segment_end(&ranges, low);
+                let (high, _) = segment(&ranges, low);
                 if self.key_after(builder, &key, low, &mut after)? {
                     graph.state(builder, &after)?;
                 }
@@ -392,8 +392,7 @@ impl Texts {
             self.ranges(builder, &key, &mut ranges)?;
             while low <= MAX_CODE_POINT && length < max {
                 work.spend(8 + 2 * key.len() as u64)?;
-                let high = segment_end(&ranges, low);
-                let leads = leads(&ranges, low);
+                let (high, leads) = segment(&ranges, low);
                 let target = match known.iter().find(|(other, _)| Some(other) == leads.as_ref()) {
                     Some(&(_, target)) => target,
                     None => {
@@ -448,26 +447,24 @@ impl Texts {
     }
 }
 
-/// The states that a character leads to, where they are few: all characters with the same ones have
-/// the same key after them.
-fn leads(ranges: &[(u32, u32, u32)], point: u32) -> Option<Leads> {
-    let mut leads = Leads::new();
-    for &(low, high, target) in ranges {
-        if low <= point && point <= high && !leads.contains(&target) {
-            leads.push(target).ok()?;
+/// The last character from `low` on with which the same follows, and the states that they lead to,
+/// where these are few: all characters with the same ones have the same key after them.
+fn segment(ranges: &[(u32, u32, u32)], low: u32) -> (u32, Option<Leads>) {
+    let (mut end, mut leads) = (MAX_CODE_POINT, Some(Leads::new()));
+    for &(first, last, target) in ranges {
+        if first > low {
+            end = end.min(first - 1);
+        } else if last >= low {
+            end = end.min(last);
+            if let Some(known) = &mut leads
+                && !known.contains(&target)
+                && known.push(target).is_err()
+            {
+                leads = None;
+            }
         }
     }
-    Some(leads)
-}
-
-/// The last character from `low` on with which the same follows.
-fn segment_end(ranges: &[(u32, u32, u32)], low: u32) -> u32 {
-    let ends = ranges.iter().map(|&(first, last, _)| match () {
-        () if first > low => first - 1,
-        () if last >= low => last,
-        () => MAX_CODE_POINT,
-    });
-    ends.fold(MAX_CODE_POINT, u32::min)
+    (end, leads)
 }
 
 fn states_of(key: &[u32], part: &Part) -> impl Iterator<Item = u32> {

@@ -78,7 +78,11 @@ impl<'s> Text<'s> {
     }
 
     pub(super) fn is(self, other: &str) -> bool {
-        self.characters().eq(other.chars().map(u32::from))
+        // Escapes only make a text longer.
+        self.bytes == other.as_bytes()
+            || self.escapes
+                && self.bytes.len() > other.len()
+                && self.characters().eq(other.chars().map(u32::from))
     }
 
     pub(super) fn equals(self, other: Text<'_>) -> bool {
