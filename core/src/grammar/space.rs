@@ -60,7 +60,7 @@ impl<T: Copy> Word for Option<At<T>> {
 pub(super) trait Record: Copy {
     const WORDS: usize;
 
-    /// Words that are missing are 0.
+    /// All are 0 where there are too few words.
     fn read(words: &[u32]) -> Self;
 
     fn write(self, words: &mut [u32]);
@@ -85,15 +85,15 @@ macro_rules! record {
 
             #[inline]
             fn read(words: &[u32]) -> Self {
-                let mut words = words.iter().copied();
-                $(let $field = words.next().unwrap_or(0);)+
+                let [$($field),+] = words.first_chunk().copied().unwrap_or_default();
                 Self { $($field: $crate::grammar::space::Word::from_word($field)),+ }
             }
 
             #[inline]
             fn write(self, words: &mut [u32]) {
-                let fields = [$($crate::grammar::space::Word::to_word(self.$field)),+];
-                words.iter_mut().zip(fields).for_each(|(word, field)| *word = field);
+                if let Some(words) = words.first_chunk_mut() {
+                    *words = [$($crate::grammar::space::Word::to_word(self.$field)),+];
+                }
             }
         }
     };

@@ -240,7 +240,7 @@ const fn places_of_name(record: ValueRecord) -> [u32; 2] {
 }
 
 impl<'s> Compiler<'s, '_, '_> {
-    fn value(&self, value: Value) -> ValueRecord {
+    pub(super) fn value(&self, value: Value) -> ValueRecord {
         self.builder.space.read(value)
     }
 

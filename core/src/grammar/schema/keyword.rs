@@ -319,7 +319,8 @@ impl<'s> Compiler<'s, '_, '_> {
 
     fn member_of(&self, schema: Value, keyword: Keyword) -> Option<Value> {
         let mut members = core::iter::successors(self.first(schema), |&member| self.after(member));
-        members.find(|&member| self.keyword(member) == keyword)
+        let is_known = keyword.of(self.draft) == keyword;
+        members.find(|&member| is_known && self.value(member).keyword == keyword)
     }
 
     /// Whether a keyword or schema is left out because it cannot be held, or because something that
