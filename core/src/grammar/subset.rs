@@ -60,10 +60,8 @@ struct Subset<'b, 'w> {
     nfa: Nfa,
     /// Where the compiled form starts in the space.
     base: usize,
-    /// Sets, but for those of one state.
+    /// Sets by their states.
     keys: Keys,
-    /// The set of each state alone. `[states]`
-    singles: usize,
     /// A word a state: the generation that has seen it.
     marks: usize,
     generation: u32,
@@ -72,6 +70,8 @@ struct Subset<'b, 'w> {
     /// The set being gathered. `[states]`
     set: usize,
     set_length: usize,
+    /// States looked at for it.
+    steps: u64,
     /// Ranges of bytes that the set being emitted waits for, each with the state that it leads to.
     /// `[2 * states]`
     ranges: usize,
@@ -93,7 +93,6 @@ pub(super) fn determinise(
     let states = nfa.len();
     let bucket_count = states.next_power_of_two().clamp(BUCKETS.0, BUCKETS.1);
     let keys = Keys::begin(&mut builder.space, End::High, bucket_count)?;
-    let singles = builder.space.take_high(states)?;
     let marks = builder.space.take_high(states)?;
     // A state is pushed at most once for each state that leads to it.
     let todo = builder.space.reserve_high(states)?;
@@ -105,12 +104,12 @@ pub(super) fn determinise(
         nfa,
         base,
         keys,
-        singles,
         marks,
         generation: 0,
         todo,
         set,
         set_length: 0,
+        steps: 0,
         ranges,
         alone,
         work,
@@ -175,6 +174,7 @@ impl Subset<'_, '_> {
     fn add(&mut self, mut state: u32) {
         let mut waiting = 0;
         loop {
+            self.steps += 1;
             let mut next = None;
             let mark = self.marks + state as usize;
             if self.builder.space.get(mark) != self.generation {
@@ -214,21 +214,10 @@ impl Subset<'_, '_> {
     /// alternatives are of which there are none.
     fn record(&mut self) -> Result<Option<At<Key>>, GrammarError> {
         let (from, length) = (self.set, self.set_length);
+        self.work.spend(core::mem::take(&mut self.steps) + 2 * length as u64)?;
         let space = &mut self.builder.space;
         if length == 0 {
             return Ok(None);
-        }
-        if length == 1 {
-            let state = space.get(from);
-            let place = self.singles + state as usize;
-            let mut set: Option<At<Key>> = space.field(place);
-            if set.is_none() {
-                let new = self.keys.append(space, (1, 0))?;
-                space.set(new.behind(), state);
-                set = Some(new);
-                space.set_field(place, set);
-            }
-            return Ok(set);
         }
         space.slice_mut(from, length).sort_unstable();
         let search = self.keys.find(space, space.slice(from, length).iter().copied());
