@@ -6,6 +6,7 @@ use super::automaton::{ITEM, LIST, MEMBER, SET, TOO_COSTLY, item_word, list_word
 use super::error::{GrammarError, GrammarErrorKind};
 use super::graph::Written;
 use super::space::{At, Space, Table, Word, record};
+use super::utf8;
 
 /// No upper limit of a repetition.
 pub(super) const UNLIMITED: u32 = u32::MAX;
@@ -18,7 +19,8 @@ const MAX_HEIGHT: u32 = 128;
 const MAX_WRITTEN_OUT: u32 = 6;
 
 record! {
-    /// A node of a tree.
+    /// A node of a tree; what `a`, `b` and `c` are depends on the kind. But for repetitions, calls
+    /// and graphs, `c` is how many ranges of bytes the tree begins with and 1, or 0.
     pub(super) struct NodeRecord {
         /// The kind's number, whether the node has a parent, and its height.
         head: u32,
@@ -155,26 +157,32 @@ impl<'w> Builder<'w> {
             for (place, byte) in word.iter_mut().zip(chunk) {
                 *place = *byte;
             }
-            let node = self.add(LITERAL, u32::from_le_bytes(word), chunk.len() as u32, 0, 1)?;
+            let length = chunk.len() as u32;
+            let node = self.add(LITERAL, u32::from_le_bytes(word), length, 2, 1)?;
             list.push(self, node)?;
         }
         list.finish(self)
     }
 
     pub(super) fn bytes(&mut self, low: u8, high: u8) -> Result<Node, GrammarError> {
-        self.add(BYTES, low.into(), high.into(), 0, 1)
+        self.add(BYTES, low.into(), high.into(), 2, 1)
     }
 
     pub(super) fn characters(&mut self, low: u32, high: u32) -> Result<Node, GrammarError> {
-        self.add(CHARACTERS, low, high, 0, 1)
+        let mut leads = 0;
+        utf8::sequences(low, high, &mut |_| {
+            leads += 1;
+            Ok(())
+        })?;
+        self.add(CHARACTERS, low, high, leads + 1, 1)
     }
 
     pub(super) const fn sequence_list(&self) -> List {
-        List { kind: SEQUENCE, first: None, last: None, height: 0 }
+        List::new(SEQUENCE, None)
     }
 
     pub(super) const fn alternatives_list(&self) -> List {
-        List { kind: ALTERNATIVES, first: None, last: None, height: 0 }
+        List::new(ALTERNATIVES, Some(0))
     }
 
     pub(super) fn sequence(&mut self, nodes: &[Node]) -> Result<Node, GrammarError> {
@@ -304,6 +312,15 @@ impl<'w> Builder<'w> {
         }
     }
 
+    /// The ranges of bytes that a tree begins with; `None` where it may begin with something else.
+    pub(super) fn leads(&self, node: Node) -> Option<u32> {
+        match self.kind(node) {
+            Kind::Repeat { min: 1, max: 1 } => self.leads(self.first_child(node)?),
+            Kind::Repeat { .. } | Kind::Call { .. } => None,
+            _ => self.space.read(node).c.checked_sub(1),
+        }
+    }
+
     /// The first child of a sequence, of alternatives or of a repetition.
     pub(super) fn first_child(&self, node: Node) -> Option<Node> {
         Word::from_word(self.space.read(node).a)
@@ -346,15 +363,29 @@ pub(super) struct List {
     first: Option<Node>,
     last: Option<Node>,
     height: u32,
+    leads: Option<u32>,
+    /// There is more than the empty text.
+    has_begun: bool,
 }
 
 impl List {
+    const fn new(kind: u32, leads: Option<u32>) -> Self {
+        Self { kind, first: None, last: None, height: 0, leads, has_begun: false }
+    }
+
     pub(super) fn push(
         &mut self,
         builder: &mut Builder<'_>,
         node: Node,
     ) -> Result<(), GrammarError> {
         let node = builder.link(node)?;
+        let leads = builder.leads(node);
+        if self.kind == ALTERNATIVES {
+            self.leads = self.leads.zip(leads).and_then(|(all, more)| all.checked_add(more));
+        } else if !self.has_begun {
+            self.leads = leads;
+            self.has_begun = builder.kind(node) != Kind::Empty;
+        }
         match self.last {
             Some(last) => builder.space.update(last, |record| record.next = Some(node)),
             None => self.first = Some(node),
@@ -366,6 +397,7 @@ impl List {
 
     /// The sequence or alternatives of what was pushed; a sequence of nothing is empty.
     pub(super) fn finish(self, builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
-        builder.add(self.kind, self.first.to_word(), 0, 0, self.height + 1)
+        let leads = self.leads.map_or(0, |leads| leads + 1);
+        builder.add(self.kind, self.first.to_word(), 0, leads, self.height + 1)
     }
 }

@@ -98,9 +98,6 @@ pub(super) struct Shared {
 
 const SHARED: u32 = 1024;
 
-/// Characters of several bytes.
-const ALL: (u32, u32) = (0x80, 0x10_FFFF);
-
 /// Places that are looked at for one.
 const PROBES: u32 = 8;
 
@@ -254,30 +251,32 @@ impl Nfa {
         let first = builder.first_child(node);
         let (mut count, mut child) = (0, first);
         while let Some(node) = child {
-            count += leads(node, builder).unwrap_or(0);
+            count += builder.leads(node).unwrap_or(0);
             child = builder.next(node);
         }
         let mut fork = from;
         if count > 0 {
             let fan = self.state(builder)?;
             fork = self.fork(from, fan, builder)?;
-            let mut edge = self.states.len();
-            self.set(builder, fan, State::Fan { first: edge, count });
+            let edges = self.states.len();
+            self.set(builder, fan, State::Fan { first: edges, count });
             for _ in 0..count {
                 self.state(builder)?;
             }
+            let mut edge = edges;
             child = first;
             while let Some(node) = child {
-                if leads(node, builder).is_some() {
+                if builder.leads(node).is_some() {
                     let exit = self.attach_leads(node, &mut edge, builder)?;
                     self.join(builder, exit, [Some(end), None]);
                 }
                 child = builder.next(node);
             }
+            debug_assert_eq!(edge, edges + count);
         }
         child = first;
         while let Some(node) = child {
-            if leads(node, builder).is_none() {
+            if builder.leads(node).is_none() {
                 let start = self.state(builder)?;
                 fork = self.fork(fork, start, builder)?;
                 let exit = self.attach(node, start, builder)?;
@@ -288,7 +287,7 @@ impl Nfa {
         Ok(end)
     }
 
-    /// Lets a node begin that has [`leads`], which become the states from `edge` on; the open state
+    /// Lets a node begin that has [`Builder::leads`], which become the states from `edge` on; the open state
     /// where it ends.
     fn attach_leads(
         &mut self,
@@ -309,9 +308,10 @@ impl Nfa {
                 utf8::sequences(low, high, &mut |(ranges, length)| {
                     let ranges = ranges.get(..length).unwrap_or_default();
                     let Some((&first, rest)) = ranges.split_first() else { return Ok(()) };
-                    let start = self.lead(first, edge, builder)?;
-                    let rest = self.rest(rest, end, builder)?;
-                    self.join(builder, start, [Some(rest), None]);
+                    let target = self.rest(rest, end, builder)?;
+                    let (low, high) = first;
+                    self.set(builder, *edge, State::Bytes { low, high, target });
+                    *edge += 1;
                     Ok(())
                 })?;
                 Ok(end)
@@ -352,6 +352,8 @@ impl Nfa {
         Ok(target)
     }
 
+    /// Not inlined: its fan would lie on the stack once for each call of [`Self::attach`].
+    #[inline(never)]
     fn characters(
         &mut self,
         from: u32,
@@ -368,7 +370,9 @@ impl Nfa {
         Ok(end)
     }
 
-    /// A graph's states and edges, which lead to states that are there before them.
+    /// A graph's states and edges, which lead to states that are there before them. Not inlined as
+    /// [`Self::characters`] is not.
+    #[inline(never)]
     fn graph(
         &mut self,
         graph: Written,
@@ -404,20 +408,10 @@ impl Nfa {
     /// Adds what a graph's edge waits for.
     fn spread(
         &mut self,
-        Edge { low, mut high, target }: Edge,
+        Edge { low, high, target }: Edge,
         Ways { open, fan, escapes, digits }: &mut Ways,
         builder: &mut Builder<'_>,
     ) -> Result<(), GrammarError> {
-        if low < 0x80 && high == ALL.1 {
-            high = ALL.0 - 1;
-            let further = self.all_further(target, builder)?;
-            if let State::Fan { first, count } = self.get(further, builder) {
-                for state in first..first + count {
-                    let edge = self.get(state, builder);
-                    self.add_edge(edge, (open, fan), builder)?;
-                }
-            }
-        }
         spelling::sequences(low, high, &mut |ranges| {
             let (rest, edges) = match spelling::split(ranges) {
                 Spelled::Plain => return self.add_way(ranges, target, (open, fan), builder),
@@ -546,24 +540,6 @@ impl Nfa {
         edges.eq(fan.iter().copied())
     }
 
-    /// The state that waits for any character of several bytes, and then leads to `target`.
-    fn all_further(&mut self, target: u32, builder: &mut Builder<'_>) -> Result<u32, GrammarError> {
-        // No range of bytes is this.
-        let range = u32::MAX;
-        let place = match self.shared.find(&builder.space, range, target) {
-            Ok(known) => return Ok(known),
-            Err(place) => place,
-        };
-        let state = self.state(builder)?;
-        let (mut open, mut fan) = (state, Fan::new());
-        spelling::sequences(ALL.0, ALL.1, &mut |ranges| {
-            self.add_way(ranges, target, (&mut open, &mut fan), builder)
-        })?;
-        self.close_fan(open, &mut fan, builder)?;
-        self.share(place, (range, target), state, builder);
-        Ok(state)
-    }
-
     fn share(
         &self,
         place: Option<At<SharedRecord>>,
@@ -625,26 +601,6 @@ impl Nfa {
         }
         self.join(builder, from, [Some(end), None]);
         Ok(end)
-    }
-}
-
-/// The ranges of bytes that a node begins with; `None` where it may begin with something else.
-fn leads(node: Node, builder: &Builder<'_>) -> Option<u32> {
-    let children =
-        || core::iter::successors(builder.first_child(node), |&child| builder.next(child));
-    match builder.kind(node) {
-        Kind::Bytes { .. } | Kind::Literal { .. } => Some(1),
-        Kind::Characters { low, high } => {
-            let mut count = 0;
-            let counted = utf8::sequences(low, high, &mut |_| {
-                count += 1;
-                Ok::<(), core::convert::Infallible>(())
-            });
-            counted.ok().map(|()| count)
-        }
-        Kind::Alternatives => children().map(|child| leads(child, builder)).sum(),
-        Kind::Sequence | Kind::Repeat { min: 1, max: 1 } => leads(head(node, builder)?, builder),
-        _ => None,
     }
 }
 
