@@ -81,7 +81,7 @@ pub(super) fn set(words: &mut [u32], at: usize, value: u32) {
     }
 }
 
-/// The states by ascending closing: a heap sort, for the keys lie in the same words.
+/// The states by ascending closing.
 fn sort_by_closing(words: &mut [u32], order: usize, count: usize) {
     let (states, list) = words.split_at_mut(order.min(words.len()));
     let list = list.get_mut(..count).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! From rules to the compiled form: nullable rules, an automaton each, what they begin with, what
 //! closes them.
 
-use super::ast::{Builder, Rule};
+use super::ast::{Builder, NodeRecord, Rule};
 use super::automaton::{
     Automaton, CallEdge, HEADER_FIRST, HEADER_ITEMS, HEADER_ORDER, HEADER_RULES, HEADER_SINGLES,
     HEADER_STATES, HEADER_WORDS, RULE_WORDS,
@@ -9,6 +9,7 @@ use super::automaton::{
 use super::closing;
 use super::error::{GrammarError, GrammarErrorKind};
 use super::nfa::Shared;
+use super::space::Record;
 use super::subset::{Determinised, determinise};
 use super::ways;
 use super::work::Work;
@@ -130,7 +131,7 @@ impl<'w> Grammar<'w> {
 /// in turn, because most rules refer to later or to earlier ones.
 fn find_nullable(builder: &mut Builder<'_>, work: &mut Work) -> Result<(), GrammarError> {
     let (rules, mut backwards) = (builder.rules(), false);
-    let nodes = builder.space.low() as u64 / 5;
+    let nodes = (builder.space.low() / NodeRecord::WORDS) as u64;
     loop {
         let mut changed = false;
         for index in 0..rules {

@@ -57,15 +57,12 @@ impl Keys {
     }
 
     const fn bucket(&self, hash: u32) -> usize {
-        // Multiplication by the golden ratio (Knuth, vol. 3, 6.4): by itself the hash has not
-        // brought its last word up to the high bits.
-        self.buckets + (hash.wrapping_mul(0x9E37_79B1) >> 16) as usize % self.bucket_count
+        // By itself the hash has not brought its last word up to the high bits.
+        self.buckets + (spread(hash) >> 16) as usize % self.bucket_count
     }
 
     pub(super) fn find(&self, space: &Space<'_>, key: impl Iterator<Item = u32> + Clone) -> Search {
-        // FNV-1a over words.
-        let mix = |hash: u32, word: u32| (hash ^ word).wrapping_mul(0x0100_0193);
-        let hash = key.clone().fold(0x811C_9DC5, mix);
+        let hash = hash_of(key.clone());
         let mut search = Search { hash, found: space.field(self.bucket(hash)), steps: 0 };
         while let Some(at) = search.found {
             search.steps += 1;
@@ -111,6 +108,23 @@ impl Keys {
         self.last = Some(at);
         Ok(at)
     }
+}
+
+/// The hash of no word (FNV-1a, over words).
+pub(super) const NO_HASH: u32 = 0x811C_9DC5;
+
+/// The hash with one word more.
+pub(super) const fn mix(hash: u32, word: u32) -> u32 {
+    (hash ^ word).wrapping_mul(0x0100_0193)
+}
+
+pub(super) fn hash_of(words: impl Iterator<Item = u32>) -> u32 {
+    words.fold(NO_HASH, mix)
+}
+
+/// Multiplication by the golden ratio (Knuth, vol. 3, 6.4): high bits that depend on all others.
+pub(super) const fn spread(hash: u32) -> u32 {
+    hash.wrapping_mul(0x9E37_79B1)
 }
 
 /// The words of a key.

@@ -6,6 +6,7 @@
 use super::ast::{Builder, Kind, Node, UNLIMITED};
 use super::error::GrammarError;
 use super::graph::{Edge, Written};
+use super::keys::{hash_of, mix, spread};
 use super::space::{At, Record, Rows, Space, Table, Word, record};
 use super::spelling::{self, Spelled};
 use super::utf8;
@@ -80,15 +81,16 @@ pub(super) struct Nfa {
 record! {
     /// A state that is shared, by what it waits for and where that leads.
     struct SharedRecord {
-        range: u32,
+        /// A range of bytes, or the hash of a fan, whose edges say where they lead.
+        key: u32,
         next: u32,
         rule: u32,
         state: u32,
     }
 }
 
-/// States that wait for the rest of a character: one for all edges with the same rest that lead to
-/// the same state, as long as there is a place for it.
+/// States that wait for the rest of a character, or for what a graph's state does: one for all that
+/// wait for the same and lead alike, as long as there is a place for it.
 #[derive(Clone, Copy)]
 pub(super) struct Shared {
     places: Rows<SharedRecord>,
@@ -109,7 +111,7 @@ type Fan = heapless::Vec<State, MAX_FAN>;
 /// What a graph's state waits for. Escapes are apart, for most states have the same ones, and then
 /// what follows the backslash is one state.
 #[derive(Default)]
-struct Ways {
+struct GraphEdges {
     open: u32,
     fan: Fan,
     /// Behind the backslash, and behind the zeros of a number.
@@ -133,18 +135,17 @@ impl Shared {
     fn find(
         &self,
         space: &Space<'_>,
-        range: u32,
+        key: u32,
         next: u32,
     ) -> Result<u32, Option<At<SharedRecord>>> {
-        // Multiplication by the golden ratio (Knuth, vol. 3, 6.4).
-        let mixed = (range ^ next.wrapping_mul(0x0100_0193)).wrapping_mul(0x9E37_79B1);
+        let mixed = spread(key ^ mix(0, next));
         for probe in 0..PROBES.min(self.places.len()) {
             let at = self.places.at(((mixed >> 16) + probe) % SHARED);
             let known = space.read(at);
             if known.rule != self.rule {
                 return Err(Some(at));
             }
-            if (known.range, known.next) == (range, next) {
+            if (known.key, known.next) == (key, next) {
                 return Ok(known.state);
             }
         }
@@ -287,8 +288,8 @@ impl Nfa {
         Ok(end)
     }
 
-    /// Lets a node begin that has [`Builder::leads`], which become the states from `edge` on; the open state
-    /// where it ends.
+    /// Lets a node begin that has [`Builder::leads`], which become the states from `edge` on; the
+    /// open state where it ends.
     fn attach_leads(
         &mut self,
         node: Node,
@@ -386,7 +387,7 @@ impl Nfa {
         }
         self.join(builder, from, [Some(first), None]);
         let mut at = graph.first;
-        let mut ways = Ways::default();
+        let mut ways = GraphEdges::default();
         for state in first..first + graph.states {
             let record = builder.space.read(at);
             let edges = record.edges(at);
@@ -409,7 +410,7 @@ impl Nfa {
     fn spread(
         &mut self,
         Edge { low, high, target }: Edge,
-        Ways { open, fan, escapes, digits }: &mut Ways,
+        GraphEdges { open, fan, escapes, digits }: &mut GraphEdges,
         builder: &mut Builder<'_>,
     ) -> Result<(), GrammarError> {
         spelling::sequences(low, high, &mut |ranges| {
@@ -431,7 +432,7 @@ impl Nfa {
     /// Makes an open state what waits for these ways, which are empty then.
     fn close_ways(
         &mut self,
-        Ways { open, fan, escapes, digits }: &mut Ways,
+        GraphEdges { open, fan, escapes, digits }: &mut GraphEdges,
         builder: &mut Builder<'_>,
     ) -> Result<(), GrammarError> {
         for (ways, prefix) in
@@ -515,10 +516,8 @@ impl Nfa {
             let StateRecord { head, x, .. } = edge.record();
             [head, x]
         });
-        // FNV-1a over words.
-        let mix = |hash: u32, word: u32| (hash ^ word).wrapping_mul(0x0100_0193);
         // No edge is shared that leads here.
-        let key = (words.fold(0x811C_9DC5, mix), u32::MAX);
+        let key = (hash_of(words), u32::MAX);
         let mut place = None;
         match self.shared.find(&builder.space, key.0, key.1) {
             Ok(known) if self.is_fan(known, fan, builder) => {
@@ -543,13 +542,13 @@ impl Nfa {
     fn share(
         &self,
         place: Option<At<SharedRecord>>,
-        (range, next): (u32, u32),
+        (key, next): (u32, u32),
         state: u32,
         builder: &mut Builder<'_>,
     ) {
         let rule = self.shared.rule;
         if let Some(at) = place {
-            builder.space.write(at, SharedRecord { range, next, rule, state });
+            builder.space.write(at, SharedRecord { key, next, rule, state });
         }
     }
 

@@ -9,6 +9,7 @@
 
 use super::automaton::Automaton;
 use super::exits::kind_of;
+use super::keys::spread;
 use super::loops::Bytes;
 use super::matcher::{MAX_STACKS, Pool, Stack};
 
@@ -151,7 +152,7 @@ impl Sets {
 
     fn place(key: u32) -> usize {
         // Multiplication by the golden ratio (Knuth, vol. 3, 6.4).
-        (key.wrapping_mul(0x9E37_79B1) >> 23) as usize % STEPS
+        (spread(key) >> 23) as usize % STEPS
     }
 
     /// Where a step leads, if it has been made; [`NO_SET`] for nowhere. `used` is how many

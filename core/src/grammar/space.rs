@@ -130,12 +130,6 @@ pub(super) struct Rows<T> {
     of: PhantomData<T>,
 }
 
-impl<T> Default for Rows<T> {
-    fn default() -> Self {
-        Self { first: 0, len: 0, of: PhantomData }
-    }
-}
-
 impl<T: Record> Rows<T> {
     pub(super) const fn new(first: usize, len: u32) -> Self {
         Self { first: first as u32, len, of: PhantomData }
@@ -178,6 +172,7 @@ impl<T: Record> Rows<T> {
     }
 
     pub(super) fn push(&mut self, space: &mut Space<'_>, record: T) -> Result<(), GrammarError> {
+        debug_assert_eq!(space.low(), self.end());
         self.len += 1;
         space.push_low(record, 0).map(drop)
     }
@@ -226,6 +221,7 @@ impl<T: Record> Table<T> {
 
     /// The number of a new record.
     pub(super) fn push(&mut self, space: &mut Space<'_>, record: T) -> Result<u32, GrammarError> {
+        debug_assert_eq!(space.high(), self.top - self.len as usize * T::WORDS);
         space.push_high(record, 0)?;
         self.len += 1;
         Ok(self.len - 1)

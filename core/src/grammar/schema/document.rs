@@ -5,10 +5,11 @@
 
 use super::super::ast::Builder;
 use super::super::error::{GrammarError, GrammarErrorKind};
+use super::super::keys::hash_of;
 use super::super::space::{Record, Rows};
 use super::keyword::Keyword;
-use super::value::{Json, Text, Value, ValueRecord, hash_of, text_of};
-use super::{Compiler, syntax};
+use super::value::{Json, Text, Value, ValueRecord, text_of};
+use super::{Compiler, syntax, too_complex};
 
 /// Values inside each other.
 const MAX_NESTING: u32 = 64;
@@ -20,6 +21,10 @@ pub(super) fn read(
 ) -> Result<Rows<ValueRecord>, GrammarError> {
     if let Err(error) = core::str::from_utf8(source) {
         return Err(syntax("not UTF-8", error.valid_up_to()));
+    }
+    // Places are words.
+    if u32::try_from(source.len()).is_err() {
+        return Err(too_complex());
     }
     let mut parser = Parser { source, builder };
     let start = parser.space(0);

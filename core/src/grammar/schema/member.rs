@@ -13,7 +13,7 @@ use super::Compiler;
 use super::expand::{Facts, Way};
 use super::keyword::Keyword;
 use super::literal::{Literal, Says, Set};
-use super::object::{NameKind, Named};
+use super::object::{NameKind, NamedMembers};
 use super::value::{Json, Value};
 
 /// Members with names of which one is to be wrong: a stack each while a text is written.
@@ -117,7 +117,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     pub(super) fn wrong_others(
         &mut self,
         set: &Set,
-        named: Named,
+        named: NamedMembers,
         has_others: bool,
     ) -> Result<Option<Option<Wrong>>, GrammarError> {
         let literals = set.as_slice().iter().copied();

@@ -268,7 +268,7 @@ fn attempt<'w>(
             is_strict: options.is_strict && options.reading != Reading::Relaxed,
             is_relaxed,
             has_unevaluated: false,
-            names: Rows::default(),
+            names: Rows::new(0, 0),
             shared: Default::default(),
             renamed: None,
             formats: Default::default(),
@@ -426,13 +426,10 @@ impl Compiler<'_, '_, '_> {
             set.push(Literal::written_once(keyword))?;
         }
         set.sort();
-        if set.as_slice().iter().all(|literal| {
+        let holds_for_all = |literal: &Literal| {
             literal.says() == Says::Holds && self.json(literal.value()) == Json::True
-        }) && set.len() > 0
-        {
-            return Ok(self.any);
-        }
-        if set.len() == 0 {
+        };
+        if set.as_slice().iter().all(holds_for_all) {
             return Ok(self.any);
         }
         let words = set.as_slice().iter().map(|literal| literal.to_word());

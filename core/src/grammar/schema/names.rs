@@ -3,11 +3,12 @@
 //! does not know is noted.
 
 use super::super::error::{GrammarError, GrammarErrorKind};
+use super::super::keys::hash_of;
 use super::super::space::{Rows, Word, record};
 use super::keyword::Keyword;
 use super::notes::NoteKind;
 use super::uri::{self, Uri};
-use super::value::{Json, Value, hash_of};
+use super::value::{Json, Value};
 use super::{Compiler, format};
 
 /// Schemas with URIs around one.

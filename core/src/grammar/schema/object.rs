@@ -3,8 +3,8 @@
 //! The named members are those of all schemas of the set. Which of them have come is kept with the
 //! text in progress, a bit each ([`super::unordered`]). Where there are many, or their
 //! number matters, they are in the schema's order and before the others ([`super::ordered`]).
-//! Names of
-//! other members are told apart by the patterns that they match: a kind of member for each
+//!
+//! Names of other members are told apart by the patterns that they match: a kind of member for each
 //! combination. Where several of them must be there, each begins with a letter of another group, so
 //! that none is there twice.
 
@@ -66,7 +66,7 @@ record! {
 }
 
 /// The named members.
-pub(super) type Named = Rows<NamedMember>;
+pub(super) type NamedMembers = Rows<NamedMember>;
 
 /// What other members are asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -180,8 +180,8 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     /// All names that the set speaks of, each once.
-    pub(super) fn gather_names(&mut self, set: &Set) -> Result<Named, GrammarError> {
-        let mut named = Named::begin(&self.builder.space);
+    pub(super) fn gather_names(&mut self, set: &Set) -> Result<NamedMembers, GrammarError> {
+        let mut named = NamedMembers::begin(&self.builder.space);
         for literal in set.as_slice() {
             let schema = match literal.says() {
                 Says::Holds => literal.value(),
@@ -203,7 +203,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         Ok(named)
     }
 
-    fn gather_name(&mut self, named: &mut Named, name: Value) -> Result<(), GrammarError> {
+    fn gather_name(&mut self, named: &mut NamedMembers, name: Value) -> Result<(), GrammarError> {
         self.work.spend(1 + u64::from(named.len()))?;
         if named.iter(&self.builder.space).any(|other| self.same_name(other.name, name)) {
             return Ok(());
@@ -212,7 +212,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         named.push(&mut self.builder.space, member)
     }
 
-    pub(super) fn named_member(&self, named: Named, index: u32) -> NamedMember {
+    pub(super) fn named_member(&self, named: NamedMembers, index: u32) -> NamedMember {
         self.builder.space.read(named.at(index))
     }
 
@@ -236,7 +236,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             Some(wrong) => others.wrong = wrong,
         }
         // Those that there can be; the others stay names that no other member has.
-        let mut named = Named::reserve(&mut self.builder.space, all.len())?;
+        let mut named = NamedMembers::reserve(&mut self.builder.space, all.len())?;
         let mut required = 0;
         for index in 0..all.len() {
             let name = self.named_member(all, index).name;
@@ -273,7 +273,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     /// others that such an object may have: one where it has no names.
     fn order_once(
         &mut self,
-        all: Named,
+        all: NamedMembers,
         any: Option<Node>,
         limits: &mut Limits,
         keyword: Value,
@@ -310,7 +310,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     fn members(
         &mut self,
         (set, limits): (&Set, &Limits),
-        (named, required): (Named, u32),
+        (named, required): (NamedMembers, u32),
         others: &Others,
         list: &mut List,
     ) -> Result<(), GrammarError> {
@@ -437,7 +437,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     pub(super) fn other_members(
         &mut self,
         set: &Set,
-        named: Named,
+        named: NamedMembers,
         group: Option<&'static str>,
         kind: NameKind,
     ) -> Result<Option<Node>, GrammarError> {
@@ -560,7 +560,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     fn key(
         &mut self,
         set: &Set,
-        named: Named,
+        named: NamedMembers,
         patterns: (&[Value], u32),
         group: Option<&'static str>,
         is_wrong: bool,
@@ -604,7 +604,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     }
 
     /// None of the named ones.
-    fn name_part(&mut self, texts: &mut Texts, named: Named) -> Result<(), GrammarError> {
+    fn name_part(&mut self, texts: &mut Texts, named: NamedMembers) -> Result<(), GrammarError> {
         if named.len() == 0 {
             return Ok(());
         }

@@ -7,7 +7,7 @@
 
 use super::super::ast::{Node, Rule};
 use super::super::error::GrammarError;
-use super::object::{Named, NamedMember};
+use super::object::{NamedMember, NamedMembers};
 use super::{Compiler, too_complex};
 
 /// Optional members that a rule tells apart by itself, up to a place that this divides; from a
@@ -29,7 +29,7 @@ const MAX_OPTIONAL: u32 = 4;
 
 /// The rows of an object.
 struct Rows {
-    named: Named,
+    named: NamedMembers,
     /// Most members that may be there.
     max: u32,
     /// Numbers of members that are told apart: the last one stands for all from it on.
@@ -64,7 +64,7 @@ impl Compiler<'_, '_, '_> {
     /// `count` of them.
     pub(super) fn ordered_members(
         &mut self,
-        named: Named,
+        named: NamedMembers,
         required: u32,
         (min, max): (u32, u32),
         tail: &mut dyn FnMut(&mut Self, u32) -> Result<Node, GrammarError>,

@@ -5,6 +5,7 @@
 //! mean the same everywhere as long as no schema but the root has a name.
 
 use super::super::error::GrammarError;
+use super::super::keys::{NO_HASH, mix};
 use super::super::space::{At, record};
 use super::Compiler;
 use super::literal::{Says, Set};
@@ -42,7 +43,7 @@ impl Compiler<'_, '_, '_> {
         if self.shared.buckets == 0 || self.json(schema) != Json::Object {
             return Ok(schema);
         }
-        let hash = self.hash_schema(schema, 0x811C_9DC5)?;
+        let hash = self.hash_schema(schema, NO_HASH)?;
         let bucket = self.shared.buckets + (hash >> 16) as usize % BUCKETS;
         let in_bucket = self.builder.space.field(bucket);
         let mut next = in_bucket;
@@ -155,9 +156,4 @@ impl Compiler<'_, '_, '_> {
         }
         Ok(x.is_none() && y.is_none())
     }
-}
-
-/// A step of FNV-1a.
-const fn mix(hash: u32, word: u32) -> u32 {
-    (hash ^ word).wrapping_mul(0x0100_0193)
 }

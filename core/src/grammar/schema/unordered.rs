@@ -9,7 +9,7 @@ use super::super::error::GrammarError;
 use super::super::matcher::MAX_STACKS;
 use super::super::space::{At, record};
 use super::Compiler;
-use super::object::{Named, NamedMember};
+use super::object::{NamedMember, NamedMembers};
 use super::ordered::AT_ONCE;
 
 /// Named members of an object in any order: each that may come next is a stack of its own.
@@ -66,8 +66,8 @@ record! {
 pub(super) type PutOffs = Option<(At<PutOff>, At<PutOff>)>;
 
 impl PutOff {
-    const fn named(&self) -> Named {
-        Named::new(self.first.word(), self.count)
+    const fn named(&self) -> NamedMembers {
+        NamedMembers::new(self.first.word(), self.count)
     }
 
     fn others(&self) -> u32 {
@@ -80,7 +80,7 @@ impl Compiler<'_, '_, '_> {
     /// may have their members in any order.
     pub(super) fn put_off(
         &mut self,
-        named: Named,
+        named: NamedMembers,
         other: Option<Node>,
     ) -> Result<(), GrammarError> {
         self.work.spend(128 * (1 + u64::from(named.len())))?;
@@ -162,7 +162,7 @@ impl Compiler<'_, '_, '_> {
         InOrder::of(object.count, self.required_of(object.named()), object.others())
     }
 
-    fn required_of(&self, named: Named) -> u32 {
+    fn required_of(&self, named: NamedMembers) -> u32 {
         let members = named.iter(&self.builder.space);
         members.filter(|member| member.is_required).count() as u32
     }
@@ -170,7 +170,7 @@ impl Compiler<'_, '_, '_> {
     /// The object of these members, in the schema's order.
     fn members_in_order(
         &mut self,
-        named: Named,
+        named: NamedMembers,
         other: Option<Node>,
     ) -> Result<Node, GrammarError> {
         let required = self.required_of(named);
@@ -183,7 +183,7 @@ impl Compiler<'_, '_, '_> {
     /// The object of these members, in any order.
     fn unordered_members(
         &mut self,
-        named: Named,
+        named: NamedMembers,
         other: Option<Node>,
     ) -> Result<Node, GrammarError> {
         let mut first = self.builder.alternatives_list();

@@ -95,11 +95,6 @@ impl<'s> Text<'s> {
     }
 }
 
-/// FNV-1a over code points.
-pub(super) fn hash_of(characters: impl Iterator<Item = u32>) -> u32 {
-    characters.fold(0x811C_9DC5_u32, |hash, point| (hash ^ point).wrapping_mul(0x0100_0193))
-}
-
 /// The code points of a text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Characters<'s> {
