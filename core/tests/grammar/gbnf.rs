@@ -179,7 +179,14 @@ fn hostile_grammars_end_quickly_and_on_little_stack() {
     let class = format!("root ::= [^{}]", "\u{3b1}-\u{3c9}".repeat(20_000));
     let points: String = (0x100..0x400).map(|i| format!("\\U{:08x}", i * 9)).collect();
     let classes = format!("root ::= [^{points}]*");
+    // Each of many states leads to a fork of many ways.
+    let words: String = (0..20_000).map(|i| format!("\"{i:05}\"|")).collect();
+    let empty = format!("root ::= ({words}\"a\") ({} \"b\")", "|".repeat(60_000));
+    // Lists around lists, none of which begins with bytes alone.
+    let lists = format!("x ::= \"x\"\nroot ::= {}{words}x{}", "(".repeat(60), "|x)".repeat(60));
     let cases: Vec<(&str, String)> = vec![
+        ("forks behind forks", empty),
+        ("lists around lists", lists),
         ("parentheses", parentheses),
         ("chain", format!("root ::= r0\n{chain}r5000 ::= \"a\"")),
         ("chain backwards", format!("root ::= r0\nr5000 ::= \"a\"\n{back}")),

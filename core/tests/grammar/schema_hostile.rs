@@ -37,6 +37,20 @@ fn hostile() -> Vec<(&'static str, String)> {
     };
     vec![
         ("references", chain(50, "{\"type\":\"null\"}")),
+        (
+            "a long name repeated",
+            format!("{{\"pattern\":\"(?<{}>a){{8000}}\"}}", "n".repeat(1 << 19)),
+        ),
+        (
+            "long names many times",
+            format!(
+                "{{\"items\":{{\"pattern\":\"(?<{}>a)\"}},\"prefixItems\":[{}]}}",
+                "n".repeat(1 << 18),
+                repeated(5000, |i| format!(
+                    "{{\"allOf\":[{{\"$ref\":\"#/items\"}},{{\"maxLength\":{i}}}]}}"
+                ))
+            ),
+        ),
         ("many references", chain(5000, "{\"type\":\"null\"}")),
         ("a circle", chain(20, "{\"$ref\":\"#/$defs/d0\"}")),
         ("itself", "{\"$ref\":\"#\"}".into()),

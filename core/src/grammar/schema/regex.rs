@@ -6,7 +6,8 @@
 //! word boundaries, references to groups, Unicode properties. As with the flag `u`, a character is
 //! a code point.
 //!
-//! A repetition is its atom so many times, read again for each: memory bounds them all.
+//! A repetition is its atom so many times, read again for each: memory and what may be read bound
+//! them all.
 
 use super::super::ast::Builder;
 use super::super::error::{GrammarError, GrammarErrorKind};
@@ -15,6 +16,9 @@ use super::value::{Characters, Text};
 
 /// Most states of all expressions of one text.
 const MAX_STATES: u32 = 8192;
+
+/// Most bytes of all expressions of one text, those that are read again included.
+const MAX_READ: usize = 1 << 20;
 
 /// Groups inside each other.
 const MAX_NESTING: u32 = 32;
@@ -121,15 +125,30 @@ impl State {
 /// States by number, at the high end of the space.
 pub(super) struct Regex {
     states: Table<StateRecord>,
+    /// Bytes of expressions that have been read.
+    read: usize,
 }
 
 impl Regex {
     pub(super) const fn begin(builder: &Builder<'_>) -> Self {
-        Self { states: Table::begin(&builder.space) }
+        Self { states: Table::begin(&builder.space), read: 0 }
     }
 
     pub(super) const fn len(&self) -> u32 {
         self.states.len()
+    }
+
+    /// What it has taken to make the states.
+    pub(super) const fn cost(&self) -> u64 {
+        self.read as u64 + self.len() as u64
+    }
+
+    fn read(&mut self, bytes: usize) -> Result<(), GrammarError> {
+        self.read = self.read.saturating_add(bytes);
+        if self.read > MAX_READ {
+            return Err(GrammarError::whole(GrammarErrorKind::TooComplex));
+        }
+        Ok(())
     }
 
     /// Gives the states back.
@@ -201,6 +220,7 @@ impl Regex {
         source: Text<'_>,
         offset: u32,
     ) -> Result<u32, GrammarError> {
+        self.read(source.len())?;
         let characters = source.characters();
         let mut parser = Parser { regex: self, builder, characters, offset, ignores_case: false };
         let end = parser.disjunction(from, 0)?;
@@ -377,6 +397,7 @@ impl Parser<'_, '_, '_, '_> {
         let mut from = from;
         for copy in 1..=most {
             if copy > 1 {
+                self.regex.read(behind.place() - begin.place())?;
                 self.characters = begin;
                 start = self.state()?;
                 exit = self.atom(start, nesting)?;

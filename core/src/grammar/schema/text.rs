@@ -216,7 +216,8 @@ impl Texts {
     }
 
     /// Ends the gathering.
-    fn ready(&mut self, builder: &mut Builder<'_>) -> Result<(), GrammarError> {
+    fn ready(&mut self, builder: &mut Builder<'_>, work: &mut Work) -> Result<(), GrammarError> {
+        work.spend(self.regex.cost())?;
         self.marks = builder.space.take_high(self.regex.len() as usize)?;
         Ok(())
     }
@@ -333,7 +334,7 @@ impl Texts {
     ) -> Result<Combinations, GrammarError> {
         let mut found = Combinations::new();
         self.is_open = true;
-        self.ready(builder)?;
+        self.ready(builder, work)?;
         let mut graph = Graph::begin(builder)?;
         let first = self.first_key(builder)?;
         graph.state(builder, &first)?;
@@ -370,7 +371,7 @@ impl Texts {
         let counted = min.max(1);
         let max = if max == u32::MAX { max } else { max.min(MAX_COUNTED.max(min)) };
         let limit = if max == u32::MAX { counted } else { max };
-        self.ready(builder)?;
+        self.ready(builder, work)?;
         let mut graph = Graph::begin(builder)?;
         let first = self.first_key(builder)?;
         graph.state(builder, &first)?;
@@ -434,7 +435,7 @@ impl Texts {
         work: &mut Work,
         text: Characters<'_>,
     ) -> Result<bool, GrammarError> {
-        self.ready(builder)?;
+        self.ready(builder, work)?;
         let (mut key, mut after) = (self.first_key(builder)?, Key::new());
         for point in text {
             work.spend(8 + 2 * key.len() as u64)?;

@@ -71,6 +71,11 @@ impl<'s> Text<'s> {
         Characters { text: self, at: 0 }
     }
 
+    /// Its bytes.
+    pub(super) const fn len(self) -> usize {
+        self.bytes.len()
+    }
+
     /// The part between two places of its characters.
     pub(super) fn between(self, start: usize, end: usize) -> Self {
         let end = end.min(self.bytes.len());
