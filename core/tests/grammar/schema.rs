@@ -256,7 +256,10 @@ fn texts_are_as_their_patterns_say() {
         &[r#""\u000a""#, r#""\u0022""#, r#""n""#],
     );
     for (pattern, what) in [
-        ("(?=a)", "looks ahead"),
+        ("(?=ab)", "looks ahead for more"),
+        ("a(?=b|c)", "looks ahead for more"),
+        ("a(?!$)", "looks ahead for more"),
+        ("(?=a)^b", "such a pattern that looks ahead"),
         ("(?<!a)", "looks behind"),
         ("(a)\\\\1", "reference to a group"),
         ("\\\\bword", "word boundary"),

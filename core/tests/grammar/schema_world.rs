@@ -270,6 +270,47 @@ fn forbidden_names_stay_forbidden() {
     assert_eq!(allowed, [true, false, false]);
 }
 
+/// In how many texts of at most four of `abcd-.A` Python's `re` finds what looks ahead for a
+/// character; the others are those of the negation.
+#[test]
+fn patterns_look_ahead_for_a_character() {
+    let mut texts = vec![String::new()];
+    for length in 0..4 {
+        let longest: Vec<_> = texts.iter().filter(|text| text.len() == length).cloned().collect();
+        let longer =
+            longest.iter().flat_map(|text| "abcd-.A".chars().map(move |c| format!("{text}{c}")));
+        texts.extend(longer.collect::<Vec<_>>());
+    }
+    let texts: Vec<String> = texts.iter().map(|text| format!("\"{text}\"")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for (pattern, count) in [
+        (r"^[a-z\\d](?:[a-z\\d]|-(?=[a-z\\d])){0,38}$", 484),
+        (r"^((?!-)[a-z-]{1,3}\\.)+(?!-)[a-z]+$", 160),
+        ("a(?!b)", 1124),
+        ("a(?=b)c?", 161),
+        ("^(?:(?!b)[a-c])*$", 31),
+        ("^a(?=[b-d])(?!c)[a-z]$", 2),
+        ("^(?:a(?=b)|c)(?:b|d)$", 3),
+        ("^(?:(?!b)a?)*c$", 4),
+        ("^a(?![^b])", 58),
+        ("^(?:(?=a)|(?!b))[a-c]b?$", 4),
+        (r"(?=a)[ab](?!\\w)", 690),
+        ("^a(?!b)$", 1),
+        ("^(?i:(?=a)[a-c])b", 114),
+    ] {
+        for (schema, count) in [
+            (format!(r#"{{"type":"string","pattern":"{pattern}"}}"#), count),
+            (
+                format!(r#"{{"type":"string","not":{{"pattern":"{pattern}"}}}}"#),
+                texts.len() - count,
+            ),
+        ] {
+            let (_, allowed) = read(&schema, Reading::Open, false, &texts).unwrap();
+            assert_eq!(allowed.iter().filter(|&&it| it).count(), count, "{schema}");
+        }
+    }
+}
+
 #[test]
 fn divisors_patterns_and_items_are_decided() {
     require(

@@ -92,6 +92,7 @@
 //! of [`literal`]s, which [`expand`] turns into alternatives without choices, [`limits`] sums up
 //! and the modules of the types write down. Each set is one rule, so that references may go round.
 
+mod ahead;
 mod array;
 mod contains;
 mod decimal;

@@ -2,8 +2,9 @@
 //!
 //! Understood: characters, `.`, classes, `\d \w \s` and their opposites, groups (named or not, or
 //! with the flag `i` around ASCII letters), `|`, `* + ? {m} {m,} {m,n}` (lazy ones match the same
-//! texts), `^`, `$`, and the escapes of characters. Refused by name: what looks ahead or behind,
-//! word boundaries, references to groups, Unicode properties. As with the flag `u`, a character is
+//! texts), `^`, `$`, the escapes of characters, and what looks ahead for one character. Refused by
+//! name: what looks further ahead or behind, word boundaries, references to groups, Unicode
+//! properties. As with the flag `u`, a character is
 //! a code point.
 //!
 //! A repetition is its atom so many times, read again for each: memory and what may be read bound
@@ -48,6 +49,7 @@ const RANGE: u32 = 1;
 const START: u32 = 2;
 const END: u32 = 3;
 const MATCH: u32 = 4;
+const AHEAD: u32 = 5;
 const OPERATION_SHIFT: u32 = 24;
 const MORE: u32 = 1 << 23;
 
@@ -65,9 +67,11 @@ pub(super) enum State {
     End(u32),
     /// The expression has matched.
     Match,
+    /// Goes on if the next character is one of the ranges of `class`, or at the end of the text.
+    Ahead { class: u32, target: u32, at_end: bool },
 }
 
-type Ranges = heapless::Vec<(u32, u32), MAX_RANGES>;
+pub(super) type Ranges = heapless::Vec<(u32, u32), MAX_RANGES>;
 
 const DIGIT: &[(u32, u32)] = &[(0x30, 0x39)];
 const WORD: &[(u32, u32)] = &[(0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)];
@@ -104,6 +108,9 @@ impl State {
             Self::Start(target) => (START, 0, target, 0),
             Self::End(target) => (END, 0, target, 0),
             Self::Match => (MATCH, 0, 0, 0),
+            Self::Ahead { class, target, at_end } => {
+                (AHEAD, if at_end { MORE } else { 0 }, class, target)
+            }
         };
         StateRecord { head: kind << OPERATION_SHIFT | low, x, y }
     }
@@ -117,6 +124,7 @@ impl State {
             START => Self::Start(x),
             END => Self::End(x),
             MATCH => Self::Match,
+            AHEAD => Self::Ahead { class: x, target: y, at_end: head & MORE != 0 },
             _ => Self::Join([x, y].map(|target| target.checked_sub(1))),
         }
     }
@@ -127,11 +135,13 @@ pub(super) struct Regex {
     states: Table<StateRecord>,
     /// Bytes of expressions that have been read.
     read: usize,
+    /// There are states that look ahead.
+    pub(super) looks_ahead: bool,
 }
 
 impl Regex {
     pub(super) const fn begin(builder: &Builder<'_>) -> Self {
-        Self { states: Table::begin(&builder.space), read: 0 }
+        Self { states: Table::begin(&builder.space), read: 0, looks_ahead: false }
     }
 
     pub(super) const fn len(&self) -> u32 {
@@ -203,6 +213,22 @@ impl Regex {
             next = more.then_some(state + 1);
             Some((low, high, target))
         })
+    }
+
+    /// States for the ranges of a class; the first one, which leads nowhere where there is none.
+    pub(super) fn class(
+        &mut self,
+        builder: &mut Builder<'_>,
+        ranges: &[(u32, u32)],
+        target: u32,
+    ) -> Result<u32, GrammarError> {
+        let first = self.state(builder)?;
+        for (index, &(low, high)) in ranges.iter().enumerate() {
+            let state = if index == 0 { first } else { self.state(builder)? };
+            let more = index + 1 < ranges.len();
+            self.set(builder, state, State::Range { low, high, target, more });
+        }
+        Ok(first)
     }
 
     /// Where a character leads from a state.
@@ -341,10 +367,11 @@ impl Parser<'_, '_, '_, '_> {
         self.regex.join(self.builder, state, targets);
     }
 
-    /// Lets the open state `from` be as another, which nothing leads to.
+    /// Lets the open state `from` be what another is, which nothing leads to; that is open then.
     fn replace(&mut self, from: u32, state: u32) {
         let value = self.regex.get(self.builder, state);
         self.regex.set(self.builder, from, value);
+        self.join(state, [None; 2]);
     }
 
     fn disjunction(&mut self, from: u32, nesting: u32) -> Result<u32, GrammarError> {
@@ -452,6 +479,43 @@ impl Parser<'_, '_, '_, '_> {
     /// Not inlined: its ranges would lie on the stack once for each group.
     #[inline(never)]
     fn one_character(&mut self, from: u32) -> Result<u32, GrammarError> {
+        let ranges = self.ranges()?;
+        let target = self.state()?;
+        if let [(low, high)] = *ranges {
+            self.regex.range(self.builder, from, (low, high), target);
+        } else {
+            let class = self.regex.class(self.builder, &ranges, target)?;
+            self.join(from, [Some(class), None]);
+        }
+        Ok(target)
+    }
+
+    /// What looks ahead for one character, behind the mark.
+    #[inline(never)]
+    fn look_ahead(&mut self, from: u32, at_end: bool) -> Result<u32, GrammarError> {
+        let further = self.unsupported("a pattern that looks ahead for more than a character");
+        if self.peek().is_none_or(|c| "()|^$*+?{".contains(c)) {
+            return Err(further);
+        }
+        let mut ranges = self.ranges()?;
+        if self.peek() != Some(')') {
+            return Err(further);
+        }
+        if at_end {
+            ranges.sort_unstable();
+            let mut others = Ranges::new();
+            self.add(&mut others, &ranges, true)?;
+            ranges = others;
+        }
+        let target = self.state()?;
+        let class = self.regex.class(self.builder, &ranges, target)?;
+        self.regex.set(self.builder, from, State::Ahead { class, target, at_end });
+        self.regex.looks_ahead = true;
+        Ok(target)
+    }
+
+    /// The characters of an atom that is one.
+    fn ranges(&mut self) -> Result<Ranges, GrammarError> {
         let mut ranges = Ranges::new();
         match self.advance() {
             Some('[') => self.class(&mut ranges)?,
@@ -469,20 +533,7 @@ impl Parser<'_, '_, '_, '_> {
             }
             None => return Err(self.syntax("the pattern ends in the middle")),
         }
-        let target = self.state()?;
-        let count = ranges.len();
-        for (index, (low, high)) in ranges.into_iter().enumerate() {
-            let more = index + 1 < count;
-            let mut state = from;
-            if count > 1 {
-                state = self.state()?;
-            }
-            if index == 0 && count > 1 {
-                self.join(from, [Some(state), None]);
-            }
-            self.regex.set(self.builder, state, State::Range { low, high, target, more });
-        }
-        Ok(target)
+        Ok(ranges)
     }
 
     fn group(&mut self, from: u32, nesting: u32) -> Result<u32, GrammarError> {
@@ -492,7 +543,11 @@ impl Parser<'_, '_, '_, '_> {
                 Some(':') => {}
                 Some('i') if self.take(':') => self.ignores_case = true,
                 Some('-') if self.take('i') && self.take(':') => self.ignores_case = false,
-                Some('=' | '!') => return Err(self.unsupported("a pattern that looks ahead")),
+                Some(mark @ ('=' | '!')) => {
+                    let target = self.look_ahead(from, mark == '!')?;
+                    self.take(')');
+                    return Ok(target);
+                }
                 Some('<') => {
                     if matches!(self.peek(), Some('=' | '!')) {
                         return Err(self.unsupported("a pattern that looks behind"));

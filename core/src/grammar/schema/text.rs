@@ -57,7 +57,7 @@ pub(super) type Combinations = heapless::Vec<u32, MAX_COMBINATIONS>;
 
 /// Expressions being gathered, and then run.
 pub(super) struct Texts {
-    regex: Regex,
+    pub(super) regex: Regex,
     parts: heapless::Vec<Part, MAX_PARTS>,
     /// A word a state: the generation that has seen it.
     marks: usize,
@@ -162,6 +162,7 @@ impl Texts {
         }
         let exit = self.regex.attach(builder, start, pattern, offset)?;
         self.regex.set(builder, exit, State::Match);
+        self.look_ahead(builder, begin, offset)?;
         let mut later = None;
         if !self.begins_only_at_start(builder, from)? {
             // Any character, and the search begins again.
@@ -206,13 +207,23 @@ impl Texts {
         builder: &mut Builder<'_>,
         state: u32,
     ) -> Result<bool, GrammarError> {
+        Ok(self.waiting(builder, state, false)?.is_empty())
+    }
+
+    /// The states that wait for something, of a state and all that it joins.
+    pub(super) fn waiting(
+        &self,
+        builder: &mut Builder<'_>,
+        state: u32,
+        at_start: bool,
+    ) -> Result<Key, GrammarError> {
         let high = builder.space.high();
         let marks = builder.space.take_high(self.regex.len() as usize)?;
         let mut key = Key::new();
         let run = Run { regex: &self.regex, marks, generation: 1 };
-        let result = run.add(builder, state, false, &mut key);
+        let result = run.add(builder, state, at_start, &mut key);
         builder.space.release_high(high);
-        result.map(|()| key.is_empty())
+        result.map(|()| key)
     }
 
     /// Ends the gathering.
@@ -512,7 +523,7 @@ impl Run<'_> {
                             todo.push(target).map_err(|_| too_complex())?;
                         }
                     }
-                    State::Range { .. } | State::End(_) | State::Match => {
+                    _ => {
                         key.push(state).map_err(|_| too_complex())?;
                     }
                 }
@@ -537,7 +548,7 @@ impl Run<'_> {
                     State::Join(targets) => targets,
                     State::Start(target) => [at_start.then_some(target), None],
                     State::End(target) => [Some(target), None],
-                    State::Range { .. } => [None, None],
+                    State::Range { .. } | State::Ahead { .. } => [None, None],
                     State::Match => return Ok(true),
                 };
                 for target in targets.into_iter().rev().flatten() {
