@@ -270,6 +270,29 @@ fn forbidden_names_stay_forbidden() {
     assert_eq!(allowed, [true, false, false]);
 }
 
+/// A fragment is percent-encoded UTF-8 (RFC 6901, section 6).
+#[test]
+fn references_name_any_character() {
+    for (pointer, name) in [
+        ("pr%C3%A9nom", "pr\u{e9}nom"),
+        ("%E5%90%8D%e5%89%8d~1v1", "\u{540d}\u{524d}/v1"),
+        ("%F0%9F%98%80%25", "\u{1f600}%"),
+        ("%7E0", "~"),
+    ] {
+        require(
+            &format!(r##"{{"$ref":"#/$defs/{pointer}","$defs":{{"{name}":{{"type":"null"}}}}}}"##),
+            &["null"],
+            &["1"],
+        );
+    }
+    for pointer in ["a%", "a%C3", "a%C3%", "a%C3A9", "a%FF%FF%FF%FF%FF", "a%C3%28"] {
+        let schema =
+            format!(r##"{{"$ref":"#/$defs/{pointer}","$defs":{{"a":{{"type":"null"}}}}}}"##);
+        let error = read(&schema, Reading::Open, false, &[]).unwrap_err();
+        assert_eq!(error.kind, GrammarErrorKind::UnknownRule, "{pointer}");
+    }
+}
+
 /// In how many texts of at most four of `abcd-.A` Python's `re` finds what looks ahead for a
 /// character; the others are those of the negation.
 #[test]

@@ -217,12 +217,8 @@ impl Iterator for Segment<'_, '_> {
                 self.characters.set_place(before);
                 return None;
             }
-            0x25 => {
-                let mut digit = || char::from_u32(self.characters.next()?)?.to_digit(16);
-                let (high, low) = (digit()?, digit()?);
-                // Beyond ASCII it would be a byte of a character: then the name is not found.
-                if high < 8 { high << 4 | low } else { u32::MAX }
-            }
+            // No name has a character that is none.
+            0x25 => self.encoded().unwrap_or(u32::MAX),
             point => point,
         };
         if point != u32::from(b'~') {
@@ -237,6 +233,21 @@ impl Iterator for Segment<'_, '_> {
 }
 
 impl Segment<'_, '_> {
+    /// The character whose bytes are encoded, behind the first percent sign (RFC 3986, section 2.1,
+    /// of UTF-8).
+    fn encoded(&mut self) -> Option<u32> {
+        let mut bytes = heapless::Vec::<u8, 4>::new();
+        loop {
+            let mut digit = || char::from_u32(self.characters.next()?)?.to_digit(16);
+            let byte = digit()? << 4 | digit()?;
+            bytes.push(byte as u8).ok()?;
+            if let Ok(text) = core::str::from_utf8(&bytes) {
+                return text.chars().next().map(u32::from);
+            }
+            self.characters.next().filter(|&point| point == u32::from(b'%'))?;
+        }
+    }
+
     fn number(self) -> Option<u32> {
         let mut value: Option<u32> = None;
         for point in self {
