@@ -87,13 +87,18 @@ impl Graph {
         if let Some(found) = search.found {
             return Ok(space.read(found).value);
         }
-        if self.states == MAX_STATES {
+        if self.is_full() {
             return Err(GrammarError::whole(GrammarErrorKind::TooComplex));
         }
         let at = self.keys.add(space, search, (key.len(), self.states))?;
         space.set_all(at.behind(), key.iter().copied());
         self.states += 1;
         Ok(self.states - 1)
+    }
+
+    /// Whether there is no room for a state with another key.
+    pub(super) const fn is_full(&self) -> bool {
+        self.states == MAX_STATES
     }
 
     /// Begins the next state's edges; its key's words are then [`Self::key`]. `None` when all

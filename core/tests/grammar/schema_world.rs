@@ -270,6 +270,18 @@ fn forbidden_names_stay_forbidden() {
     assert_eq!(allowed, [true, false, false]);
 }
 
+/// Longer texts are left out where an expression has too many states to count beside it.
+#[test]
+fn lengths_are_counted_beside_patterns_as_far_as_states_go() {
+    let schema = r#"{"type":"string","pattern":"^[a-z]+(\\.[a-z]+){7}$","maxLength":2048}"#;
+    let name = |length: usize| format!("\"{}.b.c.d.e.f.g.h\"", "a".repeat(length - 14));
+    require(
+        schema,
+        &[&name(15), &name(64), &name(200)],
+        &[&name(2049), "\"a.b.c.d.e.f.g\"", "\"a.b.c.d.e.f.g.h.\""],
+    );
+}
+
 /// A fragment is percent-encoded UTF-8 (RFC 6901, section 6).
 #[test]
 fn references_name_any_character() {

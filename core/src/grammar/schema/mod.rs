@@ -53,8 +53,9 @@
 //!   has one item at most, but for items of up to 10 values. With `contains` the first item is
 //!   one of its kind. Where `uniqueItems` must not hold, no array is there for having equal items.
 //!   (By [`Reading::Open`] all of this is refused.)
-//! - A text with `pattern` or `format` and `maxLength` has at most 1024 characters; `minLength`,
-//!   `maxLength` and the like count up to 1048576.
+//! - A text with `pattern` or `format` and `maxLength` has at most 1024 characters, or as many as
+//!   some thousand states can count, 64 at least; `minLength`, `maxLength` and the like count up to
+//!   1048576.
 //! - `format`: `date`, `time`, `date-time`, `duration`, `email`, `hostname`, `ipv4`, `ipv6`,
 //!   `uuid`, `uri`, `json-pointer`, `relative-json-pointer`, as `schema/format.rs` bounds them, and
 //!   `int32`. Where one must not hold, the text is none that anyone might take for it.

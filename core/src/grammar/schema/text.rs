@@ -22,6 +22,9 @@ const MAX_KEY: usize = 384;
 /// Where a length has to be counted beside an expression, no longer texts are written.
 const MAX_COUNTED: u32 = 1024;
 
+/// Longer ones are left out where an expression has too many states to be counted with.
+const MIN_COUNTED: u32 = 64;
+
 /// Where the states of a key lead, and for how many characters of one key that is remembered.
 type Leads = heapless::Vec<u32, 8>;
 const MAX_KNOWN: usize = 16;
@@ -380,8 +383,9 @@ impl Texts {
         (min, max): (u32, u32),
     ) -> Result<Node, GrammarError> {
         let counted = min.max(1);
-        let max = if max == u32::MAX { max } else { max.min(MAX_COUNTED.max(min)) };
+        let mut max = if max == u32::MAX { max } else { max.min(MAX_COUNTED.max(min)) };
         let limit = if max == u32::MAX { counted } else { max };
+        let shortest = if max == u32::MAX { max } else { MIN_COUNTED.max(min) };
         self.ready(builder, work)?;
         let mut graph = Graph::begin(builder)?;
         let first = self.first_key(builder)?;
@@ -409,8 +413,15 @@ impl Texts {
                     Some(&(_, target)) => target,
                     None => {
                         let is_alive = self.key_after(builder, &key, low, &mut after)?;
-                        let target =
-                            if is_alive { Some(graph.state(builder, &after)?) } else { None };
+                        let state = is_alive.then(|| graph.state(builder, &after)).transpose();
+                        let target = match state {
+                            // Longer by a character is too long, then.
+                            Err(_) if graph.is_full() && length >= shortest => {
+                                max = length;
+                                None
+                            }
+                            state => state?,
+                        };
                         if let Some(leads) = leads {
                             let _ = known.push((leads, target));
                         }
