@@ -252,7 +252,7 @@ impl Nfa {
         let first = builder.first_child(node);
         let (mut count, mut child) = (0, first);
         while let Some(node) = child {
-            count += builder.leads(node).unwrap_or(0);
+            count = builder.leads(node).map_or(count, |more| more.saturating_add(count));
             child = builder.next(node);
         }
         let mut fork = from;
