@@ -243,12 +243,18 @@ pub(super) fn tokens_after(automaton: Automaton<'_>, call: CallEdge, count: u32)
 
 /// Finds all closings for the tokens of a vocabulary.
 pub(super) fn in_tokens(words: &mut [u32], trie: Trie<'_>) -> Result<(), GrammarError> {
+    let mut cost_the_same = true;
     for index in 0..8 {
         let bytes = (0..32).filter(|bit| trie.has_single(index * 32 + bit));
         let singles = bytes.fold(0, |singles, bit| singles | 1 << bit);
-        set(words, HEADER_SINGLES + usize::from(index), singles);
+        let at = HEADER_SINGLES + usize::from(index);
+        cost_the_same &= word(words, at) == singles;
+        set(words, at, singles);
     }
-    in_bytes(words, &mut Work::new())?;
+    // Where each byte is a token, as when compiling, closings in bytes are known.
+    if !cost_the_same {
+        in_bytes(words, &mut Work::new())?;
+    }
     let order = word(words, HEADER_ORDER) as usize;
     for index in 0..word(words, HEADER_STATES) as usize {
         // What remains after a byte of a closing is shorter, so it has been found already.
