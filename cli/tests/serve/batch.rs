@@ -158,7 +158,7 @@ fn fewer_slots_than_texts_change_nothing() {
 
 #[test]
 fn recurrent_texts_are_the_texts_alone() {
-    texts_are_those_alone(&model("lfm2"), &["--slots", "3", "-j", "1"]);
+    texts_are_those_alone(&model("falcon_h1_norm"), &["--slots", "3", "-j", "1"]);
 }
 
 fn completion(server: &Server, prompt: &[u32], rest: Value) -> Value {
@@ -207,7 +207,7 @@ fn nothing_is_computed_twice() {
 
 #[test]
 fn a_text_of_a_turn_is_there_for_the_next() {
-    for name in ["llama", "lfm2", "mamba2"] {
+    for name in ["llama", "falcon_h1_norm", "qwen35_mtp"] {
         let server = Server::start(&model(name), &["-j", "1", "-c", "256"]);
         let first = tokens(100, 1);
         let answer = completion(&server, &first, json!({}));

@@ -82,7 +82,7 @@ fn a_text_is_there_after_a_restart() {
     let longer = [&first[..], &rest].concat();
     let other = [&first[..150], &rest].concat();
     // What of these a slot has that has read the first. Recurrent state is kept at its end.
-    for (name, have) in [("llama", [199, 200, 150]), ("lfm2", [0, 200, 0])] {
+    for (name, have) in [("llama", [199, 200, 150]), ("falcon_h1_norm", [0, 200, 0])] {
         let folder = Folder::new(&format!("restart-{name}"));
         let server = start(name, &folder, &[]);
         assert_eq!(ask(&server, &first), (alone(name, &first), 0));
@@ -143,13 +143,13 @@ fn a_quiet_server_keeps_its_texts_and_a_longer_one_takes_its_place() {
 fn damaged(change: impl Fn(&Path), why: &str) {
     let folder = Folder::new(&format!("damaged-{}", why.len()));
     let prompt = tokens(200, 3);
-    let server = start("qwen2", &folder, &[]);
+    let server = start("qwen2_yarn", &folder, &[]);
     ask(&server, &prompt);
     end(server);
     let [(path, _)] = &folder.texts()[..] else { panic!("{:?}", folder.texts()) };
     change(path);
-    let server = start("qwen2", &folder, &[]);
-    let fresh = alone("qwen2", &prompt);
+    let server = start("qwen2_yarn", &folder, &[]);
+    let fresh = alone("qwen2_yarn", &prompt);
     assert_eq!(ask(&server, &prompt), (fresh.clone(), 0), "{why}");
     assert_eq!(ask(&server, &prompt), (fresh, 199), "{why}");
     let lines = said(&server, "ignored");
@@ -193,7 +193,7 @@ fn files_that_are_damaged_or_foreign_are_ignored_with_a_line() {
         }
     };
     damaged(put("llama", &[]), "another model");
-    damaged(put("qwen2", &["--kv", "q8_0"]), "keys and values are of another type");
+    damaged(put("qwen2_yarn", &["--kv", "q8_0"]), "keys and values are of another type");
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn models_and_types_of_keys_live_side_by_side() {
     let folder = Folder::new("side");
     let prompt = tokens(200, 4);
     let variants: [(&str, &[&str]); 3] =
-        [("qwen2", &[]), ("qwen2", &["--kv", "q8_0"]), ("llama", &[])];
+        [("qwen2_yarn", &[]), ("qwen2_yarn", &["--kv", "q8_0"]), ("llama", &[])];
     for round in 0..2 {
         for (name, more) in variants {
             let server = start(name, &folder, more);
