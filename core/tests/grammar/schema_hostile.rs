@@ -41,6 +41,8 @@ fn hostile() -> Vec<(&'static str, String)> {
             "a long name repeated",
             format!("{{\"pattern\":\"(?<{}>a){{8000}}\"}}", "n".repeat(1 << 19)),
         ),
+        ("lookaheads repeated", "{\"pattern\":\"^((?!a)b){1500}$\"}".into()),
+        ("a long lookahead", format!("{{\"pattern\":\"{}\"}}", "(?!a)".repeat(5000))),
         (
             "long names many times",
             format!(

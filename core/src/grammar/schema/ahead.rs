@@ -29,6 +29,7 @@ impl Texts {
             let State::Ahead { class, target, at_end } = self.regex.get(builder, state) else {
                 continue;
             };
+            self.regex.read(self.regex.len() as usize)?;
             let follows = self.waiting(builder, target, false)?;
             // The start of the text is no character.
             if self.waiting(builder, target, true)?.len() != follows.len() {

@@ -18,7 +18,8 @@ use super::value::{Characters, Text};
 /// Most states of all expressions of one text.
 const MAX_STATES: u32 = 8192;
 
-/// Most bytes of all expressions of one text, those that are read again included.
+/// Most bytes of all expressions of one text, those that are read again included, and states that
+/// are gone through again.
 const MAX_READ: usize = 1 << 20;
 
 /// Groups inside each other.
@@ -153,7 +154,8 @@ impl Regex {
         self.read as u64 + self.len() as u64
     }
 
-    fn read(&mut self, bytes: usize) -> Result<(), GrammarError> {
+    /// Counts what is read, also of states; it is bounded.
+    pub(super) fn read(&mut self, bytes: usize) -> Result<(), GrammarError> {
         self.read = self.read.saturating_add(bytes);
         if self.read > MAX_READ {
             return Err(GrammarError::whole(GrammarErrorKind::TooComplex));
