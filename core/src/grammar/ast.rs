@@ -19,8 +19,8 @@ const MAX_HEIGHT: u32 = 128;
 const MAX_WRITTEN_OUT: u32 = 6;
 
 record! {
-    /// A node of a tree; what `a`, `b` and `c` are depends on the kind. But for repetitions, calls
-    /// and graphs, `c` is how many ranges of bytes the tree begins with and 1, or 0.
+    /// A node of a tree; what `a`, `b` and `c` are depends on the kind. In nodes without counts `c`
+    /// is an `Option<u32>`, see [`Builder::leads`].
     pub(super) struct NodeRecord {
         /// The kind's number, whether the node has a parent, and its height.
         head: u32,
@@ -128,7 +128,7 @@ impl<'w> Builder<'w> {
             return Err(GrammarError::whole(GrammarErrorKind::TooDeep));
         }
         let head = kind | height << HEIGHT_SHIFT;
-        self.space.push_low(NodeRecord { head, a, b, c, next: None }, 0)
+        self.space.push_low(NodeRecord { head, a, b, c, next: None })
     }
 
     fn height(&self, node: Node) -> u32 {
@@ -157,15 +157,15 @@ impl<'w> Builder<'w> {
             for (place, byte) in word.iter_mut().zip(chunk) {
                 *place = *byte;
             }
-            let length = chunk.len() as u32;
-            let node = self.add(LITERAL, u32::from_le_bytes(word), length, 2, 1)?;
+            let (bytes, length) = (u32::from_le_bytes(word), chunk.len() as u32);
+            let node = self.add(LITERAL, bytes, length, Some(1).to_word(), 1)?;
             list.push(self, node)?;
         }
         list.finish(self)
     }
 
     pub(super) fn bytes(&mut self, low: u8, high: u8) -> Result<Node, GrammarError> {
-        self.add(BYTES, low.into(), high.into(), 2, 1)
+        self.add(BYTES, low.into(), high.into(), Some(1).to_word(), 1)
     }
 
     pub(super) fn characters(&mut self, low: u32, high: u32) -> Result<Node, GrammarError> {
@@ -174,7 +174,7 @@ impl<'w> Builder<'w> {
             leads += 1;
             Ok(())
         })?;
-        self.add(CHARACTERS, low, high, leads + 1, 1)
+        self.add(CHARACTERS, low, high, Some(leads).to_word(), 1)
     }
 
     pub(super) const fn sequence_list(&self) -> List {
@@ -317,7 +317,7 @@ impl<'w> Builder<'w> {
         match self.kind(node) {
             Kind::Repeat { min: 1, max: 1 } => self.leads(self.first_child(node)?),
             Kind::Repeat { .. } | Kind::Call { .. } => None,
-            _ => self.space.read(node).c.checked_sub(1),
+            _ => Word::from_word(self.space.read(node).c),
         }
     }
 
@@ -397,7 +397,7 @@ impl List {
 
     /// The sequence or alternatives of what was pushed; a sequence of nothing is empty.
     pub(super) fn finish(self, builder: &mut Builder<'_>) -> Result<Node, GrammarError> {
-        let leads = self.leads.map_or(0, |leads| leads + 1);
-        builder.add(self.kind, self.first.to_word(), 0, leads, self.height + 1)
+        let (first, leads) = (self.first.to_word(), self.leads.to_word());
+        builder.add(self.kind, first, 0, leads, self.height + 1)
     }
 }

@@ -121,7 +121,8 @@ impl<'w> Grammar<'w> {
     }
 
     /// A grammar compiled before, from [`Automaton::words`]: to keep only them, for what compiling
-    /// took beside the result is free then. Words from elsewhere give a grammar that means nothing.
+    /// took beside the result is free then. Words from elsewhere, or of a grammar that a constraint
+    /// has refused, give one that means nothing.
     pub const fn from_words(words: &'w mut [u32]) -> Self {
         Self { words }
     }

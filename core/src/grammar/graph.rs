@@ -9,8 +9,8 @@
 
 use super::ast::{Builder, Node};
 use super::error::{GrammarError, GrammarErrorKind};
-use super::keys::{self, End, Key, Keys};
-use super::space::{At, Rows, Space, record};
+use super::keys::{self, Key, Keys};
+use super::space::{At, End, Rows, Space, record};
 
 /// Most states: what takes more is refused.
 const MAX_STATES: u32 = 4096;
@@ -110,7 +110,7 @@ impl Graph {
             None => self.keys.first,
         };
         let Some(key) = next else { return Ok(None) };
-        let state = space.push_low(State { accepts: false, edges: 0 }, 0)?;
+        let state = space.push_low(State { accepts: false, edges: 0 })?;
         (self.current, self.last_edge) = (Some((key, state)), None);
         Ok(Some(()))
     }
@@ -142,7 +142,7 @@ impl Graph {
                 return Ok(());
             }
         }
-        self.last_edge = Some(space.push_low(Edge { low, high, target }, 0)?);
+        self.last_edge = Some(space.push_low(Edge { low, high, target })?);
         if let Some((_, state)) = self.current {
             space.update(state, |state| state.edges += 1);
         }

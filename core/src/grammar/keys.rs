@@ -1,7 +1,7 @@
 //! Keys of words, each once: found again by their hash, listed in the order in which they came.
 
 use super::error::GrammarError;
-use super::space::{At, Space, record};
+use super::space::{At, End, Space, record};
 
 record! {
     /// A key, whose words lie behind it.
@@ -14,13 +14,6 @@ record! {
         /// What the key stands for.
         pub(super) value: u32,
     }
-}
-
-/// From which end of the space keys are taken.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    Low,
-    High,
 }
 
 /// The keys, and the buckets that find them.
@@ -49,10 +42,7 @@ impl Keys {
         end: End,
         bucket_count: usize,
     ) -> Result<Self, GrammarError> {
-        let buckets = match end {
-            End::Low => space.take_low(bucket_count)?,
-            End::High => space.take_high(bucket_count)?,
-        };
+        let buckets = space.take(end, bucket_count)?;
         Ok(Self { end, buckets, bucket_count, first: None, last: None })
     }
 
@@ -75,7 +65,7 @@ impl Keys {
         search
     }
 
-    /// Adds a key that was not found, of so many words, which are then to be written.
+    /// Adds a key that `search` has not found, of `len` words: the caller writes them.
     pub(super) fn add(
         &mut self,
         space: &mut Space<'_>,
@@ -97,10 +87,7 @@ impl Keys {
         (len, value): (usize, u32),
     ) -> Result<At<Key>, GrammarError> {
         let key = Key { hash: 0, in_bucket: None, next: None, len: len as u32, value };
-        let at = match self.end {
-            End::Low => space.push_low(key, len)?,
-            End::High => space.push_high(key, len)?,
-        };
+        let at = space.push(self.end, key, len)?;
         match self.last {
             Some(last) => space.update(last, |key| key.next = Some(at)),
             None => self.first = Some(at),

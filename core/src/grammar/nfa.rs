@@ -33,7 +33,7 @@ pub(super) enum State {
     Join { targets: [Option<u32>; 2] },
     /// A byte of a range.
     Bytes { low: u8, high: u8, target: u32 },
-    /// Any of so many states that wait for bytes, one behind the other.
+    /// Any of `count` states that wait for bytes, `first` and those after it.
     Fan { first: u32, count: u32 },
     /// A call node's rule.
     Call { call: Node, target: u32 },
@@ -46,10 +46,7 @@ impl State {
 
     fn record(self) -> StateRecord {
         let (head, x, y) = match self {
-            Self::Join { targets: [x, y] } => {
-                let [x, y] = [x, y].map(|target| target.map_or(0, |target| target + 1));
-                (JOIN, x, y)
-            }
+            Self::Join { targets: [x, y] } => (JOIN, x.to_word(), y.to_word()),
             Self::Bytes { low, high, target } => {
                 (BYTES | u32::from(low) << 8 | u32::from(high) << 16, target, 0)
             }
@@ -67,7 +64,7 @@ impl State {
             FAN => Self::Fan { first: x, count: y },
             CALL => Self::Call { call: At::new(y as usize), target: x },
             ACCEPT => Self::Accept,
-            _ => Self::Join { targets: [x, y].map(|target| target.checked_sub(1)) },
+            _ => Self::Join { targets: [x, y].map(Word::from_word) },
         }
     }
 }
@@ -241,7 +238,7 @@ impl Nfa {
         }
     }
 
-    /// Alternatives: those that begin with a byte are one fan.
+    /// Alternatives. Those that begin with bytes share one fan.
     fn alternatives(
         &mut self,
         node: Node,

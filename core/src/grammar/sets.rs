@@ -151,7 +151,6 @@ impl Sets {
     }
 
     fn place(key: u32) -> usize {
-        // Multiplication by the golden ratio (Knuth, vol. 3, 6.4).
         (spread(key) >> 23) as usize % STEPS
     }
 

@@ -35,6 +35,17 @@ impl Word for bool {
     }
 }
 
+/// One more than the number, so that 0 is none.
+impl Word for Option<u32> {
+    fn from_word(word: u32) -> Self {
+        word.checked_sub(1)
+    }
+
+    fn to_word(self) -> u32 {
+        self.map_or(0, |number| number + 1)
+    }
+}
+
 impl<T: Copy> Word for At<T> {
     fn from_word(word: u32) -> Self {
         Self { word, of: PhantomData }
@@ -100,6 +111,13 @@ macro_rules! record {
 }
 pub(super) use record;
 
+/// An end of a [`Space`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Low,
+    High,
+}
+
 /// Where a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct At<T> {
@@ -160,7 +178,7 @@ impl<T: Record> Rows<T> {
         At::new(self.first as usize + index as usize * T::WORDS)
     }
 
-    /// None yet, and room for so many: they are put there, whatever else is taken.
+    /// None yet, and room for `count` of them, which [`Self::put`] fills.
     pub(super) fn reserve(space: &mut Space<'_>, count: u32) -> Result<Self, GrammarError> {
         Ok(Self::new(space.take_low(count as usize * T::WORDS)?, 0))
     }
@@ -174,7 +192,7 @@ impl<T: Record> Rows<T> {
     pub(super) fn push(&mut self, space: &mut Space<'_>, record: T) -> Result<(), GrammarError> {
         debug_assert_eq!(space.low(), self.end());
         self.len += 1;
-        space.push_low(record, 0).map(drop)
+        space.push_low(record).map(drop)
     }
 
     pub(super) fn iter(self, space: &Space<'_>) -> impl Iterator<Item = T> {
@@ -222,7 +240,7 @@ impl<T: Record> Table<T> {
     /// The number of a new record.
     pub(super) fn push(&mut self, space: &mut Space<'_>, record: T) -> Result<u32, GrammarError> {
         debug_assert_eq!(space.high(), self.top - self.len as usize * T::WORDS);
-        space.push_high(record, 0)?;
+        space.push(End::High, record, 0)?;
         self.len += 1;
         Ok(self.len - 1)
     }
@@ -302,26 +320,29 @@ impl<'w> Space<'w> {
         self.set(at, value.to_word());
     }
 
-    /// A record that stays, with so many words behind it, which are cleared.
-    pub(super) fn push_low<T: Record>(
+    /// A record that stays.
+    pub(super) fn push_low<T: Record>(&mut self, record: T) -> Result<At<T>, GrammarError> {
+        self.push(End::Low, record, 0)
+    }
+
+    /// A record, with so many words behind it, which are cleared.
+    pub(super) fn push<T: Record>(
         &mut self,
+        end: End,
         record: T,
         behind: usize,
     ) -> Result<At<T>, GrammarError> {
-        let at = At::new(self.take_low(T::WORDS + behind)?);
+        let at = At::new(self.take(end, T::WORDS + behind)?);
         self.write(at, record);
         Ok(at)
     }
 
-    /// The same for a while.
-    pub(super) fn push_high<T: Record>(
-        &mut self,
-        record: T,
-        behind: usize,
-    ) -> Result<At<T>, GrammarError> {
-        let at = At::new(self.take_high(T::WORDS + behind)?);
-        self.write(at, record);
-        Ok(at)
+    /// `count` words, cleared.
+    pub(super) fn take(&mut self, end: End, count: usize) -> Result<usize, GrammarError> {
+        match end {
+            End::Low => self.take_low(count),
+            End::High => self.take_high(count),
+        }
     }
 
     /// Where the next word of the low end will be.

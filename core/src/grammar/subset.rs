@@ -9,9 +9,9 @@ use super::automaton::{
     STATE_WORDS,
 };
 use super::error::GrammarError;
-use super::keys::{End, Key, Keys};
+use super::keys::{Key, Keys};
 use super::nfa::{Nfa, Shared, State};
-use super::space::{At, Word};
+use super::space::{At, End, Word};
 use super::work::Work;
 
 /// Buckets of sets: as many as states, within these.

@@ -11,9 +11,9 @@ use super::text::Texts;
 use super::too_complex;
 
 impl Texts {
-    /// Ends looking ahead in the states from `begin` on, of an expression in the schema at
+    /// Replaces the states that look ahead, from `begin` on, of an expression in the schema at
     /// `offset`.
-    pub(super) fn look_ahead(
+    pub(super) fn resolve_lookaheads(
         &mut self,
         builder: &mut Builder<'_>,
         begin: u32,
@@ -29,7 +29,7 @@ impl Texts {
             let State::Ahead { class, target, at_end } = self.regex.get(builder, state) else {
                 continue;
             };
-            self.regex.read(self.regex.len() as usize)?;
+            self.regex.charge(self.regex.len() as usize)?;
             let follows = self.waiting(builder, target, false)?;
             // The start of the text is no character.
             if self.waiting(builder, target, true)?.len() != follows.len() {
@@ -42,12 +42,12 @@ impl Texts {
                     // In a loop of what may be empty: nothing is new the second time.
                     _ if after == state => {}
                     State::Ahead { .. } => return Err(unsupported),
-                    State::End(_) if at_end => fork = self.fork(builder, fork, after)?,
+                    State::End(_) if at_end => fork = self.regex.fork(builder, fork, after)?,
                     State::End(_) => {}
                     State::Match if at_end => {
                         let end = self.regex.state(builder)?;
                         self.regex.set(builder, end, State::End(after));
-                        fork = self.fork(builder, fork, end)?;
+                        fork = self.regex.fork(builder, fork, end)?;
                         fork = self.fork_to_both(builder, fork, (class, after))?;
                     }
                     _ => fork = self.fork_to_both(builder, fork, (class, after))?,
@@ -55,18 +55,6 @@ impl Texts {
             }
         }
         Ok(())
-    }
-
-    /// A way from an open state; the open state for the next one.
-    fn fork(
-        &mut self,
-        builder: &mut Builder<'_>,
-        from: u32,
-        way: u32,
-    ) -> Result<u32, GrammarError> {
-        let next = self.regex.state(builder)?;
-        self.regex.join(builder, from, [Some(way), Some(next)]);
-        Ok(next)
     }
 
     /// A way for the characters of a class that a state waits for, too; what has matched waits for
@@ -90,6 +78,6 @@ impl Texts {
             }
         }
         let both = self.regex.class(builder, &ranges, target)?;
-        self.fork(builder, from, both)
+        self.regex.fork(builder, from, both)
     }
 }

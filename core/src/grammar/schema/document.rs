@@ -67,7 +67,7 @@ impl<'s> Parser<'s, '_, '_> {
         if nesting > MAX_NESTING {
             return Err(GrammarError::new(GrammarErrorKind::TooDeep, at, 1));
         }
-        let value = self.builder.space.push_low(ValueRecord::read(&[]), 0)?;
+        let value = self.builder.space.push_low(ValueRecord::read(&[]))?;
         let (json, end) = match self.byte(at) {
             b'"' => (Json::String, self.string(at)?),
             b'{' => (Json::Object, self.children(at, value, b'}', nesting)?),
@@ -256,7 +256,7 @@ impl<'s> Compiler<'s, '_, '_> {
         let hash = self.name_hash(named);
         let (next, keyword) = (None, Keyword::Unknown);
         let copy = ValueRecord { name, name_end, hash, next, keyword, ..self.value(value) };
-        self.builder.space.push_low(copy, 0)
+        self.builder.space.push_low(copy)
     }
 
     pub(super) fn mark(&self, value: Value) -> u32 {

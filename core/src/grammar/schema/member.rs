@@ -109,7 +109,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         }
         let value = self.copy_named(schema, named)?;
         let record = Renamed { value, of: schema, name: named, before: self.renamed };
-        self.renamed = Some(self.builder.space.push_low(record, 0)?);
+        self.renamed = Some(self.builder.space.push_low(record)?);
         Ok(value)
     }
 

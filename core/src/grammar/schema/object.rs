@@ -1,12 +1,12 @@
 //! Objects: named members and others, in any order.
 //!
 //! The named members are those of all schemas of the set. Which of them have come is kept with the
-//! text in progress, a bit each ([`super::unordered`]). Where there are many, or their
-//! number matters, they are in the schema's order and before the others ([`super::ordered`]).
+//! text in progress, a bit each ([`super::unordered`]). Where there are many, or their number
+//! matters, they are in the schema's order and before the others ([`super::ordered`]).
 //!
-//! Names of other members are told apart by the patterns that they match: a kind of member for each
-//! combination. Where several of them must be there, each begins with a letter of another group, so
-//! that none is there twice.
+//! Other members are grouped by the patterns that their names match, a kind of member for each
+//! combination of patterns. Where several of them must be there, each begins with a letter of
+//! another group, so that none is there twice.
 
 use super::super::ast::{List, Node, Rule};
 use super::super::error::GrammarError;
@@ -60,7 +60,7 @@ record! {
         pub(super) is_required: bool,
         /// By its value alternatives may be told apart.
         pub(super) is_listed: bool,
-        /// Its place in the order of those that are written in one way only.
+        /// Its position where members are written in one order only.
         rank: u32,
     }
 }

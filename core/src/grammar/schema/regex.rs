@@ -7,19 +7,19 @@
 //! properties. As with the flag `u`, a character is
 //! a code point.
 //!
-//! A repetition is its atom so many times, read again for each: memory and what may be read bound
-//! them all.
+//! A repetition is so many copies of its atom, which is read again for each. Memory and
+//! [`MAX_READ`] bound them.
 
 use super::super::ast::Builder;
 use super::super::error::{GrammarError, GrammarErrorKind};
-use super::super::space::{Table, record};
+use super::super::space::{Table, Word, record};
 use super::value::{Characters, Text};
 
 /// Most states of all expressions of one text.
 const MAX_STATES: u32 = 8192;
 
-/// Most bytes of all expressions of one text, those that are read again included, and states that
-/// are gone through again.
+/// Most bytes that are read and states that are gone through, once or again, for the expressions of
+/// one text.
 const MAX_READ: usize = 1 << 20;
 
 /// Groups inside each other.
@@ -99,10 +99,7 @@ const LINE_ENDS: &[(u32, u32)] = &[(0x0A, 0x0A), (0x0D, 0x0D), (0x2028, 0x2029)]
 impl State {
     fn record(self) -> StateRecord {
         let (kind, low, x, y) = match self {
-            Self::Join([x, y]) => {
-                let [x, y] = [x, y].map(|target| target.map_or(0, |target| target + 1));
-                (JOIN, 0, x, y)
-            }
+            Self::Join([x, y]) => (JOIN, 0, x.to_word(), y.to_word()),
             Self::Range { low, high, target, more } => {
                 (RANGE, low | if more { MORE } else { 0 }, high, target)
             }
@@ -126,7 +123,7 @@ impl State {
             END => Self::End(x),
             MATCH => Self::Match,
             AHEAD => Self::Ahead { class: x, target: y, at_end: head & MORE != 0 },
-            _ => Self::Join([x, y].map(|target| target.checked_sub(1))),
+            _ => Self::Join([x, y].map(Word::from_word)),
         }
     }
 }
@@ -154,9 +151,9 @@ impl Regex {
         self.read as u64 + self.len() as u64
     }
 
-    /// Counts what is read, also of states; it is bounded.
-    pub(super) fn read(&mut self, bytes: usize) -> Result<(), GrammarError> {
-        self.read = self.read.saturating_add(bytes);
+    /// Counts what is read, up to [`MAX_READ`].
+    pub(super) fn charge(&mut self, count: usize) -> Result<(), GrammarError> {
+        self.read = self.read.saturating_add(count);
         if self.read > MAX_READ {
             return Err(GrammarError::whole(GrammarErrorKind::TooComplex));
         }
@@ -187,6 +184,18 @@ impl Regex {
 
     pub(super) fn join(&self, builder: &mut Builder<'_>, state: u32, targets: [Option<u32>; 2]) {
         self.set(builder, state, State::Join(targets));
+    }
+
+    /// Another way from an open state; the open state for the next one.
+    pub(super) fn fork(
+        &mut self,
+        builder: &mut Builder<'_>,
+        from: u32,
+        way: u32,
+    ) -> Result<u32, GrammarError> {
+        let next = self.state(builder)?;
+        self.join(builder, from, [Some(way), Some(next)]);
+        Ok(next)
     }
 
     pub(super) fn range(
@@ -248,7 +257,7 @@ impl Regex {
         source: Text<'_>,
         offset: u32,
     ) -> Result<u32, GrammarError> {
-        self.read(source.len())?;
+        self.charge(source.len())?;
         let characters = source.characters();
         let mut parser = Parser { regex: self, builder, characters, offset, ignores_case: false };
         let end = parser.disjunction(from, 0)?;
@@ -394,9 +403,7 @@ impl Parser<'_, '_, '_, '_> {
                 self.replace(fork, start);
                 return Ok(end);
             }
-            let next = self.state()?;
-            self.join(fork, [Some(start), Some(next)]);
-            fork = next;
+            fork = self.regex.fork(self.builder, fork, start)?;
         }
     }
 
@@ -426,7 +433,7 @@ impl Parser<'_, '_, '_, '_> {
         let mut from = from;
         for copy in 1..=most {
             if copy > 1 {
-                self.regex.read(behind.place() - begin.place())?;
+                self.regex.charge(behind.place() - begin.place())?;
                 self.characters = begin;
                 start = self.state()?;
                 exit = self.atom(start, nesting)?;

@@ -54,7 +54,7 @@ impl Compiler<'_, '_, '_> {
             }
             next = in_bucket;
         }
-        let at = self.builder.space.push_low(First { hash, in_bucket, schema }, 0)?;
+        let at = self.builder.space.push_low(First { hash, in_bucket, schema })?;
         self.builder.space.set_field(bucket, Some(at));
         Ok(schema)
     }

@@ -165,7 +165,7 @@ impl Texts {
         }
         let exit = self.regex.attach(builder, start, pattern, offset)?;
         self.regex.set(builder, exit, State::Match);
-        self.look_ahead(builder, begin, offset)?;
+        self.resolve_lookaheads(builder, begin, offset)?;
         let mut later = None;
         if !self.begins_only_at_start(builder, from)? {
             // Any character, and the search begins again.
@@ -190,15 +190,14 @@ impl Texts {
         self.regex.set(builder, end, State::Match);
         let mut fork = first;
         while let Some(name) = next(builder) {
-            let (mut at, other) = (self.regex.state(builder)?, self.regex.state(builder)?);
-            self.regex.join(builder, fork, [Some(at), Some(other)]);
+            let mut at = self.regex.state(builder)?;
+            fork = self.regex.fork(builder, fork, at)?;
             for point in name.characters() {
                 let target = self.regex.state(builder)?;
                 self.regex.range(builder, at, (point, point), target);
                 at = target;
             }
             self.regex.join(builder, at, [Some(end), None]);
-            fork = other;
         }
         let end = self.regex.len();
         self.push(Part { first, begin, end, positive, searches: false, group: 0 })

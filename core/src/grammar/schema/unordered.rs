@@ -91,7 +91,7 @@ impl Compiler<'_, '_, '_> {
             other,
             is_unordered: false,
         };
-        let at = self.builder.space.push_low(object, 0)?;
+        let at = self.builder.space.push_low(object)?;
         if let Some((_, last)) = self.put_off {
             self.builder.space.update(last, |last| last.next = Some(at));
         }
