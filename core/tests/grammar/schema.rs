@@ -256,10 +256,11 @@ fn texts_are_as_their_patterns_say() {
         &[r#""\u000a""#, r#""\u0022""#, r#""n""#],
     );
     for (pattern, what) in [
-        ("(?=ab)", "looks ahead for more"),
-        ("a(?=b|c)", "looks ahead for more"),
-        ("a(?!$)", "looks ahead for more"),
-        ("(?=a)^b", "such a pattern that looks ahead"),
+        ("(?=ab)", "for other than one character"),
+        ("a(?=b|c)", "for other than one character"),
+        ("a(?!$)", "for other than one character"),
+        ("(?!)a", "for other than one character"),
+        ("(?=a)^b", "looks ahead before ^"),
         ("(?<!a)", "looks behind"),
         ("(a)\\\\1", "reference to a group"),
         ("\\\\bword", "word boundary"),
@@ -270,6 +271,7 @@ fn texts_are_as_their_patterns_say() {
     ] {
         let error = refusal(&format!("{{\"pattern\":\"{pattern}\"}}")).unwrap();
         assert!(error.to_string().contains(what), "{pattern}: {error}");
+        assert_eq!((error.offset, error.length as usize), (11, pattern.len() + 2), "{pattern}");
     }
 }
 

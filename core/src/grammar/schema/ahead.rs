@@ -9,21 +9,21 @@ use super::super::error::{GrammarError, GrammarErrorKind};
 use super::regex::{MAX_CODE_POINT, Ranges, State};
 use super::text::Texts;
 use super::too_complex;
+use super::value::Text;
 
 impl Texts {
-    /// Replaces the states that look ahead, from `begin` on, of an expression in the schema at
-    /// `offset`.
+    /// Replaces the states that look ahead, from `begin` on, which are those of `pattern`.
     pub(super) fn resolve_lookaheads(
         &mut self,
         builder: &mut Builder<'_>,
         begin: u32,
-        offset: u32,
+        pattern: Text<'_>,
     ) -> Result<(), GrammarError> {
         if !self.regex.looks_ahead {
             return Ok(());
         }
-        let kind = GrammarErrorKind::Unsupported("such a pattern that looks ahead");
-        let unsupported = GrammarError::new(kind, offset as usize, 1);
+        let what = "a pattern that looks ahead before ^ or around what may be empty";
+        let unsupported = pattern.error(GrammarErrorKind::Unsupported(what));
         // Where one follows another, the later one is a fork by then.
         for state in (begin..self.regex.len()).rev() {
             let State::Ahead { class, target, at_end } = self.regex.get(builder, state) else {

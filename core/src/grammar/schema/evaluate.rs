@@ -352,7 +352,7 @@ impl<'s> Compiler<'s, '_, '_> {
             return Ok(true);
         }
         let text = self.text_of(subject);
-        self.matches(pattern, 0, text)
+        self.matches(pattern, text)
     }
 
     /// Keywords about numbers and strings.
@@ -364,10 +364,7 @@ impl<'s> Compiler<'s, '_, '_> {
             return Ok(match keyword {
                 Keyword::MinLength => length() >= u64::from(self.count_of(member)?),
                 Keyword::MaxLength => length() <= u64::from(self.count_of(member)?),
-                Keyword::Pattern => {
-                    let pattern = self.string(member);
-                    self.matches(pattern, self.offset(member) as u32, text)?
-                }
+                Keyword::Pattern => self.matches(self.string(member), text)?,
                 _ => true,
             });
         }

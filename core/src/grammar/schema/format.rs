@@ -64,7 +64,7 @@ impl Compiler<'_, '_, '_> {
             (Some(rule), _) => rule,
             (None, Some((_, pattern))) => {
                 let mut texts = Texts::begin(self.builder);
-                texts.search(self.builder, Text::plain(pattern), 0, true)?;
+                texts.search(self.builder, Text::plain(pattern), true)?;
                 let tree = self.string_of(texts, (0, u32::MAX))?;
                 self.rule_of_tree(tree)?
             }

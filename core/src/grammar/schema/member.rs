@@ -32,8 +32,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
     fn concerns(&mut self, literal: Literal, named: Value) -> Result<bool, GrammarError> {
         let own = literal.value();
         if literal.says() == Says::PatternFails {
-            let (pattern, offset) = (self.name(own), self.offset(own) as u32);
-            return self.matches(pattern, offset, self.name(named));
+            return self.matches(self.name(own), self.name(named));
         }
         if self.keyword(own) == Keyword::PropertyNames {
             return Ok(true);

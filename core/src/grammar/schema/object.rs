@@ -133,8 +133,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         let patterns = self.value_of(schema, Keyword::PatternProperties);
         let mut next = patterns.and_then(|patterns| self.first(patterns));
         while let Some(member) = next {
-            let (pattern, offset) = (self.name(member), self.offset(member) as u32);
-            if self.matches(pattern, offset, self.name(named))? {
+            if self.matches(self.name(member), self.name(named))? {
                 members.hold(member)?;
             }
             next = self.after(member);
@@ -493,8 +492,7 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
         }
         let mut texts = Texts::begin(self.builder);
         for &pattern in patterns {
-            let offset = self.offset(pattern) as u32;
-            texts.observe(self.builder, self.name(pattern), offset)?;
+            texts.observe(self.builder, self.name(pattern))?;
         }
         let found = texts.combinations(self.builder, self.work)?;
         texts.release(self.builder);
@@ -588,11 +586,11 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             }
             let mut texts = Texts::begin(this.builder);
             if let Some(group) = group {
-                texts.search(this.builder, Text::plain(group), 0, true)?;
+                texts.search(this.builder, Text::plain(group), true)?;
             }
             for (index, &pattern) in patterns.0.iter().enumerate() {
-                let (offset, is_matched) = (this.offset(pattern), patterns.1 >> index & 1 == 1);
-                texts.search(this.builder, this.name(pattern), offset as u32, is_matched)?;
+                let is_matched = patterns.1 >> index & 1 == 1;
+                texts.search(this.builder, this.name(pattern), is_matched)?;
             }
             this.name_part(&mut texts, named)?;
             this.text_parts(&mut texts, names)?;
@@ -624,13 +622,12 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
             match literal.says() {
                 Says::Holds => {
                     if let Some(pattern) = self.value_of(value, Keyword::Pattern) {
-                        let offset = self.offset(pattern) as u32;
-                        texts.search(self.builder, self.string(pattern), offset, true)?;
+                        texts.search(self.builder, self.string(pattern), true)?;
                     }
                     if let Some(name) = self.value_of(value, Keyword::Format)
                         && let Some(pattern) = super::format::pattern(self.string(name))
                     {
-                        texts.search(self.builder, pattern, self.offset(name) as u32, true)?;
+                        texts.search(self.builder, pattern, true)?;
                     }
                     for keyword in [Keyword::Const, Keyword::Enum] {
                         if let Some(values) = self.value_of(value, keyword) {
@@ -640,14 +637,12 @@ impl<'s, 'b, 'w> Compiler<'s, 'b, 'w> {
                 }
                 Says::Not => match self.keyword(value) {
                     Keyword::Pattern => {
-                        let offset = self.offset(value) as u32;
-                        texts.search(self.builder, self.string(value), offset, false)?;
+                        texts.search(self.builder, self.string(value), false)?;
                     }
                     Keyword::Const | Keyword::Enum => self.value_part(texts, value, false)?,
                     Keyword::Format => {
                         if let Some(outline) = super::format::outline(self.string(value)) {
-                            let offset = self.offset(value) as u32;
-                            texts.search(self.builder, outline, offset, false)?;
+                            texts.search(self.builder, outline, false)?;
                         }
                     }
                     _ => {}

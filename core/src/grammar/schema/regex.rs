@@ -255,11 +255,10 @@ impl Regex {
         builder: &mut Builder<'_>,
         from: u32,
         source: Text<'_>,
-        offset: u32,
     ) -> Result<u32, GrammarError> {
         self.charge(source.len())?;
         let characters = source.characters();
-        let mut parser = Parser { regex: self, builder, characters, offset, ignores_case: false };
+        let mut parser = Parser { regex: self, builder, source, characters, ignores_case: false };
         let end = parser.disjunction(from, 0)?;
         match parser.peek() {
             None => Ok(end),
@@ -334,9 +333,8 @@ fn first_outside(source: Text<'_>, start: usize, mark: char) -> usize {
 struct Parser<'t, 'r, 'b, 'w> {
     regex: &'r mut Regex,
     builder: &'b mut Builder<'w>,
+    source: Text<'t>,
     characters: Characters<'t>,
-    /// Where the pattern is in the schema.
-    offset: u32,
     /// In a group with the flag `i`.
     ignores_case: bool,
 }
@@ -347,11 +345,11 @@ const fn code(character: char) -> u32 {
 
 impl Parser<'_, '_, '_, '_> {
     fn syntax(&self, what: &'static str) -> GrammarError {
-        GrammarError::new(GrammarErrorKind::Syntax(what), self.offset as usize, 1)
+        self.source.error(GrammarErrorKind::Syntax(what))
     }
 
     fn unsupported(&self, what: &'static str) -> GrammarError {
-        GrammarError::new(GrammarErrorKind::Unsupported(what), self.offset as usize, 1)
+        self.source.error(GrammarErrorKind::Unsupported(what))
     }
 
     fn peek(&self) -> Option<char> {
@@ -387,8 +385,7 @@ impl Parser<'_, '_, '_, '_> {
 
     fn disjunction(&mut self, from: u32, nesting: u32) -> Result<u32, GrammarError> {
         if nesting > MAX_NESTING {
-            let kind = GrammarErrorKind::TooDeep;
-            return Err(GrammarError::new(kind, self.offset as usize, 1));
+            return Err(self.source.error(GrammarErrorKind::TooDeep));
         }
         let end = self.state()?;
         let mut fork = from;
@@ -502,13 +499,13 @@ impl Parser<'_, '_, '_, '_> {
     /// What looks ahead for one character, behind the mark.
     #[inline(never)]
     fn look_ahead(&mut self, from: u32, at_end: bool) -> Result<u32, GrammarError> {
-        let further = self.unsupported("a pattern that looks ahead for more than a character");
+        let other = self.unsupported("a pattern that looks ahead for other than one character");
         if self.peek().is_none_or(|c| "()|^$*+?{".contains(c)) {
-            return Err(further);
+            return Err(other);
         }
         let mut ranges = self.ranges()?;
         if self.peek() != Some(')') {
-            return Err(further);
+            return Err(other);
         }
         if at_end {
             ranges.sort_unstable();

@@ -110,12 +110,11 @@ impl Texts {
         self.parts.push(part).map_err(|_| too_complex())
     }
 
-    /// An expression that must be found in the text, or must not; it is in the schema at `offset`.
+    /// An expression that must be found in the text, or must not.
     pub(super) fn search(
         &mut self,
         builder: &mut Builder<'_>,
         pattern: Text<'_>,
-        offset: u32,
         positive: bool,
     ) -> Result<(), GrammarError> {
         // What is ahead is as many expressions: all are as they must be, or not all.
@@ -126,13 +125,13 @@ impl Texts {
         }
         let before = self.parts.len();
         let rest = split_lookaheads(pattern, &mut |inside, is_positive| {
-            self.search_one(builder, inside, (offset, true), (is_positive, group))
+            self.search_one(builder, inside, true, (is_positive, group))
         })?;
         match rest {
-            Some(rest) => self.search_one(builder, rest, (offset, true), (true, group)),
+            Some(rest) => self.search_one(builder, rest, true, (true, group)),
             None => {
                 self.parts.truncate(before);
-                self.search_one(builder, pattern, (offset, false), (positive, 0))
+                self.search_one(builder, pattern, false, (positive, 0))
             }
         }
     }
@@ -142,9 +141,8 @@ impl Texts {
         &mut self,
         builder: &mut Builder<'_>,
         pattern: Text<'_>,
-        offset: u32,
     ) -> Result<(), GrammarError> {
-        self.search_one(builder, pattern, (offset, false), (true, 0))
+        self.search_one(builder, pattern, false, (true, 0))
     }
 
     /// An expression to be found, or not; at the start of the text alone where it `begins` there.
@@ -152,7 +150,7 @@ impl Texts {
         &mut self,
         builder: &mut Builder<'_>,
         pattern: Text<'_>,
-        (offset, begins): (u32, bool),
+        begins: bool,
         (positive, group): (bool, u8),
     ) -> Result<(), GrammarError> {
         let begin = self.regex.len();
@@ -163,9 +161,9 @@ impl Texts {
             self.regex.set(builder, start, State::Start(inside));
             start = inside;
         }
-        let exit = self.regex.attach(builder, start, pattern, offset)?;
+        let exit = self.regex.attach(builder, start, pattern)?;
         self.regex.set(builder, exit, State::Match);
-        self.resolve_lookaheads(builder, begin, offset)?;
+        self.resolve_lookaheads(builder, begin, pattern)?;
         let mut later = None;
         if !self.begins_only_at_start(builder, from)? {
             // Any character, and the search begins again.
@@ -576,11 +574,10 @@ impl Compiler<'_, '_, '_> {
     pub(super) fn matches(
         &mut self,
         pattern: Text<'_>,
-        offset: u32,
         text: Text<'_>,
     ) -> Result<bool, GrammarError> {
         let mut texts = Texts::begin(self.builder);
-        let mut result = texts.search(self.builder, pattern, offset, true);
+        let mut result = texts.search(self.builder, pattern, true);
         let mut found = false;
         if result.is_ok() {
             match texts.matches(self.builder, self.work, text.characters()) {

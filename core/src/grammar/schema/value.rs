@@ -1,5 +1,6 @@
 //! What a schema's source is made of: values, by where they are, and texts, by character.
 
+use super::super::error::{GrammarError, GrammarErrorKind};
 use super::super::space::{At, Word, record};
 use super::keyword::Keyword;
 
@@ -57,6 +58,8 @@ impl Word for Json {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Text<'s> {
     bytes: &'s [u8],
+    /// Where the whole string is in the source, quotes included, and its bytes.
+    place: (u32, u32),
     /// A backslash means what JSON has it mean, else itself.
     escapes: bool,
 }
@@ -64,7 +67,7 @@ pub(super) struct Text<'s> {
 impl<'s> Text<'s> {
     /// A text that is no part of the source.
     pub(super) const fn plain(text: &'s str) -> Self {
-        Self { bytes: text.as_bytes(), escapes: false }
+        Self { bytes: text.as_bytes(), place: (0, 0), escapes: false }
     }
 
     pub(super) const fn characters(self) -> Characters<'s> {
@@ -80,6 +83,11 @@ impl<'s> Text<'s> {
     pub(super) fn between(self, start: usize, end: usize) -> Self {
         let end = end.min(self.bytes.len());
         Self { bytes: self.bytes.get(start..end).unwrap_or_default(), ..self }
+    }
+
+    /// An error about the whole string.
+    pub(super) fn error(self, kind: GrammarErrorKind) -> GrammarError {
+        GrammarError::new(kind, self.place.0 as usize, self.place.1 as usize)
     }
 
     pub(super) fn is(self, other: &str) -> bool {
@@ -187,5 +195,5 @@ impl With for (usize, u32) {
 /// The string between two quotes.
 pub(super) fn text_of<'s>(source: &'s [u8], start: usize, end: usize) -> Text<'s> {
     let bytes = source.get(start + 1..end.saturating_sub(1)).unwrap_or_default();
-    Text { bytes, escapes: true }
+    Text { bytes, place: (start as u32, end.saturating_sub(start) as u32), escapes: true }
 }
